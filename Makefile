@@ -1,0 +1,121 @@
+# camring.  `make run` and `make test` do everything on a fresh machine; plain `make` only builds.
+SANITIZE ?=
+CAMERA ?= test:
+PYTHON ?= /usr/bin/python3
+BUILD := build$(if $(SANITIZE),-$(SANITIZE))
+VERSION := $(shell cat VERSION)
+
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wno-missing-field-initializers -Werror=implicit-function-declaration -I. -DCAMRING_VERSION='"$(VERSION)"' -MMD -MP
+ifneq ($(SANITIZE),)
+override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined) -Wno-tsan
+override LDFLAGS += -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined)
+endif
+comma := ,
+
+pkg_common := jansson yaml-0.1 libjpeg
+pkg_capture := libavformat libavcodec libavutil libswscale
+pkg_server := libevent
+pkg_supervisor := libevent
+pkg_shmtool := libpng libswscale libavutil
+PKGS := $(sort $(pkg_common) $(pkg_capture) $(pkg_server) $(pkg_supervisor) $(pkg_shmtool))
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
+
+src_common := $(wildcard common/*.c)
+src_supervisor := $(wildcard common/supervisor/*.c)
+src_shmtool := $(wildcard common/shmtool/*.c)
+src_capture := $(wildcard capture/*.c)
+src_encoder := $(wildcard encoder/*.c)
+src_server := $(wildcard server/*.c)
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+PROGRAMS := camring camring-capture camring-encoder camring-server camring-shm
+BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
+LIBRARY := $(BUILD)/lib/libcamring.a
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all deps deps-test deps-check run test test-unit test-integration check clean
+all: $(BINARIES) $(LIBRARY) $(BUILD)/lib/libcamring.so
+
+$(BUILD)/obj/%.o: %.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+
+$(LIBRARY): $(call obj,$(src_common))
+	@mkdir -p $(@D)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/lib/libcamring.so: $(call obj,$(src_common))
+	$(CC) $(LDFLAGS) -shared -pthread -o $@ $^ $(call libs,common)
+
+$(BUILD)/bin/camring: $(call obj,$(src_supervisor)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,supervisor)
+$(BUILD)/bin/camring-shm: $(call obj,$(src_shmtool)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,shmtool)
+$(BUILD)/bin/camring-%: $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs,$*)
+$(BUILD)/bin/camring-capture: $(call obj,$(src_capture))
+$(BUILD)/bin/camring-encoder: $(call obj,$(src_encoder))
+$(BUILD)/bin/camring-server: $(call obj,$(src_server))
+
+# A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
+parts_test_child := common/supervisor/child.c
+.SECONDEXPANSION:
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,server) $(call libs,capture) -lcmocka
+
+# What needs packages is built by a make of its own, so that it comes after their installation with -j, too.
+PARALLEL = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+RUN_TESTS = @PYTHON=$(PYTHON) scripts/run-tests.sh $(BUILD)
+
+deps:
+	@scripts/deps.sh build
+deps-test:
+	@scripts/deps.sh build test
+deps-check:
+	@scripts/deps.sh build test check
+
+run: deps
+	$(PARALLEL) all
+	@exec $(BUILD)/bin/camring run -c scripts/demo.yaml
+run: export CAMERA := $(CAMERA)
+
+# ThreadSanitizer can judge threads of one process only, so there just the unit tests run.
+test: deps-test
+	$(PARALLEL) $(if $(filter thread,$(SANITIZE)),,all) $(UNIT_TESTS)
+	$(RUN_TESTS) unit $(if $(filter thread,$(SANITIZE)),,integration)
+test-unit: deps-test
+	$(PARALLEL) $(if $(UNIT),$(UNIT:%=$(BUILD)/tests/%),$(UNIT_TESTS))
+	$(RUN_TESTS) unit
+test-integration: deps-test
+	$(PARALLEL) all
+	$(RUN_TESTS) integration
+
+C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] \
+	tests/unit/*.[ch])
+check: deps-check
+	+@$(MAKE) --no-print-directory check-includes check-format check-cppcheck check-tidy
+.PHONY: check-includes check-format check-cppcheck check-tidy
+check-includes:
+	scripts/check-includes.sh --self-test
+	scripts/check-includes.sh
+check-format:
+	clang-format --dry-run -Werror $(C_FILES)
+check-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j$(shell nproc) \
+		--suppressions-list=scripts/cppcheck-suppressions.txt -D_GNU_SOURCE -DCAMRING_VERSION='""' -I. $(filter %.c,$(C_FILES))
+check-tidy: $(filter %.c,$(C_FILES:%=tidy/%))
+.PHONY: $(C_FILES:%=tidy/%)
+$(C_FILES:%=tidy/%): tidy/%:
+	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>&1 | (! grep -E '(warning|error):' -A3)
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

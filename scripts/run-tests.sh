@@ -1,0 +1,79 @@
+#!/bin/bash
+# run-tests.sh BUILD unit|integration...: runs tests that are built already, each unit test program and each integration test
+# under a time limit.  Ends with "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
+# UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest.  With TALLY=FILE the three numbers are also added to FILE.
+set -u
+
+build=$1
+shift
+cd "$(dirname "$0")/.." || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/camring-tests.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 skipped=0
+
+# Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP").  What was planned but never reported counts as failed,
+# so that a crash or an exit half-way is never green.
+run_unit()
+{
+    local program=$1 limit=${UNIT_TIME_LIMIT:-120} out=$work/unit begin=$EPOCHREALTIME code planned ok skip bad note=
+    local options=detect_stack_use_after_return=1:strict_string_checks=1
+    CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=${ASAN_OPTIONS:-$options} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1} \
+        TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1} timeout --kill-after=5 "$limit" "$program" >"$out" 2>&1 </dev/null
+    code=$?
+    planned=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$out" | awk '{n += $1} END {print n + 0}')
+    ok=$(grep -cE '^ok [0-9]+' "$out")
+    skip=$(grep -cE '^not ok [0-9]+ # SKIP' "$out")
+    bad=$((planned - ok - skip))
+    [ "$planned" -gt 0 ] || note=", ran no test"
+    [ $code -eq 0 ] || note="$note, exit code $code"
+    [ $code -ne 124 ] && [ $code -ne 137 ] || note=", stopped after $limit s"
+    [ -z "$note" ] || [ "$bad" -gt 0 ] || bad=1
+    printf '%-32s %3d passed, %d failed, %d skipped%s  (%.1f s)\n' "${program##*/}" "$ok" "$bad" "$skip" "$note" \
+        "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}')"
+    [ "$bad" -eq 0 ] || sed 's/^/    /' "$out"
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+run_units()
+{
+    local programs=() name source
+    if [ -n "${UNIT:-}" ]; then
+        for name in $UNIT; do
+            programs+=("$build/tests/$name")
+        done
+    else
+        for source in tests/unit/test_*.c; do
+            name=${source##*/}
+            programs+=("$build/tests/${name%.c}")
+        done
+    fi
+    for name in "${programs[@]}"; do
+        run_unit "$name"
+    done
+}
+
+run_integration()
+{
+    local counts=$work/integration code p=0 f=0 s=0
+    # shellcheck disable=SC2086 # PYTEST_ARGS is a list of words
+    CAMRING_BUILD=$build CAMRING_COUNTS=$counts timeout --signal=INT --kill-after=60 "${INTEGRATION_TIME_LIMIT:-1500}" \
+        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q ${PYTEST_ARGS:-} tests/integration </dev/null
+    code=$?
+    [ ! -r "$counts" ] || read -r p f s <"$counts"
+    [ $code -eq 0 ] || [ "$f" -gt 0 ] || f=1
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+for what; do
+    case $what in
+    unit) run_units ;;
+    integration) run_integration ;;
+    *)
+        echo "run-tests: unknown kind of test \"$what\"" >&2
+        exit 2
+        ;;
+    esac
+done
+[ -z "${TALLY:-}" ] || echo "$passed $failed $skipped" >>"$TALLY"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
