@@ -1,0 +1,52 @@
+#include "bell.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void bell_ring(struct bell *bell, int waiters)
+{
+    atomic_fetch_add_explicit(&bell->value, 1, memory_order_seq_cst);
+    syscall(SYS_futex, &bell->value, FUTEX_WAKE, waiters, NULL, NULL, 0);
+}
+
+uint32_t bell_read(const struct bell *bell)
+{
+    return atomic_load_explicit(&bell->value, memory_order_seq_cst);
+}
+
+bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline)
+{
+    /* FUTEX_WAIT_BITSET takes an absolute time, so a wait resumed after a signal doesn't grow. */
+    struct timespec until, *limit = NULL;
+    if (deadline != CLOCK_NEVER) {
+        until = clock_timespec(deadline > 0 ? deadline : 0);
+        limit = &until;
+    }
+    long r = syscall(SYS_futex, &bell->value, FUTEX_WAIT_BITSET, seen, limit, NULL, FUTEX_BITSET_MATCH_ANY);
+    return !(r < 0 && errno == ETIMEDOUT);
+}
+
+int bell_eventfd(void)
+{
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+void bell_signal(int fd)
+{
+    uint64_t one = 1;
+    if (write(fd, &one, sizeof one) < 0)
+        return; /* EAGAIN: the counter is full, so the loop is due to wake anyway */
+}
+
+void bell_drain(int fd)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof count) < 0)
+        return; /* EAGAIN: nothing rang */
+}

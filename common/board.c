@@ -1,0 +1,162 @@
+#include "board.h"
+
+#include "clock.h"
+#include "ring_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BOARD_MAGIC 0x44424243u /* "CBBD" */
+#define BOARD_VERSION 1
+
+struct board_header {
+    uint32_t magic, version;
+    uint64_t object_bytes;
+    uint32_t cameras, children;
+    uint8_t pad0[40];
+    struct bell pool;
+    uint8_t pad1[60];
+};
+
+_Static_assert(sizeof(struct board_header) == 128, "layout");
+_Static_assert(sizeof(struct board_camera) == 192, "layout");
+_Static_assert(sizeof(struct board_child) == 64, "layout");
+
+/* cameras, then children, follow the header */
+struct board {
+    struct board_header *header;
+    size_t size;
+    unsigned cameras, children; /* checked copies */
+};
+
+static size_t board_size(unsigned cameras, unsigned children)
+{
+    return sizeof(struct board_header) + cameras * sizeof(struct board_camera) + children * sizeof(struct board_child);
+}
+
+static void board_path(char *out, size_t size, const char *instance)
+{
+    snprintf(out, size, RING_DIRECTORY "/" RING_PREFIX "%s", instance);
+}
+
+static struct board *board_wrap(void *base, size_t size, struct error *err)
+{
+    struct board *board = malloc(sizeof *board);
+    if (!board) {
+        munmap(base, size);
+        error_set(err, ENOMEM, "out of memory");
+        return NULL;
+    }
+    struct board_header *header = base;
+    *board = (struct board){.header = header, .size = size, .cameras = header->cameras, .children = header->children};
+    return board;
+}
+
+struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children, struct error *err)
+{
+    size_t size = board_size(cameras, children);
+    int fd;
+    struct board_header *header = ring_object_create(size, UINT64_MAX, &fd, err);
+    if (header == MAP_FAILED)
+        return NULL;
+    *header = (struct board_header){.magic = BOARD_MAGIC, .version = BOARD_VERSION, .object_bytes = size, .cameras = cameras, .children = children};
+    struct board *board = board_wrap(header, size, err);
+    for (unsigned i = 0; board && i < cameras; i++)
+        snprintf(board_camera(board, i)->id, RING_ID_SIZE, "%s", ids[i]);
+    for (unsigned i = 0; board && i < children; i++)
+        atomic_store(&board_child(board, i)->deadline_ns, CLOCK_NEVER);
+
+    char path[RING_PATH_SIZE];
+    board_path(path, sizeof path, instance);
+    if (board && ring_object_link(fd, path, err) < 0) {
+        board_close(board);
+        board = NULL;
+    }
+    close(fd);
+    return board;
+}
+
+static bool board_checks_out(const struct board_header *header, size_t size)
+{
+    return header->magic == BOARD_MAGIC && header->version == BOARD_VERSION && header->object_bytes == size && header->cameras <= 100000 &&
+           header->children <= 100000 && size == board_size(header->cameras, header->children);
+}
+
+struct board *board_open(const char *instance, struct error *err)
+{
+    char path[RING_PATH_SIZE];
+    board_path(path, sizeof path, instance);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        error_set(err, errno, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    struct stat st;
+    void *base = MAP_FAILED;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != 0) ||
+        st.st_size < (off_t)sizeof(struct board_header))
+        error_set(err, EINVAL, "%s: not a camring board of this user", path);
+    else if ((base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED)
+        error_set(err, errno, "%s: mmap: %s", path, strerror(errno));
+    close(fd);
+    if (base == MAP_FAILED)
+        return NULL;
+    if (!board_checks_out(base, (size_t)st.st_size)) {
+        munmap(base, (size_t)st.st_size);
+        error_set(err, EINVAL, "%s: made by another version, or damaged", path);
+        return NULL;
+    }
+    return board_wrap(base, (size_t)st.st_size, err);
+}
+
+void board_close(struct board *board)
+{
+    if (!board)
+        return;
+    munmap(board->header, board->size);
+    free(board);
+}
+
+void board_unlink(const char *instance)
+{
+    char path[RING_PATH_SIZE];
+    board_path(path, sizeof path, instance);
+    unlink(path);
+}
+
+unsigned board_cameras(const struct board *board)
+{
+    return board->cameras;
+}
+
+unsigned board_children(const struct board *board)
+{
+    return board->children;
+}
+
+struct bell *board_pool_bell(struct board *board)
+{
+    return &board->header->pool;
+}
+
+struct board_camera *board_camera(struct board *board, unsigned index)
+{
+    return (struct board_camera *)(board->header + 1) + index;
+}
+
+struct board_child *board_child(struct board *board, unsigned index)
+{
+    return (struct board_child *)board_camera(board, board->cameras) + index;
+}
+
+void board_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}

@@ -1,0 +1,37 @@
+/* clock.h: the two clocks camring uses.  Every time in the project is int64_t nanoseconds of CLOCK_MONOTONIC unless
+ * its name says otherwise; the wall clock is only for people (logs, X-Timestamp). */
+#ifndef CAMRING_CLOCK_H
+#define CAMRING_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+#define CLOCK_NEVER INT64_MAX
+
+static inline int64_t clock_read_ns(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static inline int64_t clock_now(void)
+{
+    return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/* Nanoseconds since the epoch at monotonic time `ns`, by the offset between the clocks as it is now. */
+static inline int64_t clock_wall(int64_t ns)
+{
+    return ns + clock_read_ns(CLOCK_REALTIME) - clock_now();
+}
+
+static inline struct timespec clock_timespec(int64_t ns)
+{
+    return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+}
+
+#endif

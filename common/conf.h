@@ -1,0 +1,86 @@
+/* conf.h: the configuration file.  One option table yields parsing, ranges, defaults and the help text.
+ * The structs are plain data without pointers, but for conf.cameras: they travel to children as they are. */
+#ifndef CAMRING_CONF_H
+#define CAMRING_CONF_H
+
+#include "log.h"
+#include "ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONF_MAX_LISTEN 8
+#define CONF_MAX_CAMERAS 1000
+#define CONF_SOURCE_SIZE 2048
+
+struct conf_log {
+    enum log_level level;
+    enum log_format format;
+};
+
+struct conf_http {
+    char listen[CONF_MAX_LISTEN][128]; /* "host:port" or "[v6]:port", checked */
+    unsigned listen_count;
+    unsigned workers; /* 0: auto */
+    unsigned max_clients;
+    int64_t client_timeout_ns;
+    bool allow_open_bind;
+};
+
+struct conf_restart {
+    unsigned burst;
+    int64_t window_ns, max_ns;
+};
+
+struct conf_reconnect {
+    int64_t every_ns, for_ns, max_ns;
+    unsigned jitter_percent;
+};
+
+enum conf_transport { CONF_TRANSPORT_TCP, CONF_TRANSPORT_UDP, CONF_TRANSPORT_AUTO };
+enum conf_idle { CONF_IDLE_STANDBY, CONF_IDLE_OFF, CONF_IDLE_FULL };
+enum conf_passthrough { CONF_PASSTHROUGH_AUTO, CONF_PASSTHROUGH_OFF };
+enum conf_offline { CONF_OFFLINE_PLACEHOLDER, CONF_OFFLINE_LAST, CONF_OFFLINE_CLOSE };
+
+struct conf_camera {
+    char id[RING_ID_SIZE];
+    char source[CONF_SOURCE_SIZE]; /* as to be opened: secrets inside; only for capture */
+    enum conf_transport rtsp_transport;
+    enum conf_idle idle;
+    uint32_t max_width, max_height; /* 0: by the first picture */
+    double fps;                     /* cap, 0: the source's */
+    bool tls_verify;
+    int64_t stall_timeout_ns;
+    struct conf_reconnect reconnect;
+    unsigned jpeg_quality; /* 1..100 */
+    enum conf_passthrough passthrough;
+    enum conf_offline offline;
+};
+
+struct conf {
+    char instance[RING_ID_SIZE];
+    struct conf_http http;
+    unsigned encoder_workers; /* 0: auto, one per core */
+    struct conf_restart restart;
+    uint64_t shm_max_bytes;
+    unsigned shm_reader_rows;
+    struct conf_log log;
+    bool debug;
+    unsigned max_connecting;
+    unsigned camera_count;
+    struct conf_camera *cameras; /* in the file's order */
+};
+
+/* Reads `path` ("-": standard input).  Returns NULL if anything is wrong, after writing every fault to `faults` as
+ * "FILE:LINE:COL: message", one a line.  conf_free frees. */
+struct conf *conf_load(const char *path, FILE *faults);
+void conf_free(struct conf *conf);
+
+/* The file that is used when none is named: ./camring.yaml, then /etc/camring/camring.yaml; NULL if neither exists. */
+const char *conf_default_path(void);
+
+/* Writes the option table for people: key, type and range, default, meaning. */
+void conf_describe(FILE *out);
+
+#endif

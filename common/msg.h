@@ -1,0 +1,91 @@
+/* msg.h: what supervisor and children say to each other, over a SOCK_SEQPACKET pair, one datagram a message, with at
+ * most one file descriptor.  Both ends are the same build: payloads are the structs below, checked by version and size. */
+#ifndef CAMRING_MSG_H
+#define CAMRING_MSG_H
+
+#include "conf.h"
+#include "error.h"
+
+#include <stdint.h>
+
+enum msg_type {
+    MSG_HELLO = 1,    /* to child, first: who it is */
+    MSG_CAMERA,       /* to child: one camera's settings (only capture gets its source) */
+    MSG_WAKER,        /* to capture and encoder, with an eventfd: server `index` waits on it.  To a server: its own */
+    MSG_LISTEN,       /* to server, with a listening socket */
+    MSG_START,        /* to child: configuration complete, begin */
+    MSG_OPEN_GRANT,   /* to capture: you may open your camera now */
+    MSG_CAMERA_STATE, /* from capture, and on to servers */
+    MSG_READY,        /* from child: set up, working */
+    MSG_OPEN_REQUEST, /* from capture: asks for a turn to open */
+    MSG_TYPE_END
+};
+
+const char *msg_type_name(enum msg_type type);
+
+enum msg_child_kind { MSG_CAPTURE = 1, MSG_ENCODER, MSG_SERVER };
+
+const char *msg_child_kind_name(enum msg_child_kind kind); /* "capture" … */
+
+struct msg_hello {
+    char instance[RING_ID_SIZE];
+    uint32_t kind;    /* enum msg_child_kind */
+    uint32_t index;   /* encoder: worker number; server: number; capture: camera number */
+    uint32_t child;   /* its place on the board */
+    uint32_t cameras; /* how many there are */
+    struct conf_log log;
+    struct conf_http http; /* server */
+    uint32_t debug;
+};
+
+struct msg_camera {
+    uint32_t index;
+    struct conf_camera conf;
+};
+
+enum camera_state {
+    CAMERA_STARTING = 1, /* its process is not up yet, or waits for its turn */
+    CAMERA_CONNECTING,   /* being opened */
+    CAMERA_LIVE,         /* pictures come */
+    CAMERA_AWAY,         /* can't be opened or read; tried again; `why` says the cause */
+    CAMERA_ENDED,        /* a file played to its end */
+    CAMERA_STATE_END
+};
+
+const char *camera_state_name(enum camera_state state); /* "starting" … */
+
+struct msg_camera_state {
+    uint32_t index; /* of the camera */
+    uint32_t state; /* enum camera_state */
+    int64_t since_ns;
+    uint32_t width, height;
+    char codec[16]; /* "h264", "mjpeg", "test" … once known */
+    char why[256];  /* redacted; empty unless away */
+};
+
+struct msg_index {
+    uint32_t index;
+};
+
+union msg_payload {
+    struct msg_hello hello;
+    struct msg_camera camera;
+    struct msg_camera_state state;
+    struct msg_index index; /* MSG_WAKER */
+};
+
+struct msg {
+    enum msg_type type;
+    union msg_payload body;
+    int fd; /* -1: none; a received one is the receiver's */
+};
+
+/* Sends `type` with its payload (NULL for those without) and `fd` (-1: none); fd stays the caller's.  Never blocks longer than the
+ * socket does.  -1 with errno. */
+int msg_send(int socket, enum msg_type type, const void *payload, int fd);
+
+/* Receives one message.  1 got one; 0 end of file; -1 with err (code EAGAIN: nothing now on a non-blocking socket).  A message of another
+ * version, an unknown type or a wrong size is an error. */
+int msg_receive(int socket, struct msg *msg, struct error *err);
+
+#endif

@@ -1,0 +1,12 @@
+/* process.h: telling one process from another for good. */
+#ifndef CAMRING_PROCESS_H
+#define CAMRING_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names a process for as long as the
+ * machine is up.  0 if there is no such process. */
+uint64_t process_start_time(pid_t pid);
+
+#endif

@@ -1,0 +1,221 @@
+/* ring.c: names, frame geometry, and what the rings' owner does.  See ring_layout.h for the design. */
+#include "ring.h"
+
+#include "ring_map.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+const char *ring_kind_name(enum ring_kind kind)
+{
+    return kind == RING_RAW ? "raw" : kind == RING_JPEG ? "jpeg" : "unknown";
+}
+
+const char *ring_format_name(enum ring_format format)
+{
+    static const char *const names[] = {[RING_I420] = "I420", [RING_I422] = "I422", [RING_I444] = "I444", [RING_FORMAT_JPEG] = "JPEG"};
+    return format >= RING_I420 && format <= RING_FORMAT_JPEG ? names[format] : "unknown";
+}
+
+bool ring_id_valid(const char *id)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    size_t length = strnlen(id, RING_ID_SIZE);
+    return length > 0 && length < RING_ID_SIZE && strchr(first, id[0]) && strspn(id, rest) == length;
+}
+
+/* ---- frames ------------------------------------------------------------------------------------------------------- */
+
+uint32_t ring_plane_width(uint32_t format, unsigned plane, uint32_t width)
+{
+    return plane == 0 || format == RING_I444 ? width : (width + 1) / 2;
+}
+
+uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height)
+{
+    return plane == 0 || format != RING_I420 ? height : (height + 1) / 2;
+}
+
+bool ring_frame_valid(const struct ring_frame *frame, size_t capacity)
+{
+    if (frame->width < 1 || frame->width > RING_MAX_DIMENSION || frame->height < 1 || frame->height > RING_MAX_DIMENSION ||
+        frame->bytes < 1 || frame->bytes > capacity || frame->range > RING_RANGE_FULL || frame->matrix > RING_MATRIX_BT709)
+        return false;
+    if (frame->format == RING_FORMAT_JPEG)
+        return true;
+    if (frame->format < RING_I420 || frame->format > RING_I444)
+        return false;
+    for (unsigned plane = 0; plane < RING_PLANES; plane++) {
+        uint64_t width = ring_plane_width(frame->format, plane, frame->width);
+        uint64_t height = ring_plane_height(frame->format, plane, frame->height);
+        uint64_t stride = frame->stride[plane];
+        if (stride < width || frame->offset[plane] + stride * (height - 1) + width > capacity)
+            return false;
+    }
+    return true;
+}
+
+/* ---- owner -------------------------------------------------------------------------------------------------------- */
+
+static void format_name(char *out, const char *camera, const char *variant)
+{
+    snprintf(out, RING_NAME_SIZE, "%s.%s", camera, variant);
+}
+
+/* Tells whoever is attached that the ring is gone, and unlinks it with its data. */
+static void unlink_ring(const char *instance, const char *name)
+{
+    struct error ignored;
+    struct ring_ctl *ctl = ring_map_ctl(instance, name, true, &ignored);
+    if (ctl) {
+        uint32_t generation = atomic_load(&ctl->header->generation);
+        for (unsigned back = 0; back < 2 && generation > back; back++) {
+            char path[RING_PATH_SIZE];
+            ring_path_data(path, ctl, generation - back);
+            unlink(path);
+        }
+        atomic_store(&ctl->header->closed, 1);
+        bell_ring(&ctl->header->bell, BELL_ALL);
+        ring_ctl_close(ctl);
+    }
+    char path[RING_PATH_SIZE];
+    ring_path_ctl(path, instance, name);
+    unlink(path);
+}
+
+static void fill_ctl(struct ring_ctl_header *header, const struct ring_create *options, size_t size)
+{
+    header->magic = RING_CTL_MAGIC;
+    header->abi_major = RING_ABI_MAJOR;
+    header->abi_minor = RING_ABI_MINOR;
+    header->byte_order = RING_BYTE_ORDER;
+    header->header_bytes = sizeof *header;
+    header->object_bytes = size;
+    header->row_count = options->rows + 1;
+    header->row_bytes = sizeof(struct ring_row);
+    header->kind = options->kind;
+    header->max_bytes = options->max_bytes;
+    snprintf(header->instance, sizeof header->instance, "%s", options->instance);
+    snprintf(header->camera, sizeof header->camera, "%s", options->camera);
+    snprintf(header->variant, sizeof header->variant, "%s", options->variant);
+}
+
+int ring_create(const struct ring_create *options, struct error *err)
+{
+    char name[RING_NAME_SIZE], path[RING_PATH_SIZE];
+    format_name(name, options->camera, options->variant);
+    unlink_ring(options->instance, name);
+
+    size_t size = sizeof(struct ring_ctl_header) + (options->rows + 1) * sizeof(struct ring_row);
+    int fd;
+    struct ring_ctl_header *header = ring_object_create(size, UINT64_MAX, &fd, err);
+    if (header == MAP_FAILED) {
+        error_prefix(err, "%s", name);
+        return -1;
+    }
+    fill_ctl(header, options, size);
+    munmap(header, size);
+    ring_path_ctl(path, options->instance, name);
+    int r = ring_object_link(fd, path, err);
+    close(fd);
+    return r;
+}
+
+struct ring_ctl *ring_ctl_open(const char *instance, const char *name, struct error *err)
+{
+    return ring_map_ctl(instance, name, true, err);
+}
+
+void ring_ctl_close(struct ring_ctl *ctl)
+{
+    if (!ctl)
+        return;
+    munmap(ctl->header, ctl->size);
+    close(ctl->fd);
+    free(ctl);
+}
+
+static void clear_row(struct ring_row *row)
+{
+    atomic_store_explicit(&row->pin, 0, memory_order_release);
+    atomic_store(&row->waker, 0);
+    atomic_store_explicit(&row->pid, 0, memory_order_release);
+}
+
+unsigned ring_ctl_reap(struct ring_ctl *ctl)
+{
+    unsigned reaped = 0;
+    for (unsigned i = 1; i < ctl->rows; i++) {
+        struct ring_row *row = &ctl->header->rows[i];
+        if (atomic_load_explicit(&row->pid, memory_order_acquire) == 0 || !ring_lock(ctl->fd, (int)i))
+            continue;
+        clear_row(row);
+        ring_unlock(ctl->fd, (int)i);
+        reaped++;
+    }
+    return reaped;
+}
+
+void ring_ctl_clear_encoder_row(struct ring_ctl *ctl)
+{
+    clear_row(&ctl->header->rows[0]);
+}
+
+void ring_ctl_ring(struct ring_ctl *ctl)
+{
+    bell_ring(&ctl->header->bell, BELL_ALL);
+}
+
+/* ---- the directory ------------------------------------------------------------------------------------------------ */
+
+/* Splits "camring.INSTANCE.CAMERA.VARIANT" (a ctl object); false for anything else. */
+static bool parse_ctl_name(const char *file, char *instance, char *name)
+{
+    char camera[RING_ID_SIZE], variant[RING_ID_SIZE], extra;
+    return sscanf(file, RING_PREFIX "%32[a-z0-9_-].%32[a-z0-9_-].%32[a-z0-9_-]%c", instance, camera, variant, &extra) == 3 &&
+           ring_id_valid(instance) && ring_id_valid(camera) && ring_id_valid(variant) &&
+           snprintf(name, RING_NAME_SIZE, "%s.%s", camera, variant) < RING_NAME_SIZE;
+}
+
+void ring_list(const char *instance, void (*visit)(const char *instance, const char *name, void *arg), void *arg)
+{
+    struct dirent **entries;
+    int count = scandir(RING_DIRECTORY, &entries, NULL, alphasort);
+    if (count < 0)
+        return;
+    for (int i = 0; i < count; i++) {
+        char found[RING_ID_SIZE], name[RING_NAME_SIZE];
+        if (parse_ctl_name(entries[i]->d_name, found, name) && (!instance || strcmp(instance, found) == 0))
+            visit(found, name, arg);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static void unlink_listed(const char *instance, const char *name, void *arg)
+{
+    (void)arg;
+    unlink_ring(instance, name);
+}
+
+void ring_unlink_all(const char *instance)
+{
+    ring_list(instance, unlink_listed, NULL); /* in order, so that attached readers are told */
+
+    char prefix[RING_PATH_SIZE];
+    int length = snprintf(prefix, sizeof prefix, RING_PREFIX "%s.", instance);
+    DIR *dir = opendir(RING_DIRECTORY);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (strncmp(entry->d_name, prefix, (size_t)length) == 0)
+            unlinkat(dirfd(dir), entry->d_name, 0); /* what no ctl object led to */
+    closedir(dir);
+}

@@ -1,0 +1,225 @@
+/* ring.h: frames in POSIX shared memory, one writer at a time, any number of readers, no locks.  The layout and the
+ * reasoning are in ring_layout.h.
+ *
+ * A ring is named "CAMERA.VARIANT" ("door.raw", "door.jpeg") inside an instance.  It consists of a ctl object with a stable
+ * name (reader rows, bell, number of the current generation) and one data object per generation (the slots).
+ *
+ * Who does what: the supervisor creates the ctl objects and unlinks everything; the writer creates data objects; readers
+ * attach.  Handles belong to one thread.  Functions that return int return 0 on success and -1 with `err` filled, unless
+ * they say otherwise; err->code is an enum ring_error. */
+#ifndef CAMRING_RING_H
+#define CAMRING_RING_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define RING_ID_SIZE 33   /* an instance, camera id or variant, NUL included */
+#define RING_NAME_SIZE 72 /* CAMERA.VARIANT, NUL included */
+#define RING_PLANES 3
+#define RING_MAX_DIMENSION 16384
+#define RING_MAX_SLOTS 250
+#define RING_MAX_ROWS 200
+#define RING_MAX_WAKERS 32 /* event loops one ring can wake */
+
+enum ring_error {
+    RING_ERROR_SYSTEM = 1, /* a system call failed; the text names it */
+    RING_ERROR_ABSENT,     /* no such ring */
+    RING_ERROR_EMPTY,      /* the ring exists, no picture size is known yet */
+    RING_ERROR_ABI,        /* made by an incompatible version or another byte order */
+    RING_ERROR_CORRUPT,    /* a field contradicts the object's size or another field */
+    RING_ERROR_OWNER,      /* belongs to another user */
+    RING_ERROR_SPACE,      /* needs more bytes than there are; the text has both numbers */
+    RING_ERROR_ROWS,       /* every reader row is taken */
+    RING_ERROR_BUSY,       /* another living process writes this ring */
+};
+
+enum ring_kind { RING_RAW = 1, RING_JPEG = 2 };
+enum ring_format { RING_I420 = 1, RING_I422 = 2, RING_I444 = 3, RING_FORMAT_JPEG = 4 };
+enum ring_range { RING_RANGE_LIMITED = 0, RING_RANGE_FULL = 1 };
+enum ring_matrix { RING_MATRIX_BT601 = 0, RING_MATRIX_BT709 = 1 };
+
+const char *ring_kind_name(enum ring_kind kind);
+const char *ring_format_name(enum ring_format format);
+
+/* What is known of one frame; lies as it is in the slot's descriptor, so its layout is ABI.
+ * Planes are 8-bit Y, Cb, Cr; offsets count from the start of the slot's payload. */
+struct ring_frame {
+    uint64_t number;      /* 1, 2, 3 … over the life of the ring; set by ring_commit */
+    uint64_t source;      /* number of the raw frame this one was made from, 0 if none */
+    int64_t camera_ns;    /* the source's own time stamp, -1 if it has none */
+    int64_t captured_ns;  /* when the whole frame had reached capture */
+    int64_t started_ns;   /* when the stage that wrote this frame began to work on it (decode, encode) */
+    int64_t committed_ns; /* set by ring_commit */
+    uint32_t bytes;       /* JPEG: length; raw: bytes from the first plane's start to the last plane's end */
+    uint32_t format;      /* enum ring_format */
+    uint32_t width, height;
+    uint32_t offset[RING_PLANES];
+    uint32_t stride[RING_PLANES];
+    uint8_t range;  /* enum ring_range */
+    uint8_t matrix; /* enum ring_matrix */
+    uint16_t flags; /* 0 */
+    uint32_t reserved;
+};
+
+/* Rows and columns of plane `plane` of a width x height picture in `format`. */
+uint32_t ring_plane_width(uint32_t format, unsigned plane, uint32_t width);
+uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height);
+
+/* True if every field of `frame` is in range and all it points to lies inside a payload of `capacity` bytes. */
+bool ring_frame_valid(const struct ring_frame *frame, size_t capacity);
+
+/* ---- owner (supervisor) ---------------------------------------------------------------------------------------- */
+
+struct ring_create {
+    const char *instance, *camera, *variant;
+    enum ring_kind kind;
+    unsigned rows;      /* reader rows beside the encoder's own; at most RING_MAX_ROWS */
+    uint64_t max_bytes; /* what all rings of the instance may take together, 0: what /dev/shm holds */
+};
+
+/* Creates the ctl object; an older one of that name and its data are unlinked first. */
+int ring_create(const struct ring_create *options, struct error *err);
+
+/* The owner's handle on a ctl object: clears up after the dead and rings for them.  NULL with err. */
+struct ring_ctl *ring_ctl_open(const char *instance, const char *name, struct error *err);
+void ring_ctl_close(struct ring_ctl *ctl);
+unsigned ring_ctl_reap(struct ring_ctl *ctl);             /* frees rows whose owners are dead; returns how many */
+void ring_ctl_clear_encoder_row(struct ring_ctl *ctl);    /* the lease holder of this ring is dead: unpin */
+void ring_ctl_ring(struct ring_ctl *ctl);                 /* rings the ring's bell */
+
+/* Unlinks every ring object of `instance` and tells whoever is attached. */
+void ring_unlink_all(const char *instance);
+
+/* ---- writer ----------------------------------------------------------------------------------------------------- */
+
+struct ring_writer;
+
+/* A slot lent to the writer.  `data` has room for `capacity` bytes, 64-byte aligned. */
+struct ring_loan {
+    uint8_t *data;
+    size_t capacity;
+    struct ring_map *map; /* private */
+    uint32_t slot;        /* private */
+};
+
+/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY if another one lives.
+ * Not exclusive: whoever holds the camera's lease writes, and calls ring_writer_takeover on each acquire.
+ * `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied; the fds stay the caller's. */
+struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err);
+void ring_writer_close(struct ring_writer *writer);
+void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count);
+
+/* Re-derives the writer's state from shared memory: the frame number from head, half-written slots cleared. */
+void ring_writer_takeover(struct ring_writer *writer);
+
+/* Makes sure that the current generation has slots of at least `slot_bytes`, and enough of them for the writer to hold
+ * `held` beside what readers may pin; makes a new generation if not.  RING_ERROR_SPACE names bytes needed and available. */
+int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held, struct error *err);
+
+/* Bytes one generation with that reservation takes. */
+uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held);
+
+/* Lends the oldest free slot.  False, counted, at once, if there is none or nothing is reserved. */
+bool ring_loan(struct ring_writer *writer, struct ring_loan *loan);
+
+/* Publishes the loaned slot as the newest frame: sets frame->number and frame->committed_ns, wakes readers.  The slot stays
+ * with the writer, readable only, until ring_loan_release.  False (nothing published) if the frame is not valid for the
+ * slot, was committed before, or its generation is retired. */
+bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struct ring_frame *frame);
+
+/* Gives the slot back.  A loan that was never committed is aborted. */
+void ring_loan_release(struct ring_writer *writer, const struct ring_loan *loan);
+
+/* ---- reader ----------------------------------------------------------------------------------------------------- */
+
+struct ring_reader;
+
+enum ring_role {
+    RING_OBSERVER, /* read-only mappings, no row: copy-out and stat only */
+    RING_MEMBER,   /* has a row: may pin, is counted, can ask to be woken */
+    RING_ENCODER,  /* the row that goes with the camera's lease: only between lease acquire and release */
+};
+
+/* Attaches to the ctl object; data follows by itself as soon as there is some.  `who` (<= 15 characters) shows in the row. */
+struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who, struct error *err);
+void ring_reader_close(struct ring_reader *reader);
+
+/* Number of the newest frame, 0 if none or not attached.  One or two loads. */
+uint64_t ring_reader_head(struct ring_reader *reader);
+
+enum ring_result {
+    RING_NONE = 0,    /* nothing newer */
+    RING_GOT = 1,
+    RING_FAILED = -1, /* err is filled; the ring can't be read now */
+};
+
+/* Pins the newest frame if it is newer than `after`; *data stays as it is until ring_reader_release, whatever the writer
+ * does.  One pin at a time. */
+enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data, struct error *err);
+void ring_reader_release(struct ring_reader *reader);
+
+/* A malloc'ed buffer that grows to what is needed; the caller frees or keeps `data`. */
+struct ring_buffer {
+    uint8_t *data;
+    size_t size;
+};
+
+/* Copies the newest frame, if newer than `after`, to the start of `buffer`.  A frame overwritten meanwhile is tried again with the
+ * newest, three times; then it is a counted miss and RING_NONE. */
+enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer, struct ring_frame *frame, struct error *err);
+
+/* Blocks until the ring's bell has rung since the last look at a frame newer than `after`, or the deadline.  Returns true if a
+ * newer frame is there. */
+bool ring_reader_wait(struct ring_reader *reader, uint64_t after, int64_t deadline);
+
+/* Asks the writer to signal eventfd number `waker` on each commit (or no more, with -1).  Look for a newer frame after it. */
+void ring_reader_want(struct ring_reader *reader, int waker);
+
+/* ---- inspection ------------------------------------------------------------------------------------------------- */
+
+struct ring_row_stat {
+    unsigned row; /* 0: the encoder's */
+    int32_t pid;
+    bool alive; /* holds its lock; for row 0: has an owner */
+    char who[16];
+    int32_t pinned_slot; /* -1: none */
+    uint64_t joined, last, taken, missed;
+};
+
+struct ring_slot_stat {
+    uint64_t seq;         /* 0 empty, odd being written, else 2 x frame number */
+    struct ring_frame frame;
+};
+
+struct ring_stat {
+    char instance[RING_ID_SIZE], camera[RING_ID_SIZE], variant[RING_ID_SIZE], name[RING_NAME_SIZE];
+    enum ring_kind kind;
+    uint32_t generation; /* 0: no data yet */
+    bool retired, writer_alive;
+    int32_t writer_pid; /* 0: nobody yet */
+    uint64_t head;      /* newest frame, 0: none */
+    int64_t age_ns;     /* since its commit, -1: no frame */
+    double fps;         /* from the commit times of the frames in the slots */
+    uint64_t bytes;     /* of ctl and data */
+    uint64_t no_slot, aborted;
+    size_t slot_bytes;
+    unsigned slots, rows;
+    struct ring_frame newest; /* valid if head > 0 */
+    struct ring_slot_stat slot[RING_MAX_SLOTS];
+    struct ring_row_stat row[RING_MAX_ROWS + 1];
+};
+
+/* Fills `stat` from what shared memory holds now; works for any role. */
+int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct error *err);
+
+/* Calls `visit` with the instance and name of every ring whose ctl object exists, in order of name; instance NULL: all. */
+void ring_list(const char *instance, void (*visit)(const char *instance, const char *name, void *arg), void *arg);
+
+/* True if `id` is [a-z0-9][a-z0-9_-]{0,31}. */
+bool ring_id_valid(const char *id);
+
+#endif

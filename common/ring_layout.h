@@ -1,0 +1,151 @@
+/* ring_layout.h: the ring's shared memory, private to ring*.c.
+ *
+ * DESIGN
+ *
+ * One writer, many readers, and any of them may be killed at any instruction.  So nothing in shared memory is ever locked or
+ * counted; each word has one writer, and what a dead process left is either valid or recognisably unfinished.
+ *
+ *   ctl object "camring.INSTANCE.CAMERA.VARIANT"          data object "camring.INSTANCE.CAMERA.VARIANT.GENERATION"
+ *   +--------------------------------------+              +-----------------------------------------------+
+ *   | header: identity, sizes              |   names ──►  | header: geometry, state, writer, head         |
+ *   | generation (writer)                  |              | slot descriptors: seq + struct ring_frame     |
+ *   | bell (writer)                        |              | payloads, page-aligned, one a slot            |
+ *   | rows: pin, waker, owner, accounts    |              +-----------------------------------------------+
+ *   +--------------------------------------+                readers map it PROT_READ
+ *
+ * Publishing.  A slot's seq is 0 (empty), RING_SEQ_WRITING (odd) or 2n (holds frame n).  The writer stores odd, writes, stores 2n
+ * with release, stores head = n << 8 | slot with release, rings the bell.  head only ever names a finished slot; a writer killed
+ * on the way leaves an odd slot, or one with seq > 2 x head's n, and the next writer clears both (ring_writer_takeover).
+ *
+ * Pins (Dekker's argument).  Reader: store pin, fence, load seq.  Writer: store odd seq, fence, load pins.  With both fences
+ * sequentially consistent at least one sees the other: either the reader sees odd and backs off, or the writer sees the pin and takes
+ * another slot.  The slot head names is never loaned, so a reader that loses can always try the newest again.  A dead reader's pin
+ * costs one slot until its row is reaped, and there are slots for every row's pin: readers never slow the writer.
+ *
+ * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so an equal seq means an
+ * untouched slot (a loan that found a pin and was taken back restores the old value without having written).
+ *
+ * Generations.  A data object is never resized.  A larger picture gets a new object: made nameless (O_TMPFILE), allocated, filled,
+ * linked, then published by one store to ctl's generation; the old one is marked retired and unlinked, and lives on for whoever
+ * maps it.  Frame numbers go on from the old head.  A pin names its generation, so one on a retired generation never holds up the new.
+ * Whoever dies on the way leaves at most a linked, unpublished object under the next number, which the next writer unlinks.
+ *
+ * Rows.  A reader owns row i for as long as it holds the OFD write lock on byte i of the ctl object: the kernel drops it
+ * with the process, whatever namespace pids are counted in.  Claiming and reaping take that lock first, so neither can
+ * meet a living owner.  Row 0 belongs to whoever holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
+ * a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
+ *
+ * The bell lies in ctl, not in data, so that waiters need not follow generations and the supervisor can ring for the dead. */
+#ifndef CAMRING_RING_LAYOUT_H
+#define CAMRING_RING_LAYOUT_H
+
+#include "bell.h"
+#include "ring.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RING_DIRECTORY "/dev/shm"
+#define RING_PREFIX "camring."
+#define RING_CTL_MAGIC 0x54435243u  /* "CRCT" */
+#define RING_DATA_MAGIC 0x41445243u /* "CRDA" */
+#define RING_ABI_MAJOR 1
+#define RING_ABI_MINOR 0
+#define RING_BYTE_ORDER 0x01020304u
+#define RING_LINE 64
+#define RING_SEQ_WRITING 1u
+#define RING_NO_SLOT 0xffu
+#define RING_LOCK_WRITER 4096 /* lock bytes: 1 … rows, and this */
+
+struct ring_row {
+    /* read by the writer on each loan and commit */
+    _Atomic uint64_t pin;   /* 0, or generation << 32 | slot + 1 */
+    _Atomic uint32_t waker; /* 0, or number of an event loop's eventfd + 1 */
+    uint8_t pad0[RING_LINE - 12];
+    /* the reader's own */
+    _Atomic int32_t pid; /* 0: nobody */
+    uint32_t reserved;
+    char who[16];
+    _Atomic uint64_t joined, last, taken, missed; /* frame numbers; frames */
+    uint8_t pad1[8];
+};
+
+struct ring_ctl_header {
+    uint32_t magic;
+    uint16_t abi_major, abi_minor;
+    uint32_t byte_order;
+    uint32_t header_bytes;
+    uint64_t object_bytes;
+    uint32_t row_count; /* row 0 included */
+    uint32_t row_bytes;
+    uint32_t kind;
+    uint32_t reserved0;
+    uint64_t max_bytes;
+    char instance[40], camera[40], variant[40];
+    uint8_t pad0[24];
+    /* the writer's */
+    _Atomic uint32_t generation; /* 0: none yet */
+    _Atomic uint32_t closed;     /* 1: unlinked by its owner, attach anew */
+    _Atomic uint64_t no_slot, aborted;
+    uint8_t pad1[RING_LINE - 24];
+    struct bell bell;
+    uint8_t pad2[RING_LINE - 4];
+    struct ring_row rows[];
+};
+
+enum ring_state { RING_LIVE = 1, RING_RETIRED = 2 };
+
+struct ring_data_header {
+    uint32_t magic;
+    uint16_t abi_major, abi_minor;
+    uint32_t byte_order;
+    uint32_t header_bytes;
+    uint64_t object_bytes;
+    uint32_t generation;
+    uint32_t kind;
+    uint32_t slot_count;
+    uint32_t descriptor_bytes;
+    uint64_t descriptor_offset;
+    uint64_t payload_offset;
+    uint64_t slot_bytes; /* from one payload to the next; a multiple of the page */
+    /* written seldom */
+    _Atomic uint32_t state; /* enum ring_state */
+    _Atomic int32_t writer_pid;
+    _Atomic uint64_t writer_start; /* process_start_time */
+    _Atomic uint64_t writer_epoch; /* takeovers by another process */
+    uint8_t pad1[RING_LINE - 24];
+    /* written on each commit */
+    _Atomic uint64_t head; /* frame << 8 | slot; slot RING_NO_SLOT: that frame is not in this generation */
+    uint8_t pad2[RING_LINE - 8];
+};
+
+struct ring_slot {
+    _Atomic uint64_t seq;
+    struct ring_frame frame;
+    uint8_t pad[24];
+};
+
+_Static_assert(sizeof(struct ring_frame) == 96, "ABI");
+_Static_assert(sizeof(struct ring_slot) == 128, "ABI");
+_Static_assert(sizeof(struct ring_row) == 128, "ABI");
+_Static_assert(sizeof(struct ring_ctl_header) == 320, "ABI");
+_Static_assert(sizeof(struct ring_data_header) == 192, "ABI");
+_Static_assert(offsetof(struct ring_ctl_header, generation) == 192, "ABI");
+_Static_assert(offsetof(struct ring_ctl_header, bell) == 256, "ABI");
+_Static_assert(offsetof(struct ring_data_header, state) == 64, "ABI");
+_Static_assert(offsetof(struct ring_data_header, head) == 128, "ABI");
+_Static_assert(offsetof(struct ring_row, pid) == 64, "ABI");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared words must be lock-free");
+
+static inline uint64_t ring_head_pack(uint64_t frame, uint32_t slot)
+{
+    return frame << 8 | slot;
+}
+
+static inline uint64_t ring_pin_pack(uint32_t generation, uint32_t slot)
+{
+    return (uint64_t)generation << 32 | (slot + 1);
+}
+
+#endif

@@ -1,0 +1,331 @@
+/* ring_writer.c: the writing end of a ring.  See ring_layout.h for the design. */
+#include "ring_map.h"
+
+#include "clock.h"
+#include "process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define JPEG_SLOTS 8 /* newest, one being written, and time for slow copies; a pin or two does no harm */
+#define SPARE_SLOTS 2
+
+struct ring_writer {
+    struct ring_ctl *ctl;
+    struct ring_map *map; /* the current generation; NULL: none yet */
+    pid_t pid;
+    uint64_t start_time;
+    unsigned waker_count;
+    int wakers[RING_MAX_WAKERS];
+};
+
+/* ---- generations -------------------------------------------------------------------------------------------------- */
+
+/* A map lives until the last of its loans is given back: a decoder keeps pictures of the old size past the switch. */
+static void map_unuse(struct ring_map *map)
+{
+    if (map && --map->users == 0)
+        ring_map_free(map);
+}
+
+static unsigned slots_needed(enum ring_kind kind, unsigned rows, unsigned held)
+{
+    if (kind == RING_JPEG)
+        return JPEG_SLOTS;
+    unsigned slots = 1 /* newest */ + 1 /* being written */ + rows + held + SPARE_SLOTS;
+    return slots < RING_MAX_SLOTS ? slots : RING_MAX_SLOTS;
+}
+
+static uint64_t page_align(uint64_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096;
+}
+
+static uint64_t payload_offset(unsigned slots)
+{
+    return page_align(sizeof(struct ring_data_header) + (uint64_t)slots * sizeof(struct ring_slot));
+}
+
+static uint64_t object_bytes(unsigned slots, uint64_t slot_bytes)
+{
+    return payload_offset(slots) + slots * page_align(slot_bytes);
+}
+
+uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held)
+{
+    return object_bytes(slots_needed(kind, rows + 1, held), slot_bytes);
+}
+
+static void sign(struct ring_writer *writer)
+{
+    struct ring_data_header *header = writer->map->header;
+    if (atomic_load_explicit(&header->writer_pid, memory_order_relaxed) == writer->pid &&
+        atomic_load_explicit(&header->writer_start, memory_order_relaxed) == writer->start_time)
+        return;
+    atomic_store_explicit(&header->writer_start, writer->start_time, memory_order_relaxed);
+    atomic_store_explicit(&header->writer_pid, writer->pid, memory_order_relaxed);
+    atomic_fetch_add_explicit(&header->writer_epoch, 1, memory_order_relaxed);
+}
+
+/* Moves on to the generation ctl names, if that is another one. */
+static int follow(struct ring_writer *writer, struct error *err)
+{
+    uint32_t generation = atomic_load_explicit(&writer->ctl->header->generation, memory_order_acquire);
+    if (generation == 0 || (writer->map && writer->map->generation == generation))
+        return 0;
+    struct ring_map *map = ring_map_data(writer->ctl, generation, true, err);
+    if (!map)
+        return -1;
+    map_unuse(writer->map);
+    writer->map = map;
+
+    char path[RING_PATH_SIZE]; /* left if the writer that made this one died before it unlinked the old */
+    ring_path_data(path, writer->ctl, generation - 1);
+    unlink(path);
+    return 0;
+}
+
+void ring_writer_takeover(struct ring_writer *writer)
+{
+    struct error ignored;
+    follow(writer, &ignored); /* if it can't be mapped, the next reserve makes a new one */
+    if (!writer->map)
+        return;
+    struct ring_map *map = writer->map;
+    uint64_t newest = atomic_load_explicit(&map->header->head, memory_order_acquire) >> 8;
+    for (uint32_t i = 0; i < map->slot_count; i++) {
+        uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
+        if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
+            atomic_store_explicit(&map->slots[i].seq, 0, memory_order_release);
+    }
+    sign(writer);
+}
+
+static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots, size_t slot_bytes)
+{
+    header->magic = RING_DATA_MAGIC;
+    header->abi_major = RING_ABI_MAJOR;
+    header->abi_minor = RING_ABI_MINOR;
+    header->byte_order = RING_BYTE_ORDER;
+    header->header_bytes = sizeof *header;
+    header->object_bytes = object_bytes(slots, slot_bytes);
+    header->generation = generation;
+    header->kind = ctl->kind;
+    header->slot_count = slots;
+    header->descriptor_bytes = sizeof(struct ring_slot);
+    header->descriptor_offset = sizeof *header;
+    header->payload_offset = payload_offset(slots);
+    header->slot_bytes = page_align(slot_bytes);
+    header->state = RING_LIVE;
+}
+
+/* The frame number to go on from.  Should the old generation be beyond reading, what its readers have seen still tells: a reader that
+ * has seen frame n waits for a number above n. */
+static uint64_t last_number(const struct ring_writer *writer)
+{
+    if (writer->map)
+        return atomic_load_explicit(&writer->map->header->head, memory_order_acquire) >> 8;
+    uint64_t last = 0;
+    for (unsigned i = 0; i < writer->ctl->rows; i++) {
+        uint64_t seen = atomic_load_explicit(&writer->ctl->header->rows[i].last, memory_order_relaxed);
+        last = seen > last ? seen : last;
+    }
+    return last;
+}
+
+static void publish_generation(struct ring_writer *writer, uint32_t generation)
+{
+    struct ring_ctl_header *ctl = writer->ctl->header;
+    uint32_t old = generation - 1;
+    atomic_store_explicit(&ctl->generation, generation, memory_order_release);
+    if (writer->map)
+        atomic_store(&writer->map->header->state, RING_RETIRED);
+    bell_ring(&ctl->bell, BELL_ALL);
+
+    char path[RING_PATH_SIZE];
+    ring_path_data(path, writer->ctl, old);
+    unlink(path);
+}
+
+static uint64_t budget_left(const struct ring_ctl *ctl)
+{
+    uint64_t limit = ctl->header->max_bytes;
+    if (limit == 0)
+        return UINT64_MAX;
+    uint64_t used = ring_instance_bytes(ctl->instance);
+    return used < limit ? limit - used : 0;
+}
+
+static int make_generation(struct ring_writer *writer, unsigned slots, size_t slot_bytes, struct error *err)
+{
+    uint32_t generation = atomic_load(&writer->ctl->header->generation) + 1;
+    uint64_t size = object_bytes(slots, slot_bytes);
+    int fd;
+    struct ring_data_header *header = ring_object_create(size, budget_left(writer->ctl), &fd, err);
+    if (header == MAP_FAILED)
+        return -1;
+    fill_data(header, writer->ctl, generation, slots, slot_bytes);
+    atomic_store(&header->head, ring_head_pack(last_number(writer), RING_NO_SLOT));
+    munmap(header, size);
+
+    char path[RING_PATH_SIZE];
+    ring_path_data(path, writer->ctl, generation);
+    int r = ring_object_link(fd, path, err);
+    close(fd);
+    if (r < 0)
+        return -1;
+    publish_generation(writer, generation);
+    if (follow(writer, err) < 0)
+        return -1;
+    sign(writer);
+    return 0;
+}
+
+int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held, struct error *err)
+{
+    unsigned slots = slots_needed(writer->ctl->kind, writer->ctl->rows, held);
+    if (follow(writer, err) == 0 && writer->map && writer->map->slot_bytes >= slot_bytes && writer->map->slot_count >= slots)
+        return 0;
+    if (slot_bytes == 0 || slot_bytes > UINT32_MAX) {
+        error_set(err, RING_ERROR_SPACE, "%zu bytes can't be a frame", slot_bytes);
+        return -1;
+    }
+    return make_generation(writer, slots, slot_bytes, err);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
+
+struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err)
+{
+    struct ring_writer *writer = calloc(1, sizeof *writer);
+    if (!writer) {
+        error_set(err, RING_ERROR_SYSTEM, "out of memory");
+        return NULL;
+    }
+    writer->pid = getpid();
+    writer->start_time = process_start_time(writer->pid);
+    writer->ctl = ring_map_ctl(instance, name, true, err);
+    if (!writer->ctl)
+        goto fail;
+    if (exclusive && !ring_lock(writer->ctl->fd, RING_LOCK_WRITER)) {
+        error_set(err, RING_ERROR_BUSY, "%s: another process writes this ring", name);
+        goto fail;
+    }
+    if (exclusive)
+        ring_writer_takeover(writer);
+    return writer;
+fail:
+    ring_writer_close(writer);
+    return NULL;
+}
+
+void ring_writer_close(struct ring_writer *writer)
+{
+    if (!writer)
+        return;
+    map_unuse(writer->map);
+    ring_ctl_close(writer->ctl);
+    free(writer);
+}
+
+void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count)
+{
+    writer->waker_count = count < RING_MAX_WAKERS ? count : RING_MAX_WAKERS;
+    memcpy(writer->wakers, eventfds, writer->waker_count * sizeof *eventfds);
+}
+
+/* ---- loan, commit, release ---------------------------------------------------------------------------------------- */
+
+static bool pinned(const struct ring_writer *writer, uint32_t slot)
+{
+    uint64_t pin = ring_pin_pack(writer->map->generation, slot);
+    for (unsigned i = 0; i < writer->ctl->rows; i++)
+        if (atomic_load_explicit(&writer->ctl->header->rows[i].pin, memory_order_acquire) == pin)
+            return true;
+    return false;
+}
+
+/* The slot with the lowest seq that is free and not yet tried, or RING_NO_SLOT. */
+static uint32_t oldest_free(const struct ring_map *map, const bool *tried)
+{
+    uint32_t newest = atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
+    uint32_t best = RING_NO_SLOT;
+    uint64_t best_seq = UINT64_MAX;
+    for (uint32_t i = 0; i < map->slot_count; i++) {
+        uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
+        if (i != newest && !map->held[i] && !tried[i] && seq < best_seq) {
+            best = i;
+            best_seq = seq;
+        }
+    }
+    return best;
+}
+
+bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
+{
+    struct ring_map *map = writer->map;
+    bool tried[RING_MAX_SLOTS] = {false};
+    for (uint32_t i; map && (i = oldest_free(map, tried)) != RING_NO_SLOT;) {
+        _Atomic uint64_t *seq = &map->slots[i].seq;
+        uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
+        atomic_store_explicit(seq, RING_SEQ_WRITING, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
+        if (!pinned(writer, i)) {
+            map->held[i] = 1;
+            map->users++;
+            *loan = (struct ring_loan){.data = ring_map_payload(map, i), .capacity = map->slot_bytes, .map = map, .slot = i};
+            return true;
+        }
+        atomic_store_explicit(seq, before & 1 ? 0 : before, memory_order_release);
+        tried[i] = true;
+    }
+    atomic_fetch_add_explicit(&writer->ctl->header->no_slot, 1, memory_order_relaxed);
+    return false;
+}
+
+/* Wakes the event loops that asked for it.  The fence pairs with the one in ring_reader_want: either the loop's wish is seen here, or
+ * the loop sees the new head. */
+static void wake_loops(const struct ring_writer *writer)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 1; i < writer->ctl->rows; i++) {
+        uint32_t waker = atomic_load_explicit(&writer->ctl->header->rows[i].waker, memory_order_relaxed);
+        if (waker > 0 && waker <= writer->waker_count && writer->wakers[waker - 1] >= 0)
+            bell_signal(writer->wakers[waker - 1]);
+    }
+}
+
+bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struct ring_frame *frame)
+{
+    struct ring_map *map = loan->map;
+    struct ring_slot *slot = &map->slots[loan->slot];
+    if (map != writer->map || !ring_frame_valid(frame, map->slot_bytes) ||
+        atomic_load_explicit(&slot->seq, memory_order_relaxed) != RING_SEQ_WRITING)
+        return false;
+    uint64_t number = (atomic_load_explicit(&map->header->head, memory_order_relaxed) >> 8) + 1;
+    frame->number = number;
+    frame->committed_ns = clock_now();
+    slot->frame = *frame;
+    atomic_store_explicit(&slot->seq, 2 * number, memory_order_release);
+    atomic_store_explicit(&map->header->head, ring_head_pack(number, loan->slot), memory_order_release);
+    bell_ring(&writer->ctl->header->bell, BELL_ALL);
+    wake_loops(writer);
+    return true;
+}
+
+void ring_loan_release(struct ring_writer *writer, const struct ring_loan *loan)
+{
+    struct ring_map *map = loan->map;
+    _Atomic uint64_t *seq = &map->slots[loan->slot].seq;
+    if (atomic_load_explicit(seq, memory_order_relaxed) == RING_SEQ_WRITING) {
+        atomic_store_explicit(seq, 0, memory_order_release);
+        atomic_fetch_add_explicit(&writer->ctl->header->aborted, 1, memory_order_relaxed);
+    }
+    map->held[loan->slot] = 0;
+    map_unuse(map);
+}
