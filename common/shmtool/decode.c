@@ -1,0 +1,211 @@
+#include "decode.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#define SCANS_MAX 200 /* a hostile progressive JPEG has thousands, each of which costs a pass over the whole picture */
+
+struct decoder {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf jump;
+    const uint8_t *data;
+    size_t size;
+    struct image_rgb *rgb;
+    struct image_planes *planes;
+    uint8_t *line; /* one line, Y Cb Cr interleaved */
+    struct error *err;
+};
+
+static void on_error(j_common_ptr jpeg)
+{
+    struct decoder *decoder = jpeg->client_data;
+    char text[JMSG_LENGTH_MAX];
+    jpeg->err->format_message(jpeg, text);
+    error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: %s", text);
+    longjmp(decoder->jump, 1);
+}
+
+static void on_message(j_common_ptr jpeg, int level)
+{
+    if (level < 0)
+        jpeg->err->num_warnings++;
+}
+
+static void on_progress(j_common_ptr jpeg)
+{
+    struct decoder *decoder = jpeg->client_data;
+    if (decoder->jpeg.input_scan_number <= SCANS_MAX)
+        return;
+    error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: more than %d scans", SCANS_MAX);
+    longjmp(decoder->jump, 1);
+}
+
+static void refuse(struct decoder *decoder, const char *why)
+{
+    error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: %s", why);
+    longjmp(decoder->jump, 1);
+}
+
+static void read_header(struct decoder *decoder)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    jpeg_create_decompress(jpeg);
+    jpeg->progress = &decoder->progress;
+    decoder->progress.progress_monitor = on_progress;
+    jpeg_mem_src(jpeg, decoder->data, decoder->size);
+    jpeg_read_header(jpeg, TRUE);
+    if (jpeg->image_width > RING_MAX_DIMENSION || jpeg->image_height > RING_MAX_DIMENSION)
+        refuse(decoder, "its size is out of bounds");
+}
+
+static void read_rgb(struct decoder *decoder)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    read_header(decoder);
+    jpeg->out_color_space = JCS_RGB;
+    jpeg_start_decompress(jpeg);
+    if (image_rgb_alloc(decoder->rgb, jpeg->output_width, jpeg->output_height, decoder->err) < 0)
+        longjmp(decoder->jump, 1);
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row = decoder->rgb->data + jpeg->output_scanline * decoder->rgb->stride;
+        jpeg_read_scanlines(jpeg, &row, 1);
+    }
+    jpeg_finish_decompress(jpeg);
+}
+
+/* The ring format with the JPEG's own sampling, 0 if there is none. */
+static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
+{
+    const jpeg_component_info *c = jpeg->comp_info;
+    if (jpeg->num_components != 3 || c[1].h_samp_factor != 1 || c[1].v_samp_factor != 1 || c[2].h_samp_factor != 1 ||
+        c[2].v_samp_factor != 1)
+        return 0;
+    if (c[0].h_samp_factor == 2 && c[0].v_samp_factor == 2)
+        return RING_I420;
+    if (c[0].h_samp_factor == 2 && c[0].v_samp_factor == 1)
+        return RING_I422;
+    return c[0].h_samp_factor == 1 && c[0].v_samp_factor == 1 ? RING_I444 : 0;
+}
+
+static void alloc_planes(struct decoder *decoder, uint32_t format)
+{
+    if (image_planes_alloc(decoder->planes, format, decoder->jpeg.image_width, decoder->jpeg.image_height, decoder->err) < 0)
+        longjmp(decoder->jump, 1);
+    decoder->planes->range = RING_RANGE_FULL;
+    decoder->planes->matrix = RING_MATRIX_BT601;
+}
+
+/* The planes' padding is what makes room for whole MCUs at the right and the bottom. */
+static void read_native(struct decoder *decoder)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    struct image_planes *planes = decoder->planes;
+    jpeg->raw_data_out = TRUE;
+    jpeg_start_decompress(jpeg);
+    unsigned rows = (unsigned)jpeg->max_v_samp_factor * DCTSIZE;
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row[RING_PLANES][2 * DCTSIZE];
+        JSAMPARRAY rows_of[RING_PLANES] = {row[0], row[1], row[2]};
+        for (unsigned i = 0; i < RING_PLANES; i++) {
+            unsigned count = (unsigned)jpeg->comp_info[i].v_samp_factor * DCTSIZE;
+            size_t first = (size_t)jpeg->output_scanline / rows * count;
+            for (unsigned y = 0; y < count; y++)
+                row[i][y] = planes->plane[i] + (first + y) * planes->stride[i];
+        }
+        jpeg_read_raw_data(jpeg, rows_of, rows);
+    }
+    jpeg_finish_decompress(jpeg);
+}
+
+static void read_grey(struct decoder *decoder)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    struct image_planes *planes = decoder->planes;
+    jpeg->out_color_space = JCS_GRAYSCALE;
+    jpeg_start_decompress(jpeg);
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row = planes->plane[0] + jpeg->output_scanline * planes->stride[0];
+        jpeg_read_scanlines(jpeg, &row, 1);
+    }
+    for (unsigned i = 1; i < RING_PLANES; i++)
+        memset(planes->plane[i], 128, planes->stride[i] * ring_plane_height(planes->format, i, planes->height));
+    jpeg_finish_decompress(jpeg);
+}
+
+static void read_upsampled(struct decoder *decoder)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    struct image_planes *planes = decoder->planes;
+    jpeg->out_color_space = JCS_YCbCr;
+    jpeg_start_decompress(jpeg);
+    decoder->line = malloc((size_t)jpeg->output_width * RING_PLANES);
+    if (!decoder->line)
+        refuse(decoder, "out of memory");
+    while (jpeg->output_scanline < jpeg->output_height) {
+        size_t y = jpeg->output_scanline;
+        jpeg_read_scanlines(jpeg, &decoder->line, 1);
+        for (size_t x = 0; x < planes->width; x++)
+            for (unsigned i = 0; i < RING_PLANES; i++)
+                planes->plane[i][y * planes->stride[i] + x] = decoder->line[x * RING_PLANES + i];
+    }
+    jpeg_finish_decompress(jpeg);
+}
+
+static void read_planes(struct decoder *decoder)
+{
+    read_header(decoder);
+    J_COLOR_SPACE space = decoder->jpeg.jpeg_color_space;
+    uint32_t native = native_format(&decoder->jpeg);
+    if (space != JCS_YCbCr && space != JCS_GRAYSCALE)
+        refuse(decoder, "its colours are not Y, Cb, Cr");
+    if (space == JCS_GRAYSCALE) {
+        alloc_planes(decoder, RING_I420);
+        read_grey(decoder);
+    } else if (native) {
+        alloc_planes(decoder, native);
+        read_native(decoder);
+    } else {
+        alloc_planes(decoder, RING_I444);
+        read_upsampled(decoder);
+    }
+}
+
+/* A function of its own, without locals: longjmp leaves those undefined. */
+static bool guarded(struct decoder *decoder, void (*read)(struct decoder *decoder))
+{
+    if (setjmp(decoder->jump) != 0)
+        return false;
+    read(decoder);
+    return true;
+}
+
+static int decode(struct decoder *decoder, void (*read)(struct decoder *decoder), bool *damaged)
+{
+    decoder->jpeg.err = jpeg_std_error(&decoder->errors);
+    decoder->jpeg.client_data = decoder;
+    decoder->errors.error_exit = on_error;
+    decoder->errors.emit_message = on_message;
+    bool good = guarded(decoder, read);
+    *damaged = good && decoder->errors.num_warnings > 0;
+    jpeg_destroy_decompress(&decoder->jpeg);
+    free(decoder->line);
+    return good ? 0 : -1;
+}
+
+int decode_rgb(struct image_rgb *rgb, const uint8_t *jpeg, size_t size, bool *damaged, struct error *err)
+{
+    struct decoder decoder = {.data = jpeg, .size = size, .rgb = rgb, .err = err};
+    return decode(&decoder, read_rgb, damaged);
+}
+
+int decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t size, bool *damaged, struct error *err)
+{
+    struct decoder decoder = {.data = jpeg, .size = size, .planes = planes, .err = err};
+    return decode(&decoder, read_planes, damaged);
+}

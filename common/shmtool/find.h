@@ -1,0 +1,35 @@
+/* find.h: which rings there are, which of them the user means, and what is in them. */
+#ifndef CAMRING_FIND_H
+#define CAMRING_FIND_H
+
+#include "common/error.h"
+#include "common/ring.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct find_ring {
+    char instance[RING_ID_SIZE];
+    char name[RING_NAME_SIZE];
+};
+
+struct find_set {
+    struct find_ring *ring;
+    size_t count;
+};
+
+/* All rings of `instance` (NULL: of all), in order of name.  find_free frees. */
+struct find_set find_all(const char *instance);
+
+/* The ring called `wanted`, or all rings of the camera `wanted`.  If there are none, says so, and which there are, on stderr.
+ */
+struct find_set find_wanted(const char *instance, const char *wanted);
+void find_free(struct find_set *set);
+
+/* What is in the ring now; NULL with err, whose code is an enum ring_error.  The caller frees. */
+struct ring_stat *find_stat(const struct find_ring *ring, struct error *err);
+
+/* Splits "door.raw"; both parts empty if it is no ring's name. */
+void find_split(const char *name, char camera[RING_ID_SIZE], char variant[RING_ID_SIZE]);
+
+#endif
