@@ -151,6 +151,7 @@ static void *watch_run(void *arg)
         if (fds[0].revents)
             watch_line(watch);
     }
+    return NULL;
 }
 
 void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg), void *arg)

@@ -22,6 +22,7 @@ void error_prefix(struct error *err, const char *format, ...)
     va_start(args, format);
     int used = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof err->text)
-        snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", old);
+    int room = (int)sizeof err->text - used - 3; /* for ": " and the end */
+    if (used >= 0 && room > 0)
+        snprintf(err->text + used, sizeof err->text - (size_t)used, ": %.*s", room, old);
 }

@@ -1,0 +1,84 @@
+/* The board: what one process writes another sees; a damaged one is refused. */
+#include "common/board.h"
+
+#include "common/clock.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char instance[RING_ID_SIZE], path[100];
+static const char *const ids[] = {"door", "yard"};
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(instance, sizeof instance, "board%d", (int)getpid());
+    snprintf(path, sizeof path, "/dev/shm/camring.%s", instance);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    board_unlink(instance);
+    return access(path, F_OK) == 0;
+}
+
+static void attached_processes_share_it(void **state)
+{
+    (void)state;
+    struct error err;
+    struct board *owner = board_create(instance, ids, 2, 5, &err);
+    assert_non_null(owner);
+    struct board *child = board_open(instance, &err);
+    assert_non_null(child);
+    assert_int_equal(board_cameras(child), 2);
+    assert_int_equal(board_children(child), 5);
+    assert_string_equal(board_camera(child, 1)->id, "yard");
+    assert_int_equal(lease_holder(&board_camera(child, 0)->lease), -1);
+    assert_true(board_child(child, 4)->deadline_ns == CLOCK_NEVER);
+
+    board_count(&board_camera(child, 1)->captured, 3);
+    assert_int_equal(board_camera(owner, 1)->captured, 3);
+    uint32_t before = bell_read(board_pool_bell(owner));
+    bell_ring(board_pool_bell(child), 1);
+    assert_int_equal(bell_read(board_pool_bell(owner)), before + 1);
+    board_close(child);
+    board_close(owner);
+}
+
+static void poke(off_t at, uint32_t value)
+{
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, &value, 4, at), 4);
+    close(fd);
+}
+
+static void damaged_or_absent_boards_are_refused(void **state)
+{
+    (void)state;
+    struct error err;
+    assert_null(board_open(instance, &err));
+    board_close(board_create(instance, ids, 2, 5, &err));
+    poke(16, 1000); /* camera count */
+    assert_null(board_open(instance, &err));
+    assert_non_null(strstr(err.text, "damaged"));
+    assert_int_equal(truncate(path, 10), 0);
+    assert_null(board_open(instance, &err));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(attached_processes_share_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_or_absent_boards_are_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
