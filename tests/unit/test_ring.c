@@ -215,6 +215,18 @@ static void without_a_free_slot_a_loan_fails_at_once_and_is_counted(void **state
     for (unsigned i = 0; i < count; i++)
         ring_loan_release(writer, &loans[i]);
     assert_int_equal(fixture_publish(writer, 1), 1);
+
+    unsigned beside_newest = 0; /* which is never lent */
+    while (ring_loan(writer, &loans[beside_newest]))
+        beside_newest++;
+    assert_int_equal(beside_newest, count - 1);
+    struct ring_buffer buffer = {0};
+    struct ring_frame frame;
+    assert_int_equal(ring_reader_copy(reader, 0, &buffer, &frame, &err), RING_GOT);
+    assert_true(fixture_holds(buffer.data, 1));
+    free(buffer.data);
+    for (unsigned i = 0; i < beside_newest; i++)
+        ring_loan_release(writer, &loans[i]);
     ring_reader_close(reader);
     ring_writer_close(writer);
 }
