@@ -65,6 +65,7 @@ $(BUILD)/bin/camring-server: $(call obj,$(src_server))
 
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
 parts_test_child := common/supervisor/child.c
+parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
 	@mkdir -p $(@D)

@@ -344,3 +344,12 @@ size_t jpeg_bound(uint32_t format, uint32_t width, uint32_t height)
                   ((height + 8 * luma_v(format) - 1) / (8 * luma_v(format)));
     return 2048 + mcus * (luma_h(format) * luma_v(format) + 2) * 256;
 }
+
+size_t jpeg_usual(uint32_t format, uint32_t width, uint32_t height)
+{
+    size_t samples = 0; /* a quarter of a byte each: twice what a detailed picture takes at quality 80 */
+    for (unsigned i = 0; i < RING_PLANES; i++)
+        samples += (size_t)ring_plane_width(format, i, width) * ring_plane_height(format, i, height);
+    size_t usual = 65536 + samples / 4, bound = jpeg_bound(format, width, height);
+    return usual < bound ? usual : bound;
+}

@@ -24,6 +24,10 @@ size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
 /* A capacity into which every picture of that size and format fits, at any quality. */
 size_t jpeg_bound(uint32_t format, uint32_t width, uint32_t height);
 
+/* A capacity that nearly every picture needs less of, some times smaller: what to reserve first.  On ENOSPC go on towards
+ * jpeg_bound. */
+size_t jpeg_usual(uint32_t format, uint32_t width, uint32_t height);
+
 /* What a JPEG's headers say. */
 struct jpeg_info {
     uint32_t width, height;

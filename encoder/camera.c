@@ -1,0 +1,250 @@
+/* DESIGN
+ *
+ * What is due is decided by two words: the raw ring's head and board_camera.taken.  `taken` is stored before a frame is
+ * touched, so a frame that kills its worker is not met again, and everything else that can go wrong with a frame ends in
+ * "taken, counted, finished", so that a bad frame costs itself and no worker ever spins on it.
+ *
+ * `taken` is read before head, in the cheap look as under the lease: whoever stored it had seen that head.  So a head below
+ * `taken` means that the raw ring was made anew and counts from 1 again, and is work like one above it.
+ *
+ * The row for pins (RING_ENCODER) and the writer's end of the JPEG ring go with the lease: between acquire and release they are
+ * ours. */
+#include "camera.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPLAIN_EVERY (60 * NS_PER_S)
+
+enum stage { STAGE_READ = 1, STAGE_OPEN, STAGE_RESERVE, STAGE_LOAN, STAGE_ENCODE, STAGE_GROW, STAGE_COMMIT };
+
+struct camera {
+    const char *instance;
+    const struct conf_camera *conf;
+    struct board_camera *place;
+    unsigned worker;
+    struct ring_reader *raw;
+    struct ring_writer *jpeg;
+    int wakers[RING_MAX_WAKERS];
+
+    /* the last complaint that was logged */
+    enum stage complaint_stage;
+    int complaint_code;
+    int64_t complained_ns;
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+struct camera *camera_create(const char *instance, const struct conf_camera *conf, struct board_camera *place, unsigned worker)
+{
+    struct camera *camera = calloc(1, sizeof *camera);
+    if (!camera)
+        return NULL;
+    camera->instance = instance;
+    camera->conf = conf;
+    camera->place = place;
+    camera->worker = worker;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        camera->wakers[i] = -1;
+    return camera;
+}
+
+void camera_destroy(struct camera *camera)
+{
+    if (!camera)
+        return;
+    ring_reader_close(camera->raw);
+    ring_writer_close(camera->jpeg);
+    free(camera);
+}
+
+void camera_set_wakers(struct camera *camera, const int fds[RING_MAX_WAKERS])
+{
+    memcpy(camera->wakers, fds, sizeof camera->wakers);
+    if (camera->jpeg)
+        ring_writer_set_wakers(camera->jpeg, camera->wakers, RING_MAX_WAKERS);
+}
+
+/* Once until it changes; a lasting fault says so once a minute. */
+static void complain(struct camera *camera, enum stage stage, const struct error *err)
+{
+    int64_t now = clock_now();
+    if (stage == camera->complaint_stage && err->code == camera->complaint_code && now - camera->complained_ns < COMPLAIN_EVERY)
+        return;
+    camera->complaint_stage = stage;
+    camera->complaint_code = err->code;
+    camera->complained_ns = now;
+    log_warn("camera %s: frame not encoded: %s", camera->conf->id, err->text);
+}
+
+/* ---- what is due -------------------------------------------------------------------------------------------------- */
+
+static bool open_raw(struct camera *camera)
+{
+    if (camera->raw)
+        return true;
+    struct error ignored; /* no ring yet, or no more: looked for again with the next bell */
+    char name[RING_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.raw", camera->conf->id);
+    camera->raw = ring_reader_open(camera->instance, name, RING_ENCODER, "encoder", &ignored);
+    return camera->raw;
+}
+
+/* The frame number to read after, if something is due. */
+static bool is_due(struct camera *camera, uint64_t *after, uint64_t *head)
+{
+    uint64_t taken = atomic_load_explicit(&camera->place->taken, memory_order_acquire);
+    *head = ring_reader_head(camera->raw);
+    *after = *head < taken ? 0 : taken;
+    return *head != 0 && *head != taken;
+}
+
+/* ---- one frame ---------------------------------------------------------------------------------------------------- */
+
+static bool open_jpeg(struct camera *camera, struct error *err)
+{
+    if (camera->jpeg)
+        return true;
+    char name[RING_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.jpeg", camera->conf->id);
+    camera->jpeg = ring_writer_open(camera->instance, name, false, err);
+    if (camera->jpeg)
+        ring_writer_set_wakers(camera->jpeg, camera->wakers, RING_MAX_WAKERS);
+    return camera->jpeg;
+}
+
+static bool borrow_slot(struct camera *camera, size_t size, struct ring_loan *loan, enum stage *stage, struct error *err)
+{
+    if (ring_writer_reserve(camera->jpeg, size, 0, err) < 0) {
+        *stage = *stage == STAGE_ENCODE ? STAGE_GROW : STAGE_RESERVE;
+        return false;
+    }
+    if (!ring_loan(camera->jpeg, loan)) {
+        *stage = STAGE_LOAN;
+        error_set(err, 0, "no free slot in the JPEG ring");
+        return false;
+    }
+    return true;
+}
+
+/* Encodes into a loaned slot, in a larger one if it turns out too small.  Returns the JPEG's length, with the loan; or 0,
+ * without. */
+static size_t encode_into_slot(struct camera *camera, struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                               const uint8_t *data, struct ring_loan *loan, enum stage *stage, struct error *err)
+{
+    size_t bound = jpeg_bound(frame->format, frame->width, frame->height);
+    size_t size = jpeg_usual(frame->format, frame->width, frame->height);
+    for (;;) {
+        if (!borrow_slot(camera, size, loan, stage, err))
+            return 0;
+        *stage = STAGE_ENCODE;
+        size_t length = jpeg_encode(encoder, frame, data, camera->conf->jpeg_quality, loan->data, loan->capacity, err);
+        if (length > 0)
+            return length;
+        size_t capacity = loan->capacity;
+        ring_loan_release(camera->jpeg, loan);
+        if (err->code != ENOSPC || capacity >= bound)
+            return 0;
+        size = 2 * capacity < bound ? 2 * capacity : bound;
+    }
+}
+
+static bool publish(struct camera *camera, struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data,
+                    enum stage *stage, struct error *err)
+{
+    *stage = STAGE_OPEN;
+    if (!open_jpeg(camera, err))
+        return false;
+    ring_writer_takeover(camera->jpeg);
+    struct ring_frame made = {
+        .source = frame->number,
+        .camera_ns = frame->camera_ns,
+        .captured_ns = frame->captured_ns,
+        .started_ns = clock_now(),
+        .format = RING_FORMAT_JPEG,
+        .width = frame->width,
+        .height = frame->height,
+        .range = RING_RANGE_FULL,
+        .matrix = RING_MATRIX_BT601,
+    };
+    struct ring_loan loan;
+    made.bytes = (uint32_t)encode_into_slot(camera, encoder, frame, data, &loan, stage, err);
+    if (made.bytes == 0)
+        return false;
+    bool committed = ring_commit(camera->jpeg, &loan, &made);
+    ring_loan_release(camera->jpeg, &loan);
+    if (!committed) {
+        *stage = STAGE_COMMIT;
+        error_set(err, 0, "the JPEG ring was replaced meanwhile");
+    }
+    return committed;
+}
+
+static void encode(struct camera *camera, struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data)
+{
+    struct board_camera *place = camera->place;
+    struct error err;
+    enum stage stage;
+    if (publish(camera, encoder, frame, data, &stage, &err)) {
+        board_count(&place->encoded, 1);
+        return;
+    }
+    board_count(stage == STAGE_GROW || (stage == STAGE_ENCODE && err.code == ENOSPC) ? &place->oversize : &place->encode_failed,
+                1);
+    complain(camera, stage, &err);
+}
+
+static void take(struct camera *camera, uint64_t number)
+{
+    uint64_t before = atomic_load_explicit(&camera->place->taken, memory_order_relaxed);
+    if (number > before + 1)
+        board_count(&camera->place->late, number - before - 1);
+    atomic_store_explicit(&camera->place->taken, number, memory_order_release);
+}
+
+static void finish(struct camera *camera, uint64_t number)
+{
+    atomic_store_explicit(&camera->place->finished, number, memory_order_release);
+    if (camera->place->lossless)
+        bell_ring(&camera->place->demand, 1);
+}
+
+/* With the lease held. */
+static void take_newest(struct camera *camera, struct jpeg_encoder *encoder)
+{
+    struct ring_frame frame;
+    const uint8_t *data;
+    struct error err;
+    uint64_t after, head;
+    if (!is_due(camera, &after, &head))
+        return;
+    enum ring_result result = ring_reader_acquire(camera->raw, after, &frame, &data, &err);
+    if (result == RING_NONE)
+        return; /* the ring moves on to another generation */
+    uint64_t number = result == RING_GOT ? frame.number : head;
+    take(camera, number);
+    if (result == RING_GOT) {
+        encode(camera, encoder, &frame, data);
+        ring_reader_release(camera->raw);
+    } else {
+        board_count(&camera->place->encode_failed, 1);
+        complain(camera, STAGE_READ, &err);
+    }
+    finish(camera, number);
+}
+
+bool camera_work(struct camera *camera, struct jpeg_encoder *encoder)
+{
+    uint64_t after, head;
+    if (!open_raw(camera) || !is_due(camera, &after, &head) || !lease_acquire(&camera->place->lease, camera->worker))
+        return false;
+    take_newest(camera, encoder);
+    lease_release(&camera->place->lease, camera->worker); /* ends with the fence that the second look needs */
+    return true;
+}
