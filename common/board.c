@@ -75,7 +75,7 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
 
     char path[RING_PATH_SIZE];
     board_path(path, sizeof path, instance);
-    if (board && ring_object_link(fd, path, err) < 0) {
+    if (board && ring_object_link(fd, path, true, err) < 0) {
         board_close(board);
         board = NULL;
     }

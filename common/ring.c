@@ -101,6 +101,7 @@ static void fill_ctl(struct ring_ctl_header *header, const struct ring_create *o
     header->row_count = options->rows + 1;
     header->row_bytes = sizeof(struct ring_row);
     header->kind = options->kind;
+    header->unsupervised = options->unsupervised;
     header->max_bytes = options->max_bytes;
     snprintf(header->instance, sizeof header->instance, "%s", options->instance);
     snprintf(header->camera, sizeof header->camera, "%s", options->camera);
@@ -111,7 +112,8 @@ int ring_create(const struct ring_create *options, struct error *err)
 {
     char name[RING_NAME_SIZE], path[RING_PATH_SIZE];
     format_name(name, options->camera, options->variant);
-    unlink_ring(options->instance, name);
+    if (!options->unsupervised)
+        unlink_ring(options->instance, name);
 
     size_t size = sizeof(struct ring_ctl_header) + (options->rows + 1) * sizeof(struct ring_row);
     int fd;
@@ -123,7 +125,7 @@ int ring_create(const struct ring_create *options, struct error *err)
     fill_ctl(header, options, size);
     munmap(header, size);
     ring_path_ctl(path, options->instance, name);
-    int r = ring_object_link(fd, path, err);
+    int r = ring_object_link(fd, path, !options->unsupervised, err);
     close(fd);
     return r;
 }

@@ -35,6 +35,7 @@ enum ring_error {
     RING_ERROR_SPACE,      /* needs more bytes than there are; the text has both numbers */
     RING_ERROR_ROWS,       /* every reader row is taken */
     RING_ERROR_BUSY,       /* another living process writes this ring */
+    RING_ERROR_CLOSED,     /* its owner has retired it: attach anew */
 };
 
 enum ring_kind { RING_RAW = 1, RING_JPEG = 2 };
@@ -79,17 +80,18 @@ struct ring_create {
     enum ring_kind kind;
     unsigned rows;      /* reader rows beside the encoder's own; at most RING_MAX_ROWS */
     uint64_t max_bytes; /* what all rings of the instance may take together, 0: what /dev/shm holds */
+    bool unsupervised;  /* nobody rings for a dead writer: readers bound their waits; and a ring that exists is kept */
 };
 
-/* Creates the ctl object; an older one of that name and its data are unlinked first. */
+/* Creates the ctl object; unless unsupervised, an older one of that name and its data are unlinked first. */
 int ring_create(const struct ring_create *options, struct error *err);
 
 /* The owner's handle on a ctl object: clears up after the dead and rings for them.  NULL with err. */
 struct ring_ctl *ring_ctl_open(const char *instance, const char *name, struct error *err);
 void ring_ctl_close(struct ring_ctl *ctl);
-unsigned ring_ctl_reap(struct ring_ctl *ctl);             /* frees rows whose owners are dead; returns how many */
-void ring_ctl_clear_encoder_row(struct ring_ctl *ctl);    /* the lease holder of this ring is dead: unpin */
-void ring_ctl_ring(struct ring_ctl *ctl);                 /* rings the ring's bell */
+unsigned ring_ctl_reap(struct ring_ctl *ctl);          /* frees rows whose owners are dead; returns how many */
+void ring_ctl_clear_encoder_row(struct ring_ctl *ctl); /* the lease holder of this ring is dead: unpin */
+void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
 
 /* Unlinks every ring object of `instance` and tells whoever is attached. */
 void ring_unlink_all(const char *instance);
@@ -172,12 +174,15 @@ struct ring_buffer {
  * newest, three times; then it is a counted miss and RING_NONE. */
 enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer, struct ring_frame *frame, struct error *err);
 
-/* Blocks until the ring's bell has rung since the last look at a frame newer than `after`, or the deadline.  Returns true if a
- * newer frame is there. */
+/* Blocks until a frame newer than `after` is there (true), or the deadline.  May return false early, as when the ring is closed or its bell is
+ * rung for another reason: callers look at the clock. */
 bool ring_reader_wait(struct ring_reader *reader, uint64_t after, int64_t deadline);
 
 /* Asks the writer to signal eventfd number `waker` on each commit (or no more, with -1).  Look for a newer frame after it. */
 void ring_reader_want(struct ring_reader *reader, int waker);
+
+/* Makes everybody who waits on the ring return from it.  For members. */
+void ring_reader_ring(struct ring_reader *reader);
 
 /* ---- inspection ------------------------------------------------------------------------------------------------- */
 

@@ -80,7 +80,7 @@ struct ring_ctl_header {
     uint32_t row_count; /* row 0 included */
     uint32_t row_bytes;
     uint32_t kind;
-    uint32_t reserved0;
+    uint32_t unsupervised; /* 1: nobody rings for a dead writer */
     uint64_t max_bytes;
     char instance[40], camera[40], variant[40];
     uint8_t pad0[24];

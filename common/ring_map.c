@@ -264,11 +264,13 @@ void *ring_object_create(uint64_t size, uint64_t budget, int *fd_out, struct err
     return base;
 }
 
-int ring_object_link(int fd, const char *path, struct error *err)
+int ring_object_link(int fd, const char *path, bool replace, struct error *err)
 {
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     int r = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    if (r < 0 && errno == EEXIST && !replace)
+        return 0;
     if (r < 0 && errno == EEXIST) { /* what a writer left that died before it published */
         unlink(path);
         r = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);

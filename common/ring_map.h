@@ -53,8 +53,8 @@ bool ring_lock_taken(int fd, int byte); /* by somebody else */
  * `budget`: bytes that may still be used, UINT64_MAX: what the file system has.  MAP_FAILED with err.  *fd is the caller's. */
 void *ring_object_create(uint64_t size, uint64_t budget, int *fd, struct error *err);
 
-/* Gives it its name; an object of that name is replaced. */
-int ring_object_link(int fd, const char *path, struct error *err);
+/* Gives it its name; an object of that name is replaced, or kept (which is no error). */
+int ring_object_link(int fd, const char *path, bool replace, struct error *err);
 
 /* Bytes allocated by all ring objects of `instance`. */
 uint64_t ring_instance_bytes(const char *instance);

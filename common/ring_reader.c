@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define ATTEMPTS 3
+#define UNSUPERVISED_WAIT_NS (500 * NS_PER_MS)
 
 struct ring_reader {
     struct ring_ctl *ctl;
@@ -103,7 +104,7 @@ static bool follow(struct ring_reader *reader, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         if (atomic_load_explicit(&reader->ctl->header->closed, memory_order_relaxed)) {
-            error_set(err, RING_ERROR_ABSENT, "%s.%s: the ring's owner has closed it", reader->ctl->camera, reader->ctl->variant);
+            error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", reader->ctl->camera, reader->ctl->variant);
             return false;
         }
         uint32_t generation = atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
@@ -271,13 +272,22 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, st
 
 bool ring_reader_wait(struct ring_reader *reader, uint64_t after, int64_t deadline)
 {
-    for (;;) {
-        uint32_t seen = bell_read(&reader->ctl->header->bell);
-        if (ring_reader_head(reader) > after)
-            return true;
-        if (atomic_load(&reader->ctl->header->closed) || !bell_wait(&reader->ctl->header->bell, seen, deadline))
-            return ring_reader_head(reader) > after;
-    }
+    const struct ring_ctl_header *ctl = reader->ctl->header;
+    uint32_t seen = bell_read(&ctl->bell);
+    if (ring_reader_head(reader) > after)
+        return true;
+    int64_t bound = clock_now() + UNSUPERVISED_WAIT_NS;
+    if (ctl->unsupervised && bound < deadline)
+        deadline = bound;
+    if (!atomic_load(&ctl->closed))
+        bell_wait(&ctl->bell, seen, deadline);
+    return ring_reader_head(reader) > after;
+}
+
+void ring_reader_ring(struct ring_reader *reader)
+{
+    if (reader->row)
+        bell_ring(&reader->ctl->header->bell, BELL_ALL);
 }
 
 void ring_reader_want(struct ring_reader *reader, int waker)

@@ -175,7 +175,7 @@ static int make_generation(struct ring_writer *writer, unsigned slots, size_t sl
 
     char path[RING_PATH_SIZE];
     ring_path_data(path, writer->ctl, generation);
-    int r = ring_object_link(fd, path, err);
+    int r = ring_object_link(fd, path, true, err);
     close(fd);
     if (r < 0)
         return -1;

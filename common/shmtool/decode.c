@@ -79,18 +79,21 @@ static void read_rgb(struct decoder *decoder)
     jpeg_finish_decompress(jpeg);
 }
 
-/* The ring format with the JPEG's own sampling, 0 if there is none. */
+/* The ring format with the JPEG's own sampling, 0 if there is none.  Factors count by their ratio: 4:2:2 is written as 2x1 1x1
+ * 1x1 and as 2x2 1x2 1x2.  None above 2, so that the planes' padding holds whole MCUs. */
 static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
 {
-    const jpeg_component_info *c = jpeg->comp_info;
-    if (jpeg->num_components != 3 || c[1].h_samp_factor != 1 || c[1].v_samp_factor != 1 || c[2].h_samp_factor != 1 ||
-        c[2].v_samp_factor != 1)
+    const jpeg_component_info *y = &jpeg->comp_info[0], *cb = &jpeg->comp_info[1], *cr = &jpeg->comp_info[2];
+    if (jpeg->num_components != RING_PLANES || jpeg->max_h_samp_factor > 2 || jpeg->max_v_samp_factor > 2 ||
+        cb->h_samp_factor != cr->h_samp_factor || cb->v_samp_factor != cr->v_samp_factor)
         return 0;
-    if (c[0].h_samp_factor == 2 && c[0].v_samp_factor == 2)
+    bool half_width = y->h_samp_factor == 2 * cb->h_samp_factor, half_height = y->v_samp_factor == 2 * cb->v_samp_factor;
+    bool full_width = y->h_samp_factor == cb->h_samp_factor, full_height = y->v_samp_factor == cb->v_samp_factor;
+    if (half_width && half_height)
         return RING_I420;
-    if (c[0].h_samp_factor == 2 && c[0].v_samp_factor == 1)
+    if (half_width && full_height)
         return RING_I422;
-    return c[0].h_samp_factor == 1 && c[0].v_samp_factor == 1 ? RING_I444 : 0;
+    return full_width && full_height ? RING_I444 : 0;
 }
 
 static void alloc_planes(struct decoder *decoder, uint32_t format)

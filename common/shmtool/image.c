@@ -44,7 +44,7 @@ int image_rgb_alloc(struct image_rgb *rgb, uint32_t width, uint32_t height, stru
 {
     rgb->width = width;
     rgb->height = height;
-    rgb->stride = round_up((size_t)width * 3, LINE_ALIGN);
+    rgb->stride = round_up(round_up(width, 2) * 3, LINE_ALIGN);
     rgb->data = alloc_lines(rgb->stride, height, err);
     return rgb->data ? 0 : -1;
 }
@@ -84,10 +84,11 @@ static enum AVPixelFormat pixel_format(uint32_t format)
 
 int image_rgb_convert(struct image_rgb *rgb, const struct image_planes *planes, struct error *err)
 {
-    int width = (int)planes->width, height = (int)planes->height;
+    /* swscale stretches the chroma of odd sizes to fit; with one more column and row, which lie in the padding, it has no need
+     * to */
+    int width = (int)round_up(planes->width, 2), height = (int)round_up(planes->height, 2);
     if (image_rgb_alloc(rgb, planes->width, planes->height, err) < 0)
         return -1;
-    /* full chroma and accurate rounding also keep swscale off its fast paths, which take odd sizes for even ones */
     struct SwsContext *sws = sws_getContext(width, height, pixel_format(planes->format), width, height, AV_PIX_FMT_RGB24,
                                             SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND, NULL, NULL, NULL);
     const int *table = sws_getCoefficients(planes->matrix == RING_MATRIX_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601);
@@ -102,7 +103,8 @@ int image_rgb_convert(struct image_rgb *rgb, const struct image_planes *planes, 
     sws_freeContext(sws);
     if (done == height)
         return 0;
-    error_set(err, EINVAL, "swscale can't convert %s %dx%d", ring_format_name(planes->format), width, height);
+    error_set(err, EINVAL, "swscale can't convert %s %dx%d", ring_format_name(planes->format), (int)planes->width,
+              (int)planes->height);
     return -1;
 }
 

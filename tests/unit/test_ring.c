@@ -453,7 +453,9 @@ static void waiter_wakes_for_a_frame_from_another_process(void **state)
         struct ring_writer *writer = fixture_writer(0);
         _exit(fixture_publish(writer, 1) == 1 ? 0 : 1);
     }
-    assert_true(ring_reader_wait(reader, 0, clock_now() + 30 * NS_PER_S));
+    int64_t deadline = clock_now() + 30 * NS_PER_S;
+    while (!ring_reader_wait(reader, 0, deadline))
+        assert_true(clock_now() < deadline);
     int status;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
@@ -494,7 +496,7 @@ static void closing_the_ring_is_told_to_readers(void **state)
     struct ring_frame frame;
     struct error err;
     assert_int_equal(ring_reader_copy(reader, 0, &buffer, &frame, &err), RING_FAILED);
-    assert_int_equal(err.code, RING_ERROR_ABSENT);
+    assert_int_equal(err.code, RING_ERROR_CLOSED);
     assert_false(exists(""));
     assert_false(exists(".1"));
     ring_reader_close(reader);
