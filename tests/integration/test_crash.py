@@ -1,0 +1,199 @@
+"""Processes that are killed and cameras that go away, while somebody watches."""
+import os
+import re
+import signal
+
+import pytest
+
+from clips import Clips, Order, jpeg_faults, read_number
+from multipart import Stream
+from product import wait_for
+
+WIDE = {"burst": 1000, "window": "30s", "max": "60s"}  # restarts are never damped
+BOUND = 15  # seconds until pictures come again; generous, for busy machines
+
+
+def numbers(parts):
+    return [n for part in parts if (n := read_number(part.body)) is not None]
+
+
+def wait_new_numbers(stream, limit=BOUND, count=5):
+    """Waits for `count` numbered pictures from now on."""
+    begin = len(stream.parts)
+    seen = {}
+
+    def enough(s):
+        for i in range(begin + len(seen), len(s.parts)):
+            seen[i] = read_number(s.parts[i].body)
+        return sum(n is not None for n in seen.values()) >= count
+
+    stream.wait(enough, limit, f"{count} numbered pictures")
+
+
+def wait_placeholder(stream, limit=BOUND):
+    """Waits for a picture without a number from now on."""
+    begin = len(stream.parts)
+    stream.wait(lambda s: len(s.parts) > begin and read_number(s.parts[-1].body) is None, limit, "a picture that says there is no signal")
+
+
+def assert_faultless(stream, period):
+    parts = list(stream.parts)
+    assert not jpeg_faults([part.body for part in parts])
+    order = Order(numbers(parts), period)
+    assert (order.duplicates, order.backward) == (0, 0), order
+    times = [float(part.headers["x-timestamp"]) for part in parts]
+    assert times == sorted(set(times))
+
+
+def shm_shape(camring):
+    """Names without generations, and how many bytes they hold."""
+    names = camring.shm()
+    return sorted(re.sub(r"\.\d+$", ".N", name) for name in names), sum(os.stat(f"/dev/shm/{name}").st_blocks * 512 for name in names)
+
+
+@pytest.mark.parametrize("kind", ["capture", "encoder"])
+def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
+    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE).run().wait_live("cam")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
+        before = shm_shape(camring)
+        for _ in range(6):
+            victims = camring.children(kind)
+            assert victims
+            for victim in victims:
+                victim.kill()
+            wait_new_numbers(stream)
+            assert not [victim for victim in victims if victim.alive()]
+        assert shm_shape(camring) == before
+        assert_faultless(stream, Clips.PERIOD)
+        assert not stream.ended
+
+
+def test_one_of_two_encoders_killed(instance, rtsp_camera):
+    """The other one goes on; the picture the dead one had in hand is counted, its lease is free again."""
+    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, encoder={"workers": 2}).run().wait_live("cam")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
+        for i in range(10):
+            victims = camring.children("encoder")
+            victims[i % len(victims)].kill()
+            wait_new_numbers(stream, count=3)
+        wait_for(lambda: len(camring.children("encoder")) == 2, BOUND, "two encoders again")
+        assert_faultless(stream, Clips.PERIOD)
+
+
+def test_passthrough_capture_killed(instance, http_camera):
+    camring = instance({"cam": f"http://127.0.0.1:{http_camera.port}/video.mjpg"}, restart=WIDE).run().wait_live("cam")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
+        before = shm_shape(camring)
+        for _ in range(5):
+            camring.children("capture")[0].kill()
+            wait_new_numbers(stream)
+        assert shm_shape(camring) == before
+        assert_faultless(stream, Clips.PERIOD)
+
+
+def test_server_killed(instance, rtsp_camera):
+    """Its viewers lose their connection; the next one is served by its successor on the same port."""
+    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}).run().wait_live("cam")
+    before = shm_shape(camring)
+    for _ in range(4):
+        with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+            wait_new_numbers(stream)
+            camring.children("server")[0].kill()
+            wait_for(lambda: stream.ended, BOUND, "the end of the stream")
+        camring.wait_listening()
+    camring.wait_live("cam")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
+        assert_faultless(stream, Clips.PERIOD)
+    assert shm_shape(camring) == before
+
+
+def test_supervisor_killed(instance, rtsp_camera):
+    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam", "two": "test:"}).run().wait_live("cam", "two")
+    orphans = camring.children()
+    assert len(orphans) >= 4
+    camring.supervisor.kill()
+    camring.wait_exit()
+    wait_for(lambda: not [p for p in orphans if p.alive()], BOUND, f"the end of {orphans}")
+    assert camring.cli("status").returncode == 3
+    camring.run().wait_live("cam", "two")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
+    camring.stop()
+
+
+def test_everything_killed_at_once(instance):
+    camring = instance({"cam": "test:"}).run().wait_live("cam")
+    for process in [*camring.children(), camring.supervisor]:
+        process.kill()
+    camring.wait_exit()
+    assert camring.shm()
+    camring.run().wait_live("cam")
+
+
+def test_a_stopped_capture_delays_nobody(instance):
+    """A capture that hangs (here: stopped) is its own camera's trouble only, and stop is still prompt."""
+    camring = instance({"good": "test:", "hung": "test:"}).run().wait_live("good", "hung")
+    hung = [p for p in camring.children("capture") if "hung" in descriptor_names(p)]
+    assert len(hung) == 1
+    hung[0].kill(signal.SIGSTOP)
+    with Stream(camring.port, "/cameras/good/stream.mjpeg") as stream:
+        wait_new_numbers(stream, count=60)
+        assert_faultless(stream, 1 << 16)
+
+
+def descriptor_names(process):
+    """Cameras whose rings the process has mapped."""
+    with open(f"/proc/{process.pid}/maps") as maps:
+        return set(re.findall(r"/dev/shm/camring\.[^.]+\.([^.]+)\.", maps.read()))
+
+
+@pytest.mark.parametrize("kind", ["rtsp", "http"])
+def test_a_camera_goes_away_and_comes_back(instance, own_rtsp_camera, own_http_camera, kind):
+    source, url = {
+        "rtsp": (own_rtsp_camera, f"rtsp://127.0.0.1:{own_rtsp_camera.port}/cam"),
+        "http": (own_http_camera, f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"),
+    }[kind]
+    camring = instance({"cam": {"source": url, "stall_timeout": "2s"}, "other": "test:"}, restart=WIDE).run().wait_live("cam", "other")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream, Stream(camring.port, "/cameras/other/stream.mjpeg") as other:
+        wait_new_numbers(stream)
+        source.stop()
+        wait_placeholder(stream)
+        wait_for(lambda: camring.camera("cam")["state"] == "away", BOUND, "the camera away")
+        assert camring.camera("cam")["why"]
+        assert camring.get("/readyz")[0] == 503
+        wait_new_numbers(other)
+        source.start()
+        wait_new_numbers(stream)
+        wait_for(lambda: camring.get("/readyz")[0] == 200, BOUND, "ready again")
+        assert not stream.ended and not other.ended
+        assert not jpeg_faults([part.body for part in stream.parts])
+        assert_faultless(other, 1 << 16)
+
+
+@pytest.mark.parametrize("kind", ["rtsp", "http"])
+def test_a_camera_falls_silent(instance, own_rtsp_camera, own_http_camera, kind):
+    """Its connection stays open, but nothing comes: after stall_timeout it is away, and live again when it speaks again."""
+    source, url = {
+        "rtsp": (own_rtsp_camera, f"rtsp://127.0.0.1:{own_rtsp_camera.port}/cam"),
+        "http": (own_http_camera, f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"),
+    }[kind]
+    camring = instance({"cam": {"source": url, "stall_timeout": "1s"}}, restart=WIDE).run().wait_live("cam")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
+        source.signal(signal.SIGSTOP)
+        wait_placeholder(stream)
+        assert camring.camera("cam")["state"] != "live"
+        source.signal(signal.SIGCONT)
+        wait_new_numbers(stream, limit=30)
+
+
+def test_http_camera_that_closes_again_and_again(instance, http_camera):
+    """Twenty pictures a connection: the stream goes on over all of them."""
+    camring = instance({"cam": f"http://127.0.0.1:{http_camera.port}/close.mjpg"}).run()
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream, limit=30, count=50)
+        assert_faultless(stream, Clips.PERIOD)

@@ -1,0 +1,164 @@
+"""Every command in README.md does what it says.  They run in a box of their own (network, /run, /dev/shm), so that the ports and
+names that README uses are free there, whatever runs on this machine."""
+import contextlib
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from product import BIN, ROOT, cli, wait_for
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def commands():
+    lines = [line.partition(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+class Box:
+    """Namespaces with nothing but a loopback interface, an empty /run and an empty /dev/shm."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        own = ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+        script = "ip link set lo up && mount -t tmpfs run /run && mount -t tmpfs shm /dev/shm && echo ready && exec cat"
+        self.holder = subprocess.Popen([*own, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        inside = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", *inside, "--"]
+        self.running = []
+
+    def popen(self, *words, **options):
+        process = subprocess.Popen([*self.enter, *map(str, words)], stdin=subprocess.DEVNULL, start_new_session=True, **options)
+        self.running.append(process)
+        return process
+
+    def run(self, *words, cwd=None):
+        return subprocess.run([*self.enter, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              cwd=cwd or self.folder)
+
+    def get(self, url):
+        done = subprocess.run([*self.enter, "curl", "-sf", "--max-time", "5", url], stdin=subprocess.DEVNULL, capture_output=True)
+        return done.stdout if done.returncode == 0 else None
+
+    def left(self):
+        return self.run("ls", "/dev/shm").stdout.split() + self.run("find", "/run", "-type", "s").stdout.split()
+
+    def close(self):
+        for process in self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.holder.stdin.close()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+@pytest.fixture
+def box(tmp_path):
+    box = Box(tmp_path)
+    yield box
+    box.close()
+
+
+def shows(box, process, codec):
+    """The instance that `process` runs shows its one camera at the address README names; Ctrl-C ends it and leaves nothing."""
+    page = wait_for(lambda: process.poll() is not None or box.get("http://127.0.0.1:8080/api/v1/cameras"), 60, "the API")
+    assert process.poll() is None, "make run ended"
+    assert page
+    wait_for(lambda: b'"live"' in (box.get("http://127.0.0.1:8080/api/v1/cameras") or b""), 30, "a live camera")
+    assert codec in box.get("http://127.0.0.1:8080/api/v1/cameras").decode()
+    assert box.get("http://127.0.0.1:8080/")
+    assert box.get("http://127.0.0.1:8080/snapshot")[:2] == b"\xff\xd8"
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
+    assert not box.left()
+
+
+def make_run(box, **_):
+    shows(box, box.popen("make", "run", cwd=ROOT), "test")
+
+
+def make_run_camera(box, clips, **_):
+    camera = box.popen("/usr/bin/python3", "-B", ROOT / "tests/integration/rtsp_camera.py", clips.small_h264(), "--user", "user:password",
+                       stdout=subprocess.PIPE, text=True)
+    port = camera.stdout.readline().split()[1]
+    shows(box, box.popen("make", "run", f"CAMERA=rtsp://user:password@127.0.0.1:{port}/cam", cwd=ROOT), "h264")
+    camera.stdout.close()
+
+
+def make(**_):
+    done = subprocess.run(["make"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (BIN / "camring").exists()
+
+
+def camring(word, needs_start):
+    """A command to the built program, in a folder with a camring.yaml."""
+    def check(box, **_):
+        (box.folder / "camring.yaml").write_text("cameras:\n  door: test:?size=320x240\n")
+        if needs_start:
+            assert box.run(BIN / "camring", "start").returncode == 0
+        done = box.run(BIN / "camring", *word.split())
+        assert (done.returncode, done.stderr) == (0, "")
+        if word == "shm list":
+            assert "door" in done.stdout
+        if word == "status":
+            assert "live" in done.stdout
+        if word in ("start", "status", "shm list"):
+            assert box.run(BIN / "camring", "stop").returncode == 0
+        assert not box.left()
+    return check
+
+
+CHECKS = {
+    "make run": make_run,
+    "make run CAMERA=rtsp://user:password@10.0.0.5/stream1": make_run_camera,
+    "make test": lambda **_: None,  # is what runs this
+    "make": make,
+    "build/bin/camring check": camring("check", False),
+    "build/bin/camring start": camring("start", False),
+    "build/bin/camring status": camring("status", True),
+    "build/bin/camring shm list": camring("shm list", True),
+    "build/bin/camring stop": camring("stop", True),
+}
+
+
+def test_there_is_a_check_for_each_command():
+    assert set(commands()) == set(CHECKS)
+
+
+@pytest.mark.limit(180)
+@pytest.mark.parametrize("command", CHECKS)
+def test_command(command, box, clips):
+    CHECKS[command](box=box, clips=clips)
+
+
+def test_the_configuration_shown_is_good(tmp_path):
+    for i, block in enumerate(blocks("yaml")):
+        path = tmp_path / f"{i}.yaml"
+        path.write_text(block)
+        done = cli("check", "-c", path, env={"DOOR_USER": "a", "DOOR_PASS": "b"})
+        assert (done.returncode, done.stderr) == (0, ""), block
+
+
+def test_the_example_configuration_is_good():
+    assert cli("check", "-c", ROOT / "camring.yaml", env={"DOOR_USER": "a", "DOOR_PASS": "b"}).returncode == 0
+
+
+def test_help_explains_every_setting():
+    done = cli("help", "config")
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in ("listen", "stall_timeout", "quality", "reader_rows"))
+
+
+def test_paths_named_exist():
+    for path in re.findall(r"^\| `([a-z/]+/)` \|", README, re.M):
+        assert (ROOT / path).is_dir(), path
