@@ -6,7 +6,7 @@ BUILD := build$(if $(SANITIZE),-$(SANITIZE))
 VERSION := $(shell cat VERSION)
 
 CFLAGS ?= -O2 -g
-override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -ffunction-sections -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wno-missing-field-initializers -Werror=implicit-function-declaration -I. -DCAMRING_VERSION='"$(VERSION)"' -MMD -MP
 ifneq ($(SANITIZE),)
 override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined) -Wno-tsan
@@ -47,8 +47,13 @@ $(LIBRARY): $(call obj,$(src_common))
 	@mkdir -p $(@D)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/lib/libcamring.so: $(call obj,$(src_common))
-	$(CC) $(LDFLAGS) -shared -pthread -o $@ $^ $(call libs,common)
+# The shared library shows camring.h's functions and keeps, of the rest, only what they need.
+SOVERSION := 1
+$(BUILD)/lib/libcamring.so.$(SOVERSION): $(call obj,$(src_common)) common/libcamring.map
+	$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) -Wl,--version-script=common/libcamring.map \
+		-Wl,--gc-sections -Wl,--as-needed -o $@ $(filter %.o,$^) $(call libs,common)
+$(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
+	ln -sf $(<F) $@
 
 $(BUILD)/bin/camring: $(call obj,$(src_supervisor)) $(LIBRARY)
 	@mkdir -p $(@D)

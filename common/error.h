@@ -6,7 +6,7 @@
 
 struct error {
     int code; /* meaning is the failing module's: an errno, or its own enum */
-    char text[512];
+    char text[508];
 };
 
 void error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -69,8 +69,7 @@ static void format_name(char *out, const char *camera, const char *variant)
     snprintf(out, RING_NAME_SIZE, "%s.%s", camera, variant);
 }
 
-/* Tells whoever is attached that the ring is gone, and unlinks it with its data. */
-static void unlink_ring(const char *instance, const char *name)
+void ring_unlink(const char *instance, const char *name)
 {
     struct error ignored;
     struct ring_ctl *ctl = ring_map_ctl(instance, name, true, &ignored);
@@ -113,7 +112,7 @@ int ring_create(const struct ring_create *options, struct error *err)
     char name[RING_NAME_SIZE], path[RING_PATH_SIZE];
     format_name(name, options->camera, options->variant);
     if (!options->unsupervised)
-        unlink_ring(options->instance, name);
+        ring_unlink(options->instance, name);
 
     size_t size = sizeof(struct ring_ctl_header) + (options->rows + 1) * sizeof(struct ring_row);
     int fd;
@@ -204,7 +203,7 @@ void ring_list(const char *instance, void (*visit)(const char *instance, const c
 static void unlink_listed(const char *instance, const char *name, void *arg)
 {
     (void)arg;
-    unlink_ring(instance, name);
+    ring_unlink(instance, name);
 }
 
 void ring_unlink_all(const char *instance)

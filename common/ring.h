@@ -93,7 +93,8 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl);          /* frees rows whose owner
 void ring_ctl_clear_encoder_row(struct ring_ctl *ctl); /* the lease holder of this ring is dead: unpin */
 void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
 
-/* Unlinks every ring object of `instance` and tells whoever is attached. */
+/* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */
+void ring_unlink(const char *instance, const char *name);
 void ring_unlink_all(const char *instance);
 
 /* ---- writer ----------------------------------------------------------------------------------------------------- */
@@ -113,6 +114,7 @@ struct ring_loan {
  * `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied; the fds stay the caller's. */
 struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err);
 void ring_writer_close(struct ring_writer *writer);
+enum ring_kind ring_writer_kind(const struct ring_writer *writer);
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count);
 
 /* Re-derives the writer's state from shared memory: the frame number from head, half-written slots cleared. */
@@ -174,12 +176,19 @@ struct ring_buffer {
  * newest, three times; then it is a counted miss and RING_NONE. */
 enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer, struct ring_frame *frame, struct error *err);
 
-/* Blocks until a frame newer than `after` is there (true), or the deadline.  May return false early, as when the ring is closed or its bell is
- * rung for another reason: callers look at the clock. */
-bool ring_reader_wait(struct ring_reader *reader, uint64_t after, int64_t deadline);
+/* Waiting follows the bell's rule (bell.h): listen, look for a newer frame, wait if there is none.  The wait ends when the ring's bell has rung
+ * since ring_reader_listen, at the deadline, or early for no reason. */
+uint32_t ring_reader_listen(const struct ring_reader *reader);
+void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t deadline);
 
 /* Asks the writer to signal eventfd number `waker` on each commit (or no more, with -1).  Look for a newer frame after it. */
 void ring_reader_want(struct ring_reader *reader, int waker);
+
+/* True once the ring's owner has retired it. */
+bool ring_reader_closed(const struct ring_reader *reader);
+
+/* Number of its row, -1 for an observer. */
+int ring_reader_row(const struct ring_reader *reader);
 
 /* Makes everybody who waits on the ring return from it.  For members. */
 void ring_reader_ring(struct ring_reader *reader);

@@ -270,18 +270,29 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, st
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------ */
 
-bool ring_reader_wait(struct ring_reader *reader, uint64_t after, int64_t deadline)
+uint32_t ring_reader_listen(const struct ring_reader *reader)
+{
+    return bell_read(&reader->ctl->header->bell);
+}
+
+void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t deadline)
 {
     const struct ring_ctl_header *ctl = reader->ctl->header;
-    uint32_t seen = bell_read(&ctl->bell);
-    if (ring_reader_head(reader) > after)
-        return true;
     int64_t bound = clock_now() + UNSUPERVISED_WAIT_NS;
     if (ctl->unsupervised && bound < deadline)
         deadline = bound;
-    if (!atomic_load(&ctl->closed))
-        bell_wait(&ctl->bell, seen, deadline);
-    return ring_reader_head(reader) > after;
+    if (!ring_reader_closed(reader))
+        bell_wait(&ctl->bell, heard, deadline);
+}
+
+bool ring_reader_closed(const struct ring_reader *reader)
+{
+    return atomic_load(&reader->ctl->header->closed);
+}
+
+int ring_reader_row(const struct ring_reader *reader)
+{
+    return reader->row ? (int)reader->row_number : -1;
 }
 
 void ring_reader_ring(struct ring_reader *reader)

@@ -233,6 +233,11 @@ void ring_writer_close(struct ring_writer *writer)
     free(writer);
 }
 
+enum ring_kind ring_writer_kind(const struct ring_writer *writer)
+{
+    return writer->ctl->kind;
+}
+
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count)
 {
     writer->waker_count = count < RING_MAX_WAKERS ? count : RING_MAX_WAKERS;

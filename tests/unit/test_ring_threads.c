@@ -34,8 +34,9 @@ static void *pin_loop(void *arg)
         struct ring_frame frame;
         const uint8_t *data;
         struct error err;
+        uint32_t heard = ring_reader_listen(reader);
         if (ring_reader_acquire(reader, last, &frame, &data, &err) != RING_GOT) {
-            ring_reader_wait(reader, last, clock_now() + NS_PER_MS);
+            ring_reader_wait(reader, heard, clock_now() + NS_PER_MS);
             continue;
         }
         check(tally, &last, frame.number, data);
@@ -54,10 +55,11 @@ static void *copy_loop(void *arg)
     while (!finished) {
         struct ring_frame frame;
         struct error err;
+        uint32_t heard = ring_reader_listen(reader);
         if (ring_reader_copy(reader, last, &buffer, &frame, &err) == RING_GOT)
             check(tally, &last, frame.number, buffer.data);
         else
-            ring_reader_wait(reader, last, clock_now() + NS_PER_MS);
+            ring_reader_wait(reader, heard, clock_now() + NS_PER_MS);
     }
     free(buffer.data);
     ring_reader_close(reader);

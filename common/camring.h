@@ -1,0 +1,143 @@
+/* camring.h: the public interface of libcamring: frames of a camera, or of any program, through a ring in shared memory.
+ *
+ * One writer, any number of readers, no locks.  A reader always gets the newest frame; what it had no time for is counted as missed.  Reading
+ * costs no copy: the frame is pinned in place until it is released, and a reader that is slow, stopped or killed holds up nobody.
+ *
+ *     struct camring_error error;
+ *     struct camring_reader *door = camring_attach(NULL, "door", 0, &error);
+ *     struct camring_frame frame;
+ *     while (camring_next(door, &frame, -1, &error) > 0) {
+ *         ... frame.plane[0], frame.stride[0], frame.width, frame.height ...
+ *         camring_release(door);
+ *     }
+ *     camring_detach(door);
+ *
+ * Link with -lcamring (pkg-config camring).  A handle belongs to one thread at a time; different handles are independent.  Handles don't survive
+ * fork: attach anew in the child.  Times are nanoseconds of CLOCK_MONOTONIC.  The manual page is camring(3). */
+#ifndef CAMRING_H
+#define CAMRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CAMRING_API __attribute__((visibility("default")))
+
+/* What can go wrong; camring_error.code.  The text says it in words. */
+enum camring_code {
+    CAMRING_OK = 0,
+    CAMRING_SYSTEM = 1,   /* a system call failed */
+    CAMRING_ABSENT = 2,   /* no ring of that name */
+    CAMRING_EMPTY = 3,    /* the ring is being made: it exists, but no frame has a place in it yet */
+    CAMRING_ABI = 4,      /* made by an incompatible version of camring, or on a machine of another byte order */
+    CAMRING_CORRUPT = 5,  /* its memory contradicts itself */
+    CAMRING_OWNER = 6,    /* belongs to another user */
+    CAMRING_SPACE = 7,    /* not enough memory; the text has the bytes needed and available */
+    CAMRING_ROWS = 8,     /* as many readers are attached as the ring has rows for */
+    CAMRING_BUSY = 9,     /* another living process writes this ring */
+    CAMRING_CLOSED = 10,  /* the ring was retired by its owner: attach anew */
+    CAMRING_USAGE = 11    /* the call makes no sense: a bad name, a second frame before the first is released */
+};
+
+struct camring_error {
+    int32_t code; /* enum camring_code */
+    char text[508];
+};
+
+enum camring_format { CAMRING_I420 = 1, CAMRING_I422 = 2, CAMRING_I444 = 3, CAMRING_JPEG = 4 };
+enum camring_range { CAMRING_LIMITED = 0, CAMRING_FULL = 1 };
+enum camring_matrix { CAMRING_BT601 = 0, CAMRING_BT709 = 1 };
+
+/* One frame.  Raw: plane[0..2] are 8-bit Y, Cb, Cr, `stride` bytes from row to row.  JPEG: plane[0] is the whole file, `bytes` long.
+ * Filled by camring_next; filled in by the producer for camring_commit. */
+struct camring_frame {
+    uint64_t number; /* 1, 2, 3 … over the life of the ring */
+    uint64_t source; /* number, in its own ring, of the frame this was made from; 0: none */
+    int64_t camera_ns;    /* the source's own time stamp, -1: none */
+    int64_t captured_ns;  /* when the whole frame had come in */
+    int64_t committed_ns; /* when it was published in this ring */
+    uint32_t format;      /* enum camring_format */
+    uint32_t width, height;
+    uint32_t bytes;
+    uint32_t range;  /* enum camring_range */
+    uint32_t matrix; /* enum camring_matrix */
+    uint32_t stride[3];
+    uint32_t reserved;
+    const uint8_t *plane[3];
+};
+
+/* The library's version, "1.0.0". */
+CAMRING_API const char *camring_version(void);
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+struct camring_reader;
+
+#define CAMRING_OBSERVE 1u /* take no row: read-only mappings, uncounted; frames are copied, not pinned */
+
+/* Attaches to a ring of `instance` (NULL: "camring").  `ring` is its name ("door.jpeg"), or a camera id ("door"), which means the
+ * camera's raw frames.  NULL with error. */
+CAMRING_API struct camring_reader *camring_attach(const char *instance, const char *ring, unsigned flags, struct camring_error *error);
+
+/* Releases what is pinned, and detaches.  NULL is allowed. */
+CAMRING_API void camring_detach(struct camring_reader *reader);
+
+/* Gets the newest frame that this reader has not had yet, waiting up to `timeout_ns` for it (0: don't wait, -1: without limit).
+ * 1: *frame is filled and stays valid and unchanged until camring_release; 0: time is up; -1: error.  After CAMRING_CLOSED attach anew. */
+CAMRING_API int camring_next(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns, struct camring_error *error);
+
+/* Gives the frame back.  Does nothing if there is none. */
+CAMRING_API void camring_release(struct camring_reader *reader);
+
+/* A descriptor for poll, select, epoll: readable while a frame is there that this reader has not had.  Then call camring_next with time-out 0,
+ * until it returns 0.  Made on the first call, with a helper thread that waits on the ring; owned by the reader.  -1 with error. */
+CAMRING_API int camring_fd(struct camring_reader *reader, struct camring_error *error);
+
+struct camring_stat {
+    uint64_t published;   /* number of the newest frame */
+    uint64_t taken;       /* frames this reader got */
+    uint64_t missed;      /* frames it had no time for; taken + missed = newest frame got - `joined` */
+    uint64_t joined;      /* number of the newest frame when it attached */
+    uint64_t bytes;       /* memory the ring takes */
+    int64_t age_ns;       /* of the newest frame, -1: none */
+    double fps;           /* of the frames now in the ring */
+    uint32_t generation;  /* rises with each change to a larger picture */
+    uint32_t writer_alive;
+    uint32_t slots, rows;
+};
+
+/* 0, or -1 with error. */
+CAMRING_API int camring_reader_stat(struct camring_reader *reader, struct camring_stat *stat, struct camring_error *error);
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+struct camring_writer;
+
+/* Opens ring `ring` ("CAMERA.VARIANT") for writing and makes it if it is not there; `kind_jpeg` says whether it carries JPEG or raw
+ * frames, `rows` how many readers may have a row (a ring that exists keeps its own).  NULL with error: CAMRING_BUSY if another living
+ * process writes it. */
+CAMRING_API struct camring_writer *camring_writer_open(const char *instance, const char *ring, int kind_jpeg, unsigned rows,
+                                                       struct camring_error *error);
+
+/* Closes; with `unlink` the ring goes, and its readers get CAMRING_CLOSED.  NULL is allowed. */
+CAMRING_API void camring_writer_close(struct camring_writer *writer, int unlink);
+
+/* Lends a slot of at least `bytes` bytes, 64-byte aligned; a larger size than before makes a new generation.  NULL with error: CAMRING_SPACE if memory
+ * is short or, which the slot count rules out while rows are honoured, every slot is pinned.  One loan at a time. */
+CAMRING_API uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camring_error *error);
+
+/* Publishes the loan: frame->plane must point into it (JPEG: plane[0] to its start).  Sets frame->number and frame->committed_ns.  0, or -1 with
+ * error, the loan then being given back unpublished. */
+CAMRING_API int camring_commit(struct camring_writer *writer, struct camring_frame *frame, struct camring_error *error);
+
+/* Gives the loan back unpublished. */
+CAMRING_API void camring_abort(struct camring_writer *writer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
