@@ -6,7 +6,7 @@ BUILD := build$(if $(SANITIZE),-$(SANITIZE))
 VERSION := $(shell cat VERSION)
 
 CFLAGS ?= -O2 -g
-override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -ffunction-sections -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wno-missing-field-initializers -Werror=implicit-function-declaration -I. -DCAMRING_VERSION='"$(VERSION)"' -MMD -MP
 ifneq ($(SANITIZE),)
 override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined) -Wno-tsan
@@ -47,11 +47,11 @@ $(LIBRARY): $(call obj,$(src_common))
 	@mkdir -p $(@D)
 	rm -f $@ && $(AR) rcs $@ $^
 
-# The shared library shows camring.h's functions and keeps, of the rest, only what they need.
+# The shared library is camring.h's functions and whatever they pull out of the archive: no more than libc behind it.
 SOVERSION := 1
-$(BUILD)/lib/libcamring.so.$(SOVERSION): $(call obj,$(src_common)) common/libcamring.map
+$(BUILD)/lib/libcamring.so.$(SOVERSION): $(BUILD)/obj/common/camring.o $(LIBRARY) common/libcamring.map
 	$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) -Wl,--version-script=common/libcamring.map \
-		-Wl,--gc-sections -Wl,--as-needed -o $@ $(filter %.o,$^) $(call libs,common)
+		-Wl,--no-undefined -o $@ $(filter %.o,$^) $(LIBRARY)
 $(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
 	ln -sf $(<F) $@
 
@@ -71,6 +71,7 @@ $(BUILD)/bin/camring-server: $(call obj,$(src_server))
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
 parts_test_child := common/supervisor/child.c
 parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
+parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
 	@mkdir -p $(@D)
