@@ -1,0 +1,156 @@
+/* ${VAR}, ${file:PATH} and $$ in a scalar.  What they stand for is never looked at again: it is not expanded and not quoted in
+ * messages. */
+#include "conf_private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct expansion {
+    const struct conf_node *node;
+    struct conf_faults *faults;
+    const char *at; /* in node->text: the '$' at hand */
+    char *out;
+    size_t used;
+    bool failed, full;
+};
+
+/* The fault's column is that of the '$' where the text stands in the file as it is, else the value's. */
+__attribute__((format(printf, 2, 3))) static void fail(struct expansion *expansion, const char *format, ...)
+{
+    const struct conf_node *node = expansion->node;
+    unsigned column = node->column;
+    if (node->text_column > 0) {
+        column = node->text_column;
+        for (const char *p = node->text; p < expansion->at; p++)
+            column += (*p & 0xc0) != 0x80;
+    }
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    conf_fault(expansion->faults, node->line, column, "%s", text);
+    expansion->failed = true;
+}
+
+static void put(struct expansion *expansion, const char *text, size_t length)
+{
+    if (length >= CONF_VALUE_SIZE - expansion->used) {
+        expansion->full = true;
+        return;
+    }
+    memcpy(expansion->out + expansion->used, text, length);
+    expansion->used += length;
+}
+
+static void put_variable(struct expansion *expansion, const char *name)
+{
+    char quote[CONF_QUOTE_SIZE];
+    bool valid = isalpha((unsigned char)name[0]) || name[0] == '_';
+    for (const char *p = name; *p; p++)
+        valid = valid && (isalnum((unsigned char)*p) || *p == '_');
+    if (!valid) {
+        fail(expansion, "%s is not the name of a variable; write $$ for a plain $", conf_quote(name, quote));
+        return;
+    }
+    const char *value = getenv(name);
+    if (value)
+        put(expansion, value, strlen(value));
+    else
+        fail(expansion, "the environment variable %s is not set", name);
+}
+
+/* Reads at most `size` bytes; returns how many, -1 with errno. */
+static ssize_t read_all(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    size_t used = 0;
+    ssize_t n = 0;
+    while (used < size && (n = read(fd, out + used, size - used)) != 0) {
+        if (n > 0)
+            used += (size_t)n;
+        else if (errno != EINTR)
+            break;
+    }
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return n < 0 ? -1 : (ssize_t)used;
+}
+
+static void put_file(struct expansion *expansion, const char *path)
+{
+    char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
+    conf_quote(path, quote);
+    if (path[0] != '/') {
+        fail(expansion, "the path %s must begin with a /", quote);
+        return;
+    }
+    ssize_t n = read_all(path, text, sizeof text);
+    if (n < 0) {
+        fail(expansion, "can't read the file %s: %s", quote, strerror(errno));
+        return;
+    }
+    if ((size_t)n == sizeof text) {
+        fail(expansion, "the file %s is too long for a value", quote);
+        return;
+    }
+    if (memchr(text, '\0', (size_t)n)) {
+        fail(expansion, "the file %s contains a NUL byte", quote);
+        return;
+    }
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    put(expansion, text, (size_t)n);
+}
+
+/* Handles the "${…}" at expansion->at; returns where the text goes on. */
+static const char *put_reference(struct expansion *expansion)
+{
+    char name[256];
+    const char *start = expansion->at + 2, *end = strchr(start, '}');
+    if (!end) {
+        fail(expansion, "\"${\" without \"}\"; write $$ for a plain $");
+        return start + strlen(start);
+    }
+    size_t length = (size_t)(end - start);
+    if (length >= sizeof name) {
+        fail(expansion, "what stands between \"${\" and \"}\" is too long");
+        return end + 1;
+    }
+    memcpy(name, start, length);
+    name[length] = '\0';
+    if (strncmp(name, "file:", 5) == 0)
+        put_file(expansion, name + 5);
+    else
+        put_variable(expansion, name);
+    return end + 1;
+}
+
+bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE], struct conf_faults *faults)
+{
+    struct expansion expansion = {.node = node, .faults = faults, .out = out};
+    for (const char *p = node->text; *p;) {
+        size_t plain = strcspn(p, "$");
+        put(&expansion, p, plain);
+        p += plain;
+        expansion.at = p;
+        if (p[0] == '$' && p[1] == '{') {
+            p = put_reference(&expansion);
+        } else if (p[0] == '$') {
+            put(&expansion, "$", 1);
+            p += p[1] == '$' ? 2 : 1;
+        }
+    }
+    out[expansion.used] = '\0';
+    if (expansion.full)
+        conf_fault(faults, node->line, node->column, "the value is longer than %d bytes", CONF_VALUE_SIZE - 1);
+    return !expansion.failed && !expansion.full;
+}

@@ -1,0 +1,127 @@
+/* http.listen: HOST:PORT or [V6]:PORT.  A name other than localhost counts as reachable from outside, whatever it resolves to.
+ */
+#include "conf_private.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static bool parse_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 5 || text[digits])
+        return false;
+    unsigned port = 0;
+    for (const char *p = text; *p; p++)
+        port = port * 10 + (unsigned)(*p - '0');
+    return port >= 1 && port <= 65535;
+}
+
+static bool check_v6(const char *host, bool *loopback)
+{
+    char address[64];
+    size_t length = strcspn(host, "%"); /* an interface name may follow */
+    if (length >= sizeof address || (host[length] && !host[length + 1]))
+        return false;
+    memcpy(address, host, length);
+    address[length] = '\0';
+    struct in6_addr parsed;
+    if (inet_pton(AF_INET6, address, &parsed) != 1)
+        return false;
+    *loopback = IN6_IS_ADDR_LOOPBACK(&parsed) || (IN6_IS_ADDR_V4MAPPED(&parsed) && parsed.s6_addr[12] == 127);
+    return true;
+}
+
+static bool check_host(const char *host, bool *loopback)
+{
+    struct in_addr parsed;
+    if (inet_pton(AF_INET, host, &parsed) == 1) {
+        *loopback = ntohl(parsed.s_addr) >> 24 == 127;
+        return true;
+    }
+    *loopback = strcasecmp(host, "localhost") == 0;
+    bool letters = false;
+    for (const char *p = host; *p; p++) {
+        if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')
+            return false;
+        letters = letters || isalpha((unsigned char)*p);
+    }
+    return letters && host[0] != '-' && host[0] != '.'; /* only digits and dots, but no address: a typing error */
+}
+
+/* Returns NULL, or what is wrong. */
+static const char *check_address(const char *text, bool *loopback)
+{
+    struct conf_http *http;
+    char host[sizeof http->listen[0]];
+    bool bracket = text[0] == '[';
+    const char *start = text + bracket, *end = bracket ? strchr(text, ']') : strrchr(text, ':');
+    if (strncmp(text, "unix:", 5) == 0)
+        return "unix sockets are not supported by this version";
+    if (strlen(text) >= sizeof host)
+        return "the address is too long";
+    if (!end || end[bracket] != ':')
+        return "must be HOST:PORT or \"[IPV6]:PORT\", for example 127.0.0.1:8080";
+    if (end == start)
+        return "the host is missing; 0.0.0.0 means all IPv4 addresses, [::] all";
+    memcpy(host, start, (size_t)(end - start));
+    host[end - start] = '\0';
+    if (!parse_port(end + bracket + 1))
+        return "the port must be a number from 1 to 65535";
+    if (bracket)
+        return check_v6(host, loopback) ? NULL : "between the brackets must be an IPv6 address";
+    if (strchr(host, ':'))
+        return "an IPv6 address needs brackets: \"[::1]:8080\"";
+    return check_host(host, loopback) ? NULL : "the host is neither an IPv4 address nor a name";
+}
+
+static void apply_one(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults)
+{
+    char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
+    if (node->kind != CONF_NODE_SCALAR || node->missing) {
+        conf_fault(faults, node->line, node->column, "http.listen: must be HOST:PORT or \"[IPV6]:PORT\", not %s",
+                   node->missing ? "empty" : conf_node_kind_name(node));
+        return;
+    }
+    if (!conf_expand(node, text, faults))
+        return;
+    bool loopback = false;
+    const char *wrong = check_address(text, &loopback);
+    conf_quote(node->text, quote);
+    if (wrong) {
+        conf_fault(faults, node->line, node->column, "http.listen %s: %s", quote, wrong);
+        return;
+    }
+    if (!loopback && !http->allow_open_bind && !partial)
+        conf_fault(
+            faults, node->line, node->column,
+            "http.listen %s: everyone who can reach this machine could watch; say http.allow_open_bind: true if that is meant",
+            quote);
+    for (unsigned i = 0; i < http->listen_count; i++)
+        if (strcmp(http->listen[i], text) == 0)
+            conf_fault(faults, node->line, node->column, "http.listen %s: twice the same address", quote);
+    if (http->listen_count == CONF_MAX_LISTEN) {
+        conf_fault(faults, node->line, node->column, "http.listen: more than %d addresses", CONF_MAX_LISTEN);
+        return;
+    }
+    memcpy(http->listen[http->listen_count++], text, strlen(text) + 1);
+}
+
+void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults)
+{
+    if (!node) {
+        const struct conf_option *option = conf_option_find(CONF_SCOPE_GLOBAL, "http.listen");
+        snprintf(http->listen[0], sizeof http->listen[0], "%s", option->fallback);
+        http->listen_count = 1;
+        return;
+    }
+    if (node->kind != CONF_NODE_LIST) {
+        apply_one(http, node, partial, faults);
+        return;
+    }
+    if (!node->first && !partial)
+        conf_fault(faults, node->line, node->column, "http.listen: the list is empty");
+    for (const struct conf_node *entry = node->first; entry; entry = entry->next)
+        apply_one(http, entry, partial, faults);
+}

@@ -1,0 +1,211 @@
+/* The option table: the one place where a key, its type, its range, its default and its meaning are said. */
+#include "conf_private.h"
+
+#include "clock.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#define MS NS_PER_MS
+#define SECOND NS_PER_S
+#define HOUR (3600 * NS_PER_S)
+
+static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+static const char *const transport_names[] = {"tcp", "udp", "auto", NULL};
+static const char *const idle_names[] = {"standby", "off", "full", NULL};
+static const char *const passthrough_names[] = {"auto", "off", NULL};
+static const char *const offline_names[] = {"placeholder", "last", "close", NULL};
+
+#define IN_FILE(field) CONF_SCOPE_GLOBAL, .offset = offsetof(struct conf, field)
+#define IN_CAMERA(field) CONF_SCOPE_CAMERA, .offset = offsetof(struct conf_camera, field)
+
+const struct conf_option conf_options[] = {
+    {"instance", IN_FILE(instance), .type = CONF_NAME, .fallback = "camring",
+     .help = "Name of this installation; two with different names never touch each other."},
+    {"http.listen", IN_FILE(http.listen), .type = CONF_LISTEN, .fallback = "127.0.0.1:8080",
+     .help = "Where the server listens; one address or a list of up to eight."},
+    {"http.workers", IN_FILE(http.workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = RING_MAX_WAKERS, .fallback = "auto",
+     .help = "Server processes."},
+    {"http.max_clients", IN_FILE(http.max_clients), .type = CONF_NUMBER, .min = 1, .max = 100000, .fallback = "1000",
+     .help = "Connections served at the same time."},
+    {"http.client_timeout", IN_FILE(http.client_timeout_ns), .type = CONF_DURATION, .min = 100 * MS, .max = HOUR,
+     .fallback = "10s", .help = "A stream client that took no byte for so long is cut."},
+    {"http.allow_open_bind", IN_FILE(http.allow_open_bind), .type = CONF_BOOL, .fallback = "false",
+     .help = "Allows http.listen to be reachable from other machines although nobody has to log in."},
+    {"http.users_file", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.tokens_file", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.tls", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.cors_origins", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.base_path", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.trusted_proxies", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.protect", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.unix_mode", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"encoder.workers", IN_FILE(encoder_workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = 256, .fallback = "auto",
+     .help = "Encoder processes; auto: one per core."},
+    {"user", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"group", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"restart.burst", IN_FILE(restart.burst), .type = CONF_NUMBER, .min = 1, .max = 1000000, .fallback = "5",
+     .help = "A process that dies is restarted at once, but damped from this many deaths within restart.window."},
+    {"restart.window", IN_FILE(restart.window_ns), .type = CONF_DURATION, .min = 100 * MS, .max = 24 * HOUR, .fallback = "30s",
+     .help = "The time in which deaths are counted."},
+    {"restart.max", IN_FILE(restart.max_ns), .type = CONF_DURATION, .min = 10 * MS, .max = 24 * HOUR, .fallback = "60s",
+     .help = "The longest wait before a restart."},
+    {"shm.max_bytes", IN_FILE(shm_max_bytes), .type = CONF_BYTES, .min = 0, .max = INT64_C(1) << 50, .fallback = "0",
+     .help = "What all rings may take of shared memory together; 0: what /dev/shm holds."},
+    {"shm.reader_rows", IN_FILE(shm_reader_rows), .type = CONF_NUMBER, .min = 1, .max = RING_MAX_ROWS, .fallback = "16",
+     .help = "Readers that can be attached to one ring at the same time."},
+    {"log.level", IN_FILE(log.level), .type = CONF_CHOICE, .names = level_names, .fallback = "info", .help = "What is logged."},
+    {"log.format", IN_FILE(log.format), .type = CONF_CHOICE, .names = format_names, .fallback = "text",
+     .help = "Lines for people, or one JSON object a line."},
+    {"debug", IN_FILE(debug), .type = CONF_BOOL, .fallback = "false",
+     .help = "Watches itself: slow callbacks and frames never given back are logged. Also with CAMRING_DEBUG=1."},
+    {"max_connecting", IN_FILE(max_connecting), .type = CONF_NUMBER, .min = 1, .max = CONF_MAX_CAMERAS, .fallback = "8",
+     .help = "Cameras being opened at the same time."},
+    {"defaults", CONF_SCOPE_GLOBAL, .type = CONF_DEFAULTS,
+     .help = "Any key of a camera but source, for all cameras that don't say otherwise."},
+    {"cameras", CONF_SCOPE_GLOBAL, .type = CONF_CAMERAS,
+     .help = "ID: SOURCE, or ID: and below it source and the other keys of a camera."},
+
+    {"source", IN_CAMERA(source), .type = CONF_SOURCE, .help = "Where the pictures come from."},
+    {"rtsp_transport", IN_CAMERA(rtsp_transport), .type = CONF_CHOICE, .names = transport_names, .fallback = "tcp",
+     .help = "How RTSP carries the pictures."},
+    {"idle", IN_CAMERA(idle), .type = CONF_CHOICE, .names = idle_names, .fallback = "standby",
+     .help = "While nobody watches: stay connected undecoded, disconnect, or decode always."},
+    {"max_size", IN_CAMERA(max_width), .type = CONF_PICTURE_SIZE, .min = 1, .max = RING_MAX_DIMENSION, .fallback = "0",
+     .help = "Picture size for which memory is reserved at the start; 0: by the first picture."},
+    {"fps", IN_CAMERA(fps), .type = CONF_RATE, .min = 0, .max = 1000, .fallback = "0",
+     .help = "Most pictures per second; 0: the source's."},
+    {"tls_verify", IN_CAMERA(tls_verify), .type = CONF_BOOL, .fallback = "true",
+     .help = "Whether the camera's certificate must be valid (rtsps, https)."},
+    {"poll_interval", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"v4l2", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"stall_timeout", IN_CAMERA(stall_timeout_ns), .type = CONF_DURATION, .min = 100 * MS, .max = HOUR, .fallback = "5s",
+     .help = "A camera that sends nothing for so long is away."},
+    {"reconnect.every", IN_CAMERA(reconnect.every_ns), .type = CONF_DURATION, .min = 10 * MS, .max = HOUR, .fallback = "500ms",
+     .help = "A camera that is away is tried again so often at first."},
+    {"reconnect.for", IN_CAMERA(reconnect.for_ns), .type = CONF_DURATION, .min = 0, .max = 24 * HOUR, .fallback = "10s",
+     .help = "How long; then the wait doubles each time."},
+    {"reconnect.max", IN_CAMERA(reconnect.max_ns), .type = CONF_DURATION, .min = 10 * MS, .max = 24 * HOUR, .fallback = "60s",
+     .help = "The longest wait."},
+    {"reconnect.jitter", IN_CAMERA(reconnect.jitter_percent), .type = CONF_PERCENT, .min = 0, .max = 100, .fallback = "20%",
+     .help = "Each wait is longer or shorter at random by up to this, so that cameras don't come back in step."},
+    {"jpeg.quality", IN_CAMERA(jpeg_quality), .type = CONF_NUMBER, .min = 1, .max = 100, .fallback = "80",
+     .help = "JPEG quality."},
+    {"jpeg.passthrough", IN_CAMERA(passthrough), .type = CONF_CHOICE, .names = passthrough_names, .fallback = "auto",
+     .help = "auto: the pictures of a JPEG source go through unchanged."},
+    {"offline", IN_CAMERA(offline), .type = CONF_CHOICE, .names = offline_names, .fallback = "placeholder",
+     .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the end of the stream."},
+    {"chain", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"motion", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"profiles", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {.path = NULL},
+};
+
+const struct conf_option *conf_option_find(enum conf_scope scope, const char *path)
+{
+    for (const struct conf_option *option = conf_options; option->path; option++)
+        if (option->scope == scope && strcmp(option->path, path) == 0)
+            return option;
+    return NULL;
+}
+
+bool conf_option_is_section(enum conf_scope scope, const char *path)
+{
+    size_t length = strlen(path);
+    for (const struct conf_option *option = conf_options; option->path; option++)
+        if (option->scope == scope && strncmp(option->path, path, length) == 0 && option->path[length] == '.')
+            return true;
+    return false;
+}
+
+void conf_option_defaults(enum conf_scope scope, void *base)
+{
+    for (const struct conf_option *option = conf_options; option->path; option++)
+        if (option->scope == scope && option->fallback && option->type != CONF_LISTEN &&
+            !conf_value_parse(option, option->fallback, base))
+            fatal("the default of %s is not valid", option->path);
+}
+
+/* Edits (a letter more, less, other, or two swapped) from `a` to `b`, case ignored; both at most 63 long. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned rows[3][64];
+    unsigned *before = rows[0], *above = rows[1], *row = rows[2];
+    size_t width = strlen(b);
+    for (unsigned j = 0; j <= width; j++)
+        row[j] = j;
+    for (unsigned i = 1; a[i - 1]; i++) {
+        unsigned *spare = before;
+        before = above;
+        above = row;
+        row = spare;
+        row[0] = i;
+        for (unsigned j = 1; j <= width; j++) {
+            int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
+            unsigned best = above[j - 1] + (x != y);
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) && y == tolower((unsigned char)a[i - 2]) &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return row[width];
+}
+
+/* The same word elsewhere: "quality" for "jpeg.quality". */
+static bool suggest_elsewhere(enum conf_scope scope, const char *key, char out[static CONF_PATH_SIZE])
+{
+    for (const struct conf_option *option = conf_options; option->path; option++) {
+        const char *dot = strrchr(option->path, '.'), *leaf = dot ? dot + 1 : option->path;
+        bool visible = option->scope == scope || (scope == CONF_SCOPE_GLOBAL && option->scope == CONF_SCOPE_CAMERA);
+        if (!visible || option->type == CONF_LATER || strcasecmp(leaf, key) != 0)
+            continue;
+        snprintf(out, CONF_PATH_SIZE, "%s%s", option->scope == scope ? "" : "cameras.ID.", option->path);
+        return true;
+    }
+    return false;
+}
+
+bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *key, char out[static CONF_PATH_SIZE])
+{
+    size_t prefix_length = strlen(prefix), key_length = strlen(key);
+    if (key_length == 0 || key_length > 40)
+        return false;
+    unsigned best = key_length < 9 ? (unsigned)key_length / 3 + 1 : 4;
+    bool found = false;
+    for (const struct conf_option *option = conf_options; option->path; option++) {
+        if (option->scope != scope || option->type == CONF_LATER || strncmp(option->path, prefix, prefix_length) != 0)
+            continue;
+        char sibling[64];
+        snprintf(sibling, sizeof sibling, "%.*s", (int)strcspn(option->path + prefix_length, "."),
+                 option->path + prefix_length);
+        unsigned edits = distance(key, sibling);
+        if (edits < best) {
+            best = edits;
+            found = true;
+            snprintf(out, CONF_PATH_SIZE, "%s", sibling);
+        }
+    }
+    return found || suggest_elsewhere(scope, key, out);
+}
+
+void conf_describe(FILE *out)
+{
+    for (const struct conf_option *option = conf_options; option->path; option++) {
+        if (option->type == CONF_LATER)
+            continue;
+        char expected[160];
+        conf_value_expected(option, expected, sizeof expected);
+        fprintf(out, "%s%s: %s", option->scope == CONF_SCOPE_CAMERA ? "cameras.ID." : "", option->path, expected);
+        if (option->fallback)
+            fprintf(out, "; default %s", option->fallback);
+        fprintf(out, "\n    %s\n", option->help);
+    }
+}

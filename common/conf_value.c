@@ -1,0 +1,246 @@
+/* One scalar, expanded already, to the field of its option. */
+#include "conf_private.h"
+
+#include "clock.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned) && sizeof(enum conf_idle) == sizeof(unsigned),
+               "choices are stored as unsigned");
+_Static_assert(offsetof(struct conf_camera, max_height) == offsetof(struct conf_camera, max_width) + sizeof(uint32_t),
+               "a picture size is two numbers in a row");
+
+/* Digits only, at most 18 of them, so that it fits. */
+static bool parse_whole(const char **text, int64_t *out)
+{
+    const char *p = *text;
+    int64_t value = 0;
+    while (isdigit((unsigned char)*p) && p - *text < 18)
+        value = value * 10 + (*p++ - '0');
+    if (p == *text || isdigit((unsigned char)*p))
+        return false;
+    *text = p;
+    *out = value;
+    return true;
+}
+
+/* Digits, and maybe a dot and digits; not strtod, which takes "inf", hexadecimal and the locale's comma. */
+static bool parse_decimal(const char **text, double *out)
+{
+    int64_t whole;
+    if (!parse_whole(text, &whole))
+        return false;
+    double value = (double)whole;
+    const char *p = *text;
+    if (*p == '.') {
+        double place = 0.1;
+        if (!isdigit((unsigned char)p[1]))
+            return false;
+        for (p++; isdigit((unsigned char)*p); p++, place /= 10)
+            value += (*p - '0') * place;
+    }
+    *text = p;
+    *out = value;
+    return true;
+}
+
+static bool in_range(const struct conf_option *option, double value)
+{
+    return value >= (double)option->min && value <= (double)option->max;
+}
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static const struct unit durations[] = {{"", NS_PER_S},       {"ms", NS_PER_MS},      {"s", NS_PER_S},
+                                        {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
+
+/* A decimal with a unit behind it; the result is whole. */
+static bool parse_with_unit(const struct conf_option *option, const struct unit *units, const char *text, int64_t *out)
+{
+    double value;
+    if (!parse_decimal(&text, &value))
+        return false;
+    while (units->name && strcasecmp(units->name, text) != 0)
+        units++;
+    if (!units->name || !in_range(option, value * (double)units->factor))
+        return false;
+    *out = llround(value * (double)units->factor);
+    return true;
+}
+
+static bool parse_number(const struct conf_option *option, const char *text, const char *unit, unsigned *out)
+{
+    int64_t value;
+    if (!parse_whole(&text, &value) || (*text && strcmp(text, unit) != 0) || !in_range(option, (double)value))
+        return false;
+    *out = (unsigned)value;
+    return true;
+}
+
+static bool parse_bool(const char *text, bool *out)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcasecmp(text, words[i]) == 0) {
+            *out = i % 2;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_choice(const struct conf_option *option, const char *text, unsigned *out)
+{
+    for (unsigned i = 0; option->names[i]; i++) {
+        if (strcmp(option->names[i], text) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_picture_size(const struct conf_option *option, const char *text, uint32_t out[2])
+{
+    int64_t width, height;
+    if (strcmp(text, "0") == 0) {
+        out[0] = out[1] = 0;
+        return true;
+    }
+    if (!parse_whole(&text, &width) || (*text != 'x' && *text != 'X'))
+        return false;
+    text++;
+    if (!parse_whole(&text, &height) || *text || !in_range(option, (double)width) || !in_range(option, (double)height))
+        return false;
+    out[0] = (uint32_t)width;
+    out[1] = (uint32_t)height;
+    return true;
+}
+
+static bool parse_rate(const struct conf_option *option, const char *text, double *out)
+{
+    double value;
+    if (!parse_decimal(&text, &value) || *text || !in_range(option, value))
+        return false;
+    *out = value;
+    return true;
+}
+
+bool conf_value_parse(const struct conf_option *option, const char *text, void *base)
+{
+    void *field = (char *)base + option->offset;
+    switch (option->type) {
+    case CONF_NAME:
+        if (ring_id_valid(text))
+            memcpy(field, text, strlen(text) + 1);
+        return ring_id_valid(text);
+    case CONF_NUMBER:
+        return parse_number(option, text, "", field);
+    case CONF_NUMBER_OR_AUTO:
+        if (strcmp(text, "auto") != 0)
+            return parse_number(option, text, "", field);
+        *(unsigned *)field = 0;
+        return true;
+    case CONF_DURATION:
+        return parse_with_unit(option, durations, text, field);
+    case CONF_BYTES:
+        return parse_with_unit(option, sizes, text, field);
+    case CONF_BOOL:
+        return parse_bool(text, field);
+    case CONF_CHOICE:
+        return parse_choice(option, text, field);
+    case CONF_RATE:
+        return parse_rate(option, text, field);
+    case CONF_PERCENT:
+        return parse_number(option, text, "%", field);
+    case CONF_PICTURE_SIZE:
+        return parse_picture_size(option, text, field);
+    case CONF_SOURCE:
+    case CONF_LISTEN:
+    case CONF_CAMERAS:
+    case CONF_DEFAULTS:
+    case CONF_LATER:
+        break;
+    }
+    return false;
+}
+
+/* "100ms", "24h": the largest unit that is exact. */
+static void format_duration(int64_t ns, char *out, size_t size)
+{
+    if (ns > 0 && ns % (3600 * NS_PER_S) == 0)
+        snprintf(out, size, "%jdh", (intmax_t)(ns / (3600 * NS_PER_S)));
+    else if (ns % NS_PER_S == 0)
+        snprintf(out, size, "%jds", (intmax_t)(ns / NS_PER_S));
+    else
+        snprintf(out, size, "%jdms", (intmax_t)(ns / NS_PER_MS));
+}
+
+static void format_choices(const char *const *names, char *out, size_t size)
+{
+    size_t used = 0;
+    for (unsigned i = 0; names[i] && used < size; i++) {
+        const char *before = i == 0 ? "" : names[i + 1] ? ", " : " or ";
+        used += (size_t)snprintf(out + used, size - used, "%s%s", before, names[i]);
+    }
+}
+
+void conf_value_expected(const struct conf_option *option, char *out, size_t size)
+{
+    intmax_t min = option->min, max = option->max;
+    char from[24], to[24];
+    switch (option->type) {
+    case CONF_NAME:
+        snprintf(out, size, "a name of a-z, 0-9, _ and -, at most %d long", RING_ID_SIZE - 1);
+        break;
+    case CONF_NUMBER:
+        snprintf(out, size, "a whole number from %jd to %jd", min, max);
+        break;
+    case CONF_NUMBER_OR_AUTO:
+        snprintf(out, size, "auto or a whole number from %jd to %jd", min, max);
+        break;
+    case CONF_DURATION:
+        format_duration(option->min, from, sizeof from);
+        format_duration(option->max, to, sizeof to);
+        snprintf(out, size, "a duration like 500ms, 5s, 2m or 1h, from %s to %s", from, to);
+        break;
+    case CONF_BYTES:
+        snprintf(out, size, "a number of bytes like 4096, 64K, 512M or 2G, at most %jdG", max >> 30);
+        break;
+    case CONF_BOOL:
+        snprintf(out, size, "true or false");
+        break;
+    case CONF_CHOICE:
+        format_choices(option->names, out, size);
+        break;
+    case CONF_RATE:
+        snprintf(out, size, "a number from %jd to %jd", min, max);
+        break;
+    case CONF_PERCENT:
+        snprintf(out, size, "a percentage from %jd%% to %jd%%", min, max);
+        break;
+    case CONF_PICTURE_SIZE:
+        snprintf(out, size, "0 or WIDTHxHEIGHT, each at most %jd", max);
+        break;
+    case CONF_SOURCE:
+        snprintf(out, size, "a URL: test:, file:, rtsp:, rtsps:, http: or https:");
+        break;
+    case CONF_LISTEN:
+        snprintf(out, size, "HOST:PORT or \"[IPV6]:PORT\", or a list of them");
+        break;
+    case CONF_CAMERAS:
+    case CONF_DEFAULTS:
+        snprintf(out, size, "a mapping");
+        break;
+    case CONF_LATER:
+        snprintf(out, size, "nothing in this version");
+        break;
+    }
+}
