@@ -1,0 +1,42 @@
+/* buffer.h: slots of the raw ring as buffers of a libavcodec decoder (get_buffer2), so that pictures are decoded where they are
+ * published from.
+ *
+ * A slot stays lent for as long as the decoder refers to it, before and after its commit.  Where there is none, the decoder gets memory
+ * of its own, and the picture is copied when it comes out. */
+#ifndef CAMRING_BUFFER_H
+#define CAMRING_BUFFER_H
+
+#include "publish.h"
+
+#include <libavcodec/avcodec.h>
+
+#define BUFFER_MAX_HELD 20
+
+struct buffer_slot {
+    struct buffer_pool *pool;
+    struct ring_loan loan;
+    bool in_use;
+};
+
+struct buffer_pool {
+    struct publish *publish;
+    struct error err; /* code not 0: why the last picture got no memory at all */
+    struct buffer_slot slots[BUFFER_MAX_HELD + 2];
+};
+
+/* `publish` and `pool` must outlive the decoder and all its frames. */
+void buffer_init(struct buffer_pool *pool, struct publish *publish);
+
+/* Makes `context` (not open yet) use the pool, if its codec's pictures are fit to be shared. */
+void buffer_attach(struct buffer_pool *pool, AVCodecContext *context);
+
+/* The slot in which the picture lies, NULL if it lies elsewhere. */
+const struct ring_loan *buffer_loan(const struct buffer_pool *pool, const AVFrame *frame);
+
+/* How many slots that decoder may hold at once. */
+unsigned buffer_held(const AVCodecContext *context);
+
+/* The ring format for a pixel format, 0: none fits. */
+uint32_t buffer_format(enum AVPixelFormat format);
+
+#endif

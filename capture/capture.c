@@ -1,0 +1,150 @@
+#include "capture.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define STOP_LIMIT_NS NS_PER_S
+
+/* ---- the channel's thread ----------------------------------------------------------------------------------------- */
+
+static void on_message(const struct msg *msg, void *arg)
+{
+    struct capture *capture = arg;
+    if (msg->fd >= 0)
+        close(msg->fd);
+    if (msg->type != MSG_OPEN_GRANT)
+        return;
+    atomic_store(&capture->granted, true);
+    bell_ring(&capture->shared->demand, BELL_ALL);
+}
+
+/* Everything in this process notices the flag within a tenth of a second, but for a resolver that waits for a dead name server inside
+ * getaddrinfo: that can't be interrupted, so after a second the process ends around it.  Shared memory is valid at any instruction. */
+static void on_stop(void *arg)
+{
+    struct capture *capture = arg;
+    atomic_store(&capture->stopping, true);
+    bell_ring(&capture->shared->demand, BELL_ALL);
+
+    static const struct bell nobody_rings;
+    int64_t deadline = clock_now() + STOP_LIMIT_NS;
+    while (clock_now() < deadline)
+        bell_wait(&nobody_rings, 0, deadline);
+    log_debug("stopped while something could not be interrupted");
+    _exit(0);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+void capture_open(struct capture *capture, const struct channel_setup *setup)
+{
+    const struct msg_hello *hello = &setup->hello;
+    if (hello->index >= hello->cameras)
+        fatal("camera %u of %u", hello->index, hello->cameras);
+    *capture = (struct capture){.setup = setup, .conf = &setup->cameras[hello->index]};
+
+    struct error err;
+    capture->board = board_open(hello->instance, &err);
+    if (!capture->board)
+        fatal("%s", err.text);
+    if (hello->index >= board_cameras(capture->board) || hello->child >= board_children(capture->board))
+        fatal("no place on the board for camera %u, child %u", hello->index, hello->child);
+    capture->shared = board_camera(capture->board, hello->index);
+    capture->self = board_child(capture->board, hello->child);
+    capture->shared->lossless = 0;
+    capture->told = (struct msg_camera_state){.index = hello->index, .state = CAMERA_STARTING, .since_ns = clock_now()};
+
+    if (prctl(PR_SET_TIMERSLACK, 1UL) < 0) /* pictures that are made here come on time: the default rounds waits up by 50 us */
+        log_debug("timer slack: %s", strerror(errno));
+    channel_watch(on_message, on_stop, capture);
+}
+
+void capture_close(struct capture *capture)
+{
+    capture_promise_nothing(capture);
+    /* The board stays mapped: the channel's thread may ring a bell on it until the process ends. */
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------ */
+
+bool capture_stopping(const struct capture *capture)
+{
+    return atomic_load_explicit(&capture->stopping, memory_order_relaxed);
+}
+
+void capture_wait_bell(struct capture *capture, uint32_t seen, int64_t deadline)
+{
+    if (!capture_stopping(capture))
+        bell_wait(&capture->shared->demand, seen, deadline);
+}
+
+bool capture_wait_until(struct capture *capture, int64_t when)
+{
+    for (;;) {
+        uint32_t seen = bell_read(&capture->shared->demand);
+        if (capture_stopping(capture))
+            return false;
+        if (clock_now() >= when)
+            return true;
+        capture_wait_bell(capture, seen, when);
+    }
+}
+
+bool capture_take_turn(struct capture *capture)
+{
+    capture_promise_nothing(capture);
+    atomic_store(&capture->granted, false);
+    channel_send(MSG_OPEN_REQUEST, NULL);
+    for (;;) {
+        uint32_t seen = bell_read(&capture->shared->demand);
+        if (capture_stopping(capture))
+            return false;
+        if (atomic_load(&capture->granted))
+            return true;
+        capture_wait_bell(capture, seen, CLOCK_NEVER);
+    }
+}
+
+void capture_promise(struct capture *capture, int64_t within_ns)
+{
+    atomic_store_explicit(&capture->self->deadline_ns, clock_now() + within_ns, memory_order_relaxed);
+}
+
+void capture_promise_nothing(struct capture *capture)
+{
+    atomic_store_explicit(&capture->self->deadline_ns, CLOCK_NEVER, memory_order_relaxed);
+}
+
+/* ---- telling ------------------------------------------------------------------------------------------------------ */
+
+void capture_tell(struct capture *capture, enum camera_state state, const char *why)
+{
+    struct msg_camera_state *told = &capture->told;
+    if (told->state != state)
+        told->since_ns = clock_now();
+    told->state = state;
+    snprintf(told->why, sizeof told->why, "%s", why ? why : "");
+    channel_send(MSG_CAMERA_STATE, told);
+}
+
+void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height, const char *codec)
+{
+    struct msg_camera_state *told = &capture->told;
+    if (told->state == CAMERA_LIVE && told->width == width && told->height == height && strncmp(told->codec, codec, sizeof told->codec - 1) == 0)
+        return;
+    log_info("live, %ux%u %s", width, height, codec);
+    if (told->state != CAMERA_LIVE)
+        told->since_ns = clock_now();
+    told->state = CAMERA_LIVE;
+    told->width = width;
+    told->height = height;
+    snprintf(told->codec, sizeof told->codec, "%s", codec);
+    told->why[0] = '\0';
+    channel_send(MSG_CAMERA_STATE, told);
+}

@@ -1,0 +1,26 @@
+/* decode.h: packets of one stream to pictures in the raw ring. */
+#ifndef CAMRING_DECODE_H
+#define CAMRING_DECODE_H
+
+#include "capture.h"
+
+#include <libavcodec/packet.h>
+#include <libavformat/avformat.h>
+
+struct decode;
+
+/* NULL with err. */
+struct decode *decode_open(struct capture *capture, const AVStream *from, struct error *err);
+void decode_close(struct decode *decode);
+
+/* Decodes one packet (NULL: the end, what is left comes out) and publishes what comes out.  Packets and pictures that are damaged are counted
+ * and dropped; -1 with err where it can't go on. */
+int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns, struct error *err);
+
+/* Something was lost on the way: shows nothing more until the next key picture. */
+void decode_hold(struct decode *decode);
+
+/* Whole pictures so far, published or not. */
+uint64_t decode_pictures(const struct decode *decode);
+
+#endif

@@ -1,0 +1,167 @@
+#include "publish.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LUMA_ALIGN 128 /* so that chroma at half of it still suits any vector unit FFmpeg uses */
+#define PLANE_SLACK 128
+#define MAX_SIZE_HELD 8 /* what decoders of most cameras hold, reserved before the first picture has told */
+
+/* Encoders ring as soon as they are done; this only bounds the wait for a ring that died with its encoder. */
+#define LOSSLESS_RECHECK_NS NS_PER_S
+
+struct publish {
+    struct capture *capture;
+    struct ring_writer *writer;
+    size_t bytes; /* reserved */
+    unsigned held;
+    uint64_t last; /* number of the last frame committed here, 0: none */
+};
+
+/* ---- geometry ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t align_up(uint32_t value, uint32_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+void publish_layout_fill(struct publish_layout *layout, uint32_t format, uint32_t width, uint32_t height)
+{
+    uint32_t luma = align_up(width, LUMA_ALIGN);
+    size_t at = 0;
+    layout->format = format;
+    for (unsigned i = 0; i < RING_PLANES; i++) {
+        layout->stride[i] = ring_plane_width(format, i, luma);
+        layout->offset[i] = (uint32_t)at;
+        at += (size_t)layout->stride[i] * ring_plane_height(format, i, height) + PLANE_SLACK;
+        at = (at + 63) / 64 * 64;
+    }
+    layout->bytes = at;
+}
+
+void publish_describe(const struct publish_layout *layout, uint32_t width, uint32_t height, struct ring_frame *frame)
+{
+    frame->format = layout->format;
+    frame->width = width;
+    frame->height = height;
+    for (unsigned i = 0; i < RING_PLANES; i++) {
+        frame->stride[i] = layout->stride[i];
+        frame->offset[i] = layout->offset[i];
+        frame->bytes = layout->offset[i] + layout->stride[i] * (ring_plane_height(layout->format, i, height) - 1) +
+                       ring_plane_width(layout->format, i, width);
+    }
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static int reserve_max_size(struct publish *publish, struct error *err)
+{
+    const struct conf_camera *conf = publish->capture->conf;
+    if (conf->max_width == 0 || conf->max_height == 0)
+        return 0;
+    struct publish_layout layout; /* decoders work in blocks of up to 64 pixels */
+    publish_layout_fill(&layout, RING_I420, align_up(conf->max_width, 64), align_up(conf->max_height, 64) + 2);
+    return publish_reserve(publish, &layout, conf->max_width, conf->max_height, MAX_SIZE_HELD, err);
+}
+
+struct publish *publish_get(struct capture *capture, struct error *err)
+{
+    if (capture->publish)
+        return capture->publish;
+    struct publish *publish = calloc(1, sizeof *publish);
+    if (!publish) {
+        error_set(err, RING_ERROR_SYSTEM, "out of memory");
+        return NULL;
+    }
+    publish->capture = capture;
+    char name[RING_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.raw", capture->conf->id);
+    publish->writer = ring_writer_open(capture->setup->hello.instance, name, true, err);
+    if (!publish->writer || reserve_max_size(publish, err) < 0) {
+        publish_close(publish);
+        return NULL;
+    }
+    ring_writer_set_wakers(publish->writer, capture->setup->wakers, capture->setup->waker_count);
+    capture->publish = publish;
+    return publish;
+}
+
+void publish_close(struct publish *publish)
+{
+    if (!publish)
+        return;
+    ring_writer_close(publish->writer);
+    if (publish->capture->publish == publish)
+        publish->capture->publish = NULL;
+    free(publish);
+}
+
+/* ---- slots -------------------------------------------------------------------------------------------------------- */
+
+int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height, unsigned held,
+                    struct error *err)
+{
+    const struct conf_camera *conf = publish->capture->conf;
+    if (width > RING_MAX_DIMENSION || height > RING_MAX_DIMENSION) {
+        error_set(err, RING_ERROR_SPACE, "a picture of %ux%u is beyond the %u x %u camring can do", width, height, RING_MAX_DIMENSION,
+                  RING_MAX_DIMENSION);
+        return -1;
+    }
+    if (conf->max_width > 0 && conf->max_height > 0 && (width > conf->max_width || height > conf->max_height)) {
+        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u", width, height, conf->max_width,
+                  conf->max_height);
+        return -1;
+    }
+    size_t bytes = layout->bytes > publish->bytes ? layout->bytes : publish->bytes;
+    if (held < publish->held)
+        held = publish->held;
+    if (bytes == publish->bytes && held == publish->held)
+        return 0;
+    if (ring_writer_reserve(publish->writer, bytes, held, err) < 0)
+        return -1;
+    publish->bytes = bytes;
+    publish->held = held;
+    return 0;
+}
+
+bool publish_loan(struct publish *publish, struct ring_loan *loan)
+{
+    return ring_loan(publish->writer, loan);
+}
+
+/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders' word that the frame before is done. */
+static bool wait_for_encoder(struct publish *publish)
+{
+    struct capture *capture = publish->capture;
+    struct board_camera *shared = capture->shared;
+    if (!shared->lossless || publish->last == 0)
+        return true;
+    capture_promise_nothing(capture);
+    while (!capture_stopping(capture)) {
+        uint32_t seen = bell_read(&shared->demand);
+        if (atomic_load_explicit(&shared->finished, memory_order_acquire) >= publish->last)
+            break;
+        capture_wait_bell(capture, seen, clock_now() + LOSSLESS_RECHECK_NS);
+    }
+    capture_promise(capture, CAPTURE_STEP_NS);
+    return !capture_stopping(capture);
+}
+
+enum publish_result publish_commit(struct publish *publish, const struct ring_loan *loan, struct ring_frame *frame)
+{
+    struct capture *capture = publish->capture;
+    if (!wait_for_encoder(publish))
+        return PUBLISH_STOPPED;
+    if (!ring_commit(publish->writer, loan, frame))
+        return PUBLISH_REFUSED;
+    publish->last = frame->number;
+    board_count(&capture->shared->captured, 1);
+    bell_ring(board_pool_bell(capture->board), 1);
+    return PUBLISH_DONE;
+}
+
+void publish_release(struct publish *publish, const struct ring_loan *loan)
+{
+    ring_loan_release(publish->writer, loan);
+}

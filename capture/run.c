@@ -1,0 +1,121 @@
+/* run.c: carries out what the state machine in camera.h decides. */
+#include "run.h"
+
+#include "camera.h"
+#include "common/log.h"
+#include "source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OPEN_LIMIT_NS (60 * NS_PER_S) /* lavf bounds itself to a few seconds; the resolver has its own idea of time */
+
+struct run {
+    struct capture *capture;
+    struct camera camera;
+    const struct source_ops *ops;
+    void *source;
+    char last_why[sizeof((struct error *)0)->text]; /* the cause logged last; empty since it was last live */
+};
+
+static void close_source(struct run *run)
+{
+    if (!run->source)
+        return;
+    capture_promise(run->capture, CAPTURE_STEP_NS);
+    run->ops->close(run->source);
+    run->source = NULL;
+    run->capture->shared->lossless = 0;
+}
+
+static enum camera_action happen(struct run *run, enum camera_event event)
+{
+    return camera_handle(&run->camera, event, clock_now());
+}
+
+/* A camera that stays away for the same cause is logged once. */
+static void log_away(struct run *run, const char *why)
+{
+    double seconds = (double)run->camera.wait_ns / 1e9;
+    if (strcmp(run->last_why, why) == 0)
+        log_debug("away: %s; next try in %.1f s", why, seconds);
+    else
+        log_warn("away: %s; next try in %.1f s", why, seconds);
+    snprintf(run->last_why, sizeof run->last_why, "%s", why);
+}
+
+static enum camera_action fail(struct run *run, const struct error *err)
+{
+    close_source(run);
+    if (capture_stopping(run->capture))
+        return CAMERA_IDLE;
+    enum camera_action action = happen(run, CAMERA_FAILED);
+    log_away(run, err->text);
+    capture_tell(run->capture, CAMERA_AWAY, err->text);
+    return action;
+}
+
+static enum camera_action open_source(struct run *run)
+{
+    struct error err;
+    capture_promise(run->capture, OPEN_LIMIT_NS);
+    if (run->capture->told.state == CAMERA_STARTING) /* a camera that is tried again stays "away", with its cause, until it is live */
+        capture_tell(run->capture, CAMERA_CONNECTING, NULL);
+    run->ops = source_find(run->capture->conf->source, &err);
+    run->source = run->ops ? run->ops->open(run->capture, &err) : NULL;
+    return run->source ? happen(run, CAMERA_OPENED) : fail(run, &err);
+}
+
+static enum camera_action read_source(struct run *run)
+{
+    struct error err;
+    capture_promise(run->capture, run->capture->conf->stall_timeout_ns + CAPTURE_STEP_NS);
+    switch (run->ops->next(run->source, &err)) {
+    case SOURCE_FAILED:
+        return fail(run, &err);
+    case SOURCE_END:
+        log_info("played to its end");
+        return happen(run, CAMERA_FINISHED);
+    case SOURCE_MORE:
+        break;
+    }
+    if (run->camera.state != CAMERA_LIVE && run->capture->told.state == CAMERA_LIVE) {
+        run->last_why[0] = '\0';
+        return happen(run, CAMERA_PICTURE);
+    }
+    return CAMERA_READ;
+}
+
+static enum camera_action step(struct run *run, enum camera_action action)
+{
+    struct capture *capture = run->capture;
+    switch (action) {
+    case CAMERA_ASK:
+        return capture_take_turn(capture) ? happen(run, CAMERA_GRANTED) : CAMERA_IDLE;
+    case CAMERA_OPEN:
+        return open_source(run);
+    case CAMERA_READ:
+        return read_source(run);
+    case CAMERA_REST:
+        capture_promise_nothing(capture);
+        return capture_wait_until(capture, run->camera.retry_ns) ? happen(run, CAMERA_DUE) : CAMERA_IDLE;
+    case CAMERA_IDLE:
+        close_source(run);
+        if (run->camera.state == CAMERA_ENDED)
+            capture_tell(capture, CAMERA_ENDED, NULL);
+        capture_promise_nothing(capture);
+        capture_wait_until(capture, CLOCK_NEVER);
+        break;
+    }
+    return CAMERA_IDLE;
+}
+
+void run_camera(struct capture *capture)
+{
+    struct run run = {.capture = capture};
+    camera_init(&run.camera, &capture->conf->reconnect, (uint32_t)clock_now());
+    enum camera_action action = CAMERA_ASK;
+    while (!capture_stopping(capture))
+        action = step(&run, action);
+    close_source(&run);
+}
