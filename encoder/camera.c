@@ -85,8 +85,20 @@ static void complain(struct camera *camera, enum stage stage, const struct error
 
 /* ---- what is due -------------------------------------------------------------------------------------------------- */
 
+/* Rings whose owner has retired them and may have made them anew. */
+static void drop_closed(struct camera *camera)
+{
+    if (!camera->raw || !ring_reader_closed(camera->raw))
+        return;
+    ring_reader_close(camera->raw);
+    ring_writer_close(camera->jpeg);
+    camera->raw = NULL;
+    camera->jpeg = NULL;
+}
+
 static bool open_raw(struct camera *camera)
 {
+    drop_closed(camera);
     if (camera->raw)
         return true;
     struct error ignored; /* no ring yet, or no more: looked for again with the next bell */

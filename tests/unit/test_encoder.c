@@ -315,6 +315,27 @@ static void test_no_jpeg_ring(void **state)
     raw[0] = door_raw;
 }
 
+static void test_rings_are_made_anew(void **state)
+{
+    (void)state;
+    struct error err;
+    struct camera *camera = door(0);
+    for (unsigned i = 0; i < 3; i++)
+        commit(0, 64, 48, false);
+    assert_true(camera_work(camera, encoder));
+    ring_writer_close(raw[0]);
+    make_ring("door", "raw", RING_RAW, 0);
+    make_ring("door", "jpeg", RING_JPEG, 0);
+    assert_false(camera_work(camera, encoder));
+    raw[0] = ring_writer_open(instance, "door.raw", true, &err);
+    commit(0, 80, 60, false);
+    assert_true(camera_work(camera, encoder));
+    struct ring_frame frame = newest_jpeg();
+    assert_int_equal(frame.number, 1);
+    assert_int_equal(frame.width, 80);
+    camera_destroy(camera);
+}
+
 /* ---- the pool ---------------------------------------------------------------------------------------------------- */
 
 struct worker {
@@ -467,6 +488,7 @@ int main(void)
         TEST(test_no_room_to_grow),
         TEST(test_no_ring_at_all),
         TEST(test_no_jpeg_ring),
+        TEST(test_rings_are_made_anew),
         TEST(test_two_workers_strand_no_frame),
         TEST(test_a_commit_signals_the_wakers),
         cmocka_unit_test(test_wakers_change_hands),
