@@ -34,7 +34,7 @@ struct file_type {
 static void warn_damaged(const struct picture *picture, bool damaged)
 {
     if (damaged)
-        print_error("%s: frame %" PRIu64 " is a damaged JPEG; parts of the picture may be wrong", picture->ring->name,
+        print_fault("%s: frame %" PRIu64 " is a damaged JPEG; parts of the picture may be wrong", picture->ring->name,
                     picture->frame.number);
 }
 
@@ -163,11 +163,11 @@ static const struct file_type *choose_type(const struct shm_options *options)
     if (type)
         return type;
     if (options->format)
-        print_error("unknown format \"%s\"; possible: %s", options->format, known);
+        print_fault("unknown format \"%s\"; possible: %s", options->format, known);
     else if (strcmp(options->output, "-") == 0)
-        print_error("standard output needs --format; possible: %s", known);
+        print_fault("standard output needs --format; possible: %s", known);
     else
-        print_error("the ending of \"%s\" is not a known type; possible: %s (or say --format)", options->output, known);
+        print_fault("the ending of \"%s\" is not a known type; possible: %s (or say --format)", options->output, known);
     return NULL;
 }
 
@@ -224,7 +224,7 @@ static bool choose_picture(const struct find_set *set, const struct file_type *t
             if (got > 0)
                 return true;
             if (got < 0) {
-                print_error("%s: %s", set->ring[i].name, err.text);
+                print_fault("%s: %s", set->ring[i].name, err.text);
                 failed = true;
             } else {
                 size_t used = strlen(tried);
@@ -233,7 +233,7 @@ static bool choose_picture(const struct find_set *set, const struct file_type *t
         }
     }
     if (tried[0] || !failed)
-        print_error("no picture yet in %s", tried);
+        print_fault("no picture yet in %s", tried);
     return false;
 }
 
@@ -266,15 +266,15 @@ static int write_file(const struct shm_options *options, const struct file_type 
 static const struct file_type *check_usage(const struct shm_options *options)
 {
     if (!options->output) {
-        print_error("dump: where to?  usage: camring-shm dump RING -o FILE.{jpg,png,ppm,raw}");
+        print_fault("dump: where to?  usage: camring-shm dump RING -o FILE.{jpg,png,ppm,raw}");
         return NULL;
     }
     const struct file_type *type = choose_type(options);
     bool to_stdout = strcmp(options->output, "-") == 0;
     if (type && to_stdout && options->json)
-        print_error("--json and -o - both want standard output");
+        print_fault("--json and -o - both want standard output");
     else if (type && to_stdout && isatty(STDOUT_FILENO))
-        print_error("a picture is no text: send standard output to a file or a program");
+        print_fault("a picture is no text: send standard output to a file or a program");
     else
         return type;
     return NULL;
@@ -293,7 +293,7 @@ enum shm_exit cmd_dump(const struct shm_options *options)
     if (set.count == 0 || !choose_picture(&set, type, &picture))
         goto out;
     if (write_file(options, type, &picture, &err) < 0) {
-        print_error("%s", err.text);
+        print_fault("%s", err.text);
         goto out;
     }
     if (options->json)

@@ -65,7 +65,7 @@ enum shm_exit cmd_list(const struct shm_options *options)
             continue; /* gone since it was found */
         lines++;
         if (!stat) {
-            print_error("%s: %s", set.ring[i].name, err.text);
+            print_fault("%s: %s", set.ring[i].name, err.text);
             code = SHM_FAILED;
         }
         if (options->json) {

@@ -70,9 +70,12 @@ static void show_slots(const struct ring_stat *stat)
 static void show_row(struct print_table *table, const struct ring_stat *stat, const struct ring_row_stat *row)
 {
     print_table_cell(table, "%u", row->row);
-    print_table_cell(table, "%" PRId32, row->pid);
-    print_table_cell(table, "%s", print_clean(row->who, sizeof row->who).text);
-    print_table_cell(table, "%s", row->alive ? "alive" : "dead");
+    if (row->pid != 0)
+        print_table_cell(table, "%" PRId32, row->pid);
+    else
+        print_table_cell(table, "-");
+    print_table_cell(table, "%s", describe_row_name(row).text);
+    print_table_cell(table, "%s", row->alive ? "alive" : row->row == 0 ? "idle" : "dead");
     if (row->pinned_slot >= 0)
         print_table_cell(table, "slot %" PRId32, row->pinned_slot);
     else
@@ -121,7 +124,7 @@ enum shm_exit cmd_show(const struct shm_options *options)
         struct error err = {0};
         struct ring_stat *stat = find_stat(&set.ring[i], &err);
         if (!stat) {
-            print_error("%s: %s", set.ring[i].name, err.text);
+            print_fault("%s: %s", set.ring[i].name, err.text);
             json_array_append_new(list, describe_json_unreadable(&set.ring[i], err.text));
             code = SHM_FAILED;
             continue;

@@ -1,7 +1,6 @@
 #include "describe.h"
 
 #include "common/clock.h"
-#include "print.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,7 +27,12 @@ const char *describe_slot_state(const struct ring_stat *stat, unsigned slot)
 
 bool describe_row_used(const struct ring_row_stat *row)
 {
-    return row->alive || row->pid != 0;
+    return row->alive || row->pid != 0 || (row->row == 0 && row->taken > 0);
+}
+
+struct print_text describe_row_name(const struct ring_row_stat *row)
+{
+    return row->row == 0 && !row->who[0] ? (struct print_text){"encoder"} : print_clean(row->who, sizeof row->who);
 }
 
 unsigned describe_rows(const struct ring_stat *stat)
@@ -77,8 +81,8 @@ static json_t *or_null(bool known, json_int_t value)
 
 static json_t *json_row(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
-    return json_pack("{s:i, s:i, s:b, s:s, s:o, s:I, s:I, s:I}", "row", (int)row->row, "pid", (int)row->pid, "alive",
-                     row->alive, "name", print_clean(row->who, sizeof row->who).text, "pin",
+    return json_pack("{s:i, s:o, s:b, s:s, s:o, s:I, s:I, s:I}", "row", (int)row->row, "pid", or_null(row->pid != 0, row->pid),
+                     "alive", row->alive, "name", describe_row_name(row).text, "pin",
                      or_null(row->pinned_slot >= 0, row->pinned_slot), "lag", (json_int_t)describe_lag(stat, row), "taken",
                      (json_int_t)row->taken, "missed", (json_int_t)row->missed);
 }
@@ -95,11 +99,11 @@ static json_t *json_readers(const struct ring_stat *stat)
 static json_t *json_frame(const struct ring_frame *frame, int64_t now)
 {
     int64_t age = describe_age(now, frame->committed_ns);
-    return json_pack("{s:I, s:I, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "frame", (json_int_t)frame->number,
+    return json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I}", "frame", (json_int_t)frame->number,
                      "source", (json_int_t)frame->source, "age_ns", or_null(age >= 0, age), "bytes", (json_int_t)frame->bytes,
-                     "width", (json_int_t)frame->width, "format", describe_format(frame->format), "height",
-                     json_integer(frame->height), "range", json_string(describe_range(frame->range)), "matrix",
-                     json_string(describe_matrix(frame->matrix)), "captured_ns", (json_int_t)frame->captured_ns, "started_ns",
+                     "width", (json_int_t)frame->width, "height", (json_int_t)frame->height, "format",
+                     describe_format(frame->format), "range", describe_range(frame->range), "matrix",
+                     describe_matrix(frame->matrix), "captured_ns", (json_int_t)frame->captured_ns, "started_ns",
                      (json_int_t)frame->started_ns, "committed_ns", (json_int_t)frame->committed_ns);
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/ring.h"
 #include "find.h"
+#include "print.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -14,10 +15,12 @@ const char *describe_state(const struct ring_stat *stat);
 /* What a slot is: "empty", "writing", "newest" or "frame". */
 const char *describe_slot_state(const struct ring_stat *stat, unsigned slot);
 
-/* True if the row has, or had, an owner. */
+/* True if the row has, or had, an owner.  Row 0 goes from worker to worker with the camera's lease: "alive" while one holds a
+ * pin. */
 bool describe_row_used(const struct ring_row_stat *row);
+struct print_text describe_row_name(const struct ring_row_stat *row);
 
-/* How many readers there is room for: row 0 goes with the camera's lease. */
+/* How many readers there is room for, beside the encoder. */
 unsigned describe_rows(const struct ring_stat *stat);
 
 /* Frames the reader has yet to see. */

@@ -13,7 +13,7 @@ static void append(const char *instance, const char *name, void *arg)
     struct find_set *set = arg;
     struct find_ring *grown = reallocarray(set->ring, set->count + 1, sizeof *grown);
     if (!grown) {
-        print_error("out of memory");
+        print_fault("out of memory");
         exit(1);
     }
     set->ring = grown;
@@ -70,11 +70,11 @@ static void complain_unknown(const char *instance, const char *wanted, const str
     char names[1024];
     join_names(all, names, sizeof names);
     if (all->count > 0) {
-        print_error("instance %s has no ring or camera \"%s\"; its rings: %s", instance, wanted, names);
+        print_fault("instance %s has no ring or camera \"%s\"; its rings: %s", instance, wanted, names);
         return;
     }
     struct find_set elsewhere = find_all(NULL);
-    print_error("no ring or camera \"%s\": instance %s has no rings%s", wanted, instance,
+    print_fault("no ring or camera \"%s\": instance %s has no rings%s", wanted, instance,
                 elsewhere.count ? " (but others have: list --all)" : "");
     find_free(&elsewhere);
 }

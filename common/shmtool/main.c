@@ -29,7 +29,7 @@ static const struct command commands[] = {
      "      --all            rings of every instance\n"},
     {"show", "show RING", 0, RING_NEEDED, cmd_show, "everything about a ring: header, each slot, each reader", ""},
     {"dump", "dump RING -o FILE.{jpg,png,ppm,raw}", TAKES_OUTPUT | TAKES_FORMAT, RING_NEEDED, cmd_dump,
-     "writes the newest picture to a file",
+     "the newest picture, to a file",
      "  -o, --output FILE    where to; its ending says the type; - is standard output\n"
      "      --format TYPE    jpg, png, ppm or raw (planes Y, Cb, Cr without gaps; what they are is said on stderr)\n"},
 };
@@ -47,7 +47,7 @@ struct arguments {
 static void print_help(FILE *out, const struct command *only)
 {
     if (only)
-        fprintf(out, "usage: camring-shm %s [--instance NAME] [--json]\n\n%s.\n\n", only->usage, only->summary);
+        fprintf(out, "usage: camring-shm %s [--instance NAME] [--json]\n\nGives %s.\n\n", only->usage, only->summary);
     else
         fprintf(
             out,
@@ -77,9 +77,9 @@ static enum shm_exit wrong_command(const char *name)
     for (size_t i = 0; i < COMMANDS; i++)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", commands[i].name);
     if (name)
-        print_error("unknown command \"%s\"; there are: %s", name, names);
+        print_fault("unknown command \"%s\"; there are: %s", name, names);
     else
-        print_error("no command given; there are: %s (--help says more)", names);
+        print_fault("no command given; there are: %s (--help says more)", names);
     return SHM_USAGE;
 }
 
@@ -141,18 +141,18 @@ static bool check(const struct command *command, struct arguments *args)
     unsigned wrong = args->given & ~command->takes;
 
     if (surplus)
-        print_error("%s: unexpected argument \"%s\"", command->name, surplus);
+        print_fault("%s: unexpected argument \"%s\"", command->name, surplus);
     else if (command->ring == RING_NEEDED && args->words < 2)
-        print_error("%s: which ring?  usage: camring-shm %s", command->name, command->usage);
+        print_fault("%s: which ring?  usage: camring-shm %s", command->name, command->usage);
     else if (wrong)
-        print_error("%s: does not take %s", command->name,
+        print_fault("%s: does not take %s", command->name,
                     wrong & TAKES_ALL      ? "--all"
                     : wrong & TAKES_OUTPUT ? "-o"
                                            : "--format");
     else if (!ring_id_valid(args->options.instance))
-        print_error("\"%s\" is not the name of an instance", args->options.instance);
+        print_fault("\"%s\" is not the name of an instance", args->options.instance);
     else if (args->given & TAKES_ALL && strcmp(args->options.instance, PRINT_DEFAULT_INSTANCE) != 0)
-        print_error("--all and --instance exclude each other");
+        print_fault("--all and --instance exclude each other");
     else
         return true;
     return false;
@@ -164,7 +164,7 @@ static enum shm_exit run(const struct command *command, const struct arguments *
     options.ring = args->word[1];
     enum shm_exit code = command->run(&options);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        print_error("can't write to standard output: %m");
+        print_fault("can't write to standard output: %m");
         return SHM_FAILED;
     }
     return code;

@@ -13,7 +13,7 @@ struct print_table {
     char **cell; /* row by row */
 };
 
-void print_error(const char *format, ...)
+void print_fault(const char *format, ...)
 {
     char message[2048];
     va_list args;
@@ -65,7 +65,7 @@ struct print_text print_clean(const char *text, size_t size)
 static void *not_null(void *memory)
 {
     if (!memory) {
-        print_error("out of memory");
+        print_fault("out of memory");
         exit(1);
     }
     return memory;

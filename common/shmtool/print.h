@@ -11,7 +11,7 @@
 #define PRINT_DEFAULT_INSTANCE "camring"
 
 /* A line on stderr, with the program's name. */
-void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void print_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct print_text {
     char text[64];
