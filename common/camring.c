@@ -185,6 +185,17 @@ void camring_release(struct camring_reader *reader)
     reader->holding = false;
 }
 
+struct camring_memory *camring_hold(struct camring_reader *reader)
+{
+    bool pinned = reader->holding && !reader->observer;
+    return pinned ? (struct camring_memory *)ring_reader_hold(reader->ring) : NULL;
+}
+
+void camring_drop(struct camring_memory *memory)
+{
+    ring_map_drop((struct ring_map *)memory);
+}
+
 /* Signals once for each frame it sees that the reader has not had; also when the ring is closed, so that camring_next can say so. */
 static void *watch(void *arg)
 {

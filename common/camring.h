@@ -92,6 +92,12 @@ CAMRING_API int camring_next(struct camring_reader *reader, struct camring_frame
 /* Gives the frame back.  Does nothing if there is none. */
 CAMRING_API void camring_release(struct camring_reader *reader);
 
+/* Keeps the memory of the frame that is pinned now mapped, though not unchanged, beyond its release and the reader's end: for bindings whose users may
+ * hold on to a pointer.  NULL for observers.  Any thread may drop, once. */
+struct camring_memory;
+CAMRING_API struct camring_memory *camring_hold(struct camring_reader *reader);
+CAMRING_API void camring_drop(struct camring_memory *memory);
+
 /* A descriptor for poll, select, epoll: readable while a frame is there that this reader has not had.  Then call camring_next with time-out 0,
  * until it returns 0.  Made on the first call, with a helper thread that waits on the ring; owned by the reader.  -1 with error. */
 CAMRING_API int camring_fd(struct camring_reader *reader, struct camring_error *error);

@@ -166,6 +166,11 @@ enum ring_result {
 enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data, struct error *err);
 void ring_reader_release(struct ring_reader *reader);
 
+/* Keeps the memory of the frame last acquired mapped, though not unchanged, beyond its release and the reader's end: for bindings whose
+ * users may hold on to a pointer.  Any thread may drop. */
+struct ring_map *ring_reader_hold(struct ring_reader *reader);
+void ring_map_drop(struct ring_map *map);
+
 /* A malloc'ed buffer that grows to what is needed; the caller frees or keeps `data`. */
 struct ring_buffer {
     uint8_t *data;

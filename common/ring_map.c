@@ -205,13 +205,13 @@ struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, 
     }
     return map;
 fail:
-    ring_map_free(map);
+    ring_map_drop(map);
     return NULL;
 }
 
-void ring_map_free(struct ring_map *map)
+void ring_map_drop(struct ring_map *map)
 {
-    if (!map)
+    if (!map || atomic_fetch_sub_explicit(&map->users, 1, memory_order_acq_rel) > 1)
         return;
     munmap(map->base, map->size);
     free(map);

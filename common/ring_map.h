@@ -25,15 +25,14 @@ struct ring_map {
     uint32_t generation;
     uint32_t slot_count;
     size_t slot_bytes;
-    unsigned users;                /* writer: 1 while current, plus its held slots */
-    uint8_t held[RING_MAX_SLOTS];  /* writer: slots not to be loaned again yet */
+    _Atomic unsigned users;        /* 1 while current, plus the writer's held slots, plus ring_reader_hold */
+    uint8_t held[RING_MAX_SLOTS]; /* writer: slots not to be loaned again yet */
 };
 
 struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable, struct error *err);
 
 /* Maps the data object of `generation`.  RING_ERROR_ABSENT if it was unlinked meanwhile. */
 struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, bool writable, struct error *err);
-void ring_map_free(struct ring_map *map);
 
 static inline uint8_t *ring_map_payload(const struct ring_map *map, uint32_t slot)
 {

@@ -94,7 +94,7 @@ void ring_reader_close(struct ring_reader *reader)
         atomic_store_explicit(&reader->row->pid, 0, memory_order_release);
         ring_unlock(reader->ctl->fd, (int)reader->row_number);
     }
-    ring_map_free(reader->map);
+    ring_map_drop(reader->map);
     ring_ctl_close(reader->ctl);
     free(reader);
 }
@@ -116,7 +116,7 @@ static bool follow(struct ring_reader *reader, struct error *err)
         }
         struct ring_map *map = ring_map_data(reader->ctl, generation, false, err);
         if (map) {
-            ring_map_free(reader->map);
+            ring_map_drop(reader->map);
             reader->map = map;
             return true;
         }
@@ -195,6 +195,13 @@ void ring_reader_release(struct ring_reader *reader)
         return;
     atomic_store_explicit(&reader->row->pin, 0, memory_order_release);
     reader->pinning = false;
+}
+
+struct ring_map *ring_reader_hold(struct ring_reader *reader)
+{
+    if (reader->map)
+        atomic_fetch_add(&reader->map->users, 1);
+    return reader->map;
 }
 
 /* ---- copies ------------------------------------------------------------------------------------------------------- */

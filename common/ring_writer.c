@@ -26,13 +26,6 @@ struct ring_writer {
 
 /* ---- generations -------------------------------------------------------------------------------------------------- */
 
-/* A map lives until the last of its loans is given back: a decoder keeps pictures of the old size past the switch. */
-static void map_unuse(struct ring_map *map)
-{
-    if (map && --map->users == 0)
-        ring_map_free(map);
-}
-
 static unsigned slots_needed(enum ring_kind kind, unsigned rows, unsigned held)
 {
     if (kind == RING_JPEG)
@@ -81,7 +74,7 @@ static int follow(struct ring_writer *writer, struct error *err)
     struct ring_map *map = ring_map_data(writer->ctl, generation, true, err);
     if (!map)
         return -1;
-    map_unuse(writer->map);
+    ring_map_drop(writer->map);
     writer->map = map;
 
     char path[RING_PATH_SIZE]; /* left if the writer that made this one died before it unlinked the old */
@@ -228,7 +221,7 @@ void ring_writer_close(struct ring_writer *writer)
 {
     if (!writer)
         return;
-    map_unuse(writer->map);
+    ring_map_drop(writer->map);
     ring_ctl_close(writer->ctl);
     free(writer);
 }
@@ -282,7 +275,7 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
         if (!pinned(writer, i)) {
             map->held[i] = 1;
-            map->users++;
+            atomic_fetch_add(&map->users, 1); /* a decoder keeps pictures of the old size past a switch */
             *loan = (struct ring_loan){.data = ring_map_payload(map, i), .capacity = map->slot_bytes, .map = map, .slot = i};
             return true;
         }
@@ -332,5 +325,5 @@ void ring_loan_release(struct ring_writer *writer, const struct ring_loan *loan)
         atomic_fetch_add_explicit(&writer->ctl->header->aborted, 1, memory_order_relaxed);
     }
     map->held[loan->slot] = 0;
-    map_unuse(map);
+    ring_map_drop(map);
 }
