@@ -67,10 +67,16 @@ $(BUILD)/bin/camring-%: $(LIBRARY)
 $(BUILD)/bin/camring-capture: $(call obj,$(src_capture))
 $(BUILD)/bin/camring-encoder: $(call obj,$(src_encoder))
 $(BUILD)/bin/camring-server: $(call obj,$(src_server))
+$(call obj,server/page.c): $(wildcard server/web/*)
 
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
 parts_test_child := common/supervisor/child.c
 parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
+parts_test_multipart := server/multipart.c
+parts_test_query := server/query.c
+parts_test_route := server/route.c server/query.c
+parts_test_fresh := server/fresh.c
+parts_test_picture := server/picture.c
 parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)

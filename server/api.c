@@ -1,0 +1,142 @@
+#include "server/api.h"
+
+#include "common/clock.h"
+#include "server/camera.h"
+#include "server/feed.h"
+#include "server/fresh.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#define PAGE_MAX 200
+#define QUIET_NS (2 * NS_PER_S) /* without a picture for so long, and twice the usual interval, the rate is 0 */
+
+/* Text of other processes: valid UTF-8 is not promised. */
+static json_t *text(const char *value)
+{
+    json_t *json = json_string(value);
+    return json ? json : json_string("?");
+}
+
+static json_t *counter(const _Atomic uint64_t *value)
+{
+    return json_integer((json_int_t)atomic_load_explicit(value, memory_order_relaxed));
+}
+
+static json_t *counters_of(const struct board_camera *board)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", counter(&board->packets), "captured",
+                     counter(&board->captured), "no_slot", counter(&board->no_slot), "corrupt", counter(&board->corrupt),
+                     "capture_oversize", counter(&board->capture_oversize), "encoded", counter(&board->encoded), "late",
+                     counter(&board->late), "oversize", counter(&board->oversize), "aborted", counter(&board->aborted),
+                     "encode_failed", counter(&board->encode_failed));
+}
+
+static double fps_of(struct camera *camera, int64_t age)
+{
+    double fps = camera_fps(camera);
+    if (age < 0 || (age > QUIET_NS && (double)age * fps > 2.0 * (double)NS_PER_S))
+        return 0;
+    return (double)(int64_t)(fps * 100 + .5) / 100;
+}
+
+static bool is_fresh(const struct camera *camera)
+{
+    int64_t packet_ns = atomic_load_explicit(&camera->board->packet_ns, memory_order_relaxed);
+    return fresh_ready(camera->state, packet_ns, clock_now(), camera->stall_timeout_ns);
+}
+
+static json_t *describe(const struct server *server, struct camera *camera)
+{
+    char stream[96], snapshot[96];
+    camera_refresh(camera);
+    int64_t newest = camera_newest_ns(camera), age = newest < 0 ? -1 : clock_now() - newest;
+    snprintf(stream, sizeof stream, "/cameras/%s/stream.mjpeg", camera->id);
+    snprintf(snapshot, sizeof snapshot, "/cameras/%s/snapshot.jpg", camera->id);
+    return json_pack(
+        "{s:s, s:s, s:o, s:f, s:b, s:i, s:i, s:o, s:f, s:I, s:o, s:i, s:s, s:s, s:o}", "id", camera->id, "state",
+        camera_state_name(camera->state), "why",
+        camera->state == CAMERA_LIVE || !camera->why[0] ? json_null() : text(camera->why), "since",
+        (double)(clock_wall(camera->since_ns) / NS_PER_MS) / 1000, "fresh", is_fresh(camera), "width", (int)camera->width,
+        "height", (int)camera->height, "codec", camera->codec[0] ? text(camera->codec) : json_null(), "fps",
+        fps_of(camera, age), "frame", camera->newest ? (json_int_t)camera->newest->frame.number : (json_int_t)0, "age_ms",
+        age < 0 ? json_null() : json_integer(age / NS_PER_MS), "viewers", (int)feed_viewers(feeds_of(server->feeds, camera)),
+        "stream", stream, "snapshot", snapshot, "counters", counters_of(camera->board));
+}
+
+void api_handle_camera(struct http_request *request)
+{
+    http_reply_json(request, 200, describe(request->server, request->camera));
+}
+
+/* Which cameras: `limit` of them, from index `first`.  False: answered. */
+static bool read_page(struct http_request *request, unsigned *first, unsigned *limit)
+{
+    const char *wanted = query_get(&request->query, "limit"), *cursor = query_get(&request->query, "cursor");
+    uint64_t number = PAGE_MAX;
+    if (wanted && !query_number(wanted, 1, PAGE_MAX, &number)) {
+        http_reply_error(request, 400, "limit must be from 1 to %d", PAGE_MAX);
+        return false;
+    }
+    *limit = (unsigned)number;
+    *first = 0;
+    if (cursor) {
+        const struct camera *last = cameras_find(request->server->cameras, cursor);
+        if (!last) {
+            http_reply_error(request, 400, "cursor must be the \"next\" of the page before");
+            return false;
+        }
+        *first = last->index + 1;
+    }
+    return true;
+}
+
+void api_handle_cameras(struct http_request *request)
+{
+    const struct server *server = request->server;
+    unsigned first, limit;
+    if (!read_page(request, &first, &limit))
+        return;
+    unsigned count = cameras_count(server->cameras), last = count - first > limit ? first + limit : count;
+    json_t *list = json_array();
+    for (unsigned i = first; i < last; i++)
+        json_array_append_new(list, describe(server, cameras_at(server->cameras, i)));
+    json_t *next = last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
+    http_reply_json(request, 200, json_pack("{s:o, s:o}", "cameras", list, "next", next));
+}
+
+void api_handle_health(struct http_request *request)
+{
+    http_reply_json(request, 200, json_pack("{s:s}", "status", "ok"));
+}
+
+static const char *unready_cause(const struct camera *camera)
+{
+    if (camera->state == CAMERA_LIVE)
+        return "no packets come";
+    return camera->why[0] ? camera->why : camera_state_name(camera->state);
+}
+
+void api_handle_ready(struct http_request *request)
+{
+    const struct cameras *cameras = request->server->cameras;
+    unsigned unready = 0, count = cameras_count(cameras);
+    json_t *list = json_array();
+    for (unsigned i = 0; i < count; i++) {
+        const struct camera *camera = cameras_at(cameras, i);
+        if (is_fresh(camera))
+            continue;
+        if (unready++ < PAGE_MAX)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "id", camera->id, "state",
+                                                  camera_state_name(camera->state), "why", text(unready_cause(camera))));
+    }
+    if (unready == 0) {
+        json_decref(list);
+        http_reply_json(request, 200, json_pack("{s:s, s:i}", "status", "ok", "cameras", (int)count));
+        return;
+    }
+    char message[80];
+    snprintf(message, sizeof message, "%u of %u cameras are not fresh", unready, count);
+    http_add_header(request, "Retry-After", "2");
+    http_reply_json(request, 503, json_pack("{s:s, s:s, s:o}", "status", "unready", "error", message, "cameras", list));
+}

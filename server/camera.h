@@ -1,0 +1,59 @@
+/* camera.h: the cameras this server knows: their state as the supervisor tells it, and the newest picture of each, copied once
+ * out of its JPEG ring and shared. */
+#ifndef SERVER_CAMERA_H
+#define SERVER_CAMERA_H
+
+#include "common/board.h"
+#include "common/channel.h"
+#include "server/picture.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* For others to read; only camera.c writes. */
+struct camera {
+    unsigned index;
+    char id[RING_ID_SIZE];
+    enum conf_offline offline;
+    int64_t stall_timeout_ns;
+    struct board_camera *board;
+
+    enum camera_state state;
+    int64_t since_ns; /* of the state */
+    int64_t away_ns;  /* unless live: when it last was, or since when it is known */
+    uint32_t width, height;
+    char codec[16];
+    char why[256]; /* why it is away, or was: kept until it is live again */
+
+    struct picture *newest; /* NULL: none yet */
+
+    struct camera_ring *ring; /* private */
+};
+
+struct cameras;
+
+/* Attaches to the rings as far as that goes; the rest follows when a camera is looked at.  `waker` is this process's number
+ * among those that rings can wake.  Fatal when out of memory. */
+struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker);
+void cameras_destroy(struct cameras *cameras);
+
+unsigned cameras_count(const struct cameras *cameras);
+struct camera *cameras_at(const struct cameras *cameras, unsigned index); /* NULL: no such */
+struct camera *cameras_find(const struct cameras *cameras, const char *id);
+
+/* A message of the supervisor's; one that makes no sense is ignored. */
+void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *state);
+
+/* Looks into the ring: true if there is a new newest picture. */
+bool camera_refresh(struct camera *camera);
+
+/* Whether each new picture shall wake this process.  Look for one after it. */
+void camera_want(struct camera *camera, bool want);
+
+/* When the newest picture was published, -1: there is none. */
+int64_t camera_newest_ns(const struct camera *camera);
+
+/* Frames a second in the JPEG ring, at most a quarter of a second old. */
+double camera_fps(struct camera *camera);
+
+#endif

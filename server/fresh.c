@@ -1,0 +1,26 @@
+#include "server/fresh.h"
+
+static bool is_away(const struct fresh_facts *facts)
+{
+    return facts->state == CAMERA_AWAY || (facts->cause && facts->state != CAMERA_LIVE);
+}
+
+enum fresh_view fresh_decide(const struct fresh_facts *facts)
+{
+    bool any = facts->newest_ns >= 0;
+    int64_t age = any ? facts->now_ns - facts->newest_ns : INT64_MAX;
+    if (facts->state == CAMERA_ENDED)
+        return any ? FRESH_ENDED : FRESH_OFFLINE;
+    if (is_away(facts) && age > FRESH_AWAY_NS)
+        return FRESH_OFFLINE;
+    if (facts->offline_ns >= 0 && facts->newest_ns < facts->offline_ns)
+        return FRESH_OFFLINE;
+    if (!any)
+        return facts->now_ns - facts->watched_ns > FRESH_FIRST_NS ? FRESH_OFFLINE : FRESH_WAITING;
+    return age > facts->stall_timeout_ns ? FRESH_OFFLINE : FRESH_LIVE;
+}
+
+bool fresh_ready(enum camera_state state, int64_t packet_ns, int64_t now_ns, int64_t stall_timeout_ns)
+{
+    return state == CAMERA_LIVE && packet_ns > 0 && now_ns - packet_ns <= stall_timeout_ns;
+}

@@ -1,0 +1,358 @@
+#include "server/http.h"
+
+#include "common/log.h"
+#include "server/camera.h"
+#include "server/loop.h"
+#include "server/route.h"
+
+#include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MAX_HEADER_BYTES 16384
+#define MAX_BODY_BYTES 16384
+#define READ_AHEAD_BYTES 65536 /* of a client that sends while it is being answered; more than header and body together */
+#define WRITE_BYTES (1 << 20)  /* at once */
+#define IDLE_S 30              /* between a client's bytes, either way */
+#define RETRY_AFTER "2"
+#define ACCEPT_PAUSE_US 200000
+
+struct http {
+    struct server *server;
+    struct evhttp *evhttp;
+    struct evconnlistener *listener[CONF_MAX_LISTEN];
+    unsigned listeners;
+    struct event *resume;
+};
+
+/* ---- answers ------------------------------------------------------------------------------------------------------- */
+
+static const char *phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } phrases[] = {{200, "OK"},
+                   {204, "No Content"},
+                   {400, "Bad Request"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {414, "URI Too Long"},
+                   {500, "Internal Server Error"},
+                   {503, "Service Unavailable"}};
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Unknown";
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(request->raw), name);
+}
+
+void http_add_header(struct http_request *request, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(request->raw), name, value);
+}
+
+void http_reply(struct http_request *request, int status, const char *type, struct evbuffer *body)
+{
+    char length[24];
+    snprintf(length, sizeof length, "%zu", evbuffer_get_length(body));
+    http_add_header(request, "Content-Type", type);
+    http_add_header(request, "Content-Length", length);
+    http_add_header(request, "X-Content-Type-Options", "nosniff");
+    if (request->head)
+        evbuffer_drain(body, evbuffer_get_length(body));
+    evhttp_send_reply(request->raw, status, phrase(status), body);
+}
+
+void http_reply_endless(struct http_request *request, const char *type)
+{
+    http_add_header(request, "Content-Type", type);
+    evhttp_send_reply(request->raw, 200, phrase(200), NULL);
+}
+
+static void reply_empty(struct http_request *request, int status)
+{
+    evhttp_send_reply(request->raw, status, phrase(status), NULL);
+}
+
+static void reply_bytes(struct http_request *request, int status, const char *type, const void *data, size_t size,
+                        evbuffer_ref_cleanup_cb on_sent)
+{
+    struct evbuffer *body = evbuffer_new();
+    if (body && evbuffer_add_reference(body, data, size, on_sent, NULL) == 0) {
+        http_reply(request, status, type, body);
+    } else {
+        if (on_sent)
+            on_sent(data, size, NULL);
+        reply_empty(request, 500);
+    }
+    if (body)
+        evbuffer_free(body);
+}
+
+void http_reply_static(struct http_request *request, const char *type, const void *data, size_t size)
+{
+    reply_bytes(request, 200, type, data, size, NULL);
+}
+
+static void on_json_sent(const void *data, size_t size, void *arg)
+{
+    (void)size;
+    (void)arg;
+    free((void *)(uintptr_t)data);
+}
+
+void http_reply_json(struct http_request *request, int status, json_t *body)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(body);
+    if (!text) {
+        log_error("can't write a JSON answer");
+        reply_empty(request, 500);
+        return;
+    }
+    http_add_header(request, "Cache-Control", "no-store");
+    reply_bytes(request, status, "application/json", text, strlen(text), on_json_sent);
+}
+
+/* What a client sent may be in the text: JSON is UTF-8, so anything beyond printable ASCII becomes "?". */
+static void reply_error(struct http_request *request, int status, const char *format, va_list args)
+{
+    char text[512];
+    vsnprintf(text, sizeof text, format, args);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
+            *c = '?';
+    http_reply_json(request, status, json_pack("{s:s}", "error", text));
+}
+
+void http_reply_error(struct http_request *request, int status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    reply_error(request, status, format, args);
+    va_end(args);
+}
+
+void http_reply_later(struct http_request *request, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    http_add_header(request, "Retry-After", RETRY_AFTER);
+    reply_error(request, 503, format, args);
+    va_end(args);
+}
+
+/* ---- connections that leave HTTP ----------------------------------------------------------------------------------- */
+
+/* evhttp keeps the connection object, which owns the socket, but neither waits for it nor times it out any more. */
+struct http_connection *http_take(struct http_request *request, int *fd)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request->raw);
+    struct bufferevent *bufev = evhttp_connection_get_bufferevent(connection);
+    bufferevent_disable(bufev, EV_READ | EV_WRITE);
+    bufferevent_setcb(bufev, NULL, NULL, NULL, NULL);
+    *fd = bufferevent_getfd(bufev);
+    return (struct http_connection *)connection;
+}
+
+void http_close(struct http_connection *connection)
+{
+    evhttp_connection_free((struct evhttp_connection *)connection);
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------ */
+
+static enum http_method method_of(struct evhttp_request *raw)
+{
+    switch (evhttp_request_get_command(raw)) {
+    case EVHTTP_REQ_GET:
+        return HTTP_GET;
+    case EVHTTP_REQ_HEAD:
+        return HTTP_HEAD;
+    case EVHTTP_REQ_OPTIONS:
+        return HTTP_OPTIONS;
+    case EVHTTP_REQ_POST:
+        return HTTP_POST;
+    default:
+        return HTTP_OTHER;
+    }
+}
+
+static bool find_camera(struct http_request *request, const struct route_match *match)
+{
+    const struct cameras *cameras = request->server->cameras;
+    switch (match->route->camera) {
+    case ROUTE_NO_CAMERA:
+        return true;
+    case ROUTE_BY_ID:
+        request->camera = cameras_find(cameras, match->camera);
+        break;
+    case ROUTE_FIRST:
+    case ROUTE_ACTION:
+        request->camera = cameras_at(cameras, match->number);
+        break;
+    }
+    if (request->camera)
+        return true;
+    if (match->route->camera == ROUTE_BY_ID)
+        http_reply_error(request, 404, "unknown camera \"%s\"", match->camera);
+    else
+        http_reply_error(request, 404, "there is no camera number %u", match->number);
+    return false;
+}
+
+static void dispatch(struct http_request *request, const struct route_match *match, enum http_method method)
+{
+    char allow[64];
+    if (method == HTTP_OPTIONS) {
+        route_allow(match->allowed, allow, sizeof allow);
+        http_add_header(request, "Allow", allow);
+        reply_empty(request, 204);
+    } else if (find_camera(request, match)) {
+        match->route->handle(request);
+    }
+}
+
+/* A request that two servers in a row could understand differently is refused. */
+static bool is_ambiguous(const struct http_request *request)
+{
+    return http_header(request, "Transfer-Encoding") && http_header(request, "Content-Length");
+}
+
+static void answer(struct http_request *request, const char *path, const char *query)
+{
+    struct error err;
+    struct route_match match;
+    char allow[64];
+    enum http_method method = method_of(request->raw);
+    if (is_ambiguous(request)) {
+        http_add_header(request, "Connection", "close");
+        http_reply_error(request, 400, "both Content-Length and Transfer-Encoding");
+        return;
+    }
+    if (strlen(path) >= ROUTE_PATH_SIZE) {
+        http_reply_error(request, 414, "the path is longer than %d bytes", ROUTE_PATH_SIZE - 1);
+        return;
+    }
+    if (query_parse(query, &request->query, &err) < 0) {
+        http_reply_error(request, 400, "%s", err.text);
+        return;
+    }
+    switch (route_find(routes, routes_count, path, &request->query, method, &match)) {
+    case ROUTE_FOUND:
+        dispatch(request, &match, method);
+        break;
+    case ROUTE_UNKNOWN:
+        http_reply_error(request, 404, "there is nothing at %s", path);
+        break;
+    case ROUTE_METHOD:
+        route_allow(match.allowed, allow, sizeof allow);
+        http_add_header(request, "Allow", allow);
+        http_reply_error(request, 405, "the method is not allowed here, but %s", allow);
+        break;
+    case ROUTE_BAD:
+        http_reply_error(request, 400, "the path is badly encoded");
+        break;
+    }
+}
+
+static void on_request(struct evhttp_request *raw, void *arg)
+{
+    loop_begin("HTTP request");
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(raw);
+    struct http_request request = {
+        .server = arg,
+        .head = evhttp_request_get_command(raw) == EVHTTP_REQ_HEAD,
+        .raw = raw,
+    };
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    answer(&request, path && *path ? path : "/", uri ? evhttp_uri_get_query(uri) : NULL);
+}
+
+/* ---- accepting ----------------------------------------------------------------------------------------------------- */
+
+static struct bufferevent *on_connection(struct event_base *base, void *arg)
+{
+    (void)arg;
+    loop_begin("HTTP connection");
+    struct bufferevent *bufev = bufferevent_socket_new(base, -1, 0);
+    if (bufev) {
+        bufferevent_setwatermark(bufev, EV_READ, 0, READ_AHEAD_BYTES);
+        bufferevent_set_max_single_write(bufev, WRITE_BYTES);
+    }
+    return bufev;
+}
+
+/* No descriptors or no memory left.  The connection stays in the queue, so the loop would spin: look again a little later. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct http *http = arg;
+    loop_begin("accept error");
+    log_warn("can't accept a connection: %s", strerror(errno));
+    evconnlistener_disable(listener);
+    event_add(http->resume, &(struct timeval){.tv_usec = ACCEPT_PAUSE_US});
+}
+
+static void on_resume(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct http *http = arg;
+    loop_begin("accept again");
+    for (unsigned i = 0; i < http->listeners; i++)
+        evconnlistener_enable(http->listener[i]);
+}
+
+static void accept_on(struct http *http, int fd)
+{
+    int on = 1; /* accepted sockets inherit it */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(http->evhttp, fd);
+    if (!bound)
+        fatal("can't accept connections on descriptor %d", fd);
+    struct evconnlistener *listener = evhttp_bound_socket_get_listener(bound);
+    evconnlistener_set_error_cb(listener, on_accept_error);
+    http->listener[http->listeners++] = listener;
+}
+
+struct http *http_create(struct server *server)
+{
+    struct http *http = calloc(1, sizeof *http);
+    if (!http || !(http->evhttp = evhttp_new(server->base)) || !(http->resume = evtimer_new(server->base, on_resume, http)))
+        fatal("can't create the HTTP server");
+    http->server = server;
+    evhttp_set_max_headers_size(http->evhttp, MAX_HEADER_BYTES);
+    evhttp_set_max_body_size(http->evhttp, MAX_BODY_BYTES);
+    evhttp_set_timeout(http->evhttp, IDLE_S);
+    evhttp_set_default_content_type(http->evhttp, NULL);
+    /* known methods, so that a path which doesn't take one answers 405; others get 501 from evhttp */
+    evhttp_set_allowed_methods(http->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_POST |
+                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH | EVHTTP_REQ_TRACE);
+    evhttp_set_bevcb(http->evhttp, on_connection, http);
+    evhttp_set_gencb(http->evhttp, on_request, server);
+    for (unsigned i = 0; i < server->setup->listener_count; i++)
+        accept_on(http, server->setup->listeners[i]);
+    return http;
+}
+
+void http_destroy(struct http *http)
+{
+    event_free(http->resume);
+    evhttp_free(http->evhttp);
+    free(http);
+}

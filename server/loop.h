@@ -1,0 +1,25 @@
+/* loop.h: the event loop, its heartbeat and the watch over slow callbacks.
+ *
+ * Every callback of this program first says its name with loop_begin.  While callbacks run, the process has promised its
+ * supervisor to be done soon; while it sleeps in the kernel it has promised nothing, so an idle server needs no timer to show
+ * that it lives. */
+#ifndef SERVER_LOOP_H
+#define SERVER_LOOP_H
+
+#include "common/board.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+/* Creates the one event base of this process; fatal on failure.  With `debug`, callbacks of over 100 ms are logged by name. */
+struct event_base *loop_open(struct board_child *child, bool debug);
+void loop_close(void);
+
+/* `what` is a string literal: the callback that begins now. */
+void loop_begin(const char *what);
+
+/* Runs until loop_stop. */
+void loop_run(void);
+void loop_stop(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* camring-server: shows the cameras' newest pictures to HTTP clients. */
+#include "common/log.h"
+#include "server/camera.h"
+#include "server/feed.h"
+#include "server/http.h"
+#include "server/loop.h"
+#include "server/server.h"
+#include "server/stream.h"
+#include "server/uplink.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+/* A client is a descriptor. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static struct board *open_board(const struct channel_setup *setup)
+{
+    struct error err;
+    struct board *board = board_open(setup->hello.instance, &err);
+    if (!board)
+        fatal("%s", err.text);
+    if (setup->hello.child >= board_children(board))
+        fatal("told to be child %u, but the board has %u", setup->hello.child, board_children(board));
+    return board;
+}
+
+int main(void)
+{
+    static struct channel_setup setup;
+    struct server server = {.setup = &setup};
+    channel_open(&setup, MSG_SERVER);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+
+    server.board = open_board(&setup);
+    server.base = loop_open(board_child(server.board, setup.hello.child), setup.hello.debug);
+    server.cameras = cameras_create(&setup, server.board, (int)setup.hello.index);
+    server.feeds = feeds_create(server.base, server.cameras);
+    server.streams = streams_create(&server);
+    server.http = http_create(&server);
+    struct uplink *uplink = uplink_create(&server);
+
+    channel_send(MSG_READY, NULL);
+    loop_run();
+
+    uplink_destroy(uplink);
+    streams_destroy(server.streams);
+    http_destroy(server.http);
+    feeds_destroy(server.feeds);
+    cameras_destroy(server.cameras);
+    loop_close();
+    picture_trim();
+    board_close(server.board);
+    return 0;
+}

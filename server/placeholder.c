@@ -1,0 +1,229 @@
+#include "server/placeholder.h"
+
+#include "common/clock.h"
+#include "common/draw.h"
+#include "common/jpeg.h"
+#include "common/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_WIDTH 640
+#define DEFAULT_HEIGHT 360
+#define MIN_SIDE 16
+#define MAX_SIDE 1920 /* drawing must not hold up the event loop */
+#define QUALITY 75
+#define LINES 4
+#define LINE_SIZE 320
+
+enum shade { SHADE_BACK = 28, SHADE_BAND = 44, SHADE_TEXT = 200, SHADE_TITLE = 245 };
+
+/* All that can be seen on the picture. */
+struct content {
+    uint32_t width, height;
+    char line[LINES][LINE_SIZE]; /* camera, title, why, since */
+};
+
+struct placeholder {
+    struct jpeg_encoder *encoder;
+    struct content content; /* of `picture` */
+    struct picture *picture;
+};
+
+struct placeholder *placeholder_create(void)
+{
+    tzset();
+    struct placeholder *placeholder = calloc(1, sizeof *placeholder);
+    if (!placeholder)
+        return NULL;
+    placeholder->encoder = jpeg_encoder_create();
+    if (!placeholder->encoder) {
+        free(placeholder);
+        return NULL;
+    }
+    return placeholder;
+}
+
+void placeholder_destroy(struct placeholder *placeholder)
+{
+    picture_release(placeholder->picture);
+    jpeg_encoder_destroy(placeholder->encoder);
+    free(placeholder);
+}
+
+static uint32_t clamp_side(uint64_t side)
+{
+    return side < MIN_SIDE ? MIN_SIDE : side > MAX_SIDE ? MAX_SIDE : (uint32_t)side;
+}
+
+static void choose_size(const struct camera *camera, struct content *content)
+{
+    uint64_t width = camera->width, height = camera->height;
+    if (width == 0 || height == 0) {
+        width = DEFAULT_WIDTH;
+        height = DEFAULT_HEIGHT;
+    }
+    uint64_t longer = width > height ? width : height;
+    if (longer > MAX_SIDE) {
+        width = width * MAX_SIDE / longer;
+        height = height * MAX_SIDE / longer;
+    }
+    content->width = clamp_side(width);
+    content->height = clamp_side(height);
+}
+
+static void describe(const struct camera *camera, int64_t since_ns, struct content *content)
+{
+    time_t seconds = clock_wall(since_ns) / NS_PER_S;
+    struct tm local;
+    char when[64];
+    memset(content, 0, sizeof *content); /* compared as a whole */
+    choose_size(camera, content);
+    localtime_r(&seconds, &local);
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S %Z", &local);
+    snprintf(content->line[0], LINE_SIZE, "%s", camera->id);
+    snprintf(content->line[1], LINE_SIZE, "NO SIGNAL");
+    if (camera->why[0])
+        snprintf(content->line[2], LINE_SIZE, "%s", camera->why);
+    else
+        snprintf(content->line[2], LINE_SIZE, "%s",
+                 camera->state == CAMERA_LIVE ? "no pictures come" : camera_state_name(camera->state));
+    snprintf(content->line[3], LINE_SIZE, "since %s", when);
+}
+
+/* The largest scale, up to `scale`, at which `text` fits into `width`. */
+static int fit(const char *text, int scale, int width)
+{
+    while (scale > 1 && draw_text_width(text, scale) > width)
+        scale--;
+    return scale;
+}
+
+static void draw_centred(const struct draw_plane *plane, int y, int scale, uint8_t value, const char *text)
+{
+    int x = ((int)plane->width - draw_text_width(text, scale)) / 2;
+    draw_text(plane, x > 2 ? x : 2, y, scale, value, text);
+}
+
+/* Draws `text` in as many lines as it needs, broken at spaces where possible, at most three. */
+static int draw_wrapped(const struct draw_plane *plane, int y, int scale, uint8_t value, const char *text)
+{
+    int columns = (int)plane->width / draw_text_width(" ", scale) - 2;
+    char line[LINE_SIZE];
+    if (columns < 1)
+        columns = 1;
+    for (int n = 0; n < 3 && *text; n++) {
+        int length = (int)strlen(text), cut = length;
+        if (length > columns) {
+            cut = columns;
+            for (int i = columns; i > columns / 2; i--)
+                if (text[i] == ' ') {
+                    cut = i;
+                    break;
+                }
+        }
+        snprintf(line, sizeof line, "%.*s", cut, text);
+        draw_centred(plane, y, scale, value, line);
+        y += 10 * scale;
+        text += cut;
+        text += strspn(text, " ");
+    }
+    return y;
+}
+
+static void draw(const struct draw_plane *plane, const struct content *content)
+{
+    int width = (int)plane->width, height = (int)plane->height;
+    int small = height / 180 + 1, large = fit(content->line[1], small * 3, width * 8 / 10);
+    int named = fit(content->line[0], small * 2, width * 9 / 10);
+    int band = height * 45 / 100, y = height * 28 / 100;
+    draw_fill(plane, 0, 0, width, height, SHADE_BACK);
+    draw_fill(plane, 0, y - 6 * small, width, band + 6 * small, SHADE_BAND);
+    draw_centred(plane, y, large, SHADE_TITLE, content->line[1]);
+    y += 12 * large;
+    draw_centred(plane, y, named, SHADE_TEXT, content->line[0]);
+    y += 12 * named;
+    y = draw_wrapped(plane, y, fit(content->line[2], small, width), SHADE_TEXT, content->line[2]);
+    draw_centred(plane, y, fit(content->line[3], small, width), SHADE_TEXT, content->line[3]);
+}
+
+static size_t encode(struct placeholder *placeholder, const struct content *content, struct ring_buffer *out, struct error *err)
+{
+    uint32_t half_width = ring_plane_width(RING_I420, 1, content->width),
+             half_height = ring_plane_height(RING_I420, 1, content->height);
+    size_t luma = (size_t)content->width * content->height, chroma = (size_t)half_width * half_height;
+    size_t capacity = jpeg_bound(RING_I420, content->width, content->height), length = 0;
+    uint8_t *raw = malloc(luma + 2 * chroma), *jpeg = malloc(capacity);
+    struct ring_frame frame = {
+        .bytes = (uint32_t)(luma + 2 * chroma),
+        .format = RING_I420,
+        .width = content->width,
+        .height = content->height,
+        .offset = {0, (uint32_t)luma, (uint32_t)(luma + chroma)},
+        .stride = {content->width, half_width, half_width},
+        .range = RING_RANGE_FULL,
+    };
+    error_set(err, 0, "out of memory");
+    if (!raw || !jpeg)
+        goto out;
+    memset(raw + luma, 128, 2 * chroma);
+    draw(&(struct draw_plane){.data = raw, .stride = content->width, .width = content->width, .height = content->height},
+         content);
+    length = jpeg_encode(placeholder->encoder, &frame, raw, QUALITY, jpeg, capacity, err);
+    if (length > out->size) {
+        uint8_t *grown = realloc(out->data, length);
+        if (!grown)
+            length = 0;
+        else
+            *out = (struct ring_buffer){.data = grown, .size = length};
+    }
+    if (length > 0)
+        memcpy(out->data, jpeg, length);
+out:
+    free(raw);
+    free(jpeg);
+    return length;
+}
+
+static struct picture *make(struct placeholder *placeholder, const struct content *content)
+{
+    struct error err;
+    struct picture *picture = picture_create();
+    if (!picture)
+        return NULL;
+    size_t length = encode(placeholder, content, &picture->buffer, &err);
+    if (length == 0) {
+        log_error("can't draw a placeholder: %s", err.text);
+        picture_release(picture);
+        return NULL;
+    }
+    int64_t now = clock_now();
+    picture->frame = (struct ring_frame){
+        .bytes = (uint32_t)length,
+        .format = RING_FORMAT_JPEG,
+        .width = content->width,
+        .height = content->height,
+        .camera_ns = -1,
+        .captured_ns = now,
+        .started_ns = now,
+        .committed_ns = now,
+    };
+    return picture;
+}
+
+struct picture *placeholder_picture(struct placeholder *placeholder, const struct camera *camera, int64_t since_ns)
+{
+    struct content content;
+    describe(camera, since_ns, &content);
+    if (!placeholder->picture || memcmp(&content, &placeholder->content, sizeof content) != 0) {
+        picture_release(placeholder->picture);
+        placeholder->content = content;
+        placeholder->picture = make(placeholder, &content);
+    }
+    if (!placeholder->picture)
+        return NULL;
+    placeholder->picture->wall_ns = clock_read_ns(CLOCK_REALTIME); /* it says how things are now */
+    return picture_acquire(placeholder->picture);
+}

@@ -1,0 +1,38 @@
+/* query.h: the query part of a URL, decoded and bounded, and the kinds of values in it.  Pure. */
+#ifndef SERVER_QUERY_H
+#define SERVER_QUERY_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define QUERY_MAX 16
+#define QUERY_KEY_SIZE 32
+#define QUERY_VALUE_SIZE 256
+
+struct query {
+    unsigned count;
+    struct {
+        char key[QUERY_KEY_SIZE], value[QUERY_VALUE_SIZE];
+    } pair[QUERY_MAX];
+};
+
+/* Decodes %XX (and, if `plus`, "+" to a space) from `text` up to `length` bytes into `out`, NUL-terminated.  False if an escape
+ * is broken or stands for NUL, or it does not fit. */
+bool query_decode(const char *text, size_t length, bool plus, char *out, size_t size);
+
+/* `text` (NULL: no query) is what follows the "?".  -1 with err: bad escapes, a key or value too long, too many of them. */
+int query_parse(const char *text, struct query *query, struct error *err);
+
+/* The first value of `key`, NULL if it isn't there. */
+const char *query_get(const struct query *query, const char *key);
+
+/* A decimal number within the range. */
+bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *number);
+
+/* "500ms", "2s", "1.5s", "1m", at most a day, in ns. */
+bool query_duration(const char *value, int64_t *ns);
+
+#endif

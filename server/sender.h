@@ -1,0 +1,36 @@
+/* sender.h: the bytes on their way to one streaming client.
+ *
+ * They are written at once, straight from the shared pictures; only when the kernel takes no more does the event loop wait for
+ * the client.  A client that takes no byte for the time-out, while there is something for it, is given up, however often
+ * something new would have been there to send: only bytes that leave count. */
+#ifndef SERVER_SENDER_H
+#define SERVER_SENDER_H
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sender;
+
+struct sender_events {
+    void (*on_drained)(void *arg);               /* everything queued has left */
+    void (*on_gone)(void *arg, const char *why); /* the client left or was given up: destroy the sender */
+};
+
+/* `fd` stays the caller's, who closes it after sender_destroy.  NULL: out of memory. */
+struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns, const struct sender_events *events,
+                             void *arg);
+void sender_destroy(struct sender *sender);
+
+/* Where to append; call sender_flush after it. */
+struct evbuffer *sender_buffer(struct sender *sender);
+
+/* Bytes that are still queued here. */
+size_t sender_pending(const struct sender *sender);
+
+/* Writes what the kernel takes.  Never calls back; false: the client is gone, destroy the sender. */
+bool sender_flush(struct sender *sender);
+
+#endif

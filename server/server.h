@@ -1,0 +1,17 @@
+/* server.h: the parts of this process, as each handler sees them. */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "common/channel.h"
+
+struct server {
+    const struct channel_setup *setup;
+    struct event_base *base;
+    struct board *board;
+    struct cameras *cameras;
+    struct feeds *feeds;
+    struct streams *streams;
+    struct http *http;
+};
+
+#endif

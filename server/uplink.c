@@ -1,0 +1,105 @@
+#include "server/uplink.h"
+
+#include "common/bell.h"
+#include "common/log.h"
+#include "server/camera.h"
+#include "server/feed.h"
+#include "server/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct uplink {
+    const struct server *server;
+    struct event *message, *wake, *term;
+};
+
+static void handle(const struct uplink *uplink, struct msg *msg)
+{
+    if (msg->type == MSG_CAMERA_STATE)
+        cameras_on_state(uplink->server->cameras, &msg->body.state);
+    else
+        log_debug("ignored a message: %s", msg_type_name(msg->type));
+    if (msg->fd >= 0)
+        close(msg->fd);
+}
+
+static void on_message(int fd, short what, void *arg)
+{
+    (void)what;
+    loop_begin("supervisor's message");
+    for (;;) {
+        struct msg msg;
+        struct error err;
+        int got = msg_receive(fd, &msg, &err);
+        if (got > 0) {
+            handle(arg, &msg);
+            continue;
+        }
+        if (got < 0 && err.code == EAGAIN)
+            return;
+        if (got < 0)
+            log_error("the supervisor's line broke: %s", err.text);
+        _exit(got < 0); /* without a supervisor there is nothing to serve, and it cleans up all that is shared */
+    }
+}
+
+static void on_wake(int fd, short what, void *arg)
+{
+    (void)what;
+    const struct uplink *uplink = arg;
+    loop_begin("new pictures");
+    bell_drain(fd);
+    feeds_on_wake(uplink->server->feeds);
+}
+
+static void on_term(int number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    (void)arg;
+    loop_begin("SIGTERM");
+    loop_stop();
+}
+
+/* channel_open has blocked SIGTERM, so none was lost before there was somebody to take it. */
+static void unblock_term(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+struct uplink *uplink_create(const struct server *server)
+{
+    const struct channel_setup *setup = server->setup;
+    struct uplink *uplink = calloc(1, sizeof *uplink);
+    if (!uplink)
+        fatal("out of memory");
+    uplink->server = server;
+    int waker = setup->hello.index < setup->waker_count ? setup->wakers[setup->hello.index] : -1;
+    if (waker < 0)
+        fatal("the supervisor gave no eventfd to wait on");
+    evutil_make_socket_nonblocking(CHANNEL_FD);
+    uplink->message = event_new(server->base, CHANNEL_FD, EV_READ | EV_PERSIST, on_message, uplink);
+    uplink->wake = event_new(server->base, waker, EV_READ | EV_PERSIST, on_wake, uplink);
+    uplink->term = evsignal_new(server->base, SIGTERM, on_term, uplink);
+    if (!uplink->message || !uplink->wake || !uplink->term || event_add(uplink->message, NULL) < 0 ||
+        event_add(uplink->wake, NULL) < 0 || event_add(uplink->term, NULL) < 0)
+        fatal("can't wait for the supervisor");
+    unblock_term();
+    return uplink;
+}
+
+void uplink_destroy(struct uplink *uplink)
+{
+    event_free(uplink->message);
+    event_free(uplink->wake);
+    event_free(uplink->term);
+    free(uplink);
+}
