@@ -64,7 +64,7 @@ static const char *check_address(const char *text, bool *loopback)
     if (!end || end[bracket] != ':')
         return "must be HOST:PORT or \"[IPV6]:PORT\", for example 127.0.0.1:8080";
     if (end == start)
-        return "the host is missing; 0.0.0.0 means all IPv4 addresses, [::] all";
+        return "the host is missing; 0.0.0.0 means all IPv4 addresses, [::] all IPv6 ones";
     memcpy(host, start, (size_t)(end - start));
     host[end - start] = '\0';
     if (!parse_port(end + bracket + 1))

@@ -455,6 +455,7 @@ static void test_unknown_keys(void **state)
         const char *line, *place, *words;
     } cases[] = {
         {"htpp: {listen: 'localhost:1'}", "f:2:1:", "unknown key \"htpp\"; did you mean \"http\"?"},
+        {"lgo: {level: info}", "f:2:1:", "did you mean \"log\"?"},
         {"Debug: true", "f:2:1:", "did you mean \"debug\"?"},
         {"http: {max-clients: 1}", "f:2:8:", "unknown key \"max-clients\" in http; did you mean \"max_clients\"?"},
         {"http: {maxClients: 1}", "f:2:8:", "did you mean \"max_clients\"?"},
@@ -542,8 +543,17 @@ static void test_expansion(void **state)
     expect_fault(text, "f:2:15:", "is too long for a value");
     write_file(path, big, CONF_VALUE_SIZE - 1);
     expect_fault(text, "f:2:6:", "the value is longer than 2047 bytes");
+    for (unsigned spare = 0; spare < 2; spare++) { /* fits to the last byte, and not */
+        write_file(path, big, CONF_VALUE_SIZE - sizeof "http://h/" - spare + 1);
+        snprintf(text, sizeof text, "cameras:\n  a: http://h/${file:%s}\n", path);
+        if (spare == 0)
+            expect_fault(text, "f:2:6:", "the value is longer than 2047 bytes");
+        else
+            conf_free(load_good(text));
+    }
     free(big);
     unlink(path);
+    snprintf(text, sizeof text, "cameras:\n  a: http://ü:${file:%s}@h/\n", path);
     expect_fault(text, "f:2:15:", "No such file");
 }
 
