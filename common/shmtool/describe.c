@@ -32,7 +32,9 @@ bool describe_row_used(const struct ring_row_stat *row)
 
 struct print_text describe_row_name(const struct ring_row_stat *row)
 {
-    return row->row == 0 && !row->who[0] ? (struct print_text){"encoder"} : print_clean(row->who, sizeof row->who);
+    if (row->row == 0 && !row->who[0])
+        return (struct print_text){"encoder"};
+    return print_clean(row->who, sizeof row->who);
 }
 
 unsigned describe_rows(const struct ring_stat *stat)

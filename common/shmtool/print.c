@@ -118,13 +118,13 @@ static void write_cell(const struct print_table *table, size_t column, const cha
 
 void print_table_write(const struct print_table *table, const char *indent, FILE *out)
 {
-    for (size_t column = 0; column < table->columns; column++) {
-        fputs(column ? "" : indent, out);
+    fputs(indent, out);
+    for (size_t column = 0; column < table->columns; column++)
         write_cell(table, column, heading_text(table->headings[column]), out);
-    }
-    for (size_t i = 0; i < table->cells; i++) {
-        fputs(i % table->columns ? "" : indent, out);
-        write_cell(table, i % table->columns, table->cell[i], out);
+    for (size_t row = 0; row + table->columns <= table->cells; row += table->columns) {
+        fputs(indent, out);
+        for (size_t column = 0; column < table->columns; column++)
+            write_cell(table, column, table->cell[row + column], out);
     }
 }
 
