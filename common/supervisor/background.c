@@ -1,0 +1,225 @@
+#include "background.h"
+
+#include "client.h"
+#include "instance.h"
+#include "logfile.h"
+#include "progress.h"
+#include "stopping.h"
+#include "supervise.h"
+
+#include "common/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define UP_LIMIT (30 * NS_PER_S)
+#define STOP_LIMIT_MS 12000
+
+struct launch {
+    const struct conf *conf;
+    char log_path[PATH_MAX];
+    pid_t pid;
+    int pidfd;   /* of the supervisor */
+    int urls;    /* the supervisor writes its URLs here, or closes it */
+    int signals; /* signalfd: SIGINT, SIGTERM, SIGHUP */
+};
+
+/* ---- the supervisor's side ---------------------------------------------------------------------------------------- */
+
+static void become_supervisor(const struct launch *launch, const char *config_path, int url_fd, const sigset_t *mask)
+{
+    setsid();
+    if (url_fd != STDERR_FILENO + 1) {
+        dup2(url_fd, STDERR_FILENO + 1);
+        url_fd = STDERR_FILENO + 1;
+    }
+    fcntl(url_fd, F_SETFD, FD_CLOEXEC);
+    syscall(SYS_close_range, url_fd + 1, ~0U, 0); /* whoever waits for the end of an inherited pipe must not wait for us */
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    _exit(supervise(
+        &(struct supervise){.conf = launch->conf, .config_path = config_path, .log_path = launch->log_path, .url_fd = url_fd}));
+}
+
+/* ---- the command's side ------------------------------------------------------------------------------------------- */
+
+static int open_launch(struct launch *launch, const char *config_path, struct error *err)
+{
+    int pipe_fds[2];
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (logfile_path(launch->conf->instance, launch->log_path, sizeof launch->log_path, err) != 0)
+        return -1;
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0 || (launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
+        error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
+        return -1;
+    }
+    sigprocmask(SIG_BLOCK, &set, &before);
+    fflush(NULL);
+    launch->pid = fork();
+    if (launch->pid == 0)
+        become_supervisor(launch, config_path, pipe_fds[1], &before);
+    close(pipe_fds[1]);
+    launch->urls = pipe_fds[0];
+    launch->pidfd = launch->pid > 0 ? instance_pidfd(launch->pid) : -1;
+    if (launch->pidfd >= 0)
+        return 0;
+    error_set(err, errno, "cannot fork: %s", strerror(errno));
+    return -1;
+}
+
+static void close_launch(struct launch *launch)
+{
+    close(launch->urls);
+    close(launch->signals);
+    close(launch->pidfd);
+}
+
+static bool signalled(const struct launch *launch)
+{
+    struct signalfd_siginfo info;
+    return read(launch->signals, &info, sizeof info) == sizeof info;
+}
+
+/* Ends the supervisor and all it has made. */
+static void cancel(const struct launch *launch)
+{
+    kill(launch->pid, SIGTERM);
+    if (!instance_await_exit(launch->pidfd, STOP_LIMIT_MS)) {
+        instance_kill(launch->pidfd);
+        instance_await_exit(launch->pidfd, STOP_LIMIT_MS);
+    }
+    waitpid(launch->pid, NULL, WNOHANG);
+    stopping_clear(launch->conf->instance);
+}
+
+/* It ended before it was up: its own exit status says why, and so did it. */
+static enum exits collect(const struct launch *launch)
+{
+    int status = 0;
+    if (waitpid(launch->pid, &status, 0) == launch->pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        return WEXITSTATUS(status);
+    fprintf(stderr, "camring: the supervisor ended before it was up; see %s\n", launch->log_path);
+    stopping_clear(launch->conf->instance);
+    return EXIT_FAILED;
+}
+
+static enum exits give_up(const struct launch *launch, const char *why)
+{
+    fprintf(stderr, "camring: %s\n", why);
+    cancel(launch);
+    return EXIT_FAILED;
+}
+
+/* Until the servers accept; prints their URLs. */
+static enum exits await_up(const struct launch *launch)
+{
+    int64_t deadline = clock_now() + UP_LIMIT;
+    bool up = false;
+    for (;;) {
+        struct pollfd fds[] = {{.fd = launch->urls, .events = POLLIN}, {.fd = launch->signals, .events = POLLIN}};
+        int64_t left = deadline - clock_now();
+        int r = poll(fds, 2, left > 0 ? (int)(left / NS_PER_MS) + 1 : 0);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r == 0) {
+            char why[PATH_MAX + 80];
+            snprintf(why, sizeof why, "no server came up in %d s; see %s", (int)(UP_LIMIT / NS_PER_S), launch->log_path);
+            return give_up(launch, why);
+        }
+        if (fds[1].revents && signalled(launch))
+            return give_up(launch, "cancelled");
+        if (!fds[0].revents)
+            continue;
+        char text[1024];
+        ssize_t n = read(launch->urls, text, sizeof text);
+        if (n <= 0)
+            return up ? EXIT_DONE : collect(launch);
+        up = true;
+        fwrite(text, 1, (size_t)n, stdout);
+        fflush(stdout);
+    }
+}
+
+/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up; *done: every camera has settled. */
+static enum client_result take_news(struct client *client, struct progress *progress, bool *done)
+{
+    json_t *message;
+    enum client_result result;
+    while ((result = client_next(client, &message)) == CLIENT_GOT && !*done) {
+        if (json_object_get(message, "done"))
+            *done = true;
+        else
+            progress_update(progress, message);
+        json_decref(message);
+    }
+    return result;
+}
+
+static enum exits follow(const struct launch *launch, struct client *client, struct progress *progress)
+{
+    bool done = false;
+    for (;;) {
+        if (take_news(client, progress, &done) == CLIENT_GONE && !done) {
+            progress_erase(progress);
+            fprintf(stderr, "camring: the supervisor has ended; see %s\n", launch->log_path);
+            return EXIT_FAILED;
+        }
+        if (done)
+            break;
+        progress_draw(progress);
+        struct pollfd fds[] = {{.fd = client_fd(client), .events = POLLIN}, {.fd = launch->signals, .events = POLLIN}};
+        poll(fds, 2, progress_interval(progress));
+        if (fds[1].revents && signalled(launch)) {
+            progress_erase(progress);
+            return give_up(launch, "cancelled");
+        }
+    }
+    progress_erase(progress);
+    return progress_summary(progress) ? EXIT_DONE : EXIT_NOT_LIVE;
+}
+
+static enum exits await_cameras(const struct launch *launch)
+{
+    struct error err;
+    enum exits status = EXIT_FAILED;
+    struct client *client = client_open(launch->conf->instance, &err);
+    struct progress *progress = progress_create(launch->conf);
+    json_t *request = json_pack("{s:s}", "command", "wait");
+    if (client && progress && client_send(client, request, &err) == 0)
+        status = follow(launch, client, progress);
+    else
+        fprintf(stderr, "camring: %s\n", client && progress ? err.text : !client ? err.text : "out of memory");
+    json_decref(request);
+    progress_destroy(progress);
+    client_close(client);
+    return status;
+}
+
+enum exits background_start(const struct conf *conf, const char *config_path, bool wait)
+{
+    struct launch launch = {.conf = conf, .pidfd = -1, .urls = -1, .signals = -1};
+    struct error err;
+    if (open_launch(&launch, config_path, &err) != 0) {
+        fprintf(stderr, "camring: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    enum exits status = await_up(&launch);
+    if (status == EXIT_DONE && wait)
+        status = await_cameras(&launch);
+    close_launch(&launch);
+    return status;
+}

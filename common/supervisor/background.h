@@ -1,0 +1,15 @@
+/* background.h: starting a supervisor that outlives the command, and waiting for its cameras. */
+#ifndef CAMRING_BACKGROUND_H
+#define CAMRING_BACKGROUND_H
+
+#include "exits.h"
+
+#include "common/conf.h"
+
+#include <stdbool.h>
+
+/* Failures of the set-up are on stderr.  With `wait`, returns when each camera is live or has failed, after a summary on
+ * stdout.  SIGINT or SIGTERM to this process undoes it all. */
+enum exits background_start(const struct conf *conf, const char *config_path, bool wait);
+
+#endif

@@ -1,0 +1,29 @@
+/* client.h: a command's end of the control socket. */
+#ifndef CAMRING_CLIENT_H
+#define CAMRING_CLIENT_H
+
+#include "common/error.h"
+
+#include <jansson.h>
+#include <sys/types.h>
+
+struct client;
+
+/* Connects to the supervisor of `instance`; NULL with err. */
+struct client *client_open(const char *instance, struct error *err);
+void client_close(struct client *client);
+
+pid_t client_pid(const struct client *client); /* the supervisor's process, as the kernel says */
+int client_fd(const struct client *client);    /* readable when client_next may have something */
+
+int client_send(struct client *client, const json_t *request, struct error *err); /* -1 with err */
+
+enum client_result { CLIENT_GOT, CLIENT_LATER, CLIENT_GONE };
+
+/* The next object the supervisor has sent, without waiting; *message is the caller's. */
+enum client_result client_next(struct client *client, json_t **message);
+
+/* One question, one answer, within a few seconds.  An answer that says "error" is a failure.  NULL with err. */
+json_t *client_ask(struct client *client, const json_t *request, struct error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* camring shm …: the same as camring-shm …, for the instance that the other commands are about. */
+#include "settings.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum exits cmd_shm(const struct options *options)
+{
+    char path[PATH_MAX], instance[RING_ID_SIZE];
+    struct error err;
+    if (!settings_instance(options, instance))
+        return EXIT_CONFIG;
+    char **arguments = calloc((size_t)options->count + 4, sizeof *arguments);
+    if (!arguments || spawn_path("camring-shm", path, sizeof path, &err) != 0) {
+        fprintf(stderr, "camring: %s\n", arguments ? err.text : "out of memory");
+        free(arguments);
+        return EXIT_FAILED;
+    }
+    unsigned n = 0;
+    arguments[n++] = (char *)"camring-shm";
+    arguments[n++] = (char *)"--instance"; /* first: one among the arguments wins */
+    arguments[n++] = instance;
+    for (int i = 0; i < options->count; i++)
+        arguments[n++] = options->arguments[i];
+    execv(path, arguments);
+    fprintf(stderr, "camring: cannot run %s: %s\n", path, strerror(errno));
+    free(arguments);
+    return EXIT_FAILED;
+}

@@ -1,0 +1,13 @@
+#include "background.h"
+#include "settings.h"
+
+enum exits cmd_start(const struct options *options)
+{
+    char path[PATH_MAX];
+    struct conf *conf = settings_load(options, path);
+    if (!conf)
+        return EXIT_CONFIG;
+    enum exits status = background_start(conf, path, !options->no_wait);
+    conf_free(conf);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* command.h: the commands of `camring`, one file each: cmd_NAME.c. */
+#ifndef CAMRING_COMMAND_H
+#define CAMRING_COMMAND_H
+
+#include "exits.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct options {
+    const char *config;   /* -c; NULL: the default */
+    const char *instance; /* --instance; NULL: the file's */
+    bool json, debug, verbose, no_wait;
+    int count; /* arguments that are not options */
+    char **arguments;
+};
+
+enum command_takes { TAKES_CONFIG = 1, TAKES_JSON = 2, TAKES_NO_WAIT = 4, TAKES_ANYTHING = 8 };
+
+struct command {
+    const char *name;
+    const char *arguments; /* as in the usage line */
+    const char *summary;
+    unsigned takes;
+    int most; /* arguments */
+    enum exits (*run)(const struct options *options);
+};
+
+extern const struct command command_table[]; /* ends with a NULL name */
+
+const struct command *command_find(const char *name);
+void command_usage(FILE *out, const struct command *command); /* NULL: all of them */
+
+enum exits cmd_run(const struct options *options);
+enum exits cmd_start(const struct options *options);
+enum exits cmd_stop(const struct options *options);
+enum exits cmd_restart(const struct options *options);
+enum exits cmd_status(const struct options *options);
+enum exits cmd_check(const struct options *options);
+enum exits cmd_shm(const struct options *options);
+enum exits cmd_version(const struct options *options);
+enum exits cmd_help(const struct options *options);
+
+#endif

@@ -1,0 +1,186 @@
+#include "control.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 4096
+#define UNREAD_MAX_BYTES (4 << 20) /* a thousand cameras' status is about 300 kB */
+#define CLIENTS_MAX 64
+#define IDLE_SECONDS 30
+
+struct control_client {
+    struct control *control;
+    struct bufferevent *line;
+    bool subscribed;
+    LIST_ENTRY(control_client) others;
+};
+
+struct control {
+    struct event_base *base;
+    struct evconnlistener *listener;
+    struct control_handler handler;
+    LIST_HEAD(, control_client) clients;
+    unsigned count;
+};
+
+static void drop(struct control_client *client)
+{
+    LIST_REMOVE(client, others);
+    client->control->count--;
+    bufferevent_free(client->line);
+    free(client);
+}
+
+static int append(const char *text, size_t size, void *arg)
+{
+    return evbuffer_add(arg, text, size);
+}
+
+/* A client that doesn't read its replies loses them; it is dropped when its write time-out comes. */
+void control_send(struct control_client *client, json_t *message)
+{
+    struct evbuffer *out = bufferevent_get_output(client->line);
+    if (message && evbuffer_get_length(out) < UNREAD_MAX_BYTES) {
+        json_dump_callback(message, append, out, JSON_COMPACT);
+        evbuffer_add(out, "\n", 1);
+    }
+    json_decref(message);
+}
+
+void control_tell(struct control *control, json_t *message)
+{
+    struct control_client *client;
+    LIST_FOREACH(client, &control->clients, others)
+    {
+        if (client->subscribed)
+            control_send(client, json_incref(message));
+    }
+    json_decref(message);
+}
+
+void control_subscribe(struct control_client *client)
+{
+    struct timeval patience = {.tv_sec = IDLE_SECONDS};
+    client->subscribed = true;
+    bufferevent_set_timeouts(client->line, NULL, &patience); /* it has nothing more to say */
+}
+
+unsigned control_subscribers(const struct control *control)
+{
+    unsigned count = 0;
+    struct control_client *client;
+    LIST_FOREACH(client, &control->clients, others)
+    {
+        count += client->subscribed;
+    }
+    return count;
+}
+
+static void answer_line(struct control_client *client, const char *line, size_t length)
+{
+    const struct control_handler *handler = &client->control->handler;
+    json_error_t why;
+    json_t *request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why), *reply;
+    if (json_is_object(request))
+        reply = handler->answer(client, request, handler->arg);
+    else
+        reply = json_pack("{s:s}", "error", "a request is one JSON object on one line");
+    json_decref(request);
+    if (reply)
+        control_send(client, reply);
+}
+
+static void on_read(struct bufferevent *line, void *arg)
+{
+    struct control_client *client = arg;
+    struct evbuffer *in = bufferevent_get_input(line);
+    size_t length;
+    char *text;
+    while ((text = evbuffer_readln(in, &length, EVBUFFER_EOL_LF))) {
+        answer_line(client, text, length);
+        free(text);
+    }
+    if (evbuffer_get_length(in) < LINE_MAX_BYTES)
+        return;
+    static const char text_too_long[] = "{\"error\":\"the request is too long\"}\n";
+    send(bufferevent_getfd(line), text_too_long, sizeof text_too_long - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    drop(client);
+}
+
+static void on_end(struct bufferevent *line, short what, void *arg)
+{
+    (void)line, (void)what; /* end of file, an error or a time-out: all the same */
+    drop(arg);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)
+{
+    (void)listener, (void)from, (void)length;
+    struct control *control = arg;
+    struct timeval patience = {.tv_sec = IDLE_SECONDS};
+    struct control_client *client = control->count < CLIENTS_MAX ? calloc(1, sizeof *client) : NULL;
+    struct bufferevent *line = client ? bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    if (!line) {
+        log_warn("control: connection refused: %s", client ? "out of memory" : "too many");
+        free(client);
+        close(fd);
+        return;
+    }
+    *client = (struct control_client){.control = control, .line = line};
+    LIST_INSERT_HEAD(&control->clients, client, others);
+    control->count++;
+    bufferevent_setcb(line, on_read, NULL, on_end, client);
+    bufferevent_setwatermark(line, EV_READ, 0, LINE_MAX_BYTES);
+    bufferevent_set_timeouts(line, &patience, &patience);
+    bufferevent_enable(line, EV_READ | EV_WRITE);
+}
+
+struct control *control_open(struct event_base *base, const char *path, const struct control_handler *handler,
+                             struct error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct control *control = calloc(1, sizeof *control);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (!control || fd < 0 || strlen(path) >= sizeof address.sun_path)
+        goto fail;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    mode_t before = umask(0177); /* so that there is no moment when others could connect */
+    int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
+    umask(before);
+    if (bound != 0)
+        goto fail;
+    *control = (struct control){.base = base, .handler = *handler};
+    LIST_INIT(&control->clients);
+    control->listener =
+        evconnlistener_new(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, CLIENTS_MAX, fd);
+    if (control->listener)
+        return control;
+
+fail:
+    error_set(err, errno, "cannot listen on %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    free(control);
+    return NULL;
+}
+
+void control_close(struct control *control)
+{
+    if (!control)
+        return;
+    while (!LIST_EMPTY(&control->clients))
+        drop(LIST_FIRST(&control->clients));
+    evconnlistener_free(control->listener);
+    free(control);
+}

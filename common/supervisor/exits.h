@@ -1,0 +1,14 @@
+/* exits.h: exit statuses of `camring`, as users' scripts know them. */
+#ifndef CAMRING_EXITS_H
+#define CAMRING_EXITS_H
+
+enum exits {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1, /* said why on stderr */
+    EXIT_USAGE = 2,
+    EXIT_NOT_RUNNING = 3, /* status, stop */
+    EXIT_CONFIG = 4,
+    EXIT_NOT_LIVE = 5, /* running, but not every camera is live: status, start */
+};
+
+#endif

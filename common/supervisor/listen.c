@@ -1,0 +1,111 @@
+#include "listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+/* Splits "host:port" or "[v6]:port", which conf has checked. */
+static bool split(const char *listen, char *host, size_t size, const char **port)
+{
+    const char *colon = strrchr(listen, ':');
+    if (!colon)
+        return false;
+    const char *from = listen, *to = colon;
+    if (*from == '[' && to > from && to[-1] == ']') {
+        from++;
+        to--;
+    }
+    if ((size_t)(to - from) >= size)
+        return false;
+    memcpy(host, from, (size_t)(to - from));
+    host[to - from] = '\0';
+    *port = colon + 1;
+    return true;
+}
+
+static int open_socket(const struct addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1;
+    bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+    if (ok && address->ai_family == AF_INET6)
+        ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
+    if (ok && bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int cause = errno;
+    close(fd);
+    errno = cause;
+    return -1;
+}
+
+/* A name may stand for several addresses (localhost: ::1 and 127.0.0.1).  One that this machine doesn't have is passed over if
+ * another works; any other failure counts. */
+static int open_all(struct listen_set *set, const struct addrinfo *found, const char *text, struct error *err)
+{
+    unsigned opened = 0;
+    int cause = 0;
+    for (const struct addrinfo *address = found; address; address = address->ai_next) {
+        if (set->count == CONF_MAX_LISTEN) {
+            error_set(err, E2BIG, "cannot listen on %s: more than %d sockets", text, CONF_MAX_LISTEN);
+            return -1;
+        }
+        int fd = open_socket(address);
+        if (fd < 0) {
+            cause = errno;
+            if (cause == EADDRNOTAVAIL || cause == EAFNOSUPPORT)
+                continue;
+            break;
+        }
+        snprintf(set->urls[set->count], sizeof *set->urls, "http://%s/", text);
+        set->fds[set->count++] = fd;
+        opened++;
+        cause = 0;
+    }
+    if (cause == 0 || (opened > 0 && (cause == EADDRNOTAVAIL || cause == EAFNOSUPPORT)))
+        return 0;
+    error_set(err, cause, "cannot listen on %s: %s", text, strerror(cause));
+    return -1;
+}
+
+static int open_one(struct listen_set *set, const char *text, struct error *err)
+{
+    char host[128];
+    const char *port;
+    if (!split(text, host, sizeof host, &port)) {
+        error_set(err, EINVAL, "cannot listen on %s: not HOST:PORT", text);
+        return -1;
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
+    int r = getaddrinfo(host, port, &hints, &found);
+    if (r != 0) {
+        error_set(err, EINVAL, "cannot listen on %s: %s", text, r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+        return -1;
+    }
+    r = open_all(set, found, text, err);
+    freeaddrinfo(found);
+    return r;
+}
+
+int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err)
+{
+    *set = (struct listen_set){0};
+    for (unsigned i = 0; i < http->listen_count; i++)
+        if (open_one(set, http->listen[i], err) != 0) {
+            listen_close(set);
+            return -1;
+        }
+    return 0;
+}
+
+void listen_close(struct listen_set *set)
+{
+    while (set->count > 0)
+        close(set->fds[--set->count]);
+}

@@ -1,0 +1,17 @@
+/* listen.h: the sockets the servers accept on, opened before anything else so that a port in use is known at once. */
+#ifndef CAMRING_LISTEN_H
+#define CAMRING_LISTEN_H
+
+#include "common/conf.h"
+
+struct listen_set {
+    unsigned count;
+    int fds[CONF_MAX_LISTEN];
+    char urls[CONF_MAX_LISTEN][160];
+};
+
+/* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left open. */
+int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err);
+void listen_close(struct listen_set *set);
+
+#endif

@@ -1,0 +1,13 @@
+/* logfile.h: where an instance in the background logs. */
+#ifndef CAMRING_LOGFILE_H
+#define CAMRING_LOGFILE_H
+
+#include "common/error.h"
+
+#include <stddef.h>
+
+/* /var/log/camring/INSTANCE.log for root, else camring/INSTANCE.log in $XDG_STATE_HOME or ~/.local/state; makes the
+ * directories.  -1 with err. */
+int logfile_path(const char *instance, char *out, size_t size, struct error *err);
+
+#endif

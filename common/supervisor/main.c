@@ -1,0 +1,171 @@
+/* camring: starts, stops and watches an installation.  Each command is a row of the table and a file of its own. */
+#include "command.h"
+
+#include "common/ring.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct command command_table[] = {
+    {"run", "[-c FILE]", "run in the foreground, until told to stop", TAKES_CONFIG, 0, cmd_run},
+    {"start", "[-c FILE] [--no-wait]", "run in the background; returns when each camera is live or has failed",
+     TAKES_CONFIG | TAKES_NO_WAIT, 0, cmd_start},
+    {"stop", "", "stop, and leave nothing behind", TAKES_CONFIG, 0, cmd_stop},
+    {"restart", "[CAMERA]", "restart one camera, or everything", TAKES_CONFIG | TAKES_NO_WAIT, 1, cmd_restart},
+    {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0, cmd_status},
+    {"check", "[-c FILE]", "read the configuration, and say what is wrong with it", TAKES_CONFIG, 0, cmd_check},
+    {"shm", "list | show RING | dump RING -o FILE", "look into the rings (camring shm --help)", TAKES_ANYTHING, 0, cmd_shm},
+    {"version", "", "say which version this is", 0, 0, cmd_version},
+    {"help", "[COMMAND | config]", "explain a command, or every key of the configuration", 0, 1, cmd_help},
+    {.name = NULL},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *command = command_table; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+static void print_option(FILE *out, bool wanted, const char *option, const char *meaning)
+{
+    if (wanted)
+        fprintf(out, "  %-16s  %s\n", option, meaning);
+}
+
+void command_usage(FILE *out, const struct command *only)
+{
+    unsigned takes = only ? only->takes : ~0u;
+    fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND", only && *only->arguments ? " " : "",
+            only ? only->arguments : "");
+    for (const struct command *command = command_table; !only && command->name; command++)
+        fprintf(out, "  %-8s %s\n", command->name, command->summary);
+    if (only)
+        fprintf(out, "%s\n", only->summary);
+    fprintf(out, "\n");
+    print_option(out, takes & TAKES_CONFIG, "-c, --config FILE",
+                 "instead of ./camring.yaml or /etc/camring/camring.yaml; - is standard input");
+    print_option(out, takes & TAKES_NO_WAIT, "--no-wait", "return as soon as the servers accept connections");
+    print_option(out, takes & TAKES_JSON, "--json", "output for programs");
+    print_option(out, true, "--instance NAME", "which installation; wins over the file's `instance` (default: camring)");
+    print_option(out, true, "-v, --verbose", "log more");
+    print_option(out, true, "--debug", "log everything, and watch for what is slow or never given back");
+    print_option(out, true, "-h, --help", "this text");
+    if (!only)
+        fprintf(out, "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 bad configuration,\n"
+                     "5 running, but not every camera is live.\n");
+}
+
+/* Says how it should have been. */
+static int wrong_usage(const struct command *command)
+{
+    if (command)
+        fprintf(stderr, "usage: camring %s%s%s; see camring %s --help\n", command->name, *command->arguments ? " " : "",
+                command->arguments, command->name);
+    else
+        command_usage(stderr, NULL);
+    return EXIT_USAGE;
+}
+
+enum parsed { PARSED_OK, PARSED_HELP, PARSED_WRONG };
+
+/* Options up to the first word (`first`: the command), or all. */
+static enum parsed parse(int argc, char **argv, bool first, struct options *options, unsigned *given)
+{
+    enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_DEBUG, OPTION_NO_WAIT };
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"instance", required_argument, NULL, OPTION_INSTANCE},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"debug", no_argument, NULL, OPTION_DEBUG},
+        {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, first ? "+c:vh" : "c:vh", names, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            options->config = optarg, *given |= TAKES_CONFIG;
+            break;
+        case OPTION_INSTANCE:
+            options->instance = optarg;
+            break;
+        case OPTION_JSON:
+            options->json = true, *given |= TAKES_JSON;
+            break;
+        case OPTION_NO_WAIT:
+            options->no_wait = true, *given |= TAKES_NO_WAIT;
+            break;
+        case OPTION_DEBUG:
+            options->debug = true;
+            break;
+        case 'v':
+            options->verbose = true;
+            break;
+        case 'h':
+            return PARSED_HELP;
+        default:
+            return PARSED_WRONG; /* getopt has said why */
+        }
+    }
+    options->count = argc - optind;
+    options->arguments = argv + optind;
+    return PARSED_OK;
+}
+
+static bool fits(const struct command *command, const struct options *options, unsigned given)
+{
+    if (given & ~command->takes) {
+        unsigned extra = given & ~command->takes;
+        fprintf(stderr, "camring: %s takes no %s\n", command->name,
+                extra & TAKES_CONFIG ? "--config"
+                : extra & TAKES_JSON ? "--json"
+                                     : "--no-wait");
+        return false;
+    }
+    if (options->count > command->most) {
+        fprintf(stderr, "camring: %s: unexpected argument \"%s\"\n", command->name, options->arguments[command->most]);
+        return false;
+    }
+    if (options->instance && !ring_id_valid(options->instance)) {
+        fprintf(stderr, "camring: \"%s\" is not an instance name: it must be [a-z0-9][a-z0-9_-]{0,31}\n", options->instance);
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    unsigned given = 0;
+    enum parsed parsed = parse(argc, argv, true, &options, &given);
+    if (parsed == PARSED_HELP) {
+        command_usage(stdout, NULL);
+        return EXIT_DONE;
+    }
+    if (parsed == PARSED_WRONG || options.count == 0)
+        return wrong_usage(NULL);
+
+    const char *name = options.arguments[0];
+    const struct command *command = command_find(name);
+    if (!command) {
+        fprintf(stderr, "camring: unknown command \"%s\"; camring help lists them\n", name);
+        return EXIT_USAGE;
+    }
+    if (command->takes & TAKES_ANYTHING) {
+        options.arguments++, options.count--;
+        return command->run(&options);
+    }
+    parsed = parse(options.count, options.arguments, false, &options, &given);
+    if (parsed == PARSED_HELP) {
+        command_usage(stdout, command);
+        return EXIT_DONE;
+    }
+    if (parsed == PARSED_WRONG || !fits(command, &options, given))
+        return wrong_usage(command);
+    return command->run(&options);
+}

@@ -1,0 +1,129 @@
+#include "progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define INTERVAL_MS 100
+
+struct line {
+    char state[16];
+    char why[256];
+    unsigned width, height;
+    bool settled, fine;
+};
+
+struct progress {
+    const struct conf *conf;
+    bool terminal;
+    unsigned turn;  /* of the spinners */
+    unsigned drawn; /* lines on the screen */
+    struct line line[];
+};
+
+struct progress *progress_create(const struct conf *conf)
+{
+    struct progress *progress = calloc(1, sizeof *progress + conf->camera_count * sizeof *progress->line);
+    if (!progress)
+        return NULL;
+    progress->conf = conf;
+    progress->terminal = isatty(STDOUT_FILENO);
+    for (unsigned i = 0; i < conf->camera_count; i++)
+        snprintf(progress->line[i].state, sizeof progress->line[i].state, "starting");
+    return progress;
+}
+
+void progress_destroy(struct progress *progress)
+{
+    free(progress);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+void progress_update(struct progress *progress, const json_t *camera)
+{
+    const char *id = text_of(camera, "id"), *state = text_of(camera, "state");
+    for (unsigned i = 0; i < progress->conf->camera_count; i++) {
+        struct line *line = &progress->line[i];
+        if (strcmp(progress->conf->cameras[i].id, id) != 0)
+            continue;
+        snprintf(line->state, sizeof line->state, "%s", state);
+        snprintf(line->why, sizeof line->why, "%s", text_of(camera, "why"));
+        line->width = (unsigned)json_integer_value(json_object_get(camera, "width"));
+        line->height = (unsigned)json_integer_value(json_object_get(camera, "height"));
+        line->settled = json_is_true(json_object_get(camera, "settled"));
+        line->fine = strcmp(state, "live") == 0 || strcmp(state, "ended") == 0;
+    }
+}
+
+int progress_interval(const struct progress *progress)
+{
+    return progress->terminal ? INTERVAL_MS : -1;
+}
+
+void progress_erase(struct progress *progress)
+{
+    if (progress->drawn > 0)
+        printf("\033[%uA\033[J", progress->drawn);
+    progress->drawn = 0;
+    fflush(stdout);
+}
+
+static void draw_line(const struct progress *progress, unsigned index, unsigned columns)
+{
+    static const char spinner[] = "|/-\\";
+    const struct line *line = &progress->line[index];
+    char text[400];
+    char mark = !line->settled ? spinner[(progress->turn + index) % 4] : line->fine ? '*' : '!';
+    int used = snprintf(text, sizeof text, "%c %-16s %-10s", mark, progress->conf->cameras[index].id, line->state);
+    if (line->fine && line->width)
+        snprintf(text + used, sizeof text - (size_t)used, " %ux%u", line->width, line->height);
+    else if (!line->fine && line->settled)
+        snprintf(text + used, sizeof text - (size_t)used, " %s", line->why);
+    printf("%.*s\n", (int)columns - 1, text);
+}
+
+/* On a screen too small for all, those still awaited come first. */
+void progress_draw(struct progress *progress)
+{
+    struct winsize size = {0};
+    if (!progress->terminal)
+        return;
+    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    unsigned rows = size.ws_row > 3 ? size.ws_row - 2u : 20, columns = size.ws_col > 20 ? size.ws_col : 80;
+    unsigned count = progress->conf->camera_count, settled = 0;
+    progress_erase(progress);
+    progress->turn++;
+    for (unsigned i = 0; i < count; i++) {
+        settled += progress->line[i].settled;
+        if (progress->drawn >= rows || (count > rows && progress->line[i].settled))
+            continue;
+        draw_line(progress, i, columns);
+        progress->drawn++;
+    }
+    if (count > rows) {
+        printf("%u of %u cameras have started or failed\n", settled, count);
+        progress->drawn++;
+    }
+    fflush(stdout);
+}
+
+bool progress_summary(const struct progress *progress)
+{
+    unsigned count = progress->conf->camera_count, fine = 0;
+    for (unsigned i = 0; i < count; i++)
+        fine += progress->line[i].fine;
+    printf("camring: %u of %u camera%s live\n", fine, count, count == 1 ? "" : "s");
+    for (unsigned i = 0; i < count; i++)
+        if (!progress->line[i].fine)
+            printf("camring: %s: %s%s%s\n", progress->conf->cameras[i].id, progress->line[i].state,
+                   progress->line[i].why[0] ? ": " : "", progress->line[i].why);
+    fflush(stdout);
+    return fine == count;
+}

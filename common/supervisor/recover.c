@@ -1,0 +1,78 @@
+#include "recover.h"
+
+#include "common/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+enum duty { DUTY_REAP = 1, DUTY_ENCODER_ROW = 2, DUTY_RING = 4 };
+
+/* Opens one ring's control object for as long as it takes: a thousand cameras would be too many descriptors to keep. */
+static void attend(const struct recover *recover, unsigned camera, const char *variant, unsigned duties)
+{
+    char name[RING_NAME_SIZE];
+    struct error err;
+    snprintf(name, sizeof name, "%s.%s", recover->conf->cameras[camera].id, variant);
+    struct ring_ctl *ctl = ring_ctl_open(recover->conf->instance, name, &err);
+    if (!ctl) {
+        log_error("%s", err.text);
+        return;
+    }
+    if (duties & DUTY_REAP)
+        ring_ctl_reap(ctl);
+    if (duties & DUTY_ENCODER_ROW)
+        ring_ctl_clear_encoder_row(ctl);
+    if (duties & DUTY_RING)
+        ring_ctl_ring(ctl);
+    ring_ctl_close(ctl);
+}
+
+static void wake_servers(const struct recover *recover)
+{
+    for (unsigned i = 0; i < recover->waker_count; i++)
+        bell_signal(recover->wakers[i]);
+}
+
+void recover_capture(const struct recover *recover, unsigned camera)
+{
+    attend(recover, camera, "raw", DUTY_REAP | DUTY_RING);
+    attend(recover, camera, "jpeg", DUTY_REAP | DUTY_RING);
+    lease_reset(&board_camera(recover->board, camera)->lease, LEASE_CAPTURE);
+    bell_ring(board_pool_bell(recover->board), BELL_ALL);
+    wake_servers(recover);
+}
+
+/* While the lease is still the dead worker's, its row and its counters are nobody else's. */
+static void recover_leased(const struct recover *recover, unsigned index, unsigned worker)
+{
+    struct board_camera *camera = board_camera(recover->board, index);
+    if (lease_holder(&camera->lease) != (int)worker)
+        return;
+    attend(recover, index, "raw", DUTY_ENCODER_ROW | DUTY_RING);
+    attend(recover, index, "jpeg", DUTY_RING);
+    uint64_t taken = atomic_load(&camera->taken);
+    if (atomic_load(&camera->finished) < taken) {
+        board_count(&camera->aborted, 1);
+        atomic_store(&camera->finished, taken);
+    }
+    lease_reset(&camera->lease, worker);
+}
+
+void recover_encoder(const struct recover *recover, unsigned worker)
+{
+    for (unsigned i = 0; i < recover->conf->camera_count; i++) {
+        recover_leased(recover, i, worker);
+        /* It may have finished a frame, released the lease and died before it told capture. */
+        bell_ring(&board_camera(recover->board, i)->demand, BELL_ALL);
+    }
+    bell_ring(board_pool_bell(recover->board), BELL_ALL);
+    wake_servers(recover);
+}
+
+void recover_server(const struct recover *recover)
+{
+    for (unsigned i = 0; i < recover->conf->camera_count; i++) {
+        attend(recover, i, "raw", DUTY_REAP);
+        attend(recover, i, "jpeg", DUTY_REAP);
+    }
+}

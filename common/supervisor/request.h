@@ -1,0 +1,31 @@
+/* request.h: what can be asked of a running supervisor through its control socket.
+ *
+ *   {"command": "status"}                  cameras, processes, URLs; see request.c
+ *   {"command": "wait"}                    one line per camera now and on each change, {"done": true} once all have settled
+ *   {"command": "restart", "camera": ID}   {"ok": true}
+ *   {"command": "stop"}                    {"ok": true}; then the supervisor ends
+ *
+ * Anything else gets {"error": TEXT}. */
+#ifndef CAMRING_REQUEST_H
+#define CAMRING_REQUEST_H
+
+#include "control.h"
+#include "fleet.h"
+
+struct request_context {
+    const struct conf *conf;
+    const char *config_path; /* absolute, or "-" */
+    const struct listen_set *listen;
+    struct fleet *fleet;
+    int64_t started_ns;
+    void (*stop)(void *arg);
+    void *arg;
+};
+
+/* A control_handler's `answer`; `arg` is a struct request_context. */
+json_t *request_answer(struct control_client *client, const json_t *request, void *arg);
+
+/* Tells those who wait that a camera's state has changed. */
+void request_camera_changed(const struct request_context *context, struct control *control, unsigned camera);
+
+#endif

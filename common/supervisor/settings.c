@@ -1,0 +1,65 @@
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void absolute_path(const char *path, char out[PATH_MAX])
+{
+    char directory[PATH_MAX];
+    if (strcmp(path, "-") == 0 || path[0] == '/' || !getcwd(directory, sizeof directory))
+        snprintf(out, PATH_MAX, "%s", path);
+    else if (!realpath(path, out))
+        snprintf(out, PATH_MAX, "%.2000s/%.2000s", directory, path);
+}
+
+static void apply_options(struct conf *conf, const struct options *options)
+{
+    if (options->instance)
+        snprintf(conf->instance, sizeof conf->instance, "%s", options->instance);
+    if (options->debug)
+        conf->debug = true;
+    if (conf->debug || options->verbose)
+        conf->log.level = LOG_LEVEL_DEBUG;
+}
+
+struct conf *settings_load(const struct options *options, char path[PATH_MAX])
+{
+    const char *name = options->config ? options->config : conf_default_path();
+    if (!name) {
+        fprintf(stderr, "camring: no configuration: neither ./camring.yaml nor /etc/camring/camring.yaml exists, and no -c "
+                        "FILE was given\n");
+        return NULL;
+    }
+    absolute_path(name, path);
+    struct conf *conf = conf_load(name, stderr);
+    if (conf)
+        apply_options(conf, options);
+    return conf;
+}
+
+static bool instance_of_file(const char *path, FILE *faults, char instance[RING_ID_SIZE])
+{
+    struct conf *conf = conf_load(path, faults);
+    if (conf)
+        memcpy(instance, conf->instance, RING_ID_SIZE);
+    conf_free(conf);
+    return conf != NULL;
+}
+
+bool settings_instance(const struct options *options, char instance[RING_ID_SIZE])
+{
+    snprintf(instance, RING_ID_SIZE, "%s", options->instance ? options->instance : "camring");
+    if (options->instance)
+        return true;
+    if (options->config)
+        return instance_of_file(options->config, stderr, instance);
+
+    FILE *nowhere = conf_default_path() ? fopen("/dev/null", "we") : NULL;
+    if (nowhere) {
+        instance_of_file(conf_default_path(), nowhere, instance);
+        fclose(nowhere);
+    }
+    return true;
+}

@@ -1,0 +1,19 @@
+/* settings.h: from a command's options to the configuration and instance it is about. */
+#ifndef CAMRING_SETTINGS_H
+#define CAMRING_SETTINGS_H
+
+#include "command.h"
+
+#include "common/conf.h"
+
+#include <limits.h>
+
+/* Loads the file named or found, and lets the options win over it.  NULL: every fault is on stderr.  `path` becomes the file's
+ * absolute path, or "-". */
+struct conf *settings_load(const struct options *options, char path[PATH_MAX]);
+
+/* The instance a command is about that needs no configuration: the option's, else that of the file, else "camring".  False: a
+ * file was named, and is bad; its faults are on stderr. */
+bool settings_instance(const struct options *options, char instance[RING_ID_SIZE]);
+
+#endif

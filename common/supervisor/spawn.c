@@ -1,0 +1,93 @@
+#include "spawn.h"
+
+#include "common/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXIT_NO_EXEC 127
+
+int spawn_path(const char *program, char *out, size_t size, struct error *err)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) {
+        error_set(err, errno, "cannot read /proc/self/exe: %s", strerror(errno));
+        return -1;
+    }
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0';
+    if (snprintf(out, size, "%s/%s", self, program) >= (int)size) {
+        error_set(err, ENAMETOOLONG, "%s/%s: path too long", self, program);
+        return -1;
+    }
+    if (access(out, X_OK) != 0) {
+        error_set(err, errno, "cannot run %s: %s", out, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Between fork and exec: only what is safe after a fork.  All signals are blocked until the handlers of the parent are gone,
+ * which would write to pipes that are shared with it. */
+static void become(const char *path, const char *label, int channel, pid_t parent)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died before that took hold */
+        _exit(EXIT_NO_EXEC);
+
+    if (channel == CHANNEL_FD ? fcntl(channel, F_SETFD, 0) != 0 : dup2(channel, CHANNEL_FD) < 0)
+        _exit(EXIT_NO_EXEC);
+    syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+
+    const char *program = strrchr(path, '/') + 1;
+    char *const arguments[] = {(char *)program, (char *)label, NULL};
+    execv(path, arguments);
+    _exit(EXIT_NO_EXEC);
+}
+
+pid_t spawn_start(const char *path, const char *label, int *channel, struct error *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        error_set(err, errno, "socketpair: %s", strerror(errno));
+        return -1;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        become(path, label, pair[1], parent);
+    int cause = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        error_set(err, cause, "fork: %s", strerror(cause));
+        return -1;
+    }
+    *channel = pair[0];
+    return pid;
+}

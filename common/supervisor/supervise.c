@@ -1,0 +1,220 @@
+#include "supervise.h"
+
+#include "control.h"
+#include "exits.h"
+#include "fleet.h"
+#include "instance.h"
+#include "request.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STOP_LIMIT_S 8 /* then even a process that can't be killed is left behind */
+
+enum { SIGNALS = 5 };
+static const int handled_signals[SIGNALS] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPIPE};
+
+struct supervisor {
+    const struct supervise *options;
+    struct instance *instance;
+    struct listen_set listen;
+    struct crew crew;
+    struct board *board;
+    struct event_base *base;
+    struct event *signals[SIGNALS], *last_resort;
+    struct fleet *fleet;
+    struct control *control;
+    struct request_context requests;
+    int url_fd;
+    bool stopping;
+};
+
+/* ---- while it runs ------------------------------------------------------------------------------------------------ */
+
+static void on_camera(unsigned camera, void *arg)
+{
+    struct supervisor *self = arg;
+    request_camera_changed(&self->requests, self->control, camera);
+}
+
+static void on_up(void *arg)
+{
+    struct supervisor *self = arg;
+    for (unsigned i = 0; i < self->listen.count; i++) {
+        log_info("listening on %s", self->listen.urls[i]);
+        if (self->url_fd >= 0)
+            dprintf(self->url_fd, "camring: %s\n", self->listen.urls[i]);
+    }
+    if (self->url_fd >= 0)
+        close(self->url_fd);
+    self->url_fd = -1;
+}
+
+static void on_idle(void *arg)
+{
+    struct supervisor *self = arg;
+    event_base_loopbreak(self->base);
+}
+
+static void stop(void *arg)
+{
+    struct supervisor *self = arg;
+    if (self->stopping)
+        return;
+    self->stopping = true;
+    log_info("stopping");
+    struct timeval limit = {.tv_sec = STOP_LIMIT_S};
+    evtimer_add(self->last_resort, &limit);
+    fleet_stop(self->fleet);
+}
+
+static void on_last_resort(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct supervisor *self = arg;
+    for (unsigned i = 0; i < fleet_count(self->fleet); i++) {
+        struct fleet_process process = fleet_process(self->fleet, i);
+        if (process.pid)
+            log_error("%s: process %d does not die; left behind", process.name, (int)process.pid);
+    }
+    event_base_loopbreak(self->base);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    (void)what;
+    struct supervisor *self = arg;
+    if (number == SIGHUP || number == SIGPIPE)
+        return; /* a lost terminal or reader is no reason to stop watching cameras */
+    if (self->stopping && number == SIGINT)
+        fleet_abort(self->fleet);
+    else
+        stop(self);
+}
+
+/* ---- setting up --------------------------------------------------------------------------------------------------- */
+
+/* From here on nobody may be at the other end of the terminal. */
+static int go_to_background(const char *log_path, struct error *err)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int log = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int r = -1;
+    if (log < 0)
+        error_set(err, errno, "cannot open %s: %s", log_path, strerror(errno));
+    else if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+        error_set(err, errno, "/dev/null: %s", strerror(errno));
+    else
+        r = 0;
+    if (null >= 0)
+        close(null);
+    if (log >= 0)
+        close(log);
+    return r;
+}
+
+static int open_loop(struct supervisor *self, struct error *err)
+{
+    error_set(err, ENOMEM, "cannot set up the event loop");
+    self->base = event_base_new();
+    if (!self->base || !(self->last_resort = evtimer_new(self->base, on_last_resort, self)))
+        return -1;
+    for (unsigned i = 0; i < SIGNALS; i++) {
+        self->signals[i] = evsignal_new(self->base, handled_signals[i], on_signal, self);
+        if (!self->signals[i] || evsignal_add(self->signals[i], NULL) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_fleet(struct supervisor *self, struct error *err)
+{
+    const struct conf *conf = self->options->conf;
+    const struct fleet_watch watch = {.on_camera = on_camera, .on_up = on_up, .on_idle = on_idle, .arg = self};
+    self->fleet = fleet_create(self->base, conf, &self->crew, self->board, &self->listen, &watch, err);
+    self->requests = (struct request_context){.conf = conf,
+                                              .config_path = self->options->config_path,
+                                              .listen = &self->listen,
+                                              .fleet = self->fleet,
+                                              .started_ns = clock_now(),
+                                              .stop = stop,
+                                              .arg = self};
+    return self->fleet ? 0 : -1;
+}
+
+static int open_control(struct supervisor *self, struct error *err)
+{
+    char path[128];
+    const struct control_handler handler = {.answer = request_answer, .arg = &self->requests};
+    if (instance_socket_path(self->options->conf->instance, path, sizeof path, err) != 0)
+        return -1;
+    self->control = control_open(self->base, path, &handler, err);
+    return self->control ? 0 : -1;
+}
+
+/* Everything that can fail for reasons a person has to be told, in an order that leaves nothing half done. */
+static int set_up(struct supervisor *self, struct error *err)
+{
+    const struct conf *conf = self->options->conf;
+    if (open_loop(self, err) != 0) /* first: from here on a signal is noted, and acted on when all is set up */
+        return -1;
+    if (!(self->instance = instance_acquire(conf->instance, err)))
+        return -1;
+    if (listen_open(&self->listen, &conf->http, err) != 0)
+        return -1;
+    self->crew = memory_crew(conf);
+    if (!(self->board = memory_create(conf, &self->crew, err)) || instance_guard_board(self->instance, err) != 0)
+        return -1;
+    if (open_fleet(self, err) != 0 || open_control(self, err) != 0)
+        return -1;
+    return self->options->log_path ? go_to_background(self->options->log_path, err) : 0;
+}
+
+static void tear_down(struct supervisor *self)
+{
+    control_close(self->control);
+    fleet_destroy(self->fleet);
+    for (unsigned i = 0; i < SIGNALS; i++)
+        if (self->signals[i])
+            event_free(self->signals[i]);
+    if (self->last_resort)
+        event_free(self->last_resort);
+    if (self->base)
+        event_base_free(self->base);
+    board_close(self->board);
+    listen_close(&self->listen);
+    instance_release(self->instance);
+    if (self->url_fd >= 0)
+        close(self->url_fd);
+}
+
+int supervise(const struct supervise *options)
+{
+    struct supervisor self = {.options = options, .url_fd = options->url_fd};
+    struct error err;
+    const struct conf *conf = options->conf;
+    int status = EXIT_FAILED;
+    log_open("supervisor", conf->log.level, conf->log.format);
+    if (set_up(&self, &err) != 0) {
+        fprintf(stderr, "camring: %s\n", err.text);
+        goto out;
+    }
+    log_info("instance %s: %u cameras, %u encoders, %u servers", conf->instance, self.crew.captures, self.crew.encoders,
+             self.crew.servers);
+    fleet_start(self.fleet);
+    event_base_dispatch(self.base);
+    log_info("stopped");
+    status = EXIT_DONE;
+out:
+    tear_down(&self);
+    return status;
+}
