@@ -26,7 +26,7 @@ struct command {
 
 static const struct command commands[] = {
     {"list", "list [--all]", TAKES_ALL, RING_NOT_TAKEN, cmd_list, "one line per ring: state, picture, fps, age, readers",
-     "      --all            rings of every instance\n"},
+     "      --all            rings of every instance, whatever --instance says\n"},
     {"show", "show RING", 0, RING_NEEDED, cmd_show, "everything about a ring: header, each slot, each reader", ""},
     {"dump", "dump RING -o FILE.{jpg,png,ppm,raw}", TAKES_OUTPUT | TAKES_FORMAT, RING_NEEDED, cmd_dump,
      "the newest picture, to a file",
@@ -151,8 +151,6 @@ static bool check(const struct command *command, struct arguments *args)
                                            : "--format");
     else if (!ring_id_valid(args->options.instance))
         print_fault("\"%s\" is not the name of an instance", args->options.instance);
-    else if (args->given & TAKES_ALL && strcmp(args->options.instance, PRINT_DEFAULT_INSTANCE) != 0)
-        print_fault("--all and --instance exclude each other");
     else
         return true;
     return false;
