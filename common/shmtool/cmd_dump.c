@@ -258,7 +258,10 @@ static int write_file(const struct shm_options *options, const struct file_type 
         return -1;
     if (type->write(picture, output.file, err) == 0)
         return output_finish(&output, err);
-    error_prefix(err, "%s, frame %" PRIu64, picture->ring->name, picture->frame.number);
+    if (ferror(output.file))
+        error_prefix(err, "can't write %s", options->output);
+    else
+        error_prefix(err, "%s, frame %" PRIu64, picture->ring->name, picture->frame.number);
     output_abandon(&output);
     return -1;
 }

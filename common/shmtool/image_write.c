@@ -40,9 +40,13 @@ int image_write_ppm(const struct image_rgb *rgb, FILE *out, struct error *err)
 int image_write_png(const struct image_rgb *rgb, FILE *out, struct error *err)
 {
     png_image image = {.version = PNG_IMAGE_VERSION, .width = rgb->width, .height = rgb->height, .format = PNG_FORMAT_RGB};
+    errno = 0;
     if (png_image_write_to_stdio(&image, out, 0, rgb->data, (png_int_32)rgb->stride, NULL))
         return 0;
-    error_set(err, EIO, "%s", image.message);
+    if (ferror(out) && errno != 0) /* libpng only says that it could not write */
+        error_set(err, errno, "%s", strerror(errno));
+    else
+        error_set(err, EIO, "%s", image.message);
     png_image_free(&image);
     return -1;
 }

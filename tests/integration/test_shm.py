@@ -260,9 +260,10 @@ def test_a_failed_dump_leaves_the_file(live, tmp_path):
 
 
 def test_a_full_disk_is_told(live):
-    for kind in ("jpg", "png", "ppm", "raw"):
-        done = shm(live.instance, "dump", "door", "-o", "/dev/full", "--format", kind)
-        assert done.returncode == 1 and "No space left" in done.stderr, done
+    for ring in ("door.raw", "door.jpeg"):
+        for kind in ("jpg", "png", "ppm", "raw"):
+            done = shm(live.instance, "dump", ring, "-o", "/dev/full", "--format", kind)
+            assert done.returncode == 1 and "/dev/full: No space left" in done.stderr, done
 
 
 @pytest.mark.parametrize("words, code, told", [
