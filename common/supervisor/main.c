@@ -69,13 +69,13 @@ static int wrong_usage(const struct command *command)
     return EXIT_USAGE;
 }
 
-enum parsed { PARSED_OK, PARSED_HELP, PARSED_WRONG };
+enum parsed { PARSED_OK, PARSED_HELP, PARSED_VERSION, PARSED_WRONG };
 
 /* Options up to the first word (`first`: the command), or all. */
 static enum parsed parse(int argc, char **argv, bool first, struct options *options, unsigned *given)
 {
-    enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_DEBUG, OPTION_NO_WAIT };
-    static const struct option names[] = {
+    enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_DEBUG, OPTION_NO_WAIT, OPTION_VERSION };
+    const struct option names[] = {
         {"config", required_argument, NULL, 'c'},
         {"instance", required_argument, NULL, OPTION_INSTANCE},
         {"json", no_argument, NULL, OPTION_JSON},
@@ -83,6 +83,7 @@ static enum parsed parse(int argc, char **argv, bool first, struct options *opti
         {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
+        {first ? "version" : NULL, no_argument, NULL, OPTION_VERSION},
         {NULL, 0, NULL, 0},
     };
     optind = 0;
@@ -108,6 +109,8 @@ static enum parsed parse(int argc, char **argv, bool first, struct options *opti
             break;
         case 'h':
             return PARSED_HELP;
+        case OPTION_VERSION:
+            return PARSED_VERSION;
         default:
             return PARSED_WRONG; /* getopt has said why */
         }
@@ -147,6 +150,8 @@ int main(int argc, char **argv)
         command_usage(stdout, NULL);
         return EXIT_DONE;
     }
+    if (parsed == PARSED_VERSION)
+        return cmd_version(&options);
     if (parsed == PARSED_WRONG || options.count == 0)
         return wrong_usage(NULL);
 

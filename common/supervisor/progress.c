@@ -119,7 +119,10 @@ bool progress_summary(const struct progress *progress)
     unsigned count = progress->conf->camera_count, fine = 0;
     for (unsigned i = 0; i < count; i++)
         fine += progress->line[i].fine;
-    printf("camring: %u of %u camera%s live\n", fine, count, count == 1 ? "" : "s");
+    printf("camring: %u camera%s: %u live", count, count == 1 ? "" : "s", fine);
+    if (fine < count)
+        printf(", %u failed", count - fine);
+    printf("\n");
     for (unsigned i = 0; i < count; i++)
         if (!progress->line[i].fine)
             printf("camring: %s: %s%s%s\n", progress->conf->cameras[i].id, progress->line[i].state,

@@ -7,7 +7,9 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -37,9 +39,34 @@ int spawn_path(const char *program, char *out, size_t size, struct error *err)
     return 0;
 }
 
+static bool is_harmless(const char *entry)
+{
+    static const char *const prefixes[] = {
+        "PATH=", "HOME=",  "LANG=", "LC_",   "TZ=",     "TMPDIR=",   "LD_",       "SSL_CERT_", "ASAN_",
+        "LSAN_", "UBSAN_", "TSAN_", "GCOV_", "MALLOC_", "no_proxy=", "NO_PROXY=", "LLVM_",     "CAMRING_DEBUG="};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+/* What children may inherit.  The rest may hold the passwords that the configuration took from there, and anybody of the same
+ * user can read a process's environment.  NULL: out of memory. */
+static char **harmless_environment(void)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **kept_entries = calloc(count + 1, sizeof *kept_entries);
+    for (size_t i = 0; kept_entries && i < count; i++)
+        if (is_harmless(environ[i]))
+            kept_entries[kept++] = environ[i];
+    return kept_entries;
+}
+
 /* Between fork and exec: only what is safe after a fork.  All signals are blocked until the handlers of the parent are gone,
  * which would write to pipes that are shared with it. */
-static void become(const char *path, const char *label, int channel, pid_t parent)
+static void become(const char *path, const char *label, char **environment, int channel, pid_t parent)
 {
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
@@ -60,15 +87,17 @@ static void become(const char *path, const char *label, int channel, pid_t paren
 
     const char *program = strrchr(path, '/') + 1;
     char *const arguments[] = {(char *)program, (char *)label, NULL};
-    execv(path, arguments);
+    execve(path, arguments, environment);
     _exit(EXIT_NO_EXEC);
 }
 
 pid_t spawn_start(const char *path, const char *label, int *channel, struct error *err)
 {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        error_set(err, errno, "socketpair: %s", strerror(errno));
+    char **environment = harmless_environment();
+    if (!environment || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        error_set(err, errno, "cannot make a channel: %s", strerror(errno));
+        free(environment);
         return -1;
     }
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
@@ -78,10 +107,11 @@ pid_t spawn_start(const char *path, const char *label, int *channel, struct erro
     sigprocmask(SIG_BLOCK, &all, &before);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        become(path, label, pair[1], parent);
+        become(path, label, environment, pair[1], parent);
     int cause = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
 
+    free(environment);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);
