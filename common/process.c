@@ -21,7 +21,8 @@ uint64_t process_start_time(pid_t pid)
     /* Field 2, the name in brackets, may hold anything: count from its end. */
     const char *at = strrchr(text, ')');
     unsigned long long start = 0;
-    if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start) != 1)
+    char state;
+    if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &start) != 2)
         return 0;
-    return start;
+    return state == 'Z' || state == 'X' ? 0 : start;
 }

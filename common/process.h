@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 /* When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names a process for as long as the
- * machine is up.  0 if there is no such process. */
+ * machine is up.  0 if there is no such process, or if it is dead and only waits to be reaped. */
 uint64_t process_start_time(pid_t pid);
 
 #endif

@@ -55,7 +55,7 @@ struct ring_frame {
     int64_t captured_ns;  /* when the whole frame had reached capture */
     int64_t started_ns;   /* when the stage that wrote this frame began to work on it (decode, encode) */
     int64_t committed_ns; /* set by ring_commit */
-    uint32_t bytes;       /* JPEG: length; raw: bytes from the first plane's start to the last plane's end */
+    uint32_t bytes;       /* from the payload's start to the end of the JPEG, or of the last plane */
     uint32_t format;      /* enum ring_format */
     uint32_t width, height;
     uint32_t offset[RING_PLANES];

@@ -363,7 +363,7 @@ static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
         struct ring_slot_stat *out = &stat->slot[i];
         out->seq = atomic_load_explicit(&map->slots[i].seq, memory_order_acquire);
         bool whole = out->seq > 0 && !(out->seq & 1) && descriptor_copy(map, i, out->seq / 2, &out->frame);
-        if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes)) {
+        if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) || out->frame.committed_ns < 0) {
             memset(&out->frame, 0, sizeof out->frame);
             if (!(out->seq & 1))
                 out->seq = 0;
