@@ -340,9 +340,7 @@ struct http *http_create(struct server *server)
     evhttp_set_max_body_size(http->evhttp, MAX_BODY_BYTES);
     evhttp_set_timeout(http->evhttp, IDLE_S);
     evhttp_set_default_content_type(http->evhttp, NULL);
-    /* known methods, so that a path which doesn't take one answers 405; others get 501 from evhttp */
-    evhttp_set_allowed_methods(http->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_POST |
-                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH | EVHTTP_REQ_TRACE);
+    evhttp_set_allowed_methods(http->evhttp, 0xffff); /* unknown ones, too: the route table answers them */
     evhttp_set_bevcb(http->evhttp, on_connection, http);
     evhttp_set_gencb(http->evhttp, on_request, server);
     for (unsigned i = 0; i < server->setup->listener_count; i++)

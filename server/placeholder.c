@@ -17,6 +17,7 @@
 #define QUALITY 75
 #define LINES 4
 #define LINE_SIZE 320
+#define ROWS 6 /* the third line may take three */
 
 enum shade { SHADE_BACK = 28, SHADE_BAND = 44, SHADE_TEXT = 200, SHADE_TITLE = 245 };
 
@@ -93,6 +94,18 @@ static void describe(const struct camera *camera, int64_t since_ns, struct conte
     snprintf(content->line[3], LINE_SIZE, "since %s", when);
 }
 
+/* One line as it is drawn. */
+struct row {
+    char text[LINE_SIZE];
+    int scale;
+    uint8_t shade;
+};
+
+struct layout {
+    struct row row[ROWS];
+    int rows, height;
+};
+
 /* The largest scale, up to `scale`, at which `text` fits into `width`. */
 static int fit(const char *text, int scale, int width)
 {
@@ -101,52 +114,68 @@ static int fit(const char *text, int scale, int width)
     return scale;
 }
 
-static void draw_centred(const struct draw_plane *plane, int y, int scale, uint8_t value, const char *text)
+static int row_height(const struct row *row)
 {
-    int x = ((int)plane->width - draw_text_width(text, scale)) / 2;
-    draw_text(plane, x > 2 ? x : 2, y, scale, value, text);
+    return 12 * row->scale;
 }
 
-/* Draws `text` in as many lines as it needs, broken at spaces where possible, at most three. */
-static int draw_wrapped(const struct draw_plane *plane, int y, int scale, uint8_t value, const char *text)
+static void add_row(struct layout *layout, const char *text, int length, int scale, uint8_t shade)
 {
-    int columns = (int)plane->width / draw_text_width(" ", scale) - 2;
-    char line[LINE_SIZE];
+    if (layout->rows == ROWS)
+        return;
+    struct row *row = &layout->row[layout->rows++];
+    snprintf(row->text, sizeof row->text, "%.*s", length, text);
+    row->scale = scale;
+    row->shade = shade;
+    layout->height += row_height(row);
+}
+
+/* Adds `text` in as many rows as it needs, at most three, broken at spaces where possible. */
+static void add_wrapped(struct layout *layout, const char *text, int scale, int width)
+{
+    int columns = width / draw_text_width(" ", scale);
     if (columns < 1)
         columns = 1;
     for (int n = 0; n < 3 && *text; n++) {
-        int length = (int)strlen(text), cut = length;
-        if (length > columns) {
+        int cut = (int)strlen(text);
+        if (cut > columns) {
             cut = columns;
-            for (int i = columns; i > columns / 2; i--)
-                if (text[i] == ' ') {
-                    cut = i;
-                    break;
-                }
+            while (cut > columns / 2 && text[cut] != ' ')
+                cut--;
+            if (text[cut] != ' ')
+                cut = columns;
         }
-        snprintf(line, sizeof line, "%.*s", cut, text);
-        draw_centred(plane, y, scale, value, line);
-        y += 10 * scale;
+        add_row(layout, text, cut, scale, SHADE_TEXT);
         text += cut;
         text += strspn(text, " ");
     }
-    return y;
+}
+
+static void lay_out(struct layout *layout, const struct content *content, int scale)
+{
+    int width = (int)content->width * 9 / 10;
+    layout->rows = layout->height = 0;
+    add_row(layout, content->line[1], LINE_SIZE, fit(content->line[1], scale * 2, width), SHADE_TITLE);
+    add_row(layout, content->line[0], LINE_SIZE, fit(content->line[0], scale * 3 / 2, width), SHADE_TITLE);
+    add_wrapped(layout, content->line[2], scale, width);
+    add_row(layout, content->line[3], LINE_SIZE, fit(content->line[3], scale, width), SHADE_TEXT);
 }
 
 static void draw(const struct draw_plane *plane, const struct content *content)
 {
-    int width = (int)plane->width, height = (int)plane->height;
-    int small = height / 180 + 1, large = fit(content->line[1], small * 3, width * 8 / 10);
-    int named = fit(content->line[0], small * 2, width * 9 / 10);
-    int band = height * 45 / 100, y = height * 28 / 100;
+    struct layout layout;
+    int width = (int)plane->width, height = (int)plane->height, scale = (height + 199) / 200;
+    lay_out(&layout, content, scale);
+    while (scale > 1 && layout.height > height * 9 / 10)
+        lay_out(&layout, content, --scale);
+    int y = (height - layout.height) / 2, margin = 6 * scale;
     draw_fill(plane, 0, 0, width, height, SHADE_BACK);
-    draw_fill(plane, 0, y - 6 * small, width, band + 6 * small, SHADE_BAND);
-    draw_centred(plane, y, large, SHADE_TITLE, content->line[1]);
-    y += 12 * large;
-    draw_centred(plane, y, named, SHADE_TEXT, content->line[0]);
-    y += 12 * named;
-    y = draw_wrapped(plane, y, fit(content->line[2], small, width), SHADE_TEXT, content->line[2]);
-    draw_centred(plane, y, fit(content->line[3], small, width), SHADE_TEXT, content->line[3]);
+    draw_fill(plane, 0, y - 2 * margin, width, layout.height + 3 * margin, SHADE_BAND);
+    for (int i = 0; i < layout.rows; i++) {
+        const struct row *row = &layout.row[i];
+        draw_text(plane, (width - draw_text_width(row->text, row->scale)) / 2, y, row->scale, row->shade, row->text);
+        y += row_height(row);
+    }
 }
 
 static size_t encode(struct placeholder *placeholder, const struct content *content, struct ring_buffer *out, struct error *err)

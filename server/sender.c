@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define IGNORED_MAX 65536 /* a client has nothing to say to a stream; one that says more than this is cut */
@@ -49,6 +50,14 @@ bool sender_flush(struct sender *sender)
     return true;
 }
 
+/* What the kernel still holds for the client goes with it, instead of lingering in the kernel after the close. */
+static void give_up(struct sender *sender, const char *why)
+{
+    struct linger none = {.l_onoff = 1};
+    setsockopt(sender->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    sender->events->on_gone(sender->arg, why);
+}
+
 static void on_writable(int fd, short what, void *arg)
 {
     struct sender *sender = arg;
@@ -59,11 +68,11 @@ static void on_writable(int fd, short what, void *arg)
     if (n > 0)
         sender->progress_ns = clock_now();
     if (n < 0 && failure != EAGAIN && failure != EINTR) {
-        sender->events->on_gone(sender->arg, "the client is gone");
+        sender->events->on_gone(sender->arg, strerror(failure));
     } else if (evbuffer_get_length(sender->out) == 0) {
         sender->events->on_drained(sender->arg);
     } else if (what & EV_TIMEOUT && n <= 0) {
-        sender->events->on_gone(sender->arg, "the client took nothing for too long");
+        give_up(sender, "the client took nothing for too long");
     } else {
         wait_writable(sender);
     }
@@ -78,10 +87,12 @@ static void on_readable(int fd, short what, void *arg)
     ssize_t n = recv(fd, dump, sizeof dump, 0);
     if (n > 0)
         sender->ignored += (size_t)n;
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+    if (n == 0)
         sender->events->on_gone(sender->arg, "the client left");
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        sender->events->on_gone(sender->arg, strerror(errno));
     else if (sender->ignored > IGNORED_MAX)
-        sender->events->on_gone(sender->arg, "the client sends without end");
+        give_up(sender, "the client sends without end");
 }
 
 /* What the kernel has taken for the client and can't deliver counts, too. */

@@ -8,9 +8,7 @@
 
 static const char *cause_of(const struct camera *camera)
 {
-    if (camera->why[0])
-        return camera->why;
-    return camera->state == CAMERA_LIVE ? "no pictures come" : camera_state_name(camera->state);
+    return camera->why[0] ? camera->why : camera_state_name(camera->state);
 }
 
 static void send_picture(struct http_request *request, struct picture *picture)
@@ -48,8 +46,8 @@ void snapshot_handle(struct http_request *request)
     }
     int64_t age = clock_now() - camera->newest->frame.captured_ns;
     if (age > max_age)
-        http_reply_later(request, "the newest picture of camera \"%s\" is %" PRId64 " ms old: %s", camera->id, age / NS_PER_MS,
-                         cause_of(camera));
+        http_reply_later(request, "camera \"%s\" is %s%s%s, its newest picture is %" PRId64 " ms old", camera->id,
+                         camera_state_name(camera->state), camera->why[0] ? ": " : "", camera->why, age / NS_PER_MS);
     else
         send_picture(request, camera->newest);
 }
