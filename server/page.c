@@ -29,6 +29,10 @@ static void reply(struct http_request *request, const char *type, const char *st
 
 void page_handle_index(struct http_request *request)
 {
+    if (query_get(&request->query, "action")) {
+        http_reply_error(request, 400, "action must be \"stream\" or \"snapshot\", or one of these and \"_N\"");
+        return;
+    }
     reply(request, "text/html; charset=utf-8", page_index_start, page_index_end);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define UNSENT_MAX 16384
 #define IGNORED_MAX 65536 /* a client has nothing to say to a stream; one that says more than this is cut */
 
 struct sender {
@@ -95,11 +96,13 @@ static void on_readable(int fd, short what, void *arg)
         give_up(sender, "the client sends without end");
 }
 
-/* What the kernel has taken for the client and can't deliver counts, too. */
-static void set_kernel_timeout(const struct sender *sender)
+/* Bytes that the kernel has taken can't be replaced by a newer picture, so it takes few ahead of what it can send; and those
+ * that it can't deliver count for the time-out, too.  On a unix socket neither exists, and nothing is lost. */
+static void tune_kernel(const struct sender *sender)
 {
-    unsigned ms = (unsigned)(sender->timeout_ns / NS_PER_MS);
-    setsockopt(sender->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms); /* fails on a unix socket: nothing lost */
+    unsigned ms = (unsigned)(sender->timeout_ns / NS_PER_MS), unsent = UNSENT_MAX;
+    setsockopt(sender->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    setsockopt(sender->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
 struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns, const struct sender_events *events, void *arg)
@@ -115,7 +118,7 @@ struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns
         sender_destroy(sender);
         return NULL;
     }
-    set_kernel_timeout(sender);
+    tune_kernel(sender);
     return sender;
 }
 
