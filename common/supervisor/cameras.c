@@ -1,7 +1,5 @@
 #include "cameras.h"
 
-#include "common/clock.h"
-
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +22,7 @@ struct cameras {
     struct camera camera[];
 };
 
-struct cameras *cameras_create(unsigned count, unsigned max_connecting)
+struct cameras *cameras_create(unsigned count, unsigned max_connecting, int64_t now)
 {
     struct cameras *cameras = calloc(1, sizeof *cameras + count * sizeof *cameras->camera);
     unsigned *queue = calloc(count ? count : 1, sizeof *queue);
@@ -36,7 +34,6 @@ struct cameras *cameras_create(unsigned count, unsigned max_connecting)
     cameras->count = count;
     cameras->max_connecting = max_connecting ? max_connecting : 1;
     cameras->queue = queue;
-    int64_t now = clock_now();
     for (unsigned i = 0; i < count; i++)
         cameras->camera[i].state = (struct msg_camera_state){.index = i, .state = CAMERA_STARTING, .since_ns = now};
     return cameras;
@@ -137,7 +134,7 @@ static enum cameras_change set_state(struct camera *camera, const struct msg_cam
     return notable ? CAMERAS_NOTABLE : CAMERAS_CHANGED;
 }
 
-enum cameras_change cameras_report(struct cameras *cameras, unsigned index, const struct msg_camera_state *report)
+enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int64_t now, const struct msg_camera_state *report)
 {
     if (report->state < CAMERA_STARTING || report->state >= CAMERA_STATE_END)
         return CAMERAS_SAME;
@@ -147,6 +144,8 @@ enum cameras_change cameras_report(struct cameras *cameras, unsigned index, cons
     clean_text(state.why, sizeof state.why);
     if (state.width > RING_MAX_DIMENSION || state.height > RING_MAX_DIMENSION)
         state.width = state.height = 0;
+    if (state.since_ns <= 0 || state.since_ns > now)
+        state.since_ns = now;
 
     if (state.state == CAMERA_LIVE || state.state == CAMERA_AWAY || state.state == CAMERA_ENDED) {
         end_turn(cameras, index);

@@ -10,7 +10,8 @@
 
 struct cameras;
 
-struct cameras *cameras_create(unsigned count, unsigned max_connecting); /* all CAMERA_STARTING; NULL: out of memory */
+/* All CAMERA_STARTING.  NULL: out of memory. */
+struct cameras *cameras_create(unsigned count, unsigned max_connecting, int64_t now);
 void cameras_destroy(struct cameras *cameras);
 
 const struct msg_camera_state *cameras_state(const struct cameras *cameras, unsigned index);
@@ -33,7 +34,7 @@ enum cameras_change {
 };
 
 /* What the camera's capture reports, taken over as far as it makes sense.  Ends its turn if it says how the opening went. */
-enum cameras_change cameras_report(struct cameras *cameras, unsigned index, const struct msg_camera_state *report);
+enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int64_t now, const struct msg_camera_state *report);
 
 /* The camera's capture is dead.  Ends its turn.  A camera known to be away stays so; any other is starting again, because of
  * `why` ("" if that was asked for). */

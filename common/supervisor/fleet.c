@@ -29,16 +29,17 @@ static struct timeval timeval_of(int64_t ns)
 
 /* ---- publishing --------------------------------------------------------------------------------------------------- */
 
+/* Its capture has told people already. */
 static void log_camera(const struct fleet *fleet, unsigned index)
 {
     const struct msg_camera_state *state = cameras_state(fleet->cameras, index);
     const char *id = fleet->conf->cameras[index].id;
     if (state->state == CAMERA_LIVE)
-        log_info("camera %s: live, %ux%u %s", id, state->width, state->height, state->codec);
+        log_debug("camera %s: live, %ux%u %s", id, state->width, state->height, state->codec);
     else if (state->state == CAMERA_AWAY)
-        log_warn("camera %s: away: %s", id, state->why);
+        log_debug("camera %s: away: %s", id, state->why);
     else
-        log_info("camera %s: %s", id, camera_state_name(state->state));
+        log_debug("camera %s: %s", id, camera_state_name(state->state));
 }
 
 void fleet_publish(struct fleet *fleet, unsigned camera, enum cameras_change change)
@@ -94,10 +95,8 @@ static void spawn(struct member *member)
     atomic_store(&child->start_time, process_start_time(pid));
     atomic_store(&child->pid, pid);
     log_debug("%s: started as process %d", member->name, (int)pid);
-    if (!fleet_talk_open(member)) {
-        log_error("%s: out of memory", member->name);
-        fleet_event(member, CHILD_ON_HANG);
-    }
+    if (!fleet_talk_open(member))
+        fleet_condemn(member, "out of memory for what it has to be told");
 }
 
 static void arm_timer(struct member *member)
@@ -127,9 +126,8 @@ void fleet_event(struct member *member, enum child_event event)
         member->was_ready = true;
         check_up(member->fleet);
     }
-    if (after == CHILD_KILLING && before != CHILD_KILLING)
-        log_warn("%s: %s: killed", member->name,
-                 event == CHILD_ON_TIME ? "not ready in time" : "hangs, or has closed its channel");
+    if (after == CHILD_KILLING && event == CHILD_ON_TIME)
+        log_warn("%s: not ready in time: killed", member->name);
     if (actions & CHILD_DO_TERM && member->pid > 0)
         kill(member->pid, SIGTERM);
     if (actions & CHILD_DO_KILL && member->pid > 0)
@@ -138,6 +136,13 @@ void fleet_event(struct member *member, enum child_event event)
         spawn(member);
     if (after == CHILD_IDLE)
         check_idle(member->fleet);
+}
+
+void fleet_condemn(struct member *member, const char *why)
+{
+    if (member->life.state == CHILD_STARTING || member->life.state == CHILD_READY)
+        log_warn("%s: %s: killed", member->name, why);
+    fleet_event(member, CHILD_ON_HANG);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -176,8 +181,10 @@ static void lose_camera(struct member *member, bool wanted, const char *cause)
     struct fleet *fleet = member->fleet;
     bool later = member->life.state == CHILD_BACKOFF;
     char why[160] = "";
-    if (!wanted)
-        snprintf(why, sizeof why, "capture %s after %s", later ? "to be restarted" : "restarted", cause);
+    if (!wanted && later)
+        snprintf(why, sizeof why, "capture ended with %s, starts again soon", cause);
+    else if (!wanted)
+        snprintf(why, sizeof why, "capture restarted after %s", cause);
     enum cameras_change change = cameras_lost(fleet->cameras, member->index, clock_now(), why);
     if (later) {
         cameras_give_up(fleet->cameras, member->index);
@@ -229,6 +236,14 @@ static void on_sigchld(evutil_socket_t number, short what, void *arg)
     }
 }
 
+static void check_member(struct member *member, int64_t now)
+{
+    if (atomic_load(&board_child(member->fleet->board, member->place)->deadline_ns) < now)
+        fleet_condemn(member, "hangs");
+    else if (member->hung_up && member->hung_up++ > 1) /* time enough to die of whatever closed it */
+        fleet_condemn(member, "has closed its channel");
+}
+
 /* Looks at the heartbeats.  After a pause of this process itself (stopped, or the whole machine) the children get time to
  * catch up first. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -239,8 +254,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     bool late = now > fleet->next_tick_ns + TICK_NS;
     fleet->next_tick_ns = now + TICK_NS;
     for (unsigned i = 0; !late && i < fleet->count; i++)
-        if (atomic_load(&board_child(fleet->board, i)->deadline_ns) < now)
-            fleet_event(&fleet->members[i], CHILD_ON_HANG);
+        check_member(&fleet->members[i], now);
 }
 
 /* ---- from first to last ------------------------------------------------------------------------------------------- */
@@ -317,7 +331,7 @@ struct fleet *fleet_create(struct event_base *base, const struct conf *conf, con
         return NULL;
     *fleet = (struct fleet){.base = base, .conf = conf, .crew = *crew, .board = board, .listen = listen, .watch = *watch};
     fleet->recover = (struct recover){.conf = conf, .board = board, .wakers = fleet->wakers};
-    fleet->cameras = cameras_create(conf->camera_count, conf->max_connecting);
+    fleet->cameras = cameras_create(conf->camera_count, conf->max_connecting, clock_now());
     fleet->sigchld = evsignal_new(base, SIGCHLD, on_sigchld, fleet);
     fleet->tick = event_new(base, -1, EV_PERSIST, on_tick, fleet);
     if (!fleet->cameras || !fleet->sigchld || !fleet->tick || !open_members(fleet))

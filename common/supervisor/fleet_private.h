@@ -20,7 +20,8 @@ struct member {
     struct event *readable, *writable; /* NULL without a channel */
     struct event *timer;
     struct mail mail;
-    bool was_ready; /* in some life */
+    bool was_ready;   /* in some life */
+    unsigned hung_up; /* ticks since its channel ended, plus 1; 0: it hasn't */
 };
 
 struct fleet {
@@ -43,6 +44,7 @@ struct fleet {
 
 /* fleet.c */
 void fleet_event(struct member *member, enum child_event event);
+void fleet_condemn(struct member *member, const char *why); /* kills it, to start it anew */
 void fleet_publish(struct fleet *fleet, unsigned camera, enum cameras_change change);
 
 /* fleet_talk.c */

@@ -1,6 +1,7 @@
 /* The supervisor's end of its children's channels. */
 #include "fleet_private.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -70,12 +71,12 @@ static void flush(struct member *member)
             event_add(member->writable, NULL);
             return;
         }
-        bool gone = errno == EPIPE || errno == ECONNRESET; /* its death is on the way */
-        if (!gone)
-            log_error("%s: cannot send %s: %s", member->name, msg_type_name(item.type), strerror(errno));
+        int cause = errno;
         mail_clear(&member->mail);
-        if (!gone)
-            fleet_event(member, CHILD_ON_HANG);
+        if (cause != EPIPE && cause != ECONNRESET) { /* else its death is on the way */
+            log_error("%s: cannot send %s: %s", member->name, msg_type_name(item.type), strerror(cause));
+            fleet_condemn(member, "not told what it has to know");
+        }
         return;
     }
 }
@@ -91,8 +92,7 @@ void fleet_talk_say(struct member *member, enum msg_type type, unsigned index)
     if (member->channel < 0)
         return;
     if (!mail_post(&member->mail, type, index)) {
-        log_error("%s: out of memory", member->name);
-        fleet_event(member, CHILD_ON_HANG);
+        fleet_condemn(member, "out of memory for what it has to be told");
     } else if (!event_pending(member->writable, EV_WRITE, NULL)) {
         flush(member);
     }
@@ -116,7 +116,7 @@ static void take(struct member *member, const struct msg *msg)
         fleet_event(member, CHILD_ON_READY);
     } else if (msg->type == MSG_CAMERA_STATE && capture) {
         bool was_settled = cameras_settled(fleet->cameras, member->index);
-        enum cameras_change change = cameras_report(fleet->cameras, member->index, &msg->body.state);
+        enum cameras_change change = cameras_report(fleet->cameras, member->index, clock_now(), &msg->body.state);
         if (change == CAMERAS_SAME && !was_settled && cameras_settled(fleet->cameras, member->index))
             change = CAMERAS_CHANGED;
         fleet_publish(fleet, member->index, change);
@@ -126,7 +126,7 @@ static void take(struct member *member, const struct msg *msg)
         fleet_talk_grant(fleet);
     } else {
         log_error("%s: sent %s, which it may not", member->name, msg_type_name(msg->type));
-        fleet_event(member, CHILD_ON_HANG);
+        fleet_condemn(member, "breaks the rules");
     }
 }
 
@@ -142,10 +142,13 @@ static bool receive(struct member *member)
     }
     if (r < 0 && err.code == EAGAIN)
         return false;
-    if (r < 0 && err.code != ECONNRESET)
+    event_del(member->readable);
+    if (r < 0 && err.code != ECONNRESET) {
         log_error("%s: %s", member->name, err.text);
-    event_del(member->readable); /* dead, or of no use any more */
-    fleet_event(member, CHILD_ON_HANG);
+        fleet_condemn(member, "breaks the rules");
+    } else {
+        member->hung_up = 1; /* it is most likely dying */
+    }
     return false;
 }
 
@@ -182,6 +185,7 @@ bool fleet_talk_open(struct member *member)
 {
     struct event_base *base = member->fleet->base;
     mail_clear(&member->mail);
+    member->hung_up = 0;
     member->readable = event_new(base, member->channel, EV_READ | EV_PERSIST, on_readable, member);
     member->writable = event_new(base, member->channel, EV_WRITE, on_writable, member);
     if (!member->readable || !member->writable || event_add(member->readable, NULL) != 0 || !note_setup(member))
@@ -205,5 +209,6 @@ void fleet_talk_close(struct member *member)
     member->readable = member->writable = NULL;
     close(member->channel);
     member->channel = -1;
+    member->hung_up = 0;
     mail_clear(&member->mail);
 }

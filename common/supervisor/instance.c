@@ -20,6 +20,8 @@
 
 #define SOCKET_PATH_MAX sizeof((struct sockaddr_un){0}.sun_path)
 #define KILL_LIMIT_MS 2000
+#define DYING_LIMIT_MS 300
+#define LOCK_TRIES 100 /* each was overtaken by another process coming or going */
 
 struct instance {
     char name[RING_ID_SIZE];
@@ -119,38 +121,62 @@ static pid_t read_pid(int fd)
     return pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
+/* True if the lock's holder ends within a moment: it had been killed just now. */
+static bool holder_ends(int fd)
+{
+    pid_t pid = read_pid(fd);
+    int pidfd = pid ? instance_pidfd(pid) : -1;
+    if (pidfd < 0)
+        return pid && errno == ESRCH;
+    bool ended = instance_await_exit(pidfd, DYING_LIMIT_MS);
+    close(pidfd);
+    return ended;
+}
+
+static void explain_busy(const char *name, int fd, struct error *err)
+{
+    pid_t pid = read_pid(fd);
+    if (pid)
+        error_set(err, EBUSY, "instance \"%s\" is already running (process %d)", name, (int)pid);
+    else
+        error_set(err, EBUSY, "instance \"%s\" is already running", name);
+}
+
+/* Opens the lock file and locks it, once.  -1 with err; code EAGAIN: try again. */
+static int try_lock(const char *name, const char *path, struct error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        error_set(err, errno, "cannot open %s: %s", path, strerror(errno));
+        return -1;
+    }
+    char text[16];
+    int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    bool locked = lock_whole(fd);
+    if (!locked && errno != EAGAIN && errno != EACCES)
+        error_set(err, errno, "cannot lock %s: %s", path, strerror(errno));
+    else if (!locked)
+        explain_busy(name, fd, err);
+    else if (!is_named(fd, path))
+        error_set(err, EAGAIN, "%s was replaced", path);
+    else if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
+        error_set(err, EIO, "cannot write %s", path);
+    else
+        return fd;
+    if (err->code == EBUSY && holder_ends(fd))
+        err->code = EAGAIN;
+    close(fd);
+    return -1;
+}
+
 /* The lock file, locked and naming this process.  -1 with err. */
 static int take_lock(const char *name, const char *path, struct error *err)
 {
-    for (;;) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0) {
-            error_set(err, errno, "cannot open %s: %s", path, strerror(errno));
-            return -1;
-        }
-        if (!lock_whole(fd)) {
-            int cause = errno;
-            pid_t pid = read_pid(fd);
-            close(fd);
-            if (cause != EAGAIN && cause != EACCES)
-                error_set(err, cause, "cannot lock %s: %s", path, strerror(cause));
-            else if (pid)
-                error_set(err, EBUSY, "instance \"%s\" is already running (process %d)", name, (int)pid);
-            else
-                error_set(err, EBUSY, "instance \"%s\" is already running", name);
-            return -1;
-        }
-        if (is_named(fd, path)) {
-            char text[16];
-            int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
-            if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) == length)
-                return fd;
-            error_set(err, errno, "cannot write %s: %s", path, strerror(errno));
-            close(fd);
-            return -1;
-        }
-        close(fd);
-    }
+    int fd;
+    for (unsigned tries = 0; tries < LOCK_TRIES; tries++)
+        if ((fd = try_lock(name, path, err)) >= 0 || err->code != EAGAIN)
+            return fd;
+    return -1;
 }
 
 bool instance_running(const char *name, pid_t *pid)
