@@ -35,7 +35,8 @@ struct jpeg_encoder {
     struct jpeg_error_mgr errors;
     struct jpeg_destination_mgr destination;
     jmp_buf escape;
-    struct error *err;
+    struct error *err;    /* the caller's, while in jpeg_encode */
+    struct error nobodys; /* before there is one */
 
     uint8_t *out;
     size_t capacity;
@@ -110,8 +111,7 @@ static struct jpeg_error_mgr *init_errors(struct jpeg_error_mgr *errors)
 
 static bool create_libjpeg(struct jpeg_encoder *encoder)
 {
-    struct error ignored;
-    encoder->err = &ignored;
+    encoder->err = &encoder->nobodys;
     encoder->libjpeg.err = init_errors(&encoder->errors);
     encoder->libjpeg.client_data = encoder;
     if (setjmp(encoder->escape))
@@ -121,7 +121,6 @@ static bool create_libjpeg(struct jpeg_encoder *encoder)
     encoder->destination.empty_output_buffer = on_empty_output_buffer;
     encoder->destination.term_destination = on_term_destination;
     encoder->libjpeg.dest = &encoder->destination;
-    encoder->err = NULL;
     return true;
 }
 
