@@ -70,9 +70,12 @@ $(BUILD)/bin/camring-server: $(call obj,$(src_server))
 $(call obj,server/page.c): $(wildcard server/web/*)
 
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
+parts_test_camera := capture/camera.c
 parts_test_child := common/supervisor/child.c
 parts_test_cameras := common/supervisor/cameras.c common/supervisor/mail.c
 parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
+parts_test_rate := capture/rate.c capture/damage.c
+parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c
 parts_test_multipart := server/multipart.c
 parts_test_query := server/query.c
 parts_test_route := server/route.c server/query.c

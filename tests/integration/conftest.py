@@ -99,4 +99,5 @@ def instance(tmp_path):
             faults.append(f"{camring.instance}: {fault}")
         finally:
             print(camring.log())
+            camring.forget_log()
     assert not faults, faults

@@ -57,7 +57,7 @@ class Camera:
         try:
             request = await reader.readuntil(b"\r\n\r\n")
             path = request.split()[1].decode().partition("?")[0]
-            if path == "/secret.mjpg" and base64.b64encode(CREDENTIALS) not in request:
+            if path == "/secret.mjpg" and b"Basic " + base64.b64encode(CREDENTIALS) + b"\r\n" not in request:
                 writer.write(DENIED)
             elif path in ("/video.mjpg", "/secret.mjpg"):
                 writer.write(HEAD)

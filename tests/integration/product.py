@@ -157,7 +157,7 @@ class Camring:
             self.children()
         try:
             if self._popen and self._popen.poll() is None:
-                (self.supervisor or self._popen).kill(how) if self.supervisor else self._popen.send_signal(how)
+                self._popen.send_signal(how)
                 try:
                     self._popen.wait(STOP_LIMIT)
                 except subprocess.TimeoutExpired:
@@ -180,6 +180,9 @@ class Camring:
             if self._popen.poll() is None:
                 self._popen.kill()
             self._popen.wait()
+
+    def forget_log(self):
+        self.background_log().unlink(missing_ok=True)
 
     # -- what is there
 
@@ -211,11 +214,15 @@ class Camring:
         assert not self.shm(), f"left in /dev/shm: {self.shm()}"
         assert not self.runtime_files(), f"left: {self.runtime_files()}"
 
-    def log(self):
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+    def background_log(self):
+        """Where `start` lets it log."""
+        if os.geteuid() == 0:
+            return pathlib.Path(f"/var/log/camring/{self.instance}.log")
+        state = os.environ.get("XDG_STATE_HOME") or pathlib.Path.home() / ".local/state"
+        return pathlib.Path(state) / f"camring/{self.instance}.log"
 
-    def forget_log(self):
-        self.log_path.unlink(missing_ok=True)
+    def log(self):
+        return "".join(path.read_text(errors="replace") for path in (self.log_path, self.background_log()) if path.exists())
 
     # -- its HTTP
 
@@ -249,6 +256,16 @@ def cli(*words, cwd=None, limit=30, env=None, stdin=subprocess.DEVNULL):
                           env={**os.environ, **(env or {})})
 
 
+def mount_namespace(*more):
+    """The beginning of a command that runs in a mount namespace of its own, and what else `unshare` is told to separate."""
+    command = ["unshare", "--mount", *more] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    if subprocess.run([*command, "true"], capture_output=True).returncode:
+        # In a chroot "/" is no mount point, whose propagation unshare could change; that is right only where nothing is shared.
+        assert "shared:" not in pathlib.Path("/proc/self/mountinfo").read_text(), "no private mount namespace can be had here"
+        command += ["--propagation", "unchanged"]
+    return command
+
+
 @contextlib.contextmanager
 def running(folder, cameras, **options):
     """A camring in the foreground, stopped and checked at the end."""
@@ -260,7 +277,10 @@ def running(folder, cameras, **options):
         print(camring.log())
         camring.kill_all()
         raise
-    camring.stop()
+    try:
+        camring.stop()
+    finally:
+        camring.forget_log()
 
 
 class Source:

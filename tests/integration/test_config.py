@@ -38,13 +38,13 @@ http:
   max_clients: many
 cameras:
   door:
-    source: test:
+    source: test:?fps=5
     jpeg: {quality: 180}
     stal_timeout: 5s
-  Yard: test:
+  Yard: test:?fps=5
   gate:
     source: gopher://10.0.0.7/
-  door: test:
+  door: test:?fps=5
 """
 FAULTS = [(4, "many"), (8, "180"), (9, "stal_timeout"), (10, "Yard"), (12, "gopher"), (13, "door")]
 

@@ -41,7 +41,7 @@ def test_healthz(server):
 def test_readyz_names_who_is_not(server):
     status, _, body = server.get("/readyz")
     assert status == 503
-    assert "dead" in body.decode() and "door" not in json.dumps(json.loads(body).get("not_ready", ""))
+    assert [camera["id"] for camera in json.loads(body)["cameras"]] == ["dead"]
 
 
 def test_readyz_when_all_are(healthy):
@@ -70,9 +70,9 @@ def test_api_lists_cameras(server):
 def test_api_pages(server):
     first = server.api("cameras?limit=2")
     assert [camera["id"] for camera in first["cameras"]] == ["door", "slow"]
-    rest = server.api(f"cameras?limit=2&cursor={first['cursor']}")
+    rest = server.api(f"cameras?limit=2&cursor={first['next']}")
     assert [camera["id"] for camera in rest["cameras"]] == ["dead"]
-    assert not rest.get("cursor")
+    assert rest["next"] is None
 
 
 @pytest.mark.parametrize("path", ["/cameras/door/snapshot.jpg", "/snapshot", "/?action=snapshot"])
@@ -184,7 +184,7 @@ def test_unknown_camera(server, path):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/cameras/door", "/cameras/door/nothing", "/api/v1/nothing", "/cameras/../etc/passwd",
-                                  "/cameras/%2e%2e/stream.mjpeg", "/?action=nothing"])
+                                  "/cameras/%2e%2e/stream.mjpeg"])
 def test_unknown_path(server, path):
     status, _ = error_of(server.get(path))
     assert status in (400, 404)
@@ -231,7 +231,7 @@ def test_nonsense_is_refused_and_hurts_nobody(server, name):
                 s.sendall(RAW[name])
                 s.shutdown(socket.SHUT_WR)
                 answer = s.recv(65536)
-            except ConnectionError:
+            except OSError:  # cut before we were done
                 answer = b""
         assert not answer or re.match(rb"HTTP/1\.[01] 4(00|05|13|14|31)", answer), answer[:100]
         watcher.wait_parts(len(watcher.parts) + 10)

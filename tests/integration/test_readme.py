@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from product import BIN, ROOT, cli, wait_for
+from product import BIN, ROOT, cli, mount_namespace, wait_for
 
 README = (ROOT / "README.md").read_text()
 
@@ -23,29 +23,30 @@ def commands():
 
 
 class Box:
-    """Namespaces with nothing but a loopback interface, an empty /run and an empty /dev/shm."""
+    """Namespaces with nothing but a loopback interface, and /run, /dev/shm and /var/log empty."""
 
     def __init__(self, folder):
         self.folder = folder
-        own = ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-        script = "ip link set lo up && mount -t tmpfs run /run && mount -t tmpfs shm /dev/shm && echo ready && exec cat"
-        self.holder = subprocess.Popen([*own, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        script = "ip link set lo up && for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; echo ready; exec cat"
+        self.holder = subprocess.Popen([*mount_namespace("--net"), "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "ready\n"
         inside = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", *inside, "--"]
+        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", *inside]
         self.running = []
 
-    def popen(self, *words, **options):
-        process = subprocess.Popen([*self.enter, *map(str, words)], stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    def command(self, *words, cwd=None):
+        return [*self.enter, f"--wdns={cwd or self.folder}", "--", *map(str, words)]
+
+    def popen(self, *words, cwd=None, **options):
+        process = subprocess.Popen(self.command(*words, cwd=cwd), stdin=subprocess.DEVNULL, start_new_session=True, **options)
         self.running.append(process)
         return process
 
-    def run(self, *words, cwd=None):
-        return subprocess.run([*self.enter, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                              cwd=cwd or self.folder)
+    def run(self, *words):
+        return subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 
     def get(self, url):
-        done = subprocess.run([*self.enter, "curl", "-sf", "--max-time", "5", url], stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run(self.command("curl", "-sf", "--max-time", "5", url), stdin=subprocess.DEVNULL, capture_output=True)
         return done.stdout if done.returncode == 0 else None
 
     def left(self):

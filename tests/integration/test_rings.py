@@ -8,7 +8,7 @@ from PIL import Image
 
 from clips import jpeg_fault, number_in, read_number
 from multipart import Stream
-from product import running
+from product import BIN, running
 
 KEYS = {"name", "camera", "variant", "kind", "generation", "state", "writer", "frame", "age_ns", "fps", "bytes", "readers"}
 
@@ -78,7 +78,6 @@ def test_looking_never_hurts(live):
     with Stream(live.port, "/cameras/door/stream.mjpeg") as stream:
         stream.wait_parts(5)
         for _ in range(20):
-            from product import BIN
             tool = subprocess.Popen([BIN / "camring-shm", "dump", "door.raw", "--instance", live.instance, "-o", "/dev/null", "--format", "raw"],
                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(0.005)
