@@ -2,8 +2,8 @@
 
 #include <libavutil/buffer.h>
 
-/* Decoders that are known to write into a picture's memory only until they hand it out.  (Others update the last picture in place, which
- * readers would see, or free pictures on threads of their own.) */
+/* Decoders that are known to write into a picture's memory only until they hand it out.  (Others update the last picture in
+ * place, which readers would see, or free pictures on threads of their own.) */
 static bool is_shareable(enum AVCodecID codec)
 {
     switch (codec) {
@@ -98,7 +98,8 @@ static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags)
     avcodec_align_dimensions2(context, &width, &height, unused);
     struct publish_layout layout;
     publish_layout_fill(&layout, format, (uint32_t)width, (uint32_t)height);
-    if (publish_reserve(pool->publish, &layout, (uint32_t)context->width, (uint32_t)context->height, buffer_held(context), &pool->err) < 0)
+    if (publish_reserve(pool->publish, &layout, (uint32_t)context->width, (uint32_t)context->height, buffer_held(context),
+                        &pool->err) < 0)
         return AVERROR(ENOSPC);
 
     struct buffer_slot *slot = lend(pool);

@@ -24,8 +24,9 @@ static void on_message(const struct msg *msg, void *arg)
     bell_ring(&capture->shared->demand, BELL_ALL);
 }
 
-/* Everything in this process notices the flag within a tenth of a second, but for a resolver that waits for a dead name server inside
- * getaddrinfo: that can't be interrupted, so after a second the process ends around it.  Shared memory is valid at any instruction. */
+/* Everything in this process notices the flag within a tenth of a second, but for a resolver that waits for a dead name server
+ * inside getaddrinfo: that can't be interrupted, so after a second the process ends around it.  Shared memory is valid at any
+ * instruction. */
 static void on_stop(void *arg)
 {
     struct capture *capture = arg;
@@ -136,7 +137,8 @@ void capture_tell(struct capture *capture, enum camera_state state, const char *
 void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height, const char *codec)
 {
     struct msg_camera_state *told = &capture->told;
-    if (told->state == CAMERA_LIVE && told->width == width && told->height == height && strncmp(told->codec, codec, sizeof told->codec - 1) == 0)
+    if (told->state == CAMERA_LIVE && told->width == width && told->height == height &&
+        strncmp(told->codec, codec, sizeof told->codec - 1) == 0)
         return;
     log_info("live, %ux%u %s", width, height, codec);
     if (told->state != CAMERA_LIVE)

@@ -1,8 +1,8 @@
 /* capture.h: what the parts of this process share: who it is, its place on the board, how it waits and what it has told the
  * supervisor.
  *
- * One thread works (main).  The channel's thread only sets the two flags and rings the camera's bell, on which every wait of the main
- * thread sits; so a stop or a grant ends any wait at once. */
+ * One thread works (main).  The channel's thread only sets the two flags and rings the camera's bell, on which every wait of
+ * the main thread sits; so a stop or a grant ends any wait at once. */
 #ifndef CAMRING_CAPTURE_H
 #define CAMRING_CAPTURE_H
 
@@ -40,8 +40,8 @@ bool capture_stopping(const struct capture *capture);
 /* Waits until CLOCK_MONOTONIC reaches `when` (false if the process is to stop first). */
 bool capture_wait_until(struct capture *capture, int64_t when);
 
-/* One wait on the camera's bell: `seen` was read by bell_read(&shared->demand) before the caller looked for what it waits for.  Returns on
- * any ring, at `deadline`, or when the process is to stop. */
+/* One wait on the camera's bell: `seen` was read by bell_read(&shared->demand) before the caller looked for what it waits for.
+ * Returns on any ring, at `deadline`, or when the process is to stop. */
 void capture_wait_bell(struct capture *capture, uint32_t seen, int64_t deadline);
 
 /* Asks for a turn to open the camera and waits for it.  False if the process is to stop. */

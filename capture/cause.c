@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <libavutil/error.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -49,35 +50,47 @@ void cause_name(const char *url, char *out, size_t size)
         snprintf(out, size, "%.*s...", (int)size - 4, name);
 }
 
-static void words_for(int averror, char *out, size_t size)
+/* FFmpeg calls most of what goes wrong on a network an input/output error. */
+static const char *words_for_eio(const char *url, bool opening)
 {
-    if (averror == AVERROR(EIO) && fflog_unresolved()) {
-        snprintf(out, size, "host name not found");
-        return;
-    }
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (causes[i].averror == averror) {
-            snprintf(out, size, "%s", causes[i].words);
-            return;
-        }
-    av_strerror(averror, out, size);
-    out[0] = (char)tolower((unsigned char)out[0]);
+    if (fflog_take(FFLOG_UNRESOLVED))
+        return "host name not found";
+    if (fflog_take(FFLOG_UNTRUSTED))
+        return "its TLS certificate can't be verified (tls_verify: false would accept it)";
+    if (fflog_take(FFLOG_ENDED))
+        return opening ? "not a video FFmpeg can read" : "the connection was closed";
+    if (opening && strncasecmp(url, "https:", 6) == 0)
+        return "no TLS connection can be made";
+    return NULL;
 }
 
-static void describe(struct error *err, const char *before, const char *url, int averror)
+static const char *words_for(int averror)
 {
-    char name[CAUSE_NAME_SIZE], words[AV_ERROR_MAX_STRING_SIZE];
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i].averror == averror)
+            return causes[i].words;
+    return NULL;
+}
+
+static void describe(struct error *err, const char *url, int averror, bool opening)
+{
+    char name[CAUSE_NAME_SIZE], other[AV_ERROR_MAX_STRING_SIZE];
+    const char *words = averror == AVERROR(EIO) ? words_for_eio(url, opening) : words_for(averror);
+    if (!words) {
+        av_strerror(averror, other, sizeof other);
+        other[0] = (char)tolower((unsigned char)other[0]);
+        words = other;
+    }
     cause_name(url, name, sizeof name);
-    words_for(averror, words, sizeof words);
-    error_set(err, averror, "%s%s: %s", before, name, words);
+    error_set(err, averror, "%s%s: %s", opening ? "cannot open " : "", name, words);
 }
 
 void cause_open(struct error *err, const char *url, int averror)
 {
-    describe(err, "cannot open ", url, averror);
+    describe(err, url, averror, true);
 }
 
 void cause_read(struct error *err, const char *url, int averror)
 {
-    describe(err, "", url, averror);
+    describe(err, url, averror, false);
 }

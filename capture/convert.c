@@ -49,8 +49,8 @@ static enum AVPixelFormat target(uint32_t format)
 static bool prepare(struct convert *convert, const AVFrame *picture, uint32_t to, const struct ring_frame *frame)
 {
     int full = frame->range == RING_RANGE_FULL;
-    if (convert->sws && convert->width == picture->width && convert->height == picture->height && convert->format == picture->format &&
-        convert->full == full && convert->matrix == frame->matrix)
+    if (convert->sws && convert->width == picture->width && convert->height == picture->height &&
+        convert->format == picture->format && convert->full == full && convert->matrix == frame->matrix)
         return true;
     sws_freeContext(convert->sws);
     convert->sws = sws_getContext(picture->width, picture->height, picture->format, picture->width, picture->height, target(to),
@@ -82,6 +82,6 @@ bool convert_picture(struct convert *convert, const AVFrame *picture, const stru
         planes[i] = data + layout->offset[i];
         strides[i] = (int)layout->stride[i];
     }
-    return sws_scale(convert->sws, (const uint8_t *const *)picture->data, picture->linesize, 0, picture->height, planes, strides) ==
-           picture->height;
+    return sws_scale(convert->sws, (const uint8_t *const *)picture->data, picture->linesize, 0, picture->height, planes,
+                     strides) == picture->height;
 }

@@ -14,8 +14,8 @@ void convert_destroy(struct convert *convert);
 /* The ring format that loses least; 0 if swscale can't read that format. */
 uint32_t convert_format(enum AVPixelFormat format);
 
-/* Draws `picture` at `data` by `layout`, whose format is convert_format's, and sets frame->range and frame->matrix to what it became.
- * False if swscale refuses. */
+/* Draws `picture` at `data` by `layout`, whose format is convert_format's, and sets frame->range and frame->matrix to what it
+ * became. False if swscale refuses. */
 bool convert_picture(struct convert *convert, const AVFrame *picture, const struct publish_layout *layout, uint8_t *data,
                      struct ring_frame *frame);
 

@@ -33,8 +33,8 @@ struct decode {
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-/* One thread: every further one delays by a frame.  No AV_CODEC_FLAG_LOW_DELAY: streams without B-frames have no delay without it, and
- * the others lose frames with it. */
+/* One thread: every further one delays by a frame.  No AV_CODEC_FLAG_LOW_DELAY: streams without B-frames have no delay without
+ * it, and the others lose frames with it. */
 static int open_context(struct decode *decode, const AVStream *from)
 {
     const AVCodec *codec = avcodec_find_decoder(from->codecpar->codec_id);
@@ -107,9 +107,11 @@ static void count(_Atomic uint64_t *counter)
 static void describe_colours(const AVFrame *picture, struct ring_frame *frame)
 {
     bool full = picture->color_range == AVCOL_RANGE_JPEG || picture->format == AV_PIX_FMT_YUVJ420P ||
-                picture->format == AV_PIX_FMT_YUVJ422P || picture->format == AV_PIX_FMT_YUVJ444P || picture->format == AV_PIX_FMT_YUVJ440P;
+                picture->format == AV_PIX_FMT_YUVJ422P || picture->format == AV_PIX_FMT_YUVJ444P ||
+                picture->format == AV_PIX_FMT_YUVJ440P;
     frame->range = full ? RING_RANGE_FULL : RING_RANGE_LIMITED;
-    frame->matrix = picture->colorspace == AVCOL_SPC_BT709 ? RING_MATRIX_BT709 : RING_MATRIX_BT601; /* as FFmpeg takes what isn't said */
+    frame->matrix =
+        picture->colorspace == AVCOL_SPC_BT709 ? RING_MATRIX_BT709 : RING_MATRIX_BT601; /* as FFmpeg takes what isn't said */
 }
 
 static struct ring_frame describe(const struct decode *decode)
@@ -130,7 +132,8 @@ static struct ring_frame describe(const struct decode *decode)
     return frame;
 }
 
-/* Publishes the picture from where the decoder put it.  PUBLISH_REFUSED if that is no slot, or one that can't be used (again). */
+/* Publishes the picture from where the decoder put it.  PUBLISH_REFUSED if that is no slot, or one that can't be used (again).
+ */
 static enum publish_result publish_in_place(struct decode *decode, struct ring_frame *frame)
 {
     const AVFrame *picture = decode->picture;
@@ -156,7 +159,8 @@ static bool fill(struct decode *decode, const struct publish_layout *layout, uin
         return convert_picture(decode->convert, picture, layout, data, frame);
     for (unsigned i = 0; i < RING_PLANES; i++)
         av_image_copy_plane(data + layout->offset[i], (int)layout->stride[i], picture->data[i], picture->linesize[i],
-                            (int)ring_plane_width(layout->format, i, frame->width), (int)ring_plane_height(layout->format, i, frame->height));
+                            (int)ring_plane_width(layout->format, i, frame->width),
+                            (int)ring_plane_height(layout->format, i, frame->height));
     return true;
 }
 

@@ -9,23 +9,32 @@
 
 static struct {
     const char *url;
-    atomic_bool unresolved, lost; /* a protocol of FFmpeg's may log from a thread of its own */
+    atomic_bool said[FFLOG_NOTICES]; /* a protocol of FFmpeg's may log from a thread of its own */
 } fflog;
 
-/* Neither reaches us in any other way: a failed resolver is EIO like much else, and lost RTP packets have no flag. */
-static void notice(const char *format)
+static const struct {
+    const char *words; /* in the format of FFmpeg's message */
+    enum fflog_notice notice;
+} notices[] = {
+    {"Failed to resolve hostname", FFLOG_UNRESOLVED},
+    {"eer certificate", FFLOG_UNTRUSTED},
+    {"certificate's owner does not match", FFLOG_UNTRUSTED},
+    {"Stream ends prematurely", FFLOG_ENDED},
+    {"RTP: missed", FFLOG_LOSS},
+};
+
+static void take_notice(const char *format)
 {
-    if (strstr(format, "Failed to resolve hostname"))
-        atomic_store(&fflog.unresolved, true);
-    else if (strstr(format, "RTP: missed"))
-        atomic_store(&fflog.lost, true);
+    for (size_t i = 0; i < sizeof notices / sizeof *notices; i++)
+        if (strstr(format, notices[i].words))
+            atomic_store(&fflog.said[notices[i].notice], true);
 }
 
 static void on_log(void *object, int level, const char *format, va_list args)
 {
     if (level > AV_LOG_INFO)
         return;
-    notice(format);
+    take_notice(format);
     if (level > av_log_get_level())
         return;
     char line[1024];
@@ -46,16 +55,11 @@ void fflog_open(const char *url, bool verbose)
 
 void fflog_clear(void)
 {
-    atomic_store(&fflog.unresolved, false);
-    atomic_store(&fflog.lost, false);
+    for (size_t i = 0; i < FFLOG_NOTICES; i++)
+        atomic_store(&fflog.said[i], false);
 }
 
-bool fflog_unresolved(void)
+bool fflog_take(enum fflog_notice notice)
 {
-    return atomic_load(&fflog.unresolved);
-}
-
-bool fflog_take_loss(void)
-{
-    return atomic_exchange(&fflog.lost, false);
+    return atomic_exchange(&fflog.said[notice], false);
 }

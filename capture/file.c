@@ -1,7 +1,7 @@
 /* file.c: a video file as a camera: file:PATH[?loop=1&realtime=1].
  *
- * Without realtime it plays as fast as its frames are encoded and loses none (publish.h waits); with realtime by its time stamps, and
- * late frames are skipped downstream as with any live camera. */
+ * Without realtime it plays as fast as its frames are encoded and loses none (publish.h waits); with realtime by its time
+ * stamps, and late frames are skipped downstream as with any live camera. */
 #include "cause.h"
 #include "common/url.h"
 #include "lavf.h"

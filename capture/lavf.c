@@ -12,7 +12,6 @@
 
 struct lavf {
     struct capture *capture;
-    const char *url;
     AVFormatContext *format;
     int video; /* index of the stream */
 
@@ -68,15 +67,16 @@ static bool is_text(enum AVCodecID codec)
 /* Codecs whose decoders learn all they need from the packets. */
 static bool describes_itself(enum AVCodecID codec)
 {
-    return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_MPEG1VIDEO ||
-           codec == AV_CODEC_ID_MPEG2VIDEO || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 ||
-           codec == AV_CODEC_ID_AV1;
+    return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MJPEG ||
+           codec == AV_CODEC_ID_MPEG1VIDEO || codec == AV_CODEC_ID_MPEG2VIDEO || codec == AV_CODEC_ID_MPEG4 ||
+           codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_AV1;
 }
 
 static int find_video(const struct lavf *lavf)
 {
     int index = av_find_best_stream(lavf->format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    return index >= 0 && !(lavf->format->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) ? index : AVERROR_STREAM_NOT_FOUND;
+    return index >= 0 && !(lavf->format->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) ? index
+                                                                                                    : AVERROR_STREAM_NOT_FOUND;
 }
 
 static bool is_sufficient(const struct lavf *lavf)
@@ -99,7 +99,8 @@ static int choose_video(struct lavf *lavf)
     return is_text(lavf->format->streams[lavf->video]->codecpar->codec_id) ? AVERROR_INVALIDDATA : 0;
 }
 
-/* avformat_find_stream_info would cost most of a second of a live stream, and leave a backlog: only where there is no other way. */
+/* avformat_find_stream_info would cost most of a second of a live stream, and leave a backlog: only where there is no other
+ * way. */
 static int open_format(struct lavf *lavf, const struct lavf_options *options)
 {
     lavf->format->interrupt_callback = (AVIOInterruptCB){.callback = on_wait, .opaque = lavf};
@@ -125,6 +126,7 @@ struct lavf *lavf_open(struct capture *capture, const struct lavf_options *optio
         return NULL;
     }
     lavf->capture = capture;
+    lavf->video = -1;
     fflog_clear();
     limit(lavf, open_limit(lavf));
     lavf->format = avformat_alloc_context();
@@ -135,6 +137,7 @@ struct lavf *lavf_open(struct capture *capture, const struct lavf_options *optio
         lavf_close(lavf);
         return NULL;
     }
+    lavf->late = false;
     return lavf;
 }
 
@@ -176,6 +179,10 @@ static void set_read_error(const struct lavf *lavf, int averror, struct error *e
 
 int lavf_read(struct lavf *lavf, AVPacket *packet, struct error *err)
 {
+    if (lavf->late) { /* FFmpeg hands out what its parser had in hand before it passes the error on */
+        set_read_error(lavf, AVERROR_EXIT, err);
+        return -1;
+    }
     limit(lavf, lavf->capture->conf->stall_timeout_ns);
     for (;;) {
         int r = av_read_frame(lavf->format, packet);

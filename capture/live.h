@@ -1,4 +1,5 @@
-/* live.h: what all network cameras have in common once they are open: a packet comes, is handed on, and the next is waited for. */
+/* live.h: what all network cameras have in common once they are open: a packet comes, is handed on, and the next is waited for.
+ */
 #ifndef CAMRING_LIVE_H
 #define CAMRING_LIVE_H
 

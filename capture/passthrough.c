@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A worker that is just encoding this camera rings nobody when it lets go; it takes a few ms, and a camera that turns from pictures to
- * JPEGs is rare, so a look every 20 ms is cheaper than a ring after each frame of every camera. */
+/* A worker that is just encoding this camera rings nobody when it lets go; it takes a few ms, and a camera that turns from
+ * pictures to JPEGs is rare, so a look every 20 ms is cheaper than a ring after each frame of every camera. */
 #define LEASE_RECHECK_NS (20 * NS_PER_MS)
 
 #define TABLES_MAX 1024
@@ -88,8 +88,8 @@ static int reserve(struct passthrough *passthrough, const struct jpeg_info *info
 {
     const struct conf_camera *conf = passthrough->capture->conf;
     if (conf->max_width > 0 && conf->max_height > 0 && (info->width > conf->max_width || info->height > conf->max_height)) {
-        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u", info->width, info->height, conf->max_width,
-                  conf->max_height);
+        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u", info->width, info->height,
+                  conf->max_width, conf->max_height);
         return -1;
     }
     size_t need = jpeg_bound(RING_I420, info->width, info->height);

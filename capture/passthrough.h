@@ -1,5 +1,5 @@
-/* passthrough.h: JPEGs from the camera into the JPEG ring as they are, while this process holds the camera's lease in the encoders'
- * stead. */
+/* passthrough.h: JPEGs from the camera into the JPEG ring as they are, while this process holds the camera's lease in the
+ * encoders' stead. */
 #ifndef CAMRING_PASSTHROUGH_H
 #define CAMRING_PASSTHROUGH_H
 

@@ -99,13 +99,13 @@ void publish_close(struct publish *publish)
 
 /* ---- slots -------------------------------------------------------------------------------------------------------- */
 
-int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height, unsigned held,
-                    struct error *err)
+int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height,
+                    unsigned held, struct error *err)
 {
     const struct conf_camera *conf = publish->capture->conf;
     if (width > RING_MAX_DIMENSION || height > RING_MAX_DIMENSION) {
-        error_set(err, RING_ERROR_SPACE, "a picture of %ux%u is beyond the %u x %u camring can do", width, height, RING_MAX_DIMENSION,
-                  RING_MAX_DIMENSION);
+        error_set(err, RING_ERROR_SPACE, "a picture of %ux%u is beyond the %u x %u camring can do", width, height,
+                  RING_MAX_DIMENSION, RING_MAX_DIMENSION);
         return -1;
     }
     if (conf->max_width > 0 && conf->max_height > 0 && (width > conf->max_width || height > conf->max_height)) {
@@ -130,7 +130,8 @@ bool publish_loan(struct publish *publish, struct ring_loan *loan)
     return ring_loan(publish->writer, loan);
 }
 
-/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders' word that the frame before is done. */
+/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders' word that the frame before is
+ * done. */
 static bool wait_for_encoder(struct publish *publish)
 {
     struct capture *capture = publish->capture;

@@ -7,8 +7,8 @@
 
 struct publish;
 
-/* Where the planes of a picture lie in a slot: strides and plane starts aligned, room behind each plane for decoders that work a
- * little beyond it. */
+/* Where the planes of a picture lie in a slot: strides and plane starts aligned, room behind each plane for decoders that work
+ * a little beyond it. */
 struct publish_layout {
     uint32_t format; /* enum ring_format */
     uint32_t stride[RING_PLANES], offset[RING_PLANES];
@@ -21,10 +21,10 @@ void publish_layout_fill(struct publish_layout *layout, uint32_t format, uint32_
 struct publish *publish_get(struct capture *capture, struct error *err);
 void publish_close(struct publish *publish);
 
-/* Makes sure that slots of that layout exist for pictures of this visible size, and enough of them for `held` to be kept beyond their commit.
- * Never takes back what was reserved before.  -1 with err: larger than max_size, no space. */
-int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height, unsigned held,
-                    struct error *err);
+/* Makes sure that slots of that layout exist for pictures of this visible size, and enough of them for `held` to be kept beyond
+ * their commit. Never takes back what was reserved before.  -1 with err: larger than max_size, no space. */
+int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height,
+                    unsigned held, struct error *err);
 
 /* Lends a slot; false if all are in use. */
 bool publish_loan(struct publish *publish, struct ring_loan *loan);

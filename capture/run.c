@@ -59,7 +59,8 @@ static enum camera_action open_source(struct run *run)
 {
     struct error err;
     capture_promise(run->capture, OPEN_LIMIT_NS);
-    if (run->capture->told.state == CAMERA_STARTING) /* a camera that is tried again stays "away", with its cause, until it is live */
+    if (run->capture->told.state ==
+        CAMERA_STARTING) /* a camera that is tried again stays "away", with its cause, until it is live */
         capture_tell(run->capture, CAMERA_CONNECTING, NULL);
     run->ops = source_find(run->capture->conf->source, &err);
     run->source = run->ops ? run->ops->open(run->capture, &err) : NULL;

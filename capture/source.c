@@ -14,7 +14,8 @@ const struct source_ops *source_find(const char *url, struct error *err)
         if (strlen(sources[i]->scheme) == length && strncasecmp(sources[i]->scheme, url, length) == 0)
             return sources[i];
     if (length > 0)
-        error_set(err, 0, "unknown kind of source \"%.*s:\" (known: rtsp, http, https, file, test)", length < 32 ? (int)length : 32, url);
+        error_set(err, 0, "unknown kind of source \"%.*s:\" (known: rtsp, http, https, file, test)",
+                  length < 32 ? (int)length : 32, url);
     else
         error_set(err, 0, "the source has no scheme (rtsp:, http:, https:, file: or test:)");
     return NULL;

@@ -6,15 +6,17 @@
 #include "passthrough.h"
 
 #include <libavcodec/avcodec.h>
+#include <libavcodec/codec_desc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define PICTURE_LIMIT_NS (30 * NS_PER_S) /* cameras have up to 20 s between key frames */
+#define KEY_LIMIT_NS (30 * NS_PER_S) /* cameras have up to 20 s between key frames */
 
 struct stream {
     struct capture *capture;
     struct decode *decode; /* one of the two */
     struct passthrough *passthrough;
+    int64_t limit_ns;   /* how long packets may come without a picture in them */
     int64_t picture_ns; /* when there was a picture last, or since when there might have been one */
     uint64_t pictures;
 };
@@ -22,6 +24,14 @@ struct stream {
 static bool passes_through(const struct capture *capture, const AVStream *from)
 {
     return from->codecpar->codec_id == AV_CODEC_ID_MJPEG && capture->conf->passthrough == CONF_PASSTHROUGH_AUTO;
+}
+
+static int64_t picture_limit(const struct capture *capture, const AVStream *from)
+{
+    const AVCodecDescriptor *codec = avcodec_descriptor_get(from->codecpar->codec_id);
+    int64_t stall = capture->conf->stall_timeout_ns;
+    bool has_keys = !codec || !(codec->props & AV_CODEC_PROP_INTRA_ONLY);
+    return has_keys && stall < KEY_LIMIT_NS ? KEY_LIMIT_NS : stall;
 }
 
 struct stream *stream_open(struct capture *capture, const AVStream *from, struct error *err)
@@ -32,6 +42,7 @@ struct stream *stream_open(struct capture *capture, const AVStream *from, struct
         return NULL;
     }
     stream->capture = capture;
+    stream->limit_ns = picture_limit(capture, from);
     stream->picture_ns = clock_now();
     if (passes_through(capture, from))
         stream->passthrough = passthrough_open(capture, from->time_base, err);
@@ -56,19 +67,16 @@ void stream_close(struct stream *stream)
 static int check_pictures(struct stream *stream, struct error *err)
 {
     uint64_t pictures = stream->decode ? decode_pictures(stream->decode) : passthrough_pictures(stream->passthrough);
-    int64_t limit = stream->capture->conf->stall_timeout_ns;
-    if (limit < PICTURE_LIMIT_NS)
-        limit = PICTURE_LIMIT_NS;
     int64_t now = clock_now();
     if (pictures > stream->pictures || stream->capture->shared->lossless) {
         stream->pictures = pictures;
         stream->picture_ns = now;
     }
-    if (now - stream->picture_ns < limit)
+    if (now - stream->picture_ns < stream->limit_ns)
         return 0;
     char name[CAUSE_NAME_SIZE];
     cause_name(stream->capture->conf->source, name, sizeof name);
-    error_set(err, 0, "%s: data comes, but no whole picture for %.0f s", name, (double)limit / 1e9);
+    error_set(err, 0, "%s: data comes, but no whole picture for %.0f s", name, (double)stream->limit_ns / 1e9);
     return -1;
 }
 
@@ -77,7 +85,7 @@ int stream_packet(struct stream *stream, const AVPacket *packet, int64_t capture
     struct board_camera *shared = stream->capture->shared;
     board_count(&shared->packets, 1);
     atomic_store_explicit(&shared->packet_ns, captured_ns, memory_order_relaxed);
-    if (stream->decode && fflog_take_loss())
+    if (stream->decode && fflog_take(FFLOG_LOSS))
         decode_hold(stream->decode);
     int r = stream->decode ? decode_packet(stream->decode, packet, captured_ns, err)
                            : passthrough_packet(stream->passthrough, packet, captured_ns, err);

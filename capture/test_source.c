@@ -1,5 +1,5 @@
-/* test_source.c: the built-in camera, test:[?size=1280x720&fps=30&static=1].  Colour bars, its name, a clock, a moving bar, and a frame number
- * for machines over the top 32 rows; I420, limited range, BT.601. */
+/* test_source.c: the built-in camera, test:[?size=1280x720&fps=30&static=1].  Colour bars, its name, a clock, a moving bar, and
+ * a frame number for machines over the top 32 rows; I420, limited range, BT.601. */
 #include "test_source.h"
 
 #include "common/clock.h"
@@ -217,7 +217,8 @@ static enum publish_result publish_picture(struct test_source *test, int64_t due
         return PUBLISH_REFUSED;
     }
     draw_picture(test, loan.data, now);
-    struct ring_frame frame = {.camera_ns = due, .captured_ns = now, .started_ns = now, .matrix = RING_MATRIX_BT601, .range = RING_RANGE_LIMITED};
+    struct ring_frame frame = {
+        .camera_ns = due, .captured_ns = now, .started_ns = now, .matrix = RING_MATRIX_BT601, .range = RING_RANGE_LIMITED};
     publish_describe(&test->layout, test->options.width, test->options.height, &frame);
     enum publish_result result = publish_commit(test->publish, &loan, &frame);
     publish_release(test->publish, &loan);

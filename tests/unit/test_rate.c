@@ -1,0 +1,141 @@
+/* Capping frames and pacing files: capture/rate.h; what to show of a damaged stream: capture/damage.h. */
+#include "capture/damage.h"
+#include "capture/rate.h"
+#include "common/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/* Frames that pass in `seconds` of a camera that sends `fps`, each up to `jitter_ns` early or late. */
+static unsigned passed(double cap, double fps, int seconds, int64_t jitter_ns)
+{
+    struct rate rate;
+    rate_init(&rate, cap);
+    uint32_t random = 1;
+    unsigned n = 0;
+    for (int i = 0; i < (int)(fps * seconds); i++) {
+        random = random * 1664525u + 1013904223u;
+        int64_t jitter = jitter_ns ? (int64_t)(random >> 8) % (2 * jitter_ns) - jitter_ns : 0;
+        n += rate_pass(&rate, NS_PER_S + (int64_t)(1e9 * i / fps) + jitter);
+    }
+    return n;
+}
+
+static void test_no_cap_passes_all(void **state)
+{
+    (void)state;
+    assert_int_equal(passed(0, 240, 2, 0), 480);
+}
+
+static void test_cap_holds_on_the_average(void **state)
+{
+    (void)state;
+    assert_in_range(passed(10, 30, 20, 0), 199, 201);
+    assert_in_range(passed(10, 30, 20, 5 * NS_PER_MS), 195, 201);
+    assert_in_range(passed(15, 25, 20, 0), 295, 301);
+    assert_in_range(passed(7.5, 240, 20, 0), 148, 151);
+    assert_in_range(passed(0.5, 30, 20, 0), 10, 11);
+}
+
+static void test_cap_at_or_above_the_cameras_rate_loses_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(passed(30, 30, 20, 0), 600);
+    assert_int_equal(passed(30, 30, 20, 3 * NS_PER_MS), 600);
+    assert_int_equal(passed(60, 30, 20, 5 * NS_PER_MS), 600);
+}
+
+static void test_cap_survives_jumps_of_time(void **state)
+{
+    (void)state;
+    struct rate rate;
+    rate_init(&rate, 10);
+    assert_true(rate_pass(&rate, 100 * NS_PER_S));
+    assert_false(rate_pass(&rate, 100 * NS_PER_S + 10 * NS_PER_MS));
+    assert_true(rate_pass(&rate, 5 * NS_PER_S)); /* a looped file */
+    assert_false(rate_pass(&rate, 5 * NS_PER_S + 10 * NS_PER_MS));
+    assert_true(rate_pass(&rate, 500 * NS_PER_S));
+    assert_false(rate_pass(&rate, 500 * NS_PER_S + 10 * NS_PER_MS));
+}
+
+static void test_pace_follows_the_stamps(void **state)
+{
+    (void)state;
+    struct pace pace = {0};
+    int64_t start = 50 * NS_PER_S, frame = 40 * NS_PER_MS;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pace_due(&pace, 7 * NS_PER_S + i * frame, start + i * frame), start + i * frame);
+}
+
+static void test_pace_goes_on_over_a_loop_and_a_jump(void **state)
+{
+    (void)state;
+    struct pace pace = {0};
+    int64_t start = 50 * NS_PER_S, frame = 40 * NS_PER_MS;
+    assert_int_equal(pace_due(&pace, 0, start), start);
+    assert_int_equal(pace_due(&pace, frame, start), start + frame);
+    assert_int_equal(pace_due(&pace, 0, start + frame), start + 2 * frame); /* looped */
+    assert_int_equal(pace_due(&pace, frame, start + 2 * frame), start + 3 * frame);
+    assert_int_equal(pace_due(&pace, 3600 * NS_PER_S, start + 3 * frame), start + 4 * frame);
+}
+
+static void test_pace_gives_up_lost_time(void **state)
+{
+    (void)state;
+    struct pace pace = {0};
+    int64_t frame = 40 * NS_PER_MS;
+    pace_due(&pace, 0, 0);
+    assert_int_equal(pace_due(&pace, frame, 900 * NS_PER_MS), frame);         /* late, catching up */
+    assert_int_equal(pace_due(&pace, 2 * frame, 5 * NS_PER_S), 5 * NS_PER_S); /* far too late */
+    assert_int_equal(pace_due(&pace, 3 * frame, 5 * NS_PER_S), 5 * NS_PER_S + frame);
+}
+
+static void test_damage_holds_until_the_next_key(void **state)
+{
+    (void)state;
+    struct damage damage = {0};
+    assert_true(damage_judge(&damage, true, false));
+    assert_true(damage_judge(&damage, false, false));
+    assert_false(damage_judge(&damage, false, true));
+    assert_false(damage_judge(&damage, false, false));
+    assert_true(damage_judge(&damage, true, false));
+    damage_hold(&damage);
+    assert_false(damage_judge(&damage, false, false));
+    assert_false(damage_judge(&damage, true, true));
+    assert_false(damage_judge(&damage, false, false));
+}
+
+static void test_damage_in_every_group_is_shown_after_a_while(void **state)
+{
+    (void)state;
+    struct damage damage = {0};
+    for (int group = 0; group < 3; group++) {
+        assert_true(damage_judge(&damage, true, false));
+        assert_false(damage_judge(&damage, false, true));
+    }
+    assert_true(damage_judge(&damage, true, false));
+    assert_true(damage_judge(&damage, false, true));
+    assert_true(damage_judge(&damage, true, false));
+    assert_true(damage_judge(&damage, false, false)); /* a clean group: patience is back */
+    assert_true(damage_judge(&damage, true, false));
+    assert_false(damage_judge(&damage, false, true));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_cap_passes_all),
+        cmocka_unit_test(test_cap_holds_on_the_average),
+        cmocka_unit_test(test_cap_at_or_above_the_cameras_rate_loses_nothing),
+        cmocka_unit_test(test_cap_survives_jumps_of_time),
+        cmocka_unit_test(test_pace_follows_the_stamps),
+        cmocka_unit_test(test_pace_goes_on_over_a_loop_and_a_jump),
+        cmocka_unit_test(test_pace_gives_up_lost_time),
+        cmocka_unit_test(test_damage_holds_until_the_next_key),
+        cmocka_unit_test(test_damage_in_every_group_is_shown_after_a_while),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
