@@ -1,6 +1,7 @@
 #include "bell.h"
 
 #include "clock.h"
+#include "ring_store.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -11,8 +12,9 @@
 
 void bell_ring(struct bell *bell, int waiters)
 {
-    atomic_fetch_add_explicit(&bell->value, 1, memory_order_seq_cst);
+    ring_add_u32(&bell->value, 1, memory_order_seq_cst);
     syscall(SYS_futex, &bell->value, FUTEX_WAKE, waiters, NULL, NULL, 0);
+    ring_store_point();
 }
 
 uint32_t bell_read(const struct bell *bell)
@@ -42,6 +44,7 @@ void bell_signal(int fd)
     uint64_t one = 1;
     if (write(fd, &one, sizeof one) < 0)
         return; /* EAGAIN: the counter is full, so the loop is due to wake anyway */
+    ring_store_point();
 }
 
 void bell_drain(int fd)

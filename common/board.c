@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "ring_map.h"
+#include "ring_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,6 +130,7 @@ void board_unlink(const char *instance)
     char path[RING_PATH_SIZE];
     board_path(path, sizeof path, instance);
     unlink(path);
+    ring_store_point();
 }
 
 unsigned board_cameras(const struct board *board)
@@ -158,5 +160,5 @@ struct board_child *board_child(struct board *board, unsigned index)
 
 void board_count(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+    ring_store_u64(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }

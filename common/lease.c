@@ -1,5 +1,7 @@
 #include "lease.h"
 
+#include "ring_store.h"
+
 #include <stdatomic.h>
 
 #define WORKER_FREE 0xffffu
@@ -18,14 +20,14 @@ bool lease_acquire(struct lease *lease, unsigned worker)
 {
     uint64_t word = atomic_load_explicit(&lease->word, memory_order_relaxed);
     return word_worker(word) == WORKER_FREE &&
-           atomic_compare_exchange_strong_explicit(&lease->word, &word, word_next(word, worker), memory_order_acquire, memory_order_relaxed);
+           ring_swap_u64(&lease->word, word, word_next(word, worker), memory_order_acquire);
 }
 
 void lease_release(struct lease *lease, unsigned worker)
 {
     uint64_t word = atomic_load_explicit(&lease->word, memory_order_relaxed);
     if (word_worker(word) == worker)
-        atomic_store_explicit(&lease->word, word_next(word, WORKER_FREE), memory_order_release);
+        ring_store_u64(&lease->word, word_next(word, WORKER_FREE), memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -40,6 +42,6 @@ bool lease_reset(struct lease *lease, unsigned worker)
     uint64_t word = atomic_load_explicit(&lease->word, memory_order_acquire);
     if (word_worker(word) != worker)
         return false;
-    atomic_store_explicit(&lease->word, word_next(word, WORKER_FREE), memory_order_release);
+    ring_store_u64(&lease->word, word_next(word, WORKER_FREE), memory_order_release);
     return true;
 }

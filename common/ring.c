@@ -2,6 +2,7 @@
 #include "ring.h"
 
 #include "ring_map.h"
+#include "ring_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,14 +80,16 @@ void ring_unlink(const char *instance, const char *name)
             char path[RING_PATH_SIZE];
             ring_path_data(path, ctl, generation - back);
             unlink(path);
+            ring_store_point();
         }
-        atomic_store(&ctl->header->closed, 1);
+        ring_store_u32(&ctl->header->closed, 1, memory_order_seq_cst);
         bell_ring(&ctl->header->bell, BELL_ALL);
         ring_ctl_close(ctl);
     }
     char path[RING_PATH_SIZE];
     ring_path_ctl(path, instance, name);
     unlink(path);
+    ring_store_point();
 }
 
 static void fill_ctl(struct ring_ctl_header *header, const struct ring_create *options, size_t size)
@@ -145,9 +148,9 @@ void ring_ctl_close(struct ring_ctl *ctl)
 
 static void clear_row(struct ring_row *row)
 {
-    atomic_store_explicit(&row->pin, 0, memory_order_release);
-    atomic_store(&row->waker, 0);
-    atomic_store_explicit(&row->pid, 0, memory_order_release);
+    ring_store_u64(&row->pin, 0, memory_order_release);
+    ring_store_u32(&row->waker, 0, memory_order_seq_cst);
+    ring_store_i32(&row->pid, 0, memory_order_release);
 }
 
 unsigned ring_ctl_reap(struct ring_ctl *ctl)
@@ -216,7 +219,9 @@ void ring_unlink_all(const char *instance)
     if (!dir)
         return;
     for (struct dirent *entry; (entry = readdir(dir));)
-        if (strncmp(entry->d_name, prefix, (size_t)length) == 0)
+        if (strncmp(entry->d_name, prefix, (size_t)length) == 0) {
             unlinkat(dirfd(dir), entry->d_name, 0); /* what no ctl object led to */
+            ring_store_point();
+        }
     closedir(dir);
 }

@@ -1,5 +1,7 @@
 #include "ring_map.h"
 
+#include "ring_store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +30,7 @@ static bool lock_command(int fd, int command, short type, int byte, struct flock
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
     bool done = fcntl(fd, command, &lock) == 0;
+    ring_store_point();
     *out = lock;
     return done;
 }
@@ -269,11 +272,14 @@ int ring_object_link(int fd, const char *path, bool replace, struct error *err)
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     int r = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    ring_store_point();
     if (r < 0 && errno == EEXIST && !replace)
         return 0;
     if (r < 0 && errno == EEXIST) { /* what a writer left that died before it published */
         unlink(path);
+        ring_store_point();
         r = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+        ring_store_point();
     }
     if (r < 0)
         error_set(err, RING_ERROR_SYSTEM, "%s: link: %s", path, strerror(errno));

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "process.h"
+#include "ring_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +25,16 @@ struct ring_reader {
 
 static void row_fill(struct ring_row *row, const char *who, uint64_t head)
 {
-    atomic_store_explicit(&row->pin, 0, memory_order_release);
-    atomic_store(&row->waker, 0);
-    memset(row->who, 0, sizeof row->who);
-    snprintf(row->who, sizeof row->who, "%s", who);
-    atomic_store(&row->joined, head);
-    atomic_store(&row->last, head);
-    atomic_store(&row->taken, 0);
-    atomic_store(&row->missed, 0);
-    atomic_store_explicit(&row->pid, (int32_t)getpid(), memory_order_release);
+    ring_store_u64(&row->pin, 0, memory_order_release);
+    ring_store_u32(&row->waker, 0, memory_order_seq_cst);
+    char name[sizeof row->who] = "";
+    snprintf(name, sizeof name, "%s", who);
+    ring_store_bytes(row->who, name, sizeof name);
+    ring_store_u64(&row->joined, head, memory_order_seq_cst);
+    ring_store_u64(&row->last, head, memory_order_seq_cst);
+    ring_store_u64(&row->taken, 0, memory_order_seq_cst);
+    ring_store_u64(&row->missed, 0, memory_order_seq_cst);
+    ring_store_i32(&row->pid, (int32_t)getpid(), memory_order_release);
 }
 
 static bool row_claim(struct ring_reader *reader, const char *who)
@@ -54,10 +56,10 @@ static void row_count(struct ring_row *row, uint64_t number)
     if (!row)
         return;
     uint64_t last = atomic_load_explicit(&row->last, memory_order_relaxed);
-    atomic_store_explicit(&row->taken, atomic_load_explicit(&row->taken, memory_order_relaxed) + 1, memory_order_relaxed);
+    ring_store_u64(&row->taken, atomic_load_explicit(&row->taken, memory_order_relaxed) + 1, memory_order_relaxed);
     if (number > last + 1)
-        atomic_store_explicit(&row->missed, atomic_load_explicit(&row->missed, memory_order_relaxed) + number - last - 1, memory_order_relaxed);
-    atomic_store_explicit(&row->last, number, memory_order_relaxed);
+        ring_store_u64(&row->missed, atomic_load_explicit(&row->missed, memory_order_relaxed) + number - last - 1, memory_order_relaxed);
+    ring_store_u64(&row->last, number, memory_order_relaxed);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
@@ -90,13 +92,20 @@ void ring_reader_close(struct ring_reader *reader)
         return;
     ring_reader_release(reader);
     if (reader->row_number > 0) {
-        atomic_store(&reader->row->waker, 0);
-        atomic_store_explicit(&reader->row->pid, 0, memory_order_release);
+        ring_store_u32(&reader->row->waker, 0, memory_order_seq_cst);
+        ring_store_i32(&reader->row->pid, 0, memory_order_release);
         ring_unlock(reader->ctl->fd, (int)reader->row_number);
     }
     ring_map_drop(reader->map);
     ring_ctl_close(reader->ctl);
     free(reader);
+}
+
+void ring_reader_abandon(struct ring_reader *reader)
+{
+    reader->pinning = false;
+    reader->row_number = 0;
+    ring_reader_close(reader);
 }
 
 /* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again. */
@@ -168,10 +177,10 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
     struct ring_map *map = reader->map;
     uint32_t slot;
     for (uint64_t number; (number = newest(map, &slot)) > after;) {
-        atomic_store_explicit(&reader->row->pin, ring_pin_pack(map->generation, slot), memory_order_relaxed);
+        ring_store_u64(&reader->row->pin, ring_pin_pack(map->generation, slot), memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_loan */
         if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number) {
-            atomic_store_explicit(&reader->row->pin, 0, memory_order_release);
+            ring_store_u64(&reader->row->pin, 0, memory_order_release);
             if (newest(map, &slot) == number) /* no newer one has come: head and slot disagree */
                 return fail_corrupt(reader, number, err);
             continue; /* overtaken; head is newer now */
@@ -193,7 +202,7 @@ void ring_reader_release(struct ring_reader *reader)
 {
     if (!reader->pinning)
         return;
-    atomic_store_explicit(&reader->row->pin, 0, memory_order_release);
+    ring_store_u64(&reader->row->pin, 0, memory_order_release);
     reader->pinning = false;
 }
 
@@ -312,7 +321,7 @@ void ring_reader_want(struct ring_reader *reader, int waker)
 {
     if (!reader->row)
         return;
-    atomic_store_explicit(&reader->row->waker, (uint32_t)(waker + 1), memory_order_relaxed);
+    ring_store_u32(&reader->row->waker, (uint32_t)(waker + 1), memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_commit */
 }
 

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "process.h"
+#include "ring_store.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -60,9 +61,9 @@ static void sign(struct ring_writer *writer)
     if (atomic_load_explicit(&header->writer_pid, memory_order_relaxed) == writer->pid &&
         atomic_load_explicit(&header->writer_start, memory_order_relaxed) == writer->start_time)
         return;
-    atomic_store_explicit(&header->writer_start, writer->start_time, memory_order_relaxed);
-    atomic_store_explicit(&header->writer_pid, writer->pid, memory_order_relaxed);
-    atomic_fetch_add_explicit(&header->writer_epoch, 1, memory_order_relaxed);
+    ring_store_u64(&header->writer_start, writer->start_time, memory_order_relaxed);
+    ring_store_i32(&header->writer_pid, writer->pid, memory_order_relaxed);
+    ring_add_u64(&header->writer_epoch, 1, memory_order_relaxed);
 }
 
 /* Moves on to the generation ctl names, if that is another one. */
@@ -80,6 +81,7 @@ static int follow(struct ring_writer *writer, struct error *err)
     char path[RING_PATH_SIZE]; /* left if the writer that made this one died before it unlinked the old */
     ring_path_data(path, writer->ctl, generation - 1);
     unlink(path);
+    ring_store_point();
     return 0;
 }
 
@@ -94,7 +96,7 @@ void ring_writer_takeover(struct ring_writer *writer)
     for (uint32_t i = 0; i < map->slot_count; i++) {
         uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
         if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
-            atomic_store_explicit(&map->slots[i].seq, 0, memory_order_release);
+            ring_store_u64(&map->slots[i].seq, 0, memory_order_release);
     }
     sign(writer);
 }
@@ -135,14 +137,15 @@ static void publish_generation(struct ring_writer *writer, uint32_t generation)
 {
     struct ring_ctl_header *ctl = writer->ctl->header;
     uint32_t old = generation - 1;
-    atomic_store_explicit(&ctl->generation, generation, memory_order_release);
+    ring_store_u32(&ctl->generation, generation, memory_order_release);
     if (writer->map)
-        atomic_store(&writer->map->header->state, RING_RETIRED);
+        ring_store_u32(&writer->map->header->state, RING_RETIRED, memory_order_seq_cst);
     bell_ring(&ctl->bell, BELL_ALL);
 
     char path[RING_PATH_SIZE];
     ring_path_data(path, writer->ctl, old);
     unlink(path);
+    ring_store_point();
 }
 
 static uint64_t budget_left(const struct ring_ctl *ctl)
@@ -205,6 +208,10 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
     writer->ctl = ring_map_ctl(instance, name, true, err);
     if (!writer->ctl)
         goto fail;
+    if (exclusive && writer->ctl->kind == RING_JPEG && !writer->ctl->header->unsupervised) { /* encoders write it, and hold no lock */
+        error_set(err, RING_ERROR_BUSY, "%s: written by the encoders of a running instance", name);
+        goto fail;
+    }
     if (exclusive && !ring_lock(writer->ctl->fd, RING_LOCK_WRITER)) {
         error_set(err, RING_ERROR_BUSY, "%s: another process writes this ring", name);
         goto fail;
@@ -229,6 +236,11 @@ void ring_writer_close(struct ring_writer *writer)
 enum ring_kind ring_writer_kind(const struct ring_writer *writer)
 {
     return writer->ctl->kind;
+}
+
+bool ring_writer_closed(const struct ring_writer *writer)
+{
+    return atomic_load(&writer->ctl->header->closed);
 }
 
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count)
@@ -271,7 +283,7 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
     for (uint32_t i; map && (i = oldest_free(map, tried)) != RING_NO_SLOT;) {
         _Atomic uint64_t *seq = &map->slots[i].seq;
         uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
-        atomic_store_explicit(seq, RING_SEQ_WRITING, memory_order_relaxed);
+        ring_store_u64(seq, RING_SEQ_WRITING, memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
         if (!pinned(writer, i)) {
             map->held[i] = 1;
@@ -279,10 +291,10 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
             *loan = (struct ring_loan){.data = ring_map_payload(map, i), .capacity = map->slot_bytes, .map = map, .slot = i};
             return true;
         }
-        atomic_store_explicit(seq, before & 1 ? 0 : before, memory_order_release);
+        ring_store_u64(seq, before & 1 ? 0 : before, memory_order_release);
         tried[i] = true;
     }
-    atomic_fetch_add_explicit(&writer->ctl->header->no_slot, 1, memory_order_relaxed);
+    ring_add_u64(&writer->ctl->header->no_slot, 1, memory_order_relaxed);
     return false;
 }
 
@@ -308,9 +320,9 @@ bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struc
     uint64_t number = (atomic_load_explicit(&map->header->head, memory_order_relaxed) >> 8) + 1;
     frame->number = number;
     frame->committed_ns = clock_now();
-    slot->frame = *frame;
-    atomic_store_explicit(&slot->seq, 2 * number, memory_order_release);
-    atomic_store_explicit(&map->header->head, ring_head_pack(number, loan->slot), memory_order_release);
+    ring_store_bytes(&slot->frame, frame, sizeof *frame);
+    ring_store_u64(&slot->seq, 2 * number, memory_order_release);
+    ring_store_u64(&map->header->head, ring_head_pack(number, loan->slot), memory_order_release);
     bell_ring(&writer->ctl->header->bell, BELL_ALL);
     wake_loops(writer);
     return true;
@@ -321,8 +333,8 @@ void ring_loan_release(struct ring_writer *writer, const struct ring_loan *loan)
     struct ring_map *map = loan->map;
     _Atomic uint64_t *seq = &map->slots[loan->slot].seq;
     if (atomic_load_explicit(seq, memory_order_relaxed) == RING_SEQ_WRITING) {
-        atomic_store_explicit(seq, 0, memory_order_release);
-        atomic_fetch_add_explicit(&writer->ctl->header->aborted, 1, memory_order_relaxed);
+        ring_store_u64(seq, 0, memory_order_release);
+        ring_add_u64(&writer->ctl->header->aborted, 1, memory_order_relaxed);
     }
     map->held[loan->slot] = 0;
     ring_map_drop(map);

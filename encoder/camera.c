@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/ring_store.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -217,12 +218,12 @@ static void take(struct camera *camera, uint64_t number)
     uint64_t before = atomic_load_explicit(&camera->place->taken, memory_order_relaxed);
     if (number > before + 1)
         board_count(&camera->place->late, number - before - 1);
-    atomic_store_explicit(&camera->place->taken, number, memory_order_release);
+    ring_store_u64(&camera->place->taken, number, memory_order_release);
 }
 
 static void finish(struct camera *camera, uint64_t number)
 {
-    atomic_store_explicit(&camera->place->finished, number, memory_order_release);
+    ring_store_u64(&camera->place->finished, number, memory_order_release);
     if (camera->place->lossless)
         bell_ring(&camera->place->demand, 1);
 }

@@ -1,6 +1,7 @@
 #include "recover.h"
 
 #include "common/log.h"
+#include "common/ring_store.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -53,7 +54,7 @@ static void recover_leased(const struct recover *recover, unsigned index, unsign
     uint64_t taken = atomic_load(&camera->taken);
     if (atomic_load(&camera->finished) < taken) {
         board_count(&camera->aborted, 1);
-        atomic_store(&camera->finished, taken);
+        ring_store_u64(&camera->finished, taken, memory_order_seq_cst);
     }
     lease_reset(&camera->lease, worker);
 }

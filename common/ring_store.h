@@ -1,0 +1,74 @@
+/* ring_store.h: the stores to memory that other processes look at.  In the product each of these is the one store it names.  In the
+ * kill tests (RING_KILL_POINTS, tests/chaos/) each is followed by a point at which the process may be made to die, so that every
+ * state a dead process can leave is walked through.  ring_store_point stands by itself after a system call that others see the
+ * effect of: a name made or gone, a lock taken or left, a wake-up. */
+#ifndef CAMRING_RING_STORE_H
+#define CAMRING_RING_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef RING_KILL_POINTS
+void ring_store_point(void); /* the test's own */
+#else
+static inline void ring_store_point(void)
+{
+}
+#endif
+
+static inline void ring_store_i32(_Atomic int32_t *word, int32_t value, memory_order order)
+{
+    atomic_store_explicit(word, value, order);
+    ring_store_point();
+}
+
+static inline void ring_store_u32(_Atomic uint32_t *word, uint32_t value, memory_order order)
+{
+    atomic_store_explicit(word, value, order);
+    ring_store_point();
+}
+
+static inline void ring_store_u64(_Atomic uint64_t *word, uint64_t value, memory_order order)
+{
+    atomic_store_explicit(word, value, order);
+    ring_store_point();
+}
+
+static inline void ring_add_u32(_Atomic uint32_t *word, uint32_t value, memory_order order)
+{
+    atomic_fetch_add_explicit(word, value, order);
+    ring_store_point();
+}
+
+static inline void ring_add_u64(_Atomic uint64_t *word, uint64_t value, memory_order order)
+{
+    atomic_fetch_add_explicit(word, value, order);
+    ring_store_point();
+}
+
+/* Stores `value` if the word is `expected`; returns whether it was.  `order` if it was, relaxed if not. */
+static inline bool ring_swap_u64(_Atomic uint64_t *word, uint64_t expected, uint64_t value, memory_order order)
+{
+    bool done = atomic_compare_exchange_strong_explicit(word, &expected, value, order, memory_order_relaxed);
+    ring_store_point();
+    return done;
+}
+
+/* Plain memory, which nobody trusts before a later store says that it is whole. */
+static inline void ring_store_bytes(void *to, const void *from, size_t n)
+{
+#ifdef RING_KILL_POINTS
+    for (size_t done = 0, step; done < n; done += step) {
+        step = n - done < 8 ? n - done : 8;
+        memcpy((char *)to + done, (const char *)from + done, step);
+        ring_store_point();
+    }
+#else
+    memcpy(to, from, n);
+#endif
+}
+
+#endif
