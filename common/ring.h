@@ -109,12 +109,16 @@ struct ring_loan {
     uint32_t slot;        /* private */
 };
 
-/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY if another one lives.
+/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY if another one lives, or if the ring is one that
+ * is written under a camera's lease.
  * Not exclusive: whoever holds the camera's lease writes, and calls ring_writer_takeover on each acquire.
  * `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied; the fds stay the caller's. */
 struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err);
 void ring_writer_close(struct ring_writer *writer);
 enum ring_kind ring_writer_kind(const struct ring_writer *writer);
+
+/* True once the ring's owner has retired it: what is committed reaches nobody. */
+bool ring_writer_closed(const struct ring_writer *writer);
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count);
 
 /* Re-derives the writer's state from shared memory: the frame number from head, half-written slots cleared. */
@@ -152,6 +156,9 @@ enum ring_role {
 struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who, struct error *err);
 void ring_reader_close(struct ring_reader *reader);
 
+/* Frees a handle that came over fork: row, pin and lock are the parent's and stay as they are. */
+void ring_reader_abandon(struct ring_reader *reader);
+
 /* Number of the newest frame, 0 if none or not attached.  One or two loads. */
 uint64_t ring_reader_head(struct ring_reader *reader);
 
@@ -182,7 +189,7 @@ struct ring_buffer {
 enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer, struct ring_frame *frame, struct error *err);
 
 /* Waiting follows the bell's rule (bell.h): listen, look for a newer frame, wait if there is none.  The wait ends when the ring's bell has rung
- * since ring_reader_listen, at the deadline, or early for no reason. */
+ * since ring_reader_listen, at the deadline, or early for no reason; errno is EINTR if a signal's handler ended it. */
 uint32_t ring_reader_listen(const struct ring_reader *reader);
 void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t deadline);
 
