@@ -8,7 +8,6 @@
 #include "common/ring.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,9 +110,11 @@ static void print_camera(const json_t *camera, int width)
     const json_t *rate = json_object_get(camera, "fps"), *old = json_object_get(camera, "age_ms");
     if (json_is_number(rate))
         snprintf(fps, sizeof fps, "%.1f", json_number_value(rate));
-    if (json_is_integer(old))
-        snprintf(age, sizeof age, json_integer_value(old) < 10000 ? "%" PRId64 " ms" : "%" PRId64 " s",
-                 (int64_t)(json_integer_value(old) < 10000 ? json_integer_value(old) : json_integer_value(old) / 1000));
+    json_int_t ms = json_integer_value(old);
+    if (json_is_integer(old) && ms < 10000)
+        snprintf(age, sizeof age, "%" JSON_INTEGER_FORMAT " ms", ms);
+    else if (json_is_integer(old))
+        snprintf(age, sizeof age, "%" JSON_INTEGER_FORMAT " s", ms / 1000);
     printf("%-*s  %-10s  %-9s  %5s  %8s  %8d  %s\n", width, text_of(camera, "id"), text_of(camera, "state"), size, fps, age,
            (int)json_integer_value(json_object_get(camera, "restarts")), text_of(camera, "why"));
 }

@@ -8,7 +8,6 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,21 +22,23 @@ struct control_client {
     struct control *control;
     struct bufferevent *line;
     bool subscribed;
-    LIST_ENTRY(control_client) others;
+    unsigned place; /* in control->clients */
 };
 
 struct control {
     struct event_base *base;
     struct evconnlistener *listener;
     struct control_handler handler;
-    LIST_HEAD(, control_client) clients;
+    struct control_client *clients[CLIENTS_MAX]; /* the first `count` */
     unsigned count;
 };
 
 static void drop(struct control_client *client)
 {
-    LIST_REMOVE(client, others);
-    client->control->count--;
+    struct control *control = client->control;
+    struct control_client *last = control->clients[--control->count];
+    control->clients[client->place] = last;
+    last->place = client->place;
     bufferevent_free(client->line);
     free(client);
 }
@@ -60,12 +61,9 @@ void control_send(struct control_client *client, json_t *message)
 
 void control_tell(struct control *control, json_t *message)
 {
-    struct control_client *client;
-    LIST_FOREACH(client, &control->clients, others)
-    {
-        if (client->subscribed)
-            control_send(client, json_incref(message));
-    }
+    for (unsigned i = 0; i < control->count; i++)
+        if (control->clients[i]->subscribed)
+            control_send(control->clients[i], json_incref(message));
     json_decref(message);
 }
 
@@ -79,11 +77,8 @@ void control_subscribe(struct control_client *client)
 unsigned control_subscribers(const struct control *control)
 {
     unsigned count = 0;
-    struct control_client *client;
-    LIST_FOREACH(client, &control->clients, others)
-    {
-        count += client->subscribed;
-    }
+    for (unsigned i = 0; i < control->count; i++)
+        count += control->clients[i]->subscribed;
     return count;
 }
 
@@ -137,9 +132,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         close(fd);
         return;
     }
-    *client = (struct control_client){.control = control, .line = line};
-    LIST_INSERT_HEAD(&control->clients, client, others);
-    control->count++;
+    *client = (struct control_client){.control = control, .line = line, .place = control->count};
+    control->clients[control->count++] = client;
     bufferevent_setcb(line, on_read, NULL, on_end, client);
     bufferevent_setwatermark(line, EV_READ, 0, LINE_MAX_BYTES);
     bufferevent_set_timeouts(line, &patience, &patience);
@@ -161,7 +155,6 @@ struct control *control_open(struct event_base *base, const char *path, const st
     if (bound != 0)
         goto fail;
     *control = (struct control){.base = base, .handler = *handler};
-    LIST_INIT(&control->clients);
     control->listener =
         evconnlistener_new(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, CLIENTS_MAX, fd);
     if (control->listener)
@@ -179,8 +172,8 @@ void control_close(struct control *control)
 {
     if (!control)
         return;
-    while (!LIST_EMPTY(&control->clients))
-        drop(LIST_FIRST(&control->clients));
+    while (control->count > 0)
+        drop(control->clients[control->count - 1]);
     evconnlistener_free(control->listener);
     free(control);
 }

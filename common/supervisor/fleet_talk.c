@@ -155,8 +155,9 @@ static bool receive(struct member *member)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    for (unsigned i = 0; i < RECEIVE_BATCH && receive(arg); i++)
-        continue;
+    unsigned taken = 0;
+    while (taken < RECEIVE_BATCH && receive(arg))
+        taken++;
 }
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------ */

@@ -172,11 +172,10 @@ static int try_lock(const char *name, const char *path, struct error *err)
 /* The lock file, locked and naming this process.  -1 with err. */
 static int take_lock(const char *name, const char *path, struct error *err)
 {
-    int fd;
-    for (unsigned tries = 0; tries < LOCK_TRIES; tries++)
-        if ((fd = try_lock(name, path, err)) >= 0 || err->code != EAGAIN)
-            return fd;
-    return -1;
+    int fd = try_lock(name, path, err);
+    for (unsigned tries = 1; fd < 0 && err->code == EAGAIN && tries < LOCK_TRIES; tries++)
+        fd = try_lock(name, path, err);
+    return fd;
 }
 
 bool instance_running(const char *name, pid_t *pid)
