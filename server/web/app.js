@@ -35,7 +35,7 @@ function addCard(camera) {
   const element = template.content.firstElementChild.cloneNode(true);
   const find = name => element.querySelector(name);
   const card = {
-    element, live: cards.size < LIVE_MAX, img: find('img'), path: camera,
+    element, live: cards.size < LIVE_MAX, img: find('img'), camera,
     state: find('.state'), why: find('.why'), fps: find('.fps'), age: find('.age'), size: find('.size'), viewers: find('.viewers'),
   };
   find('h2').textContent = camera.id;
@@ -43,21 +43,30 @@ function addCard(camera) {
   find('.view').href = find('.stream').href = relative(camera.stream);
   find('.snapshot').href = relative(camera.snapshot);
   find('.details').href = 'api/v1/cameras/' + encodeURIComponent(camera.id);
+  cards.set(camera.id, card);
   if (card.live) {
     card.img.addEventListener('error', () => setTimeout(() => play(card), RETRY_MS));
     play(card);
   }
-  cards.set(camera.id, card);
   wall.append(element);
   return card;
 }
 
 function play(card) {
-  if (cards.get(card.path.id) === card)
-    card.img.src = fresh(card.path.stream);
+  if (cards.get(card.camera.id) === card)
+    card.img.src = fresh(card.camera.stream);
 }
 
+// A stream that breaks off leaves its last picture standing, without an event; but the browser then books the request as finished.
+new PerformanceObserver(entries => {
+  for (const entry of entries.getEntries())
+    for (const card of cards.values())
+      if (card.live && card.img.src === entry.name)
+        setTimeout(() => play(card), RETRY_MS);
+}).observe({ type: 'resource' });
+
 function show(card, camera) {
+  card.camera = camera;
   setText(card.state, camera.state);
   card.state.className = 'state ' + (camera.state === 'live' ? 'live' : camera.state === 'away' ? 'away' : '');
   card.state.title = 'since ' + new Date(camera.since * 1000).toLocaleString();
@@ -134,9 +143,9 @@ function visible(element) {
 async function snapshots() {
   for (;;) {
     for (const card of [...cards.values()].filter(each => !each.live)) {
-      if (document.hidden || !visible(card.element))
+      if (document.hidden || card.camera.age_ms === null || !visible(card.element))
         continue;
-      await load(card, fresh(card.path.snapshot));
+      await load(card, fresh(card.camera.snapshot));
       await sleep(SNAPSHOT_MS);
     }
     await sleep(SNAPSHOT_MS);
