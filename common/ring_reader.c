@@ -108,13 +108,6 @@ void ring_reader_abandon(struct ring_reader *reader)
     ring_reader_close(reader);
 }
 
-void ring_reader_abandon(struct ring_reader *reader)
-{
-    reader->pinning = false;
-    reader->row_number = 0;
-    ring_reader_close(reader);
-}
-
 /* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again. */
 static bool follow(struct ring_reader *reader, struct error *err)
 {

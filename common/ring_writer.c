@@ -212,10 +212,6 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
         error_set(err, RING_ERROR_BUSY, "%s: written by the encoders of a running instance", name);
         goto fail;
     }
-    if (exclusive && writer->ctl->kind == RING_JPEG && !writer->ctl->header->unsupervised) { /* encoders write it, and hold no lock */
-        error_set(err, RING_ERROR_BUSY, "%s: written by the encoders of a running instance", name);
-        goto fail;
-    }
     if (exclusive && !ring_lock(writer->ctl->fd, RING_LOCK_WRITER)) {
         error_set(err, RING_ERROR_BUSY, "%s: another process writes this ring", name);
         goto fail;
@@ -240,11 +236,6 @@ void ring_writer_close(struct ring_writer *writer)
 enum ring_kind ring_writer_kind(const struct ring_writer *writer)
 {
     return writer->ctl->kind;
-}
-
-bool ring_writer_closed(const struct ring_writer *writer)
-{
-    return atomic_load(&writer->ctl->header->closed);
 }
 
 bool ring_writer_closed(const struct ring_writer *writer)
