@@ -184,7 +184,7 @@ def test_unknown_camera(server, path):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/cameras/door", "/cameras/door/nothing", "/api/v1/nothing", "/cameras/../etc/passwd",
-                                  "/cameras/%2e%2e/stream.mjpeg"])
+                                  "/cameras/%2e%2e/stream.mjpeg", "/?action=nothing"])
 def test_unknown_path(server, path):
     status, _ = error_of(server.get(path))
     assert status in (400, 404)
