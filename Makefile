@@ -2,7 +2,9 @@
 SANITIZE ?=
 CAMERA ?= test:
 PYTHON ?= /usr/bin/python3
-BUILD := build$(if $(SANITIZE),-$(SANITIZE))
+OBJCOPY ?= objcopy
+VARIANT ?=
+BUILD := build$(if $(SANITIZE),-$(SANITIZE))$(if $(VARIANT),-$(VARIANT))
 VERSION := $(shell cat VERSION)
 
 CFLAGS ?= -O2 -g
@@ -33,11 +35,11 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PROGRAMS := camring camring-capture camring-encoder camring-server camring-shm
 BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
-LIBRARY := $(BUILD)/lib/libcamring.a
+LIBRARY := $(BUILD)/lib/libcommon.a# the flat files of common/; what is installed is libcamring
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all deps deps-test deps-check run test test-unit test-integration check check-includes check-format check-cppcheck check-tidy format clean
-all: $(BINARIES) $(LIBRARY) $(BUILD)/lib/libcamring.so
+all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -47,11 +49,18 @@ $(LIBRARY): $(call obj,$(src_common))
 	@mkdir -p $(@D)
 	rm -f $@ && $(AR) rcs $@ $^
 
-# The shared library is camring.h's functions and whatever they pull out of the archive: no more than libc behind it.
+# The public library is camring.h's functions and whatever they pull out of the archive: no more than libc behind it.  Either
+# kind of it shows the names in libcamring.map and no other.
 SOVERSION := 1
-$(BUILD)/lib/libcamring.so.$(SOVERSION): $(BUILD)/obj/common/camring.o $(LIBRARY) common/libcamring.map
+public := $(patsubst %,$(BUILD)/obj/common/%.o,camring camring_reader camring_writer)
+$(BUILD)/lib/libcamring.so.$(SOVERSION): $(public) $(LIBRARY) common/libcamring.map
 	$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) -Wl,--version-script=common/libcamring.map \
-		-Wl,--no-undefined -o $@ $(filter %.o,$^) $(LIBRARY)
+		-Wl,--no-undefined -o $@ $(public) $(LIBRARY)
+$(BUILD)/lib/libcamring.a: $(public) $(LIBRARY) common/libcamring.map
+	$(LD) -r -o $(BUILD)/obj/libcamring.o $(public) $(LIBRARY)
+	sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map >$(BUILD)/obj/libcamring.names
+	$(OBJCOPY) --keep-global-symbols=$(BUILD)/obj/libcamring.names $(BUILD)/obj/libcamring.o
+	rm -f $@ && $(AR) rcs $@ $(BUILD)/obj/libcamring.o
 $(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
 	ln -sf $(<F) $@
 
