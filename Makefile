@@ -15,6 +15,11 @@ override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE)$(if $(filt
 override LDFLAGS += -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined)
 endif
 comma := ,
+# Builds for tests/chaos: one that can die after every store to shared memory, and two that break the ring's protocol on purpose.
+variant_kill := -DRING_KILL_POINTS
+variant_break-pin := -DRING_BREAK_PIN
+variant_break-seq := -DRING_BREAK_SEQ
+override CFLAGS += $(variant_$(VARIANT))
 
 pkg_common := jansson yaml-0.1 libjpeg
 pkg_capture := libavformat libavcodec libavutil libswscale
@@ -85,16 +90,25 @@ parts_test_cameras := common/supervisor/cameras.c common/supervisor/mail.c
 parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
 parts_test_rate := capture/rate.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c
+parts_test_trim := capture/trim.c
 parts_test_multipart := server/multipart.c
 parts_test_query := server/query.c
 parts_test_route := server/route.c server/query.c
 parts_test_fresh := server/fresh.c
 parts_test_picture := server/picture.c
+parts_test_sender := server/sender.c server/loop.c
 parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,server) $(call libs,capture) -lcmocka
+
+# The kill tests, in their own build (VARIANT=kill).
+chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
+$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill world picture kill_points jpeg_gray) \
+		$(call obj,encoder/camera.c encoder/pool.c encoder/wakers.c $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common) -lcmocka
 
 # What needs packages is built by a make of its own, so that it comes after their installation with -j, too.
 PARALLEL = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -6,6 +6,7 @@
 #include "convert.h"
 #include "damage.h"
 #include "rate.h"
+#include "trim.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/imgutils.h>
@@ -235,7 +236,8 @@ static int publish_picture(struct decode *decode, struct error *err)
 static bool is_decodable(struct decode *decode, const AVPacket *packet)
 {
     struct jpeg_info info;
-    if (decode->context->codec_id == AV_CODEC_ID_MJPEG && !jpeg_inspect(packet->data, (size_t)packet->size, &info)) {
+    if (decode->context->codec_id == AV_CODEC_ID_MJPEG &&
+        !jpeg_inspect(packet->data, trim_jpeg(packet->data, (size_t)packet->size), &info)) {
         count(&decode->capture->shared->corrupt);
         return false;
     }

@@ -3,6 +3,7 @@
 #include "common/jpeg.h"
 #include "common/log.h"
 #include "rate.h"
+#include "trim.h"
 
 #include <libavutil/avutil.h>
 #include <libavutil/mathematics.h>
@@ -92,7 +93,7 @@ static int reserve(struct passthrough *passthrough, const struct jpeg_info *info
                   conf->max_width, conf->max_height);
         return -1;
     }
-    size_t need = jpeg_bound(RING_I420, info->width, info->height);
+    size_t need = jpeg_usual(RING_I420, info->width, info->height);
     if (need < bytes)
         need = bytes + bytes / 2;
     if (need <= passthrough->slot_bytes)
@@ -163,7 +164,8 @@ static int publish(struct passthrough *passthrough, const AVPacket *packet, cons
 int passthrough_packet(struct passthrough *passthrough, const AVPacket *packet, int64_t captured_ns, struct error *err)
 {
     struct jpeg_info info;
-    if ((packet->flags & AV_PKT_FLAG_CORRUPT) || !jpeg_inspect(packet->data, (size_t)packet->size, &info)) {
+    if ((packet->flags & AV_PKT_FLAG_CORRUPT) ||
+        !jpeg_inspect(packet->data, trim_jpeg(packet->data, (size_t)packet->size), &info)) {
         board_count(&passthrough->capture->shared->corrupt, 1);
         return 0;
     }

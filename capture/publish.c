@@ -8,9 +8,6 @@
 #define PLANE_SLACK 128
 #define MAX_SIZE_HELD 8 /* what decoders of most cameras hold, reserved before the first picture has told */
 
-/* Encoders ring as soon as they are done; this only bounds the wait for a ring that died with its encoder. */
-#define LOSSLESS_RECHECK_NS NS_PER_S
-
 struct publish {
     struct capture *capture;
     struct ring_writer *writer;
@@ -99,6 +96,25 @@ void publish_close(struct publish *publish)
 
 /* ---- slots -------------------------------------------------------------------------------------------------------- */
 
+/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders' word that the frame before is
+ * done.  The supervisor gives it for an encoder that has died. */
+static bool wait_for_encoder(struct publish *publish)
+{
+    struct capture *capture = publish->capture;
+    struct board_camera *shared = capture->shared;
+    if (!shared->lossless || publish->last == 0)
+        return true;
+    capture_promise_nothing(capture);
+    while (!capture_stopping(capture)) {
+        uint32_t seen = bell_read(&shared->demand);
+        if (atomic_load_explicit(&shared->finished, memory_order_acquire) >= publish->last)
+            break;
+        capture_wait_bell(capture, seen, CLOCK_NEVER);
+    }
+    capture_promise(capture, CAPTURE_STEP_NS);
+    return !capture_stopping(capture);
+}
+
 int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height,
                     unsigned held, struct error *err)
 {
@@ -118,6 +134,10 @@ int publish_reserve(struct publish *publish, const struct publish_layout *layout
         held = publish->held;
     if (bytes == publish->bytes && held == publish->held)
         return 0;
+    if (!wait_for_encoder(publish)) { /* a new generation takes the last frame with it */
+        error_set(err, CAPTURE_STOPPED, "stopped");
+        return -1;
+    }
     if (ring_writer_reserve(publish->writer, bytes, held, err) < 0)
         return -1;
     publish->bytes = bytes;
@@ -128,25 +148,6 @@ int publish_reserve(struct publish *publish, const struct publish_layout *layout
 bool publish_loan(struct publish *publish, struct ring_loan *loan)
 {
     return ring_loan(publish->writer, loan);
-}
-
-/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders' word that the frame before is
- * done. */
-static bool wait_for_encoder(struct publish *publish)
-{
-    struct capture *capture = publish->capture;
-    struct board_camera *shared = capture->shared;
-    if (!shared->lossless || publish->last == 0)
-        return true;
-    capture_promise_nothing(capture);
-    while (!capture_stopping(capture)) {
-        uint32_t seen = bell_read(&shared->demand);
-        if (atomic_load_explicit(&shared->finished, memory_order_acquire) >= publish->last)
-            break;
-        capture_wait_bell(capture, seen, clock_now() + LOSSLESS_RECHECK_NS);
-    }
-    capture_promise(capture, CAPTURE_STEP_NS);
-    return !capture_stopping(capture);
 }
 
 enum publish_result publish_commit(struct publish *publish, const struct ring_loan *loan, struct ring_frame *frame)
