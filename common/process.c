@@ -1,8 +1,14 @@
 #include "process.h"
 
+#include "clock.h"
+
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 uint64_t process_start_time(pid_t pid)
@@ -22,7 +28,32 @@ uint64_t process_start_time(pid_t pid)
     const char *at = strrchr(text, ')');
     unsigned long long start = 0;
     char state;
-    if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &start) != 2)
+    if (!at ||
+        sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &start) != 2)
         return 0;
     return state == 'Z' || state == 'X' ? 0 : start;
+}
+
+int process_pidfd(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+bool process_await_exit(int pidfd, int timeout_ms)
+{
+    int64_t deadline = clock_now() + timeout_ms * NS_PER_MS;
+    for (;;) {
+        struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+        int64_t left = deadline - clock_now();
+        int r = poll(&wait, 1, left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0);
+        if (r > 0)
+            return true;
+        if (r == 0 || errno != EINTR)
+            return false;
+    }
+}
+
+void process_kill(int pidfd)
+{
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }

@@ -2,11 +2,17 @@
 #ifndef CAMRING_PROCESS_H
 #define CAMRING_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names a process for as long as the
- * machine is up.  0 if there is no such process, or if it is dead and only waits to be reaped. */
+/* When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names a process for as long as
+ * the machine is up.  0 if there is no such process, or if it is dead and only waits to be reaped. */
 uint64_t process_start_time(pid_t pid);
+
+/* A descriptor that becomes readable when process `pid` ends; -1 with errno. */
+int process_pidfd(pid_t pid);
+bool process_await_exit(int pidfd, int timeout_ms); /* false: time-out */
+void process_kill(int pidfd);                       /* SIGKILL */
 
 #endif

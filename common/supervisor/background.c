@@ -8,6 +8,7 @@
 #include "supervise.h"
 
 #include "common/clock.h"
+#include "common/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static int open_launch(struct launch *launch, const char *config_path, struct er
         become_supervisor(launch, config_path, pipe_fds[1], &before);
     close(pipe_fds[1]);
     launch->urls = pipe_fds[0];
-    launch->pidfd = launch->pid > 0 ? instance_pidfd(launch->pid) : -1;
+    launch->pidfd = launch->pid > 0 ? process_pidfd(launch->pid) : -1;
     if (launch->pidfd >= 0)
         return 0;
     error_set(err, errno, "cannot fork: %s", strerror(errno));
@@ -98,9 +99,9 @@ static bool signalled(const struct launch *launch)
 static void cancel(const struct launch *launch)
 {
     kill(launch->pid, SIGTERM);
-    if (!instance_await_exit(launch->pidfd, STOP_LIMIT_MS)) {
-        instance_kill(launch->pidfd);
-        instance_await_exit(launch->pidfd, STOP_LIMIT_MS);
+    if (!process_await_exit(launch->pidfd, STOP_LIMIT_MS)) {
+        process_kill(launch->pidfd);
+        process_await_exit(launch->pidfd, STOP_LIMIT_MS);
     }
     waitpid(launch->pid, NULL, WNOHANG);
     stopping_clear(launch->conf->instance);

@@ -1,9 +1,6 @@
 /* instance.h: one running supervisor per instance name and user: its runtime directory, lock and socket path, and the clean-up
- * after one that was killed.
- *
- * The directory is /run/camring (root), $XDG_RUNTIME_DIR/camring or /tmp/camring-UID; it holds INSTANCE.lock, locked for
- * as long as the supervisor lives and naming its pid, and INSTANCE.sock.  The shared-memory objects' names do not depend on
- * that directory, so whoever owns them holds a lock on the board as well. */
+ * after one that was killed.  Whoever runs holds the lock of lockfile.h and, since that depends on the runtime directory and
+ * the shared-memory objects' names do not, a lock on the board as well. */
 #ifndef CAMRING_INSTANCE_H
 #define CAMRING_INSTANCE_H
 
@@ -33,10 +30,5 @@ bool instance_running(const char *name, pid_t *pid);
 
 /* True if one was killed and nobody has cleaned up since. */
 bool instance_has_remains(const char *name);
-
-/* A descriptor that becomes readable when process `pid` ends; -1 with errno. */
-int instance_pidfd(pid_t pid);
-bool instance_await_exit(int pidfd, int timeout_ms); /* false: time-out */
-void instance_kill(int pidfd);                       /* SIGKILL */
 
 #endif

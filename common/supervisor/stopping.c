@@ -3,6 +3,8 @@
 #include "client.h"
 #include "instance.h"
 
+#include "common/process.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,7 +28,7 @@ static int ask_by_socket(const char *name, struct error *err)
     struct client *client = client_open(name, err);
     if (!client)
         return -1;
-    int pidfd = instance_pidfd(client_pid(client));
+    int pidfd = process_pidfd(client_pid(client));
     json_t *request = json_pack("{s:s}", "command", "stop");
     if (pidfd < 0)
         error_set(err, errno, "process %d: %s", (int)client_pid(client), strerror(errno));
@@ -43,7 +45,7 @@ static int ask_by_socket(const char *name, struct error *err)
 static int ask_by_signal(const char *name, struct error *err)
 {
     pid_t pid, again;
-    int pidfd = instance_running(name, &pid) && pid > 0 ? instance_pidfd(pid) : -1;
+    int pidfd = instance_running(name, &pid) && pid > 0 ? process_pidfd(pid) : -1;
     if (pidfd < 0)
         return -1;
     if (instance_running(name, &again) && again == pid && syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0)
@@ -70,10 +72,10 @@ enum stopping stopping_run(const char *name, struct error *err)
         }
         return STOPPING_FAILED;
     }
-    bool gone = instance_await_exit(pidfd, PATIENCE_MS);
+    bool gone = process_await_exit(pidfd, PATIENCE_MS);
     if (!gone) {
-        instance_kill(pidfd);
-        gone = instance_await_exit(pidfd, KILL_MS);
+        process_kill(pidfd);
+        gone = process_await_exit(pidfd, KILL_MS);
     }
     close(pidfd);
     if (!gone) {
