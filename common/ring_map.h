@@ -39,6 +39,9 @@ static inline uint8_t *ring_map_payload(const struct ring_map *map, uint32_t slo
     return map->payloads + (size_t)slot * map->slot_bytes;
 }
 
+/* Copies the descriptor of frame `number` out of `slot`; false if that frame is not there, or was overwritten meanwhile. */
+bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t number, struct ring_frame *frame);
+
 #define RING_PATH_SIZE 200
 void ring_path_ctl(char *out, const char *instance, const char *name);
 void ring_path_data(char *out, const struct ring_ctl *ctl, uint32_t generation);

@@ -249,7 +249,7 @@ static bool buffer_fit(struct ring_buffer *buffer, size_t size)
     return buffer->data;
 }
 
-static bool descriptor_copy(const struct ring_map *map, uint32_t slot, uint64_t number, struct ring_frame *frame)
+bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t number, struct ring_frame *frame)
 {
     if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number)
         return false;
@@ -267,7 +267,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, st
         uint64_t number = newest(map, &slot);
         if (number <= after)
             return RING_NONE;
-        if (!descriptor_copy(map, slot, number, frame))
+        if (!ring_map_descriptor(map, slot, number, frame))
             continue;
         if (frame->number != number || !ring_frame_valid(frame, map->slot_bytes))
             return fail_corrupt(reader, number, err);
@@ -371,7 +371,7 @@ static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
     for (uint32_t i = 0; i < map->slot_count; i++) {
         struct ring_slot_stat *out = &stat->slot[i];
         out->seq = atomic_load_explicit(&map->slots[i].seq, memory_order_acquire);
-        bool whole = out->seq > 0 && !(out->seq & 1) && descriptor_copy(map, i, out->seq / 2, &out->frame);
+        bool whole = out->seq > 0 && !(out->seq & 1) && ring_map_descriptor(map, i, out->seq / 2, &out->frame);
         if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) || out->frame.committed_ns < 0) {
             memset(&out->frame, 0, sizeof out->frame);
             if (!(out->seq & 1))
