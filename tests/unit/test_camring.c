@@ -1,57 +1,12 @@
 /* The public interface: what camring.h promises a program that reads or makes frames. */
-#include "common/camring.h"
+#include "camring_fixture.h"
 
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <sys/time.h>
 
-#include <cmocka.h>
-
-#define WIDTH 64u
-#define HEIGHT 48u
 #define SECOND INT64_C(1000000000)
-
-static char instance[33];
-static struct camring_error error;
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(instance, sizeof instance, "public%d", (int)getpid());
-    return 0;
-}
-
-static struct camring_writer *make_writer(void)
-{
-    struct camring_writer *writer = camring_writer_open(instance, "prog.raw", 0, 2, &error);
-    if (!writer)
-        fail_msg("%s", error.text);
-    return writer;
-}
-
-static uint64_t produce(struct camring_writer *writer, uint8_t value)
-{
-    size_t bytes = WIDTH * HEIGHT * 3 / 2;
-    uint8_t *data = camring_loan(writer, bytes, &error);
-    assert_non_null(data);
-    memset(data, value, bytes);
-    uint8_t *chroma = data + WIDTH * HEIGHT;
-    struct camring_frame frame = {.format = CAMRING_I420,
-                                  .width = WIDTH,
-                                  .height = HEIGHT,
-                                  .bytes = (uint32_t)bytes,
-                                  .stride = {WIDTH, WIDTH / 2, WIDTH / 2},
-                                  .plane = {data, chroma, chroma + WIDTH * HEIGHT / 4}};
-    assert_int_equal(camring_commit(writer, &frame, &error), 0);
-    return frame.number;
-}
 
 static void frames_travel_without_a_copy(void **state)
 {
@@ -144,52 +99,150 @@ static void detach_stops_the_helper_thread_of_a_silent_ring(void **state)
     camring_writer_close(writer, 1);
 }
 
-static void each_way_to_fail_has_its_code(void **state)
+struct family {
+    struct camring_reader *reader;
+    struct camring_writer *writer;
+};
+
+static bool use_what_is_the_parents(void *arg)
+{
+    struct family *family = arg;
+    struct camring_frame frame;
+    bool refused = camring_next(family->reader, &frame, -1, &error) == -1 && error.code == CAMRING_USAGE &&
+                   strstr(error.text, "fork") && camring_fd(family->reader, &error) == -1 &&
+                   !camring_loan(family->writer, 10, &error) && error.code == CAMRING_USAGE &&
+                   camring_commit(family->writer, &frame, &error) == -1 && error.code == CAMRING_USAGE;
+    camring_release(family->reader);
+    camring_abort(family->writer);
+    camring_detach(family->reader);
+    camring_writer_close(family->writer, 1);
+    struct camring_reader *own = make_reader(0);
+    camring_detach(own);
+    return refused && own;
+}
+
+static void child_of_fork_leaves_the_parents_handles_alone(void **state)
 {
     (void)state;
-    assert_null(camring_attach(instance, "none", 0, &error));
-    assert_int_equal(error.code, CAMRING_ABSENT);
-    assert_non_null(strstr(error.text, "no such ring"));
-    static const char *const nonsense[] = {"", ".", "a.b.c", "A", "a/b", "../x", "a.", ".b", "x y"};
-    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
-        assert_null(camring_attach(instance, nonsense[i], 0, &error));
-        assert_int_equal(error.code, CAMRING_USAGE);
-    }
-    assert_null(camring_attach(instance, "prog", 0, NULL)); /* error is optional */
+    struct family family = {.writer = make_writer()};
+    family.reader = make_reader(0);
+    assert_true(camring_fd(family.reader, &error) >= 0);
+    produce(family.writer, 20);
+    struct camring_frame frame;
+    assert_int_equal(camring_next(family.reader, &frame, 0, &error), 1);
+    uint8_t *loan = camring_loan(family.writer, 100, &error);
+    in_child(use_what_is_the_parents, &family);
+    assert_non_null(loan);
+    camring_abort(family.writer);
+    for (int i = 0; i < 50; i++)
+        produce(family.writer, 99);
+    assert_int_equal(frame.plane[0][0], 20); /* still pinned */
+    struct camring_reader *second = make_reader(0);
+    expect_no_attach("prog", 0, CAMRING_ROWS, "taken"); /* and its row still taken */
+    camring_detach(second);
+    camring_detach(family.reader);
+    camring_writer_close(family.writer, 1);
+}
 
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+static void handled_signal_ends_a_wait(void **state)
+{
+    (void)state;
     struct camring_writer *writer = make_writer();
-    assert_null(camring_writer_open(instance, "prog.raw", 0, 2, &error));
-    assert_int_equal(error.code, CAMRING_BUSY);
-    struct camring_stat stat;
-    struct camring_reader *readers[2];
-    for (int i = 0; i < 2; i++)
-        assert_non_null(readers[i] = camring_attach(instance, "prog", 0, &error));
-    assert_null(camring_attach(instance, "prog", 0, &error));
-    assert_int_equal(error.code, CAMRING_ROWS);
-    assert_int_equal(camring_reader_stat(readers[0], &stat, &error), 0);
-    assert_true(stat.published == 0 && stat.age_ns == -1);
-    assert_null(camring_loan(writer, SIZE_MAX / 4, &error));
-    assert_int_equal(error.code, CAMRING_SPACE);
-    for (int i = 0; i < 2; i++)
-        camring_detach(readers[i]);
+    struct camring_reader *reader = make_reader(0);
+    signal(SIGALRM, on_signal); /* with SA_RESTART, which is to make no difference */
+    struct camring_frame frame;
+    for (int with_helper = 0; with_helper < 2; with_helper++) {
+        setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 50000}}, NULL);
+        assert_int_equal(camring_next(reader, &frame, -1, &error), 0);
+        assert_true(camring_fd(reader, &error) >= 0); /* in the second round its thread must not catch the signal */
+    }
+    signal(SIGALRM, SIG_DFL);
+    camring_detach(reader);
     camring_writer_close(writer, 1);
 }
 
-static void frames_that_do_not_fit_their_loan_are_refused(void **state)
+static void produce_jpeg(struct camring_writer *writer, uint8_t value, uint32_t bytes)
+{
+    uint8_t *data = camring_loan(writer, 10000, &error);
+    if (!data)
+        fail_msg("%s", error.text);
+    memset(data, value, bytes);
+    struct camring_frame frame = {.format = CAMRING_JPEG, .width = 8, .height = 8, .bytes = bytes, .plane = {data}};
+    assert_int_equal(camring_commit(writer, &frame, &error), 0);
+}
+
+static void readers_of_jpeg_rings_keep_no_slot(void **state)
+{
+    (void)state;
+    enum { READERS = 20 };
+    struct camring_writer *writer = camring_writer_open(instance, "prog", CAMRING_KIND_JPEG, READERS, &error);
+    struct camring_reader *readers[READERS];
+    struct camring_frame frame[READERS];
+    for (uint8_t i = 0; i < READERS; i++) {
+        assert_non_null(readers[i] = camring_attach(instance, "prog.jpeg", 0, &error));
+        produce_jpeg(writer, i, 10000 - i);
+        assert_int_equal(camring_next(readers[i], &frame[i], 0, &error), 1);
+    }
+    for (uint8_t i = 0; i < 50; i++)
+        produce_jpeg(writer, 99, 100);
+    for (uint8_t i = 0; i < READERS; i++) {
+        assert_true(frame[i].bytes == 10000u - i && frame[i].plane[0][0] == i && frame[i].plane[0][frame[i].bytes - 1] == i);
+        camring_detach(readers[i]);
+    }
+    camring_writer_close(writer, 1);
+}
+
+static void held_memory_outlives_everything(void **state)
 {
     (void)state;
     struct camring_writer *writer = make_writer();
-    uint8_t *data = camring_loan(writer, 1000, &error);
-    struct camring_frame frame = {.format = CAMRING_I420, .width = 1000, .height = 1000, .bytes = 1000, .stride = {1000, 500, 500},
-                                  .plane = {data, data, data}};
-    assert_int_equal(camring_commit(writer, &frame, &error), -1);
-    assert_int_equal(error.code, CAMRING_USAGE);
-    assert_int_equal(camring_commit(writer, &frame, &error), -1); /* the loan is gone */
-    data = camring_loan(writer, 1000, &error);
-    uint8_t elsewhere[10];
-    frame = (struct camring_frame){.format = CAMRING_JPEG, .width = 8, .height = 8, .bytes = 10, .plane = {elsewhere}};
-    assert_int_equal(camring_commit(writer, &frame, &error), -1);
-    assert_int_equal(produce(writer, 1), 1);
+    produce(writer, 7);
+    struct camring_frame frame[2];
+    struct camring_reader *readers[] = {make_reader(0), make_reader(CAMRING_OBSERVE)};
+    struct camring_memory *memory[2][2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(camring_next(readers[i], &frame[i], 0, &error), 1);
+        for (int j = 0; j < 2; j++)
+            assert_non_null(memory[i][j] = camring_hold(readers[i]));
+        camring_release(readers[i]);
+    }
+    produce(writer, 8);
+    struct camring_frame next;
+    assert_int_equal(camring_next(readers[1], &next, 0, &error), 1);
+    assert_true(next.plane[0][0] == 8 && frame[1].plane[0][0] == 7); /* a copy that is held is not written again */
+    camring_detach(readers[0]);
+    camring_detach(readers[1]);
+    camring_writer_close(writer, 1);
+    for (int i = 0; i < 2; i++) {
+        camring_drop(memory[i][0]);
+        assert_true(frame[i].plane[2][10] > 0);
+        camring_drop(memory[i][1]);
+    }
+}
+
+static void readers_show_under_their_name(void **state)
+{
+    (void)state;
+    struct camring_writer *writer = make_writer();
+    camring_set_name("a name that is too long");
+    struct camring_reader *reader = make_reader(0);
+    camring_set_name(NULL);
+    struct camring_reader *second = make_reader(0);
+    struct error err;
+    struct ring_reader *ring = ring_reader_open(instance, "prog.raw", RING_OBSERVER, "", &err);
+    struct ring_stat *stat = malloc(sizeof *stat);
+    assert_int_equal(ring_reader_stat(ring, stat, &err), 0);
+    assert_string_equal(stat->row[1].who, "a name that is ");
+    assert_string_equal(stat->row[2].who, "test_camring");
+    free(stat);
+    ring_reader_close(ring);
+    camring_detach(reader);
+    camring_detach(second);
     camring_writer_close(writer, 1);
 }
 
@@ -218,13 +271,16 @@ static void producer_that_was_killed_is_followed_by_the_next(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_travel_without_a_copy),
-        cmocka_unit_test(observer_gets_copies),
-        cmocka_unit_test(descriptor_is_readable_while_a_frame_is_there),
-        cmocka_unit_test(detach_stops_the_helper_thread_of_a_silent_ring),
-        cmocka_unit_test(each_way_to_fail_has_its_code),
-        cmocka_unit_test(frames_that_do_not_fit_their_loan_are_refused),
-        cmocka_unit_test(producer_that_was_killed_is_followed_by_the_next),
+        CAMRING_TEST(frames_travel_without_a_copy),
+        CAMRING_TEST(observer_gets_copies),
+        CAMRING_TEST(descriptor_is_readable_while_a_frame_is_there),
+        CAMRING_TEST(detach_stops_the_helper_thread_of_a_silent_ring),
+        CAMRING_TEST(child_of_fork_leaves_the_parents_handles_alone),
+        CAMRING_TEST(handled_signal_ends_a_wait),
+        CAMRING_TEST(readers_of_jpeg_rings_keep_no_slot),
+        CAMRING_TEST(held_memory_outlives_everything),
+        CAMRING_TEST(readers_show_under_their_name),
+        CAMRING_TEST(producer_that_was_killed_is_followed_by_the_next),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
