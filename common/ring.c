@@ -76,9 +76,10 @@ void ring_unlink(const char *instance, const char *name)
     struct ring_ctl *ctl = ring_map_ctl(instance, name, true, &ignored);
     if (ctl) {
         uint32_t generation = atomic_load(&ctl->header->generation);
-        for (unsigned back = 0; back < 2 && generation > back; back++) {
+        uint32_t last = generation + 1; /* which a writer may have made and not published */
+        for (unsigned back = 0; back < 3 && last > back; back++) {
             char path[RING_PATH_SIZE];
-            ring_path_data(path, ctl, generation - back);
+            ring_path_data(path, ctl, last - back);
             unlink(path);
             ring_store_point();
         }

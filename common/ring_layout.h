@@ -67,8 +67,8 @@ struct ring_row {
     _Atomic int32_t pid; /* 0: nobody */
     uint32_t reserved;
     char who[16];
-    _Atomic uint64_t joined, last, taken, missed; /* frame numbers; frames */
-    uint8_t pad1[8];
+    _Atomic uint64_t joined, last, taken; /* frame numbers; frames.  Missed were last - joined - taken */
+    uint8_t pad1[16];
 };
 
 struct ring_ctl_header {

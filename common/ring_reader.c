@@ -33,7 +33,6 @@ static void row_fill(struct ring_row *row, const char *who, uint64_t head)
     ring_store_u64(&row->joined, head, memory_order_seq_cst);
     ring_store_u64(&row->last, head, memory_order_seq_cst);
     ring_store_u64(&row->taken, 0, memory_order_seq_cst);
-    ring_store_u64(&row->missed, 0, memory_order_seq_cst);
     ring_store_i32(&row->pid, (int32_t)getpid(), memory_order_release);
 }
 
@@ -44,22 +43,27 @@ static bool row_claim(struct ring_reader *reader, const char *who)
             continue;
         reader->row = &reader->ctl->header->rows[i];
         reader->row_number = i;
-        row_fill(reader->row, who, ring_reader_head(reader));
+        ring_reader_head(reader); /* attaches, if there is something to attach to */
+        row_fill(reader->row, who, reader->map ? atomic_load(&reader->map->header->head) >> 8 : 0);
         return true;
     }
     return false;
 }
 
-/* Row values are read back from shared memory, not kept: row 0 goes from worker to worker with the lease. */
+/* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the lease.  What was missed is not
+ * counted but follows from the rest (row_missed), so that whoever dies in here leaves the account wrong by one frame at most. */
 static void row_count(struct ring_row *row, uint64_t number)
 {
-    if (!row)
+    if (!row || number <= atomic_load_explicit(&row->last, memory_order_relaxed)) /* looked at once more */
         return;
-    uint64_t last = atomic_load_explicit(&row->last, memory_order_relaxed);
-    ring_store_u64(&row->taken, atomic_load_explicit(&row->taken, memory_order_relaxed) + 1, memory_order_relaxed);
-    if (number > last + 1)
-        ring_store_u64(&row->missed, atomic_load_explicit(&row->missed, memory_order_relaxed) + number - last - 1, memory_order_relaxed);
     ring_store_u64(&row->last, number, memory_order_relaxed);
+    ring_store_u64(&row->taken, atomic_load_explicit(&row->taken, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static uint64_t row_missed(const struct ring_row_stat *row)
+{
+    uint64_t seen = row->joined + row->taken;
+    return row->last > seen ? row->last - seen : 0;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
@@ -342,7 +346,7 @@ static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
         out->joined = atomic_load_explicit(&row->joined, memory_order_relaxed);
         out->last = atomic_load_explicit(&row->last, memory_order_relaxed);
         out->taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
-        out->missed = atomic_load_explicit(&row->missed, memory_order_relaxed);
+        out->missed = row_missed(out);
     }
 }
 

@@ -1,7 +1,7 @@
-/* ring_store.h: the stores to memory that other processes look at.  In the product each of these is the one store it names.  In the
- * kill tests (RING_KILL_POINTS, tests/chaos/) each is followed by a point at which the process may be made to die, so that every
- * state a dead process can leave is walked through.  ring_store_point stands by itself after a system call that others see the
- * effect of: a name made or gone, a lock taken or left, a wake-up. */
+/* ring_store.h: the stores to memory that other processes look at.  In the product each of these is the one store it names.  In
+ * the kill tests (RING_KILL_POINTS, tests/chaos/) each is followed by a point at which the process may be made to die, so that
+ * every state a dead process can leave is walked through.  ring_store_point stands by itself after a system call that others
+ * see the effect of: a name made or gone, a lock taken or left, a wake-up. */
 #ifndef CAMRING_RING_STORE_H
 #define CAMRING_RING_STORE_H
 

@@ -55,15 +55,26 @@ uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes
     return object_bytes(slots_needed(kind, rows + 1, held), slot_bytes);
 }
 
-static void sign(struct ring_writer *writer)
+/* Writes who writes.  True if the last one was another process. */
+static bool sign(struct ring_writer *writer)
 {
     struct ring_data_header *header = writer->map->header;
     if (atomic_load_explicit(&header->writer_pid, memory_order_relaxed) == writer->pid &&
         atomic_load_explicit(&header->writer_start, memory_order_relaxed) == writer->start_time)
-        return;
+        return false;
     ring_store_u64(&header->writer_start, writer->start_time, memory_order_relaxed);
     ring_store_i32(&header->writer_pid, writer->pid, memory_order_relaxed);
     ring_add_u64(&header->writer_epoch, 1, memory_order_relaxed);
+    return true;
+}
+
+/* A generation that the last writer made, and died before it published. */
+static void unlink_unpublished(const struct ring_writer *writer)
+{
+    char path[RING_PATH_SIZE];
+    ring_path_data(path, writer->ctl, writer->map->generation + 1);
+    unlink(path);
+    ring_store_point();
 }
 
 /* Moves on to the generation ctl names, if that is another one. */
@@ -98,7 +109,8 @@ void ring_writer_takeover(struct ring_writer *writer)
         if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
             ring_store_u64(&map->slots[i].seq, 0, memory_order_release);
     }
-    sign(writer);
+    if (sign(writer))
+        unlink_unpublished(writer);
 }
 
 static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots, size_t slot_bytes)

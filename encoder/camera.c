@@ -216,9 +216,9 @@ static void encode(struct camera *camera, struct jpeg_encoder *encoder, const st
 static void take(struct camera *camera, uint64_t number)
 {
     uint64_t before = atomic_load_explicit(&camera->place->taken, memory_order_relaxed);
-    if (number > before + 1)
-        board_count(&camera->place->late, number - before - 1);
     ring_store_u64(&camera->place->taken, number, memory_order_release);
+    if (number > before + 1) /* after `taken`: what is taken up and not booked is what the supervisor books for a dead worker */
+        board_count(&camera->place->late, number - before - 1);
 }
 
 static void finish(struct camera *camera, uint64_t number)

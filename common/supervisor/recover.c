@@ -43,6 +43,22 @@ void recover_capture(const struct recover *recover, unsigned camera)
     wake_servers(recover);
 }
 
+/* Books what the dead worker had taken up and no longer booked itself: the frames it passed over, and the one in its hand.  Cut
+ * short, it can be done again from the start. */
+static void book_unfinished(struct board_camera *camera)
+{
+    uint64_t taken = atomic_load(&camera->taken);
+    uint64_t booked = atomic_load(&camera->encoded) + atomic_load(&camera->late) + atomic_load(&camera->oversize) +
+                      atomic_load(&camera->aborted) + atomic_load(&camera->encode_failed);
+    if (atomic_load(&camera->finished) >= taken)
+        return;
+    if (booked < taken) {
+        board_count(&camera->late, taken - booked - 1);
+        board_count(&camera->aborted, 1);
+    }
+    ring_store_u64(&camera->finished, taken, memory_order_seq_cst);
+}
+
 /* While the lease is still the dead worker's, its row and its counters are nobody else's. */
 static void recover_leased(const struct recover *recover, unsigned index, unsigned worker)
 {
@@ -51,11 +67,7 @@ static void recover_leased(const struct recover *recover, unsigned index, unsign
         return;
     attend(recover, index, "raw", DUTY_ENCODER_ROW | DUTY_RING);
     attend(recover, index, "jpeg", DUTY_RING);
-    uint64_t taken = atomic_load(&camera->taken);
-    if (atomic_load(&camera->finished) < taken) {
-        board_count(&camera->aborted, 1);
-        ring_store_u64(&camera->finished, taken, memory_order_seq_cst);
-    }
+    book_unfinished(camera);
     lease_reset(&camera->lease, worker);
 }
 
