@@ -87,8 +87,25 @@ def luma_frames(width, height, count, black=16, white=235):
 
 def write_clip(path, width, height, count, fps, *codec):
     """Encodes `count` numbered frames into `path` with FFmpeg; `codec` are its output options."""
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}",
-               "-r", str(fps), "-i", "-", *codec, str(path)]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-y",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+        "-s",
+        f"{width}x{height}",
+        "-r",
+        str(fps),
+        "-i",
+        "-",
+        *codec,
+        str(path),
+    ]
     ramp = numpy.linspace(64, 192, width // 2, dtype=numpy.uint8)
     chroma = numpy.tile(ramp, height // 2).tobytes() + numpy.tile(ramp[::-1], height // 2).tobytes()
     with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
@@ -107,8 +124,24 @@ def split_jpegs(data):
     return [data[a:b] for a, b in zip(starts, starts[1:] + [len(data)])]
 
 
-H264 = ("-c:v", "libx264", "-preset", "superfast", "-bf", "0", "-g", "30", "-keyint_min", "30", "-sc_threshold", "0", "-crf", "23",
-        "-x264-params", "aud=1:repeat-headers=1:slices=1")
+H264 = (
+    "-c:v",
+    "libx264",
+    "-preset",
+    "superfast",
+    "-bf",
+    "0",
+    "-g",
+    "30",
+    "-keyint_min",
+    "30",
+    "-sc_threshold",
+    "0",
+    "-crf",
+    "23",
+    "-x264-params",
+    "aud=1:repeat-headers=1:slices=1",
+)
 MJPEG = ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "4", "-huffman", "default", "-f", "mjpeg")
 
 

@@ -83,7 +83,7 @@ def own_rtsp_camera(clips):
 
 @pytest.fixture
 def instance(tmp_path):
-    """Makes camring instances: instance(cameras, **options).  Whatever still runs at the end is stopped; then nothing may be left."""
+    """Makes camring instances: instance(cameras, **options).  All are stopped at the end; nothing may be left."""
     made = []
 
     def make(cameras, **options):

@@ -148,6 +148,7 @@ class Camring:
                 raise AssertionError(f"camring run ended with {self._popen.returncode}:\n{self.log()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
                 return self.get("/healthz")[0] == 200
+
         wait_for(answers, START_LIMIT, "an answer from /healthz")
         self.children()
 
@@ -207,6 +208,7 @@ class Camring:
     def assert_nothing_left(self):
         def gone():
             return not [p for p in self.seen.values() if p.alive()]
+
         with contextlib.suppress(AssertionError):
             wait_for(gone, 5, "")
         alive = [p for p in self.seen.values() if p.alive()]
@@ -252,8 +254,15 @@ class Camring:
 
 def cli(*words, cwd=None, limit=30, env=None, stdin=subprocess.DEVNULL):
     """One `camring` command; its result with text."""
-    return subprocess.run([str(BIN / "camring"), *map(str, words)], cwd=cwd, timeout=limit, stdin=stdin, text=True, capture_output=True,
-                          env={**os.environ, **(env or {})})
+    return subprocess.run(
+        [str(BIN / "camring"), *map(str, words)],
+        cwd=cwd,
+        timeout=limit,
+        stdin=stdin,
+        text=True,
+        capture_output=True,
+        env={**os.environ, **(env or {})},
+    )
 
 
 def mount_namespace(*more):
@@ -293,7 +302,9 @@ class Source:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([*self.command, "--port", str(self.port)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*self.command, "--port", str(self.port)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
         words = self.process.stdout.readline().split()
         assert words and words[0] == "ready", f"{self.command} did not start"
         self.port = int(words[1])

@@ -41,8 +41,19 @@ def test_version():
         assert done.returncode == 0 and version in done.stdout
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["run", "--fly"], ["run", "too", "many"], ["status", "-c"], ["run", "--instance"],
-                                   ["status", "--instance", "../x"], ["shm", "fly"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["fly"],
+        ["run", "--fly"],
+        ["run", "too", "many"],
+        ["status", "-c"],
+        ["run", "--instance"],
+        ["status", "--instance", "../x"],
+        ["shm", "fly"],
+    ],
+)
 def test_wrong_usage(words):
     done = cli(*words)
     assert done.returncode == 2
@@ -131,13 +142,18 @@ def test_same_instance_twice(instance, tmp_path):
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_run_ends_on_signals(instance, name):
     import signal
+
     camring = instance({"door": "test:"}).run().wait_live("door")
     camring.stop(getattr(signal, name))
     assert camring.exited() == 0
 
 
 def test_stop_is_prompt_with_viewers_and_dead_cameras(instance, http_camera):
-    cameras = {"dead": f"rtsp://127.0.0.1:{free_port()}/", "silent": f"http://127.0.0.1:{http_camera.port}/stall.mjpg", "good": "test:"}
+    cameras = {
+        "dead": f"rtsp://127.0.0.1:{free_port()}/",
+        "silent": f"http://127.0.0.1:{http_camera.port}/stall.mjpg",
+        "good": "test:",
+    }
     camring = instance(cameras).run().wait_live("good")
     with Stream(camring.port, "/cameras/good/stream.mjpeg") as stream:
         stream.wait_parts(3)
@@ -236,7 +252,9 @@ def test_a_file_that_is_not_there(instance, tmp_path):
 
 
 def test_a_file_without_video(instance, tmp_path):
-    subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "sine=d=1", tmp_path / "sound.wav"], check=True)
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "sine=d=1", tmp_path / "sound.wav"], check=True
+    )
     said, _ = start_with(instance, f"file:{tmp_path}/sound.wav")
     assert "video" in line_about(said, "bad")
 
@@ -273,9 +291,11 @@ def test_port_in_use(instance, command):
 
 @pytest.mark.limit(120)
 def test_shared_memory_too_small(instance):
-    """In a mount namespace with a /dev/shm of four megabytes: bytes needed and available are named, the small camera is live."""
+    """With a /dev/shm of four megabytes: bytes needed and available are named, and the small camera is live."""
     camring = instance({"big": "test:?size=1920x1080", "small": "test:?size=160x90"})
-    camring.run(wait=False, wrapper=[*mount_namespace(), "sh", "-c", 'mount -t tmpfs -o size=4m shm /dev/shm && exec "$@"', "sh"])
+    camring.run(
+        wait=False, wrapper=[*mount_namespace(), "sh", "-c", 'mount -t tmpfs -o size=4m shm /dev/shm && exec "$@"', "sh"]
+    )
     camring.supervisor = wait_for(lambda: supervisor_of(camring), 20, "camring run")
     camring.wait_listening()
     camring.wait_live("small")

@@ -29,10 +29,28 @@ def check(jpegs, count):
 
 
 @pytest.mark.parametrize("options", [("-f", "mpjpeg"), ()], ids=["mpjpeg", "probed"])
-@pytest.mark.parametrize("path", ["/cameras/cam/stream.mjpeg", "/stream", "/?action=stream", "/cameras/cam/stream.mjpeg?headers=advance"])
+@pytest.mark.parametrize(
+    "path", ["/cameras/cam/stream.mjpeg", "/stream", "/?action=stream", "/cameras/cam/stream.mjpeg?headers=advance"]
+)
 def test_ffmpeg(url, options, path):
-    done = run("ffmpeg", "-nostdin", "-loglevel", "error", *options, "-i", url + path, "-frames:v", "45", "-vsync", "passthrough",
-               "-c:v", "copy", "-f", "image2pipe", "-")
+    done = run(
+        "ffmpeg",
+        "-nostdin",
+        "-loglevel",
+        "error",
+        *options,
+        "-i",
+        url + path,
+        "-frames:v",
+        "45",
+        "-vsync",
+        "passthrough",
+        "-c:v",
+        "copy",
+        "-f",
+        "image2pipe",
+        "-",
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     check(split_jpegs(done.stdout), 45)
 
@@ -47,7 +65,17 @@ def test_curl_reads_the_stream(url):
 
 def test_curl_saves_a_snapshot(url, tmp_path):
     for path in ("/cameras/cam/snapshot.jpg", "/snapshot", "/?action=snapshot"):
-        done = run("curl", "--silent", "--show-error", "--fail", "--output", tmp_path / "a.jpg", "--write-out", "%{http_code} %{content_type}", url + path)
+        done = run(
+            "curl",
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--output",
+            tmp_path / "a.jpg",
+            "--write-out",
+            "%{http_code} %{content_type}",
+            url + path,
+        )
         assert (done.returncode, done.stdout) == (0, b"200 image/jpeg"), (path, done)
         jpeg = (tmp_path / "a.jpg").read_bytes()
         assert not jpeg_fault(jpeg)
@@ -55,8 +83,25 @@ def test_curl_saves_a_snapshot(url, tmp_path):
 
 
 def test_gstreamer(url, tmp_path):
-    done = run("gst-launch-1.0", "-q", "souphttpsrc", f"location={url}/cameras/cam/stream.mjpeg", "!", "multipartdemux", "!", "jpegdec", "!",
-               "identity", "eos-after=46", "!", "jpegenc", "quality=95", "!", "multifilesink", f"location={tmp_path}/%05d.jpg")
+    done = run(
+        "gst-launch-1.0",
+        "-q",
+        "souphttpsrc",
+        f"location={url}/cameras/cam/stream.mjpeg",
+        "!",
+        "multipartdemux",
+        "!",
+        "jpegdec",
+        "!",
+        "identity",
+        "eos-after=46",
+        "!",
+        "jpegenc",
+        "quality=95",
+        "!",
+        "multifilesink",
+        f"location={tmp_path}/%05d.jpg",
+    )
     assert done.returncode == 0, done.stderr
     check([path.read_bytes() for path in sorted(tmp_path.glob("*.jpg"))], 45)
 

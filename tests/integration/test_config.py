@@ -65,7 +65,7 @@ def test_every_fault_is_named_in_one_go(tmp_path):
     done, path = check(tmp_path, FAULTY)
     assert done.returncode == 4
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(f"{path}:")]
-    places = [re.match(r":(\d+):(\d+): (.+)", line[len(str(path)):]) for line in lines]
+    places = [re.match(r":(\d+):(\d+): (.+)", line[len(str(path)) :]) for line in lines]
     assert all(places), lines
     found = {int(place[1]): place[3] for place in places}
     for line, word in FAULTS:
@@ -73,17 +73,21 @@ def test_every_fault_is_named_in_one_go(tmp_path):
     assert len(lines) == len(FAULTS), lines
 
 
-@pytest.mark.parametrize("text, line, word", [
-    ("cameras:\n  door: [unclosed\n", 3, ""),
-    ("cameras:\n\tdoor: test:\n", 2, ""),
-    ("cameras: {}\nhttp: {listen: [\"0.0.0.0:18080\"]}\n", 2, "allow_open_bind"),
-    ("cameras: {door: 'rtsp://${NOT_THERE}@h/'}\n", 1, "NOT_THERE"),
-    ("cameras: {door: '${file:/nowhere/secret}'}\n", 1, "/nowhere/secret"),
-    ("instance: UPPER\ncameras: {door: 'test:'}\n", 1, "UPPER"),
-    ("cameras: {api: 'test:'}\n", 1, "api"),
-    ("cameras: {door: 'test:'}\nhttp: {listen: ['127.0.0.1:99999']}\n", 2, "99999"),
-    ("just text\n", 1, ""),
-], ids=["unclosed", "tab", "open bind", "no variable", "no file", "instance", "reserved id", "port", "no mapping"])
+@pytest.mark.parametrize(
+    "text, line, word",
+    [
+        ("cameras:\n  door: [unclosed\n", 3, ""),
+        ("cameras:\n\tdoor: test:\n", 2, ""),
+        ('cameras: {}\nhttp: {listen: ["0.0.0.0:18080"]}\n', 2, "allow_open_bind"),
+        ("cameras: {door: 'rtsp://${NOT_THERE}@h/'}\n", 1, "NOT_THERE"),
+        ("cameras: {door: '${file:/nowhere/secret}'}\n", 1, "/nowhere/secret"),
+        ("instance: UPPER\ncameras: {door: 'test:'}\n", 1, "UPPER"),
+        ("cameras: {api: 'test:'}\n", 1, "api"),
+        ("cameras: {door: 'test:'}\nhttp: {listen: ['127.0.0.1:99999']}\n", 2, "99999"),
+        ("just text\n", 1, ""),
+    ],
+    ids=["unclosed", "tab", "open bind", "no variable", "no file", "instance", "reserved id", "port", "no mapping"],
+)
 def test_faults(tmp_path, text, line, word):
     done, path = check(tmp_path, text)
     assert done.returncode == 4, done

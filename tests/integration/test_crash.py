@@ -33,7 +33,11 @@ def wait_new_numbers(stream, limit=BOUND, count=5):
 def wait_placeholder(stream, limit=BOUND):
     """Waits for a picture without a number from now on."""
     begin = len(stream.parts)
-    stream.wait(lambda s: len(s.parts) > begin and read_number(s.parts[-1].body) is None, limit, "a picture that says there is no signal")
+    stream.wait(
+        lambda s: len(s.parts) > begin and read_number(s.parts[-1].body) is None,
+        limit,
+        "a picture that says there is no signal",
+    )
 
 
 def assert_faultless(stream, period):
@@ -48,7 +52,9 @@ def assert_faultless(stream, period):
 def shm_shape(camring):
     """Names without generations, and how many bytes they hold."""
     names = camring.shm()
-    return sorted(re.sub(r"\.\d+$", ".N", name) for name in names), sum(os.stat(f"/dev/shm/{name}").st_blocks * 512 for name in names)
+    return sorted(re.sub(r"\.\d+$", ".N", name) for name in names), sum(
+        os.stat(f"/dev/shm/{name}").st_blocks * 512 for name in names
+    )
 
 
 @pytest.mark.parametrize("kind", ["capture", "encoder"])
@@ -71,7 +77,11 @@ def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
 
 def test_one_of_two_encoders_killed(instance, rtsp_camera):
     """The other one goes on; the picture the dead one had in hand is counted, its lease is free again."""
-    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, encoder={"workers": 2}).run().wait_live("cam")
+    camring = (
+        instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, encoder={"workers": 2})
+        .run()
+        .wait_live("cam")
+    )
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
         wait_new_numbers(stream)
         for i in range(10):
@@ -96,7 +106,9 @@ def test_passthrough_capture_killed(instance, http_camera):
 
 def test_server_killed(instance, rtsp_camera):
     """Its viewers lose their connection; the next one is served by its successor on the same port."""
-    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}).run().wait_live("cam")
+    camring = (
+        instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}).run().wait_live("cam")
+    )
     before = shm_shape(camring)
     for _ in range(4):
         with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
@@ -157,8 +169,14 @@ def test_a_camera_goes_away_and_comes_back(instance, own_rtsp_camera, own_http_c
         "rtsp": (own_rtsp_camera, f"rtsp://127.0.0.1:{own_rtsp_camera.port}/cam"),
         "http": (own_http_camera, f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"),
     }[kind]
-    camring = instance({"cam": {"source": url, "stall_timeout": "2s"}, "other": "test:"}, restart=WIDE).run().wait_live("cam", "other")
-    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream, Stream(camring.port, "/cameras/other/stream.mjpeg") as other:
+    camring = (
+        instance({"cam": {"source": url, "stall_timeout": "2s"}, "other": "test:"}, restart=WIDE)
+        .run()
+        .wait_live("cam", "other")
+    )
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream, Stream(
+        camring.port, "/cameras/other/stream.mjpeg"
+    ) as other:
         wait_new_numbers(stream)
         source.stop()
         wait_placeholder(stream)

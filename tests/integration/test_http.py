@@ -16,7 +16,11 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    cameras = {"door": "test:?size=640x360&fps=20", "slow": "test:?size=320x240&fps=1", "dead": f"rtsp://127.0.0.1:{free_port()}/cam"}
+    cameras = {
+        "door": "test:?size=640x360&fps=20",
+        "slow": "test:?size=320x240&fps=1",
+        "dead": f"rtsp://127.0.0.1:{free_port()}/cam",
+    }
     with running(tmp_path_factory.mktemp("http"), cameras) as camring:
         camring.wait_live("door", "slow").wait_state("dead", "away")
         yield camring
@@ -163,7 +167,9 @@ def test_a_picture_is_complete_without_the_next_one(server):
     assert bytes_at_rest(server.port, path + "advance", rb"\xff\xd9\r\n--[^\r\n]+\r\nContent-Type: image/jpeg\r\n\r\n$")
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/cameras", "/cameras/door/snapshot.jpg", "/cameras/door/stream.mjpeg"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/api/v1/cameras", "/cameras/door/snapshot.jpg", "/cameras/door/stream.mjpeg"]
+)
 def test_head(server, path):
     status, headers, body = server.get(path, method="HEAD")
     assert (status, body) == (200, b"")
@@ -183,15 +189,27 @@ def test_unknown_camera(server, path):
     assert status == 404 and "nobody" in text
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/cameras/door", "/cameras/door/nothing", "/api/v1/nothing", "/cameras/../etc/passwd",
-                                  "/cameras/%2e%2e/stream.mjpeg", "/?action=nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/cameras/door",
+        "/cameras/door/nothing",
+        "/api/v1/nothing",
+        "/cameras/../etc/passwd",
+        "/cameras/%2e%2e/stream.mjpeg",
+        "/?action=nothing",
+    ],
+)
 def test_unknown_path(server, path):
     status, _ = error_of(server.get(path))
     assert status in (400, 404)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/", "/cameras/door/stream.mjpeg", "/cameras/door/snapshot.jpg", "/api/v1/cameras", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/cameras/door/stream.mjpeg", "/cameras/door/snapshot.jpg", "/api/v1/cameras", "/healthz"]
+)
 def test_wrong_method(server, method, path):
     answer = server.get(path, method=method)
     status, _ = error_of(answer)
@@ -240,8 +258,9 @@ def test_nonsense_is_refused_and_hurts_nobody(server, name):
 
 def test_a_slow_reader_gets_the_newest_and_disturbs_nobody(instance, own_http_camera):
     camring = instance({"cam": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"}).run().wait_live("cam")
-    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as fast, \
-            Stream(camring.port, "/cameras/cam/stream.mjpeg", rate=100_000) as slow:
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as fast, Stream(
+        camring.port, "/cameras/cam/stream.mjpeg", rate=100_000
+    ) as slow:
         fast.wait_parts(10)
         begin = len(fast.parts)
         parts = fast.collect(12)
@@ -276,7 +295,14 @@ def test_a_client_that_reads_nothing_is_cut(instance):
 def test_a_hundred_requests_at_once(healthy):
     """Everyone is answered, with the right thing."""
     from concurrent.futures import ThreadPoolExecutor
-    paths = ["/cameras/a/snapshot.jpg", "/cameras/b/snapshot.jpg", "/api/v1/cameras", "/healthz", "/cameras/nobody/snapshot.jpg"] * 20
+
+    paths = [
+        "/cameras/a/snapshot.jpg",
+        "/cameras/b/snapshot.jpg",
+        "/api/v1/cameras",
+        "/healthz",
+        "/cameras/nobody/snapshot.jpg",
+    ] * 20
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(healthy.get, paths))
     for path, (status, _, body) in zip(paths, answers):

@@ -1,5 +1,5 @@
-"""The picture is right: a snapshot at quality 90 against FFmpeg's own conversion of the same frame, over matrices, chroma formats, ranges,
-even and odd sizes."""
+"""The picture is right: a snapshot at quality 90 against FFmpeg's own conversion of the same frame, over matrices,
+chroma formats, ranges, even and odd sizes."""
 import io
 import subprocess
 
@@ -34,7 +34,11 @@ def cases():
 
 CASES = cases()
 # Too small for FFmpeg's scaler to be a measure.
-TINY = {f"tiny-{w}x{h}-{chroma}": ((w, h), "bt709", f"yuv{chroma}p", "tv", FFV1) for w, h in ((1, 1), (2, 2), (17, 9)) for chroma in ("420", "444")}
+TINY = {
+    f"tiny-{w}x{h}-{chroma}": ((w, h), "bt709", f"yuv{chroma}p", "tv", FFV1)
+    for w, h in ((1, 1), (2, 2), (17, 9))
+    for chroma in ("420", "444")
+}
 
 
 def colourful(width, height):
@@ -47,8 +51,12 @@ def colourful(width, height):
 
 
 def ffmpeg(*words, data=None):
-    return subprocess.run(["ffmpeg", "-nostdin" if data is None else "-y", "-loglevel", "error", "-y", *map(str, words)], input=data, check=True,
-                          capture_output=True).stdout
+    return subprocess.run(
+        ["ffmpeg", "-nostdin" if data is None else "-y", "-loglevel", "error", "-y", *map(str, words)],
+        input=data,
+        check=True,
+        capture_output=True,
+    ).stdout
 
 
 def make_clip(path, size, matrix, pixels, range_, codec):
@@ -57,15 +65,43 @@ def make_clip(path, size, matrix, pixels, range_, codec):
     target = "bt709" if matrix == "bt709" else "bt601"
     marks = ["-colorspace", tags[0], "-color_primaries", tags[1], "-color_trc", tags[2]] if tags else []
     frame = colourful(*size).tobytes()
-    ffmpeg("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "%dx%d" % size, "-r", 5, "-i", "-", "-vf",
-           f"scale=out_color_matrix={target}:out_range={range_}:flags=accurate_rnd+full_chroma_int,format={pixels}", *codec, *marks, "-color_range", range_,
-           path, data=frame * 10)
+    ffmpeg(
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-s",
+        "%dx%d" % size,
+        "-r",
+        5,
+        "-i",
+        "-",
+        "-vf",
+        f"scale=out_color_matrix={target}:out_range={range_}:flags=accurate_rnd+full_chroma_int,format={pixels}",
+        *codec,
+        *marks,
+        "-color_range",
+        range_,
+        path,
+        data=frame * 10,
+    )
 
 
 def expected_planes(path, size):
     """Y, Cb, Cr as JFIF means them, by FFmpeg."""
-    raw = ffmpeg("-i", path, "-frames:v", 1, "-vf", "scale=out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic",
-                 "-pix_fmt", "yuvj444p", "-f", "rawvideo", "-")
+    raw = ffmpeg(
+        "-i",
+        path,
+        "-frames:v",
+        1,
+        "-vf",
+        "scale=out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic",
+        "-pix_fmt",
+        "yuvj444p",
+        "-f",
+        "rawvideo",
+        "-",
+    )
     return numpy.frombuffer(raw, numpy.uint8).reshape(3, size[1], size[0]).astype(float)
 
 
@@ -78,7 +114,7 @@ def jpeg_planes(jpeg):
 
 def psnr(a, b):
     error = ((a - b) ** 2).mean()
-    return 99.0 if error == 0 else 10 * numpy.log10(255 ** 2 / error)
+    return 99.0 if error == 0 else 10 * numpy.log10(255**2 / error)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +132,9 @@ def gallery(tmp_path_factory):
 
 def snapshot(gallery, name):
     wait_for(lambda: gallery.camera(name)["state"] == "live", 60, f"{name} live")
-    return wait_for(lambda: (answer := gallery.get(f"/cameras/{name}/snapshot.jpg"))[0] == 200 and answer[2], 20, f"a snapshot of {name}")
+    return wait_for(
+        lambda: (answer := gallery.get(f"/cameras/{name}/snapshot.jpg"))[0] == 200 and answer[2], 20, f"a snapshot of {name}"
+    )
 
 
 @pytest.mark.limit(180)

@@ -1,5 +1,5 @@
-"""Every command in README.md does what it says.  They run in a box of their own (network, /run, /dev/shm), so that the ports and
-names that README uses are free there, whatever runs on this machine."""
+"""Every command in README.md does what it says.  They run in a box of their own (network, /run, /dev/shm), so that the
+ports and names that README uses are free there, whatever runs on this machine."""
 import contextlib
 import os
 import re
@@ -27,15 +27,20 @@ class Box:
 
     def __init__(self, folder):
         self.folder = folder
-        script = "ip link set lo up && for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; echo ready; exec cat"
-        self.holder = subprocess.Popen([*mount_namespace("--net"), "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        script = (
+            "ip link set lo up && for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; echo ready; exec cat"
+        )
+        self.holder = subprocess.Popen(
+            [*mount_namespace("--net"), "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.holder.stdout.readline() == "ready\n"
         inside = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", *inside]
+        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", "--root", *inside]
         self.running = []
 
     def command(self, *words, cwd=None):
-        return [*self.enter, f"--wdns={cwd or self.folder}", "--", *map(str, words)]
+        go = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", cwd or self.folder]
+        return [*self.enter, "--", *map(str, [*go, *words])]
 
     def popen(self, *words, cwd=None, **options):
         process = subprocess.Popen(self.command(*words, cwd=cwd), stdin=subprocess.DEVNULL, start_new_session=True, **options)
@@ -46,7 +51,9 @@ class Box:
         return subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 
     def get(self, url):
-        done = subprocess.run(self.command("curl", "-sf", "--max-time", "5", url), stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run(
+            self.command("curl", "-sf", "--max-time", "5", url), stdin=subprocess.DEVNULL, capture_output=True
+        )
         return done.stdout if done.returncode == 0 else None
 
     def left(self):
@@ -88,8 +95,16 @@ def make_run(box, **_):
 
 
 def make_run_camera(box, clips, **_):
-    camera = box.popen("/usr/bin/python3", "-B", ROOT / "tests/integration/rtsp_camera.py", clips.small_h264(), "--user", "user:password",
-                       stdout=subprocess.PIPE, text=True)
+    camera = box.popen(
+        "/usr/bin/python3",
+        "-B",
+        ROOT / "tests/integration/rtsp_camera.py",
+        clips.small_h264(),
+        "--user",
+        "user:password",
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     port = camera.stdout.readline().split()[1]
     shows(box, box.popen("make", "run", f"CAMERA=rtsp://user:password@127.0.0.1:{port}/cam", cwd=ROOT), "h264")
     camera.stdout.close()
@@ -103,6 +118,7 @@ def make(**_):
 
 def camring(word, needs_start):
     """A command to the built program, in a folder with a camring.yaml."""
+
     def check(box, **_):
         (box.folder / "camring.yaml").write_text("cameras:\n  door: test:?size=320x240\n")
         if needs_start:
@@ -116,6 +132,7 @@ def camring(word, needs_start):
         if word in ("start", "status", "shm list"):
             assert box.run(BIN / "camring", "stop").returncode == 0
         assert not box.left()
+
     return check
 
 

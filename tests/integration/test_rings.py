@@ -15,7 +15,9 @@ KEYS = {"name", "camera", "variant", "kind", "generation", "state", "writer", "f
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("rings"), {"door": "test:?size=640x360&fps=20", "dead": "file:/nowhere.mp4"}) as camring:
+    with running(
+        tmp_path_factory.mktemp("rings"), {"door": "test:?size=640x360&fps=20", "dead": "file:/nowhere.mp4"}
+    ) as camring:
         yield camring.wait_live("door")
 
 
@@ -78,8 +80,12 @@ def test_looking_never_hurts(live):
     with Stream(live.port, "/cameras/door/stream.mjpeg") as stream:
         stream.wait_parts(5)
         for _ in range(20):
-            tool = subprocess.Popen([BIN / "camring-shm", "dump", "door.raw", "--instance", live.instance, "-o", "/dev/null", "--format", "raw"],
-                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            tool = subprocess.Popen(
+                [BIN / "camring-shm", "dump", "door.raw", "--instance", live.instance, "-o", "/dev/null", "--format", "raw"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             time.sleep(0.005)
             tool.kill()
             tool.wait()

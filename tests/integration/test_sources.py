@@ -26,7 +26,7 @@ def watch(camring):
     finally:
         for stream in streams.values():
             stream.close()
-    return {name: stream.parts[begin[name]:] for name, stream in streams.items()}
+    return {name: stream.parts[begin[name] :] for name, stream in streams.items()}
 
 
 def order_of(name, parts):
@@ -37,8 +37,8 @@ def order_of(name, parts):
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory, clips, rtsp_camera, http_camera):
-    """Each attempt's parts.  A machine that has other work to do may lose pictures, but nothing else may ever go wrong: it is watched up to
-    three times, until nearly all pictures come through, and every attempt counts for all the rest."""
+    """Each attempt's parts.  A machine that has other work to do may lose pictures, but nothing else may ever go wrong: it is
+    watched up to three times, until nearly all pictures come through, and every attempt counts for all the rest."""
     cameras = {
         "test": "test:?size=1280x720&fps=30",
         "rtsp": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam",
@@ -87,7 +87,9 @@ def test_http_parts_without_length(instance, http_camera):
 
 
 def test_mjpeg_without_passthrough_is_encoded_anew(instance, http_camera, clips):
-    camring = instance({"cam": {"source": f"http://127.0.0.1:{http_camera.port}/video.mjpg", "jpeg": {"passthrough": "off", "quality": 60}}}).run()
+    camring = instance(
+        {"cam": {"source": f"http://127.0.0.1:{http_camera.port}/video.mjpg", "jpeg": {"passthrough": "off", "quality": 60}}}
+    ).run()
     originals = set(split_jpegs(clips.mjpeg().read_bytes()))
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
         stream.wait(lambda s: sum(read_number(p.body) is not None for p in s.parts[-30:]) == 30, 30, "30 numbered pictures")
@@ -101,7 +103,9 @@ def test_a_file_loses_nothing(instance, clips, clip):
     count = 250 if clip == "mp4" else Clips.PERIOD
     camring = instance({"cam": {"source": f"file:{path}", "jpeg": {"passthrough": "off"}}}).run()
     camring.wait_state("cam", "ended", 60)
-    wait_for(lambda: camring.camera("cam")["counters"]["encoded"] == count, 10, f"{count} encoded pictures, {camring.camera('cam')}")
+    wait_for(
+        lambda: camring.camera("cam")["counters"]["encoded"] == count, 10, f"{count} encoded pictures, {camring.camera('cam')}"
+    )
     assert read_number(camring.get("/cameras/cam/snapshot.jpg")[2]) == count - 1
 
 
