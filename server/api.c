@@ -5,6 +5,7 @@
 #include "server/feed.h"
 #include "server/fresh.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -25,19 +26,25 @@ static json_t *counter(const _Atomic uint64_t *value)
 
 static json_t *counters_of(const struct board_camera *board)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", counter(&board->packets), "captured",
-                     counter(&board->captured), "no_slot", counter(&board->no_slot), "corrupt", counter(&board->corrupt),
-                     "capture_oversize", counter(&board->capture_oversize), "encoded", counter(&board->encoded), "late",
-                     counter(&board->late), "oversize", counter(&board->oversize), "aborted", counter(&board->aborted),
-                     "encode_failed", counter(&board->encode_failed));
+    json_t *json = json_object();
+    json_object_set_new(json, "packets", counter(&board->packets));
+    json_object_set_new(json, "captured", counter(&board->captured));
+    json_object_set_new(json, "no_slot", counter(&board->no_slot));
+    json_object_set_new(json, "corrupt", counter(&board->corrupt));
+    json_object_set_new(json, "capture_oversize", counter(&board->capture_oversize));
+    json_object_set_new(json, "encoded", counter(&board->encoded));
+    json_object_set_new(json, "late", counter(&board->late));
+    json_object_set_new(json, "oversize", counter(&board->oversize));
+    json_object_set_new(json, "aborted", counter(&board->aborted));
+    json_object_set_new(json, "encode_failed", counter(&board->encode_failed));
+    return json;
 }
 
-static double fps_of(struct camera *camera, int64_t age)
+/* The ring's rate is that of its last pictures, however long ago they came. */
+static json_t *rate(double fps, int64_t age)
 {
-    double fps = camera_fps(camera);
-    if (age < 0 || (age > QUIET_NS && (double)age * fps > 2.0 * (double)NS_PER_S))
-        return 0;
-    return (double)(int64_t)(fps * 100 + .5) / 100;
+    bool quiet = age < 0 || (age > QUIET_NS && (double)age * fps > 2.0 * (double)NS_PER_S);
+    return json_real(quiet ? 0 : round(fps * 100) / 100);
 }
 
 static bool is_fresh(const struct camera *camera)
@@ -49,19 +56,31 @@ static bool is_fresh(const struct camera *camera)
 static json_t *describe(const struct server *server, struct camera *camera)
 {
     char stream[96], snapshot[96];
-    camera_refresh(camera);
-    int64_t newest = camera_newest_ns(camera), age = newest < 0 ? -1 : clock_now() - newest;
+    struct camera_stat stat;
+    camera_stat(camera, &stat);
+    int64_t age = stat.newest_ns < 0 ? -1 : clock_now() - stat.newest_ns;
+    int64_t since_ms = clock_wall(camera->since_ns) / NS_PER_MS;
+    bool why = camera->state != CAMERA_LIVE && camera->why[0];
     snprintf(stream, sizeof stream, "/cameras/%s/stream.mjpeg", camera->id);
     snprintf(snapshot, sizeof snapshot, "/cameras/%s/snapshot.jpg", camera->id);
-    return json_pack(
-        "{s:s, s:s, s:o, s:f, s:b, s:i, s:i, s:o, s:f, s:I, s:o, s:i, s:s, s:s, s:o}", "id", camera->id, "state",
-        camera_state_name(camera->state), "why",
-        camera->state == CAMERA_LIVE || !camera->why[0] ? json_null() : text(camera->why), "since",
-        (double)(clock_wall(camera->since_ns) / NS_PER_MS) / 1000, "fresh", is_fresh(camera), "width", (int)camera->width,
-        "height", (int)camera->height, "codec", camera->codec[0] ? text(camera->codec) : json_null(), "fps",
-        fps_of(camera, age), "frame", camera->newest ? (json_int_t)camera->newest->frame.number : (json_int_t)0, "age_ms",
-        age < 0 ? json_null() : json_integer(age / NS_PER_MS), "viewers", (int)feed_viewers(feeds_of(server->feeds, camera)),
-        "stream", stream, "snapshot", snapshot, "counters", counters_of(camera->board));
+
+    json_t *json = json_object();
+    json_object_set_new(json, "id", text(camera->id));
+    json_object_set_new(json, "state", text(camera_state_name(camera->state)));
+    json_object_set_new(json, "why", why ? text(camera->why) : json_null());
+    json_object_set_new(json, "since", json_real((double)since_ms / 1000));
+    json_object_set_new(json, "fresh", json_boolean(is_fresh(camera)));
+    json_object_set_new(json, "width", json_integer(stat.width));
+    json_object_set_new(json, "height", json_integer(stat.height));
+    json_object_set_new(json, "codec", camera->codec[0] ? text(camera->codec) : json_null());
+    json_object_set_new(json, "fps", rate(stat.fps, age));
+    json_object_set_new(json, "frame", json_integer((json_int_t)stat.frame));
+    json_object_set_new(json, "age_ms", age < 0 ? json_null() : json_integer(age / NS_PER_MS));
+    json_object_set_new(json, "viewers", json_integer(feed_viewers(feeds_of(server->feeds, camera))));
+    json_object_set_new(json, "stream", text(stream));
+    json_object_set_new(json, "snapshot", text(snapshot));
+    json_object_set_new(json, "counters", counters_of(camera->board));
+    return json;
 }
 
 void api_handle_camera(struct http_request *request)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define REOPEN_NS NS_PER_S
-#define STAT_NS (NS_PER_S / 4)
+#define STAT_NS (50 * NS_PER_MS)
 
 struct camera_ring {
     const char *instance;
@@ -17,8 +17,8 @@ struct camera_ring {
     struct ring_reader *reader; /* NULL: could not be opened */
     int64_t tried_ns;
     char failure[256]; /* what was logged last, "" once it works */
-    double fps;
-    int64_t fps_ns;
+    struct camera_stat stat;
+    int64_t looked_ns; /* when it was taken */
 };
 
 struct cameras {
@@ -193,16 +193,29 @@ int64_t camera_newest_ns(const struct camera *camera)
     return camera->newest ? camera->newest->frame.committed_ns : -1;
 }
 
-double camera_fps(struct camera *camera)
+/* One that can't be read shows no picture; why is logged where pictures are wanted. */
+static void look(struct camera *camera, struct camera_stat *out)
 {
     static struct ring_stat stat; /* large */
-    struct camera_ring *ring = camera->ring;
     struct error err;
-    int64_t now = clock_now();
-    if (ring->fps_ns && now - ring->fps_ns < STAT_NS)
-        return ring->fps;
     struct ring_reader *reader = open_reader(camera);
-    ring->fps = reader && ring_reader_stat(reader, &stat, &err) == 0 ? stat.fps : 0;
-    ring->fps_ns = now;
-    return ring->fps;
+    *out = (struct camera_stat){.newest_ns = -1, .width = camera->width, .height = camera->height};
+    if (!reader || ring_reader_stat(reader, &stat, &err) < 0 || stat.head == 0)
+        return;
+    out->fps = stat.fps;
+    out->frame = stat.head;
+    out->newest_ns = stat.newest.committed_ns;
+    out->width = stat.newest.width;
+    out->height = stat.newest.height;
+}
+
+void camera_stat(struct camera *camera, struct camera_stat *stat)
+{
+    struct camera_ring *ring = camera->ring;
+    int64_t now = clock_now();
+    if (now - ring->looked_ns >= STAT_NS) {
+        look(camera, &ring->stat);
+        ring->looked_ns = now;
+    }
+    *stat = ring->stat;
 }

@@ -53,7 +53,14 @@ void camera_want(struct camera *camera, bool want);
 /* When the newest picture was published, -1: there is none. */
 int64_t camera_newest_ns(const struct camera *camera);
 
-/* Frames a second in the JPEG ring, at most a quarter of a second old. */
-double camera_fps(struct camera *camera);
+/* What the JPEG ring holds, without copying a picture; looked up at most every 50 ms. */
+struct camera_stat {
+    double fps;
+    uint64_t frame;         /* number of the newest picture, 0: none */
+    int64_t newest_ns;      /* when it was published, -1: none */
+    uint32_t width, height; /* its size; without one what the camera says, 0: unknown */
+};
+
+void camera_stat(struct camera *camera, struct camera_stat *stat);
 
 #endif

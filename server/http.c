@@ -1,5 +1,6 @@
 #include "server/http.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "server/camera.h"
 #include "server/loop.h"
@@ -26,6 +27,7 @@
 #define IDLE_S 30              /* between a client's bytes, either way */
 #define RETRY_AFTER "2"
 #define ACCEPT_PAUSE_US 200000
+#define ACCEPT_SAY_NS (10 * NS_PER_S) /* said once, until it has been over for so long */
 
 struct http {
     struct server *server;
@@ -298,14 +300,20 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
     return bufev;
 }
 
+/* There is one of it, and a listener's error callback gets evhttp's argument, not ours. */
+static struct http *only;
+
 /* No descriptors or no memory left.  The connection stays in the queue, so the loop would spin: look again a little later. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
-    struct http *http = arg;
+    (void)arg;
     loop_begin("accept error");
-    log_warn("can't accept a connection: %s", strerror(errno));
+    static int64_t said_ns;
+    if (clock_now() - said_ns > ACCEPT_SAY_NS)
+        log_warn("can't accept a connection: %s", strerror(errno));
+    said_ns = clock_now();
     evconnlistener_disable(listener);
-    event_add(http->resume, &(struct timeval){.tv_usec = ACCEPT_PAUSE_US});
+    event_add(only->resume, &(struct timeval){.tv_usec = ACCEPT_PAUSE_US});
 }
 
 static void on_resume(int fd, short what, void *arg)
@@ -335,6 +343,7 @@ struct http *http_create(struct server *server)
     struct http *http = calloc(1, sizeof *http);
     if (!http || !(http->evhttp = evhttp_new(server->base)) || !(http->resume = evtimer_new(server->base, on_resume, http)))
         fatal("can't create the HTTP server");
+    only = http;
     http->server = server;
     evhttp_set_max_headers_size(http->evhttp, MAX_HEADER_BYTES);
     evhttp_set_max_body_size(http->evhttp, MAX_BODY_BYTES);

@@ -234,7 +234,10 @@ struct streams *streams_create(const struct server *server)
 
 void streams_destroy(struct streams *streams)
 {
-    while (!TAILQ_EMPTY(&streams->clients))
-        destroy(TAILQ_FIRST(&streams->clients));
+    struct stream_client *client = TAILQ_FIRST(&streams->clients), *next;
+    for (; client; client = next) {
+        next = TAILQ_NEXT(client, entry);
+        destroy(client);
+    }
     free(streams);
 }
