@@ -43,8 +43,8 @@ BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 LIBRARY := $(BUILD)/lib/libcommon.a# the flat files of common/; what is installed is libcamring
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all deps deps-test deps-check run test test-unit test-integration check check-includes check-format check-cppcheck check-tidy format clean
-all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so
+.PHONY: all install uninstall deps deps-test deps-check run test test-unit test-integration check check-includes check-format check-cppcheck check-tidy format clean
+all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -68,6 +68,10 @@ $(BUILD)/lib/libcamring.a: $(public) $(LIBRARY) common/libcamring.map
 	rm -f $@ && $(AR) rcs $@ $(BUILD)/obj/libcamring.o
 $(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
 	ln -sf $(<F) $@
+$(BUILD)/man/camring.yaml.5: common/camring.yaml.5 $(BUILD)/bin/camring
+	@mkdir -p $(@D)
+	$(BUILD)/bin/camring help config | sed -e 's/^\([^ :]*\): \(.*\)/.TP\n.B \1\n\2./' -e 's/^  */.br\n/' -e 's/-/\\-/g' >$@.keys
+	sed '/^\.\\" KEYS$$/r $@.keys' $< >$@
 
 $(BUILD)/bin/camring: $(call obj,$(src_supervisor)) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -155,6 +159,38 @@ check-cppcheck:
 check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
 tidy/%:
 	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>/dev/null
+
+# What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
+# /usr/local in different folders.
+PREFIX ?= /usr/local
+DESTDIR ?=
+dist_packages = lib/python$(if $(filter-out /usr,$(PREFIX)),$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo 3),3)/dist-packages
+public_names = $(shell sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map)
+installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
+	644,common/camring.h,include/camring.h 644,$(BUILD)/lib/libcamring.a,lib/libcamring.a \
+	644,$(BUILD)/lib/libcamring.so.$(SOVERSION),lib/libcamring.so.$(SOVERSION) link,libcamring.so.$(SOVERSION),lib/libcamring.so \
+	644,$(BUILD)/camring.pc,lib/pkgconfig/camring.pc 644,common/python/camring.py,$(dist_packages)/camring.py \
+	644,$(BUILD)/camring.service,lib/systemd/system/camring.service 644,scripts/camring.sysusers,lib/sysusers.d/camring.conf \
+	644,common/camring.3,share/man/man3/camring.3 $(foreach name,$(public_names),link,camring.3,share/man/man3/$(name).3) \
+	644,common/supervisor/camring.1,share/man/man1/camring.1 644,common/shmtool/camring-shm.1,share/man/man1/camring-shm.1 \
+	644,$(BUILD)/man/camring.yaml.5,share/man/man5/camring.yaml.5 \
+	$(foreach name,camring.yaml common/python/example_opencv.py README.md LICENSE,644,$(name),share/doc/camring/$(notdir $(name)))
+target := $(DESTDIR)$(PREFIX)
+
+install: all
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' common/camring.pc.in >$(BUILD)/camring.pc
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' scripts/camring.service >$(BUILD)/camring.service
+	@set -e; for entry in $(installed); do \
+		IFS=,; set -- $$entry; unset IFS; \
+		if [ $$1 = link ]; then ln -sf "$$2" "$(target)/$$3"; else install -D -m $$1 "$$2" "$(target)/$$3"; fi; \
+	done
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig
+	@echo "installed in $(target)"
+uninstall:
+	@for entry in $(installed); do rm -f "$(target)/$${entry##*,}"; done
+	@rm -f $(target)/$(dist_packages)/__pycache__/camring.*.pyc
+	@[ ! -d $(target)/share/doc/camring ] || rmdir $(target)/share/doc/camring
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig
 
 clean:
 	rm -rf build build-*
