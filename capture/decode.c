@@ -27,6 +27,7 @@ struct decode {
     bool begun; /* there was a key packet */
     uint64_t pictures;
     int64_t packets;
+    int64_t captured_ns; /* of the last picture */
     struct {
         int64_t captured_ns, started_ns;
     } times[MAX_DELAYED]; /* of the newest packets, by number */
@@ -115,14 +116,17 @@ static void describe_colours(const AVFrame *picture, struct ring_frame *frame)
         picture->colorspace == AVCOL_SPC_BT709 ? RING_MATRIX_BT709 : RING_MATRIX_BT601; /* as FFmpeg takes what isn't said */
 }
 
-static struct ring_frame describe(const struct decode *decode)
+/* With B-frames packets come in another order than pictures: no picture is dated before the one it follows. */
+static struct ring_frame describe(struct decode *decode)
 {
     const AVFrame *picture = decode->picture;
     int64_t number = picture->reordered_opaque % MAX_DELAYED;
     int64_t stamp = picture->best_effort_timestamp;
+    if (decode->captured_ns < decode->times[number].captured_ns)
+        decode->captured_ns = decode->times[number].captured_ns;
     struct ring_frame frame = {
         .camera_ns = stamp != AV_NOPTS_VALUE ? av_rescale_q(stamp, decode->time_base, (AVRational){1, NS_PER_S}) : -1,
-        .captured_ns = decode->times[number].captured_ns,
+        .captured_ns = decode->captured_ns,
         .started_ns = decode->times[number].started_ns,
         .width = (uint32_t)picture->width,
         .height = (uint32_t)picture->height,
