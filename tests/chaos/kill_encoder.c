@@ -1,0 +1,146 @@
+/* Encode workers that die. */
+#include "kill_tests.h"
+#include "stage.h"
+
+#include "common/clock.h"
+#include "encoder/camera.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void work(struct camera *camera, struct jpeg_encoder *encoder)
+{
+    while (camera_work(camera, encoder)) /* the second look */
+        continue;
+}
+
+void kill_encoder_act(void)
+{
+    struct jpeg_encoder *encoder = jpeg_encoder_create();
+    struct camera *camera = camera_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
+    stage_must(encoder && camera, "memory");
+    int wakers[RING_MAX_WAKERS] = {world.waker};
+    for (unsigned i = 1; i < RING_MAX_WAKERS; i++)
+        wakers[i] = -1;
+    camera_set_wakers(camera, wakers);
+    static const char requests[] = "ssml";
+    for (const char *request = requests; *request; request++) {
+        stage_ask(*request);
+        work(camera, encoder);
+    }
+    camera_destroy(camera);
+    jpeg_encoder_destroy(encoder);
+}
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load(counter);
+}
+
+/* Waits for the living worker; encoders ring `demand` after each frame of a lossless camera, which this one is. */
+static void await_encoders(void)
+{
+    int64_t deadline = clock_now() + 5 * NS_PER_S;
+    uint64_t head = stage_head(WORLD_RAW);
+    for (;;) {
+        uint32_t heard = bell_read(&world.place->demand);
+        if (load(&world.place->finished) >= head && lease_holder(&world.place->lease) < 0)
+            return;
+        bell_wait(&world.place->demand, heard, clock_now() + NS_PER_MS); /* the lease's release rings nobody */
+        if (clock_now() > deadline) {
+            print_error("raw frame %llu waits, %llu is done; lease: %d\n", (unsigned long long)head,
+                        (unsigned long long)load(&world.place->finished), lease_holder(&world.place->lease));
+            fail();
+        }
+    }
+}
+
+/* Every frame taken up is booked under what became of it.  (A generation without a frame yet doesn't tell what was published.)
+ */
+static void check_accounts(unsigned deaths)
+{
+    const struct board_camera *place = world.place;
+    uint64_t taken = load(&place->taken), encoded = load(&place->encoded), late = load(&place->late);
+    uint64_t aborted = load(&place->aborted), others = load(&place->oversize) + load(&place->encode_failed);
+    uint64_t published = stage_head(WORLD_JPEG);
+    if (encoded + late + aborted + others == taken && aborted <= deaths && others == 0 &&
+        (published == 0 || (published >= encoded && published - encoded <= deaths)))
+        return;
+    print_error("taken %llu, encoded %llu, published %llu, late %llu, aborted %llu, others %llu\n", (unsigned long long)taken,
+                (unsigned long long)encoded, (unsigned long long)published, (unsigned long long)late,
+                (unsigned long long)aborted, (unsigned long long)others);
+    fail();
+}
+
+void kill_encoder_begin(void)
+{
+    stage_begin();
+    world.place->lossless = 1;
+    stage_follow(WORLD_JPEG);
+    stage.survivor = survivor_start(LIVING_WORKER);
+    stage_open_raw();
+}
+
+/* One more frame comes while the dead worker has the lease, and finds the living one turned away. */
+void kill_encoder_strand(void)
+{
+    stage_publish(PICTURE_SMALL, 1);
+    bell_ring(board_pool_bell(world.board), 1);
+}
+
+void kill_encoder_check(void)
+{
+    await_encoders();
+    stage_check_nobody_waits(WORLD_JPEG);
+    check_accounts(1);
+    stage_check_slots(stage.raw, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        stage_publish(i == 1 ? PICTURE_LARGE : PICTURE_SMALL, 1);
+        bell_ring(board_pool_bell(world.board), 1);
+        await_encoders();
+        stage_check_nobody_waits(WORLD_JPEG);
+    }
+    check_accounts(1);
+    stage_check_slots(stage.raw, 0);
+    stage_check_rows();
+    survivor_end(stage.survivor);
+    stage.survivor = 0;
+    struct ring_writer *jpeg = stage_open_writer(WORLD_JPEG, false);
+    ring_writer_takeover(jpeg);
+    stage_check_no_half_slots(WORLD_JPEG);
+    stage_check_slots(jpeg, 0);
+    ring_writer_close(jpeg);
+    assert_true(world_is_tidy());
+    stage_end();
+}
+
+static void walk(bool strand)
+{
+    unsigned at = 1;
+    for (bool died = true; died; at++) {
+        kill_encoder_begin();
+        died = stage_dies(kill_encoder_act, at, stage_serve_frames);
+        if (strand)
+            kill_encoder_strand();
+        recover_encoder(&world.recover, DEAD_WORKER);
+        kill_encoder_check();
+    }
+    print_message("           %u kill points\n", at - 2);
+}
+
+/* Without a new frame nobody comes along who would put right by chance what recovery forgot. */
+void an_encoder(void **state)
+{
+    (void)state;
+    walk(false);
+}
+
+void an_encoder_while_a_frame_waits(void **state)
+{
+    (void)state;
+    walk(true);
+}

@@ -1,0 +1,29 @@
+/* kill_tests.h: the tests by what dies, and the actors and checks that the supervisor's tests borrow from the others. */
+#ifndef CHAOS_KILL_TESTS_H
+#define CHAOS_KILL_TESTS_H
+
+void a_writer_of_a_new_ring(void **state);
+void a_writer_after_another(void **state);
+void a_writer_that_grows(void **state);
+void a_capture_that_passes_through(void **state);
+void a_producer_of_its_own(void **state);
+void kill_writer_act(void);
+void kill_writer_check(void);
+
+void a_reader_that_pins(void **state);
+void a_reader_that_copies(void **state);
+void kill_reader_act(void);
+
+void an_encoder(void **state);
+void an_encoder_while_a_frame_waits(void **state);
+void kill_encoder_begin(void);
+void kill_encoder_act(void);
+void kill_encoder_strand(void);
+void kill_encoder_check(void); /* and the end of the stage */
+
+void a_supervisor_that_recovers_an_encoder(void **state);
+void a_supervisor_that_recovers_a_capture(void **state);
+void a_supervisor_that_recovers_a_reader(void **state);
+void a_supervisor_that_starts(void **state);
+
+#endif

@@ -1,0 +1,69 @@
+/* world.h: the shared memory of one instance as the supervisor makes it, the supervisor's recovery, and processes that stay
+ * alive while another is killed and must go on as if nothing had happened. */
+#ifndef CHAOS_WORLD_H
+#define CHAOS_WORLD_H
+
+#include "common/board.h"
+#include "common/conf.h"
+#include "common/supervisor/instance.h"
+#include "common/supervisor/recover.h"
+
+#include <sys/types.h>
+
+#define WORLD_ROWS 4 /* shm.reader_rows */
+#define WORLD_RAW "cam.raw"
+#define WORLD_JPEG "cam.jpeg"
+
+struct world {
+    struct conf conf; /* one camera, "cam" */
+    struct conf_camera camera;
+    struct instance *instance;
+    struct board *board;
+    struct board_camera *place; /* the camera's, on the board */
+    struct recover recover;
+    int waker; /* the server's eventfd, which recovery signals, too */
+};
+
+extern struct world world;
+
+/* Fills world.conf; world_start does it, too. */
+void world_configure(void);
+
+/* What a supervisor does when it starts, after another that may have been killed half-way; may itself be killed half-way, and
+ * repeated. False with err. */
+bool world_start(struct error *err);
+
+/* Its end.  True if nothing of it is left. */
+bool world_end(void);
+
+/* True if the objects in /dev/shm are those of this world and no others: the board, and for each ring its ctl and its current
+ * data. */
+bool world_is_tidy(void);
+
+/* ---- followers ---------------------------------------------------------------------------------------------------- */
+
+enum follower_kind {
+    FOLLOWER_PINS,   /* pins each frame; waits on the ring's bell, without a limit */
+    FOLLOWER_COPIES, /* copies each frame; waits on the waker, like a server */
+};
+
+struct follower;
+
+/* A process that takes every frame it can, checks it, and sleeps.  Start it before this process opens handles of its own: what
+ * a follower inherits would keep their locks. */
+struct follower *follower_start(const char *ring, enum follower_kind kind);
+
+/* True once it has frame `number`, or knows that the ring is closed, respectively; false after five seconds, or if it found a
+ * fault. */
+bool follower_has(struct follower *follower, uint64_t number);
+bool follower_is_told(struct follower *follower);
+
+uint64_t follower_last(const struct follower *follower);     /* frame it has had */
+const char *follower_fault(const struct follower *follower); /* "": none */
+void follower_end(struct follower *follower);
+
+/* An encode worker (encoder/pool.c), number `worker`, that waits on the pool's bell.  */
+pid_t survivor_start(unsigned worker);
+void survivor_end(pid_t pid);
+
+#endif
