@@ -90,11 +90,11 @@ static bool board_checks_out(const struct board_header *header, size_t size)
            header->children <= 100000 && size == board_size(header->cameras, header->children);
 }
 
-struct board *board_open(const char *instance, struct error *err)
+static struct board *attach(const char *instance, bool writable, struct error *err)
 {
     char path[RING_PATH_SIZE];
     board_path(path, sizeof path, instance);
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
         error_set(err, errno, "%s: %s", path, strerror(errno));
         return NULL;
@@ -104,7 +104,7 @@ struct board *board_open(const char *instance, struct error *err)
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != 0) ||
         st.st_size < (off_t)sizeof(struct board_header))
         error_set(err, EINVAL, "%s: not a camring board of this user", path);
-    else if ((base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED)
+    else if ((base = mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0)) == MAP_FAILED)
         error_set(err, errno, "%s: mmap: %s", path, strerror(errno));
     close(fd);
     if (base == MAP_FAILED)
@@ -115,6 +115,16 @@ struct board *board_open(const char *instance, struct error *err)
         return NULL;
     }
     return board_wrap(base, (size_t)st.st_size, err);
+}
+
+struct board *board_open(const char *instance, struct error *err)
+{
+    return attach(instance, true, err);
+}
+
+struct board *board_inspect(const char *instance, struct error *err)
+{
+    return attach(instance, false, err);
 }
 
 void board_close(struct board *board)

@@ -38,7 +38,7 @@ struct board_camera {
     _Atomic uint64_t encode_failed; /* dropped: no JPEG slot, or the encoder refused the picture */
 };
 
-/* One child's place.  `deadline_ns`: the child promises to write again before then; past it, it hangs.  CLOCK_NEVER while it
+/* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child promises to write again before then; past it, it hangs.  CLOCK_NEVER while it
  * waits for something that may never come. */
 struct board_child {
     _Atomic int32_t pid; /* written by the supervisor */
@@ -52,6 +52,7 @@ struct board;
 /* Supervisor.  An older board of that name must be unlinked first.  `ids` are copied. */
 struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children, struct error *err);
 struct board *board_open(const char *instance, struct error *err);
+struct board *board_inspect(const char *instance, struct error *err); /* read-only: to look, not to write */
 void board_close(struct board *board);
 void board_unlink(const char *instance);
 

@@ -11,27 +11,38 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-uint64_t process_start_time(pid_t pid)
+/* State and start time of `pid`, fields 3 and 22; false if there is no such process. */
+static bool read_stat(pid_t pid, char *state, unsigned long long *start)
 {
     char path[40], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
+        return false;
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     if (n <= 0)
-        return 0;
+        return false;
     text[n] = '\0';
 
     /* Field 2, the name in brackets, may hold anything: count from its end. */
     const char *at = strrchr(text, ')');
-    unsigned long long start = 0;
+    return at && sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", state,
+                        start) == 2;
+}
+
+uint64_t process_start_time(pid_t pid)
+{
     char state;
-    if (!at ||
-        sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &start) != 2)
-        return 0;
-    return state == 'Z' || state == 'X' ? 0 : start;
+    unsigned long long start;
+    return read_stat(pid, &state, &start) && state != 'Z' && state != 'X' ? start : 0;
+}
+
+char process_state(pid_t pid)
+{
+    char state;
+    unsigned long long start;
+    return read_stat(pid, &state, &start) ? state : '\0';
 }
 
 int process_pidfd(pid_t pid)

@@ -10,6 +10,9 @@
  * the machine is up.  0 if there is no such process, or if it is dead and only waits to be reaped. */
 uint64_t process_start_time(pid_t pid);
 
+/* Its state as /proc/PID/stat says it: R, S, D, T (stopped), Z and so on; NUL if there is no such process. */
+char process_state(pid_t pid);
+
 /* A descriptor that becomes readable when process `pid` ends; -1 with errno. */
 int process_pidfd(pid_t pid);
 bool process_await_exit(int pidfd, int timeout_ms); /* false: time-out */

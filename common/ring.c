@@ -178,6 +178,24 @@ void ring_ctl_ring(struct ring_ctl *ctl)
     bell_ring(&ctl->header->bell, BELL_ALL);
 }
 
+bool ring_ctl_unsupervised(const struct ring_ctl *ctl)
+{
+    return ctl->header->unsupervised;
+}
+
+bool ring_ctl_seize(struct ring_ctl *ctl, int *row)
+{
+    *row = -1;
+    if (!ring_lock(ctl->fd, RING_LOCK_WRITER))
+        return false;
+    for (unsigned i = 1; i < ctl->rows; i++) {
+        *row = (int)i;
+        if (!ring_lock(ctl->fd, (int)i))
+            return false;
+    }
+    return true;
+}
+
 /* ---- the directory ------------------------------------------------------------------------------------------------ */
 
 /* Splits "camring.INSTANCE.CAMERA.VARIANT" (a ctl object); false for anything else. */

@@ -92,6 +92,11 @@ void ring_ctl_close(struct ring_ctl *ctl);
 unsigned ring_ctl_reap(struct ring_ctl *ctl);          /* frees rows whose owners are dead; returns how many */
 void ring_ctl_clear_encoder_row(struct ring_ctl *ctl); /* the lease holder of this ring is dead: unpin */
 void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
+bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
+
+/* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does first.  False if a
+ * living process has one of them; *row is that row, -1 for the writer's. */
+bool ring_ctl_seize(struct ring_ctl *ctl, int *row);
 
 /* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */
 void ring_unlink(const char *instance, const char *name);
@@ -226,6 +231,7 @@ struct ring_stat {
     enum ring_kind kind;
     uint32_t generation; /* 0: no data yet */
     bool retired, writer_alive;
+    bool unsupervised;
     int32_t writer_pid; /* 0: nobody yet */
     uint64_t head;      /* newest frame, 0: none */
     int64_t age_ns;     /* since its commit, -1: no frame */

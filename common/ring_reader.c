@@ -411,6 +411,7 @@ int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct 
     memcpy(stat->variant, ctl->variant, sizeof stat->variant);
     snprintf(stat->name, sizeof stat->name, "%s.%s", ctl->camera, ctl->variant);
     stat->kind = ctl->kind;
+    stat->unsupervised = ctl->header->unsupervised;
     stat->age_ns = -1;
     stat->bytes = ctl->size;
     stat->no_slot = atomic_load(&ctl->header->no_slot);

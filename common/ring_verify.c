@@ -1,0 +1,482 @@
+/* ring_verify.c: what can be checked of a ring from outside.  See ring_verify.h, and ring_layout.h for what is promised. */
+#include "ring_verify.h"
+
+#include "clock.h"
+#include "process.h"
+#include "ring_map.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOKS 9              /* with pauses of 1, 2, 4 … 128 ms between them */
+#define LOOKS_FOR_REMAINS 6  /* enough if nothing but what the dead left is in doubt */
+#define LOOKS_DISTURBED 1000 /* at a ring that changes its generation, or its head, during each look */
+
+struct look {
+    struct ring_ctl *ctl;
+    struct ring_map *map;
+    bool writer_alive;
+    struct ring_findings *out;
+};
+
+const char *ring_fault_name(enum ring_fault fault)
+{
+    static const char *const names[] = {[RING_FAULT_UNREADABLE] = "unreadable",
+                                        [RING_FAULT_OWNER] = "owner",
+                                        [RING_FAULT_NAME] = "name",
+                                        [RING_FAULT_MEMORY] = "memory",
+                                        [RING_FAULT_LAYOUT] = "layout",
+                                        [RING_FAULT_CLOSED] = "closed",
+                                        [RING_FAULT_GENERATION] = "generation",
+                                        [RING_FAULT_RETIRED] = "retired",
+                                        [RING_FAULT_HEAD] = "head",
+                                        [RING_FAULT_SEQUENCE] = "sequence",
+                                        [RING_FAULT_DUPLICATE] = "duplicate",
+                                        [RING_FAULT_DESCRIPTOR] = "descriptor",
+                                        [RING_FAULT_PIN] = "pin",
+                                        [RING_FAULT_ROW] = "row",
+                                        [RING_FAULT_ACCOUNTS] = "accounts",
+                                        [RING_FAULT_UNFINISHED] = "unfinished",
+                                        [RING_FAULT_DEAD_READER] = "dead-reader"};
+    return names[fault];
+}
+
+/* ---- findings ----------------------------------------------------------------------------------------------------- */
+
+enum weight {
+    CERTAIN, /* proven by this one look */
+    LASTING, /* a fault if every look finds it */
+    LEFT,    /* likewise, but no fault: the dead left it */
+};
+
+/* `value`: what has to be the same in each look. */
+__attribute__((format(printf, 7, 8))) static void find(struct look *look, enum ring_fault fault, enum weight weight,
+                                                       uint64_t value, const char *what, uint64_t place, const char *format,
+                                                       ...)
+{
+    struct ring_findings *out = look->out;
+    if (out->count == RING_FINDINGS_MAX) {
+        out->dropped++;
+        return;
+    }
+    struct ring_finding *finding = &out->list[out->count++];
+    *finding = (struct ring_finding){.fault = fault, .left = weight == LEFT, .certain = weight == CERTAIN, .value = value};
+    if (what)
+        snprintf(finding->where, sizeof finding->where, "%s %" PRIu64, what, place);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(finding->text, sizeof finding->text, format, args);
+    va_end(args);
+}
+
+static bool same(const struct ring_finding *a, const struct ring_finding *b)
+{
+    return a->fault == b->fault && strcmp(a->where, b->where) == 0 && (a->value == b->value || a->certain || b->certain);
+}
+
+static bool contains(const struct ring_findings *findings, const struct ring_finding *finding)
+{
+    for (unsigned i = 0; i < findings->count; i++)
+        if (same(&findings->list[i], finding))
+            return true;
+    return false;
+}
+
+/* Keeps of `out` what is certain or in `next` as well, and adds what is certain in `next`. */
+static void merge(struct ring_findings *out, const struct ring_findings *next)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < out->count; i++)
+        if (out->list[i].certain || contains(next, &out->list[i]))
+            out->list[kept++] = out->list[i];
+    out->count = kept;
+    for (unsigned i = 0; i < next->count && out->count < RING_FINDINGS_MAX; i++)
+        if (next->list[i].certain && !contains(out, &next->list[i]))
+            out->list[out->count++] = next->list[i];
+}
+
+/* ---- objects ------------------------------------------------------------------------------------------------------ */
+
+static void check_object(struct look *look, const struct stat *st, const char *what, uint64_t place)
+{
+    if (st->st_uid != geteuid() && st->st_uid != 0)
+        find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "belongs to user %u", (unsigned)st->st_uid);
+    if (st->st_mode & S_IWOTH)
+        find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "any user may write it (mode %03o)",
+             (unsigned)st->st_mode & 0777);
+    if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size)
+        find(look, RING_FAULT_MEMORY, CERTAIN, 0, what, place, "has memory for %" PRIu64 " of its %" PRIu64 " bytes only",
+             (uint64_t)st->st_blocks * 512, (uint64_t)st->st_size);
+}
+
+static bool is_linked(const struct ring_ctl *ctl, const char *path)
+{
+    struct stat by_fd, by_name;
+    return fstat(ctl->fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino;
+}
+
+static void check_ctl(struct look *look, const char *instance, const char *name)
+{
+    const struct ring_ctl *ctl = look->ctl;
+    char own[RING_NAME_SIZE], path[RING_PATH_SIZE];
+    struct stat st;
+    if (fstat(ctl->fd, &st) == 0)
+        check_object(look, &st, NULL, 0);
+    snprintf(own, sizeof own, "%s.%s", ctl->camera, ctl->variant);
+    if (strcmp(ctl->instance, instance) != 0 || strcmp(own, name) != 0)
+        find(look, RING_FAULT_NAME, CERTAIN, 0, NULL, 0, "the header says %s of instance %s", own, ctl->instance);
+    if (ctl->header->unsupervised > 1)
+        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "unsupervised is %" PRIu32, ctl->header->unsupervised);
+    ring_path_ctl(path, instance, name);
+    if (atomic_load(&ctl->header->closed) && is_linked(ctl, path))
+        find(look, RING_FAULT_CLOSED, LASTING, 0, NULL, 0, "its owner has closed it, and it is still there");
+}
+
+/* The number behind "camring.INSTANCE.CAMERA.VARIANT."; 0 if `file` is no generation of this ring. */
+static uint32_t generation_of(const char *file, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    char *end, again[16];
+    if (strncmp(file, prefix, length) != 0)
+        return 0;
+    unsigned long number = strtoul(file + length, &end, 10);
+    if (number == 0 || number > UINT32_MAX)
+        return 0;
+    snprintf(again, sizeof again, "%lu", number);
+    return strcmp(again, file + length) == 0 ? (uint32_t)number : 0;
+}
+
+static void check_linked(struct look *look, int directory, const char *file, uint32_t found, uint32_t current)
+{
+    struct stat st;
+    if (fstatat(directory, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    if (found > current + 1 || found + 1 < current)
+        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", found, "is linked, and the current one is %" PRIu32,
+             current);
+    else if (found != current && !look->writer_alive)
+        find(look, RING_FAULT_UNFINISHED, LEFT, 0, "generation", found,
+             "is linked beside the current one, %" PRIu32 ": the writer died as it changed over; the next one unlinks it",
+             current);
+    check_object(look, &st, "generation", found);
+}
+
+/* Between the looks at directory and ctl a writer may change generations: LASTING decides. */
+static void check_generations(struct look *look, uint32_t current)
+{
+    const struct ring_ctl *ctl = look->ctl;
+    char prefix[RING_PATH_SIZE];
+    snprintf(prefix, sizeof prefix, RING_PREFIX "%s.%s.%s.", ctl->instance, ctl->camera, ctl->variant);
+    DIR *dir = opendir(RING_DIRECTORY);
+    if (!dir)
+        return;
+    unsigned linked = 0;
+    bool has_current = current == 0;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        uint32_t found = generation_of(entry->d_name, prefix);
+        if (found == 0)
+            continue;
+        linked++;
+        has_current |= found == current;
+        check_linked(look, dirfd(dir), entry->d_name, found, current);
+    }
+    closedir(dir);
+    if (linked > 2)
+        find(look, RING_FAULT_GENERATION, LASTING, linked, NULL, 0, "%u generations are linked, of which two is the most",
+             linked);
+    if (!has_current)
+        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", current, "is the current one, and does not exist");
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t newest(const struct ring_map *map)
+{
+    return atomic_load_explicit(&map->header->head, memory_order_acquire) >> 8;
+}
+
+static uint64_t read_seq(const struct ring_map *map, uint32_t slot)
+{
+    return atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire);
+}
+
+static void check_header(struct look *look)
+{
+    const struct ring_data_header *header = look->map->header;
+    uint32_t state = atomic_load(&header->state);
+    if (header->payload_offset % 4096 || header->slot_bytes % 4096)
+        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0,
+             "payloads at %" PRIu64 ", %" PRIu64 " bytes each, are not page-aligned", header->payload_offset,
+             header->slot_bytes);
+    if (state == RING_RETIRED)
+        find(look, RING_FAULT_RETIRED, CERTAIN, 0, "generation", look->map->generation,
+             "is the current one, and marked retired");
+    else if (state != RING_LIVE)
+        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "state is %" PRIu32, state);
+}
+
+/* A slot that head names is not loaned as long as it does: head, slot, the same head again is proof. */
+static void check_head(struct look *look)
+{
+    const struct ring_map *map = look->map;
+    for (int i = 0; i < LOOKS_DISTURBED; i++) {
+        uint64_t head = atomic_load_explicit(&map->header->head, memory_order_acquire);
+        uint64_t number = head >> 8;
+        uint32_t slot = head & 0xff;
+        if (number == 0 || slot == RING_NO_SLOT)
+            return;
+        if (slot >= map->slot_count) {
+            find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0, "names slot %" PRIu32 " of %" PRIu32, slot, map->slot_count);
+            return;
+        }
+        uint64_t seq = read_seq(map, slot);
+        if (atomic_load_explicit(&map->header->head, memory_order_acquire) != head)
+            continue;
+        if (seq != 2 * number)
+            find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0,
+                 "names frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, number, slot, seq);
+        return;
+    }
+}
+
+/* `seq` was read before head: frame n is stored when head is at n - 1, and head only rises. */
+static void check_finished(struct look *look, uint32_t slot, uint64_t seq)
+{
+    const struct ring_map *map = look->map;
+    uint64_t number = seq / 2, head = newest(map);
+    struct ring_frame frame;
+    if (number > head + 1)
+        find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", slot, "holds frame %" PRIu64 ", and the newest is %" PRIu64, number,
+             head);
+    else if (number == head + 1 && !look->writer_alive)
+        find(look, RING_FAULT_UNFINISHED, LEFT, seq, "slot", slot,
+             "holds frame %" PRIu64 ", whose writer died before it published it; the next one clears it", number);
+    if (!ring_map_descriptor(map, slot, number, &frame))
+        return;
+    if (frame.number != number)
+        find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot, "holds frame %" PRIu64 ", described as frame %" PRIu64,
+             number, frame.number);
+    else if (!ring_frame_valid(&frame, map->slot_bytes))
+        find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
+             "frame %" PRIu64 " is described as %" PRIu32 "x%" PRIu32 ", format %" PRIu32 ", %" PRIu32
+             " bytes, which no slot of %zu can hold",
+             number, frame.width, frame.height, frame.format, frame.bytes, map->slot_bytes);
+}
+
+/* Frame numbers never repeat and a cleared slot never gets its old one back, so the third load proves that both held it at
+ * once. */
+static void check_duplicates(struct look *look, const uint64_t *seq)
+{
+    const struct ring_map *map = look->map;
+    for (uint32_t i = 0; i < map->slot_count; i++)
+        for (uint32_t j = i + 1; seq[i] > 0 && !(seq[i] & 1) && j < map->slot_count; j++)
+            if (seq[j] == seq[i] && read_seq(map, i) == seq[i])
+                find(look, RING_FAULT_DUPLICATE, CERTAIN, 0, "slot", j, "holds frame %" PRIu64 ", as slot %" PRIu32 " does",
+                     seq[i] / 2, i);
+}
+
+static void check_slots(struct look *look)
+{
+    const struct ring_map *map = look->map;
+    uint64_t seq[RING_MAX_SLOTS];
+    for (uint32_t i = 0; i < map->slot_count; i++)
+        seq[i] = read_seq(map, i);
+    check_duplicates(look, seq);
+    for (uint32_t i = 0; i < map->slot_count; i++) {
+        if (seq[i] & 1 && seq[i] != RING_SEQ_WRITING)
+            find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", i, "has the odd sequence number %" PRIu64, seq[i]);
+        else if (seq[i] & 1 && !look->writer_alive)
+            find(look, RING_FAULT_UNFINISHED, LEFT, 0, "slot", i,
+                 "was being written when its writer died; the next one clears it");
+        else if (seq[i] > 0 && !(seq[i] & 1))
+            check_finished(look, i, seq[i]);
+    }
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------- */
+
+static bool is_stopped(int32_t pid)
+{
+    char state = process_state(pid);
+    return state == 'T' || state == 't';
+}
+
+static void check_pin(struct look *look, unsigned number, uint64_t pin)
+{
+    uint32_t generation = (uint32_t)(pin >> 32), slot = (uint32_t)pin - 1;
+    uint32_t current = atomic_load_explicit(&look->ctl->header->generation, memory_order_acquire);
+    uint32_t slots = look->map && look->map->generation == generation ? look->map->slot_count : RING_MAX_SLOTS;
+    if (generation == 0 || generation > current)
+        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number, "pins generation %" PRIu32 ", and the current one is %" PRIu32,
+             generation, current);
+    else if (slot >= slots)
+        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number, "pins slot %" PRId64 " of %" PRIu32,
+             (int64_t)(pin & UINT32_MAX) - 1, slots);
+}
+
+/* The reader sets `last` once it has seen that its pin holds; from then on the slot must stay as it is. */
+static void check_pinned_slot(struct look *look, unsigned number, const struct ring_row *row, uint64_t pin)
+{
+    const struct ring_map *map = look->map;
+    uint32_t slot = (uint32_t)pin - 1;
+    if (!map || pin >> 32 != map->generation || slot >= map->slot_count)
+        return;
+    uint64_t seq = read_seq(map, slot), last = atomic_load_explicit(&row->last, memory_order_acquire);
+    if (seq != 2 * last && atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
+        find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
+             "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, last, slot, seq);
+}
+
+static void check_accounts(struct look *look, unsigned number, const struct ring_row *row)
+{
+    uint64_t taken = atomic_load_explicit(&row->taken, memory_order_acquire);
+    uint64_t joined = atomic_load_explicit(&row->joined, memory_order_acquire);
+    uint64_t last = atomic_load_explicit(&row->last, memory_order_acquire);
+    if (last < joined || taken > last - joined)
+        find(look, RING_FAULT_ACCOUNTS, LASTING, taken, "row", number,
+             "took %" PRIu64 " frames between frame %" PRIu64 " and frame %" PRIu64, taken, joined, last);
+    if (look->map && last > newest(look->map))
+        find(look, RING_FAULT_ACCOUNTS, LASTING, last, "row", number, "had frame %" PRIu64 ", and the newest is %" PRIu64, last,
+             newest(look->map));
+}
+
+static void find_dead(struct look *look, unsigned number, const struct ring_row *row, int32_t pid, uint64_t pin)
+{
+    char who[sizeof row->who + 1] = "", held[40] = "";
+    memcpy(who, row->who, sizeof row->who);
+    for (char *c = who; *c; c++)
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
+    if (pin)
+        snprintf(held, sizeof held, " with slot %" PRIu32 " pinned", (uint32_t)pin - 1);
+    find(look, RING_FAULT_DEAD_READER, LEFT, (uint64_t)pid, "row", number,
+         "belongs to %s (process %" PRId32 "), which died%s; it waits for the reaper, or the next reader", who, pid, held);
+}
+
+static void check_row(struct look *look, unsigned number)
+{
+    const struct ring_row *row = &look->ctl->header->rows[number];
+    int32_t pid = atomic_load_explicit(&row->pid, memory_order_acquire);
+    uint64_t pin = atomic_load_explicit(&row->pin, memory_order_acquire);
+    uint32_t waker = atomic_load_explicit(&row->waker, memory_order_relaxed);
+    bool locked = ring_lock_taken(look->ctl->fd, (int)number);
+    if (pin)
+        check_pin(look, number, pin);
+    if (waker > RING_MAX_WAKERS)
+        find(look, RING_FAULT_ROW, CERTAIN, 0, "row", number, "asks for waker %" PRIu32 " of %d", waker - 1, RING_MAX_WAKERS);
+    if (pid < 0 || row->who[sizeof row->who - 1])
+        find(look, RING_FAULT_ROW, LASTING, 0, "row", number, "has an owner without a proper %s",
+             pid < 0 ? "process number" : "name");
+    if (pid == 0 && pin && !locked)
+        find(look, RING_FAULT_PIN, LASTING, pin, "row", number, "pins slot %" PRIu32 " and belongs to nobody",
+             (uint32_t)pin - 1);
+    if (pid > 0 && !locked)
+        find_dead(look, number, row, pid, pin);
+    if (pid > 0 && locked && !is_stopped(pid)) { /* one that is stopped may be in the act for as long as it likes */
+        check_accounts(look, number, row);
+        if (pin)
+            check_pinned_slot(look, number, row, pin);
+    }
+}
+
+/* Row 0 goes with the camera's lease, and who holds that stands on the board.  Without a supervisor there is neither. */
+static void check_encoder_row(struct look *look)
+{
+    uint64_t pin = atomic_load_explicit(&look->ctl->header->rows[0].pin, memory_order_acquire);
+    if (pin)
+        check_pin(look, 0, pin);
+    if (pin && look->ctl->header->unsupervised)
+        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", 0, "pins slot %" PRIu32 ", and this ring has no encoders",
+             (uint32_t)pin - 1);
+}
+
+/* ---- looks -------------------------------------------------------------------------------------------------------- */
+
+static bool is_alive(const struct ring_ctl *ctl, const struct ring_map *map)
+{
+    if (ring_lock_taken(ctl->fd, RING_LOCK_WRITER))
+        return true;
+    int32_t pid = map ? atomic_load(&map->header->writer_pid) : 0;
+    return pid > 0 && process_start_time(pid) == atomic_load(&map->header->writer_start); /* the lease's writers hold no lock */
+}
+
+/* Everything under generation `generation`.  False, and nothing found counts, if another one has become current meanwhile. */
+static bool look_at_generation(struct look *look, uint32_t generation)
+{
+    struct error err = {0};
+    look->map = generation ? ring_map_data(look->ctl, generation, false, &err) : NULL;
+    look->writer_alive = is_alive(look->ctl, look->map);
+    check_generations(look, generation);
+    if (generation && !look->map && err.code != RING_ERROR_ABSENT && err.code != RING_ERROR_OWNER)
+        find(look, RING_FAULT_UNREADABLE, LASTING, 0, "generation", generation, "%.150s", err.text);
+    if (look->map) {
+        check_header(look);
+        check_head(look);
+        check_slots(look);
+    }
+    check_encoder_row(look);
+    for (unsigned i = 1; i < look->ctl->rows; i++)
+        check_row(look, i);
+    ring_map_drop(look->map);
+    look->map = NULL;
+    return atomic_load_explicit(&look->ctl->header->generation, memory_order_acquire) == generation;
+}
+
+static int look_once(const char *instance, const char *name, struct ring_findings *out, struct error *err)
+{
+    struct look look = {.out = out};
+    out->count = out->dropped = 0;
+    look.ctl = ring_map_ctl(instance, name, false, err);
+    if (!look.ctl && err->code == RING_ERROR_ABSENT)
+        return -1;
+    if (!look.ctl) {
+        find(&look, err->code == RING_ERROR_OWNER ? RING_FAULT_OWNER : RING_FAULT_UNREADABLE, LASTING, 0, NULL, 0, "%.150s",
+             err->text);
+        return 0;
+    }
+    check_ctl(&look, instance, name);
+    unsigned before = out->count;
+    for (int i = 0; i < LOOKS_DISTURBED; i++) {
+        out->count = before;
+        if (look_at_generation(&look, atomic_load_explicit(&look.ctl->header->generation, memory_order_acquire)))
+            break;
+        out->count = before;
+    }
+    ring_ctl_close(look.ctl);
+    return 0;
+}
+
+static bool in_doubt(const struct ring_findings *findings, bool remains_too)
+{
+    for (unsigned i = 0; i < findings->count; i++)
+        if (!findings->list[i].certain && (remains_too || !findings->list[i].left))
+            return true;
+    return false;
+}
+
+int ring_verify(const char *instance, const char *name, struct ring_findings *out, struct error *err)
+{
+    struct ring_findings *next = malloc(sizeof *next);
+    if (!next) {
+        error_set(err, RING_ERROR_SYSTEM, "out of memory");
+        return -1;
+    }
+    int r = look_once(instance, name, out, err);
+    int64_t pause = NS_PER_MS;
+    for (int i = 1; i < LOOKS && r == 0 && in_doubt(out, i < LOOKS_FOR_REMAINS); i++, pause *= 2) {
+        struct timespec wait = clock_timespec(pause);
+        nanosleep(&wait, NULL);
+        r = look_once(instance, name, next, err);
+        merge(out, next);
+    }
+    free(next);
+    return r;
+}
