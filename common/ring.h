@@ -217,7 +217,8 @@ struct ring_row_stat {
     int32_t pid;
     bool alive; /* holds its lock; for row 0: has an owner */
     char who[16];
-    int32_t pinned_slot; /* -1: none */
+    int32_t pinned_slot;        /* of the current generation, -1: none */
+    uint32_t pinned_generation; /* 0: none; an older one: its memory is kept */
     uint64_t joined, last, taken, missed;
 };
 

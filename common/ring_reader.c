@@ -343,6 +343,7 @@ static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
         out->alive = i == 0 ? pin != 0 : ring_lock_taken(reader->ctl->fd, (int)i) || i == reader->row_number;
         copy_unguarded(out->who, row->who, sizeof out->who - 1);
         out->pinned_slot = pin && pin >> 32 == stat->generation ? (int32_t)((pin & 0xffffffff) - 1) : -1;
+        out->pinned_generation = (uint32_t)(pin >> 32);
         out->joined = atomic_load_explicit(&row->joined, memory_order_relaxed);
         out->last = atomic_load_explicit(&row->last, memory_order_relaxed);
         out->taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
