@@ -126,7 +126,7 @@ CAMRING_API int camring_fd(struct camring_reader *reader, struct camring_error *
 
 struct camring_stat {
     uint64_t published;    /* number of the newest frame */
-    uint64_t taken;        /* frames this reader got */
+    uint64_t taken;        /* frames this reader got that were published since it attached */
     uint64_t missed;       /* frames it had no time for; taken + missed = newest frame got - `joined` */
     uint64_t joined;       /* number of the newest frame when it attached; like the two above 0 for observers and writers */
     uint64_t bytes;        /* memory the ring takes */

@@ -4,32 +4,48 @@
     for frame in camring.Ring("door"):      # the newest frame, again and again; what there was no time for is skipped and counted
         print(frame.number, frame.array.mean())
 
-A frame's arrays lie in the shared memory itself: nothing is copied.  They are read-only, and good until the frame is released: by the end of
-its `with` block, or when the loop asks for the next one.  Copy what you keep (`frame.array.copy()`).
+A raw frame's arrays lie in the shared memory itself: nothing is copied.  They are read-only, and good until the frame is released: by
+frame.release(), by the end of its `with` block, or when the ring is asked for the next one.  Afterwards they can still be read, but the
+writer may be at them: copy what you keep (frame.array.copy()).  Frames of a JPEG ring, and an observer's, are copies.
 
-    with camring.Producer("mine.raw") as out:
-        out.publish_i420(y, cb, cr)
+    with camring.Producer("mine") as out:   # a ring of one's own, "mine.raw", which goes with the block
+        out.publish(y, cb, cr)
 
-Times are nanoseconds of CLOCK_MONOTONIC (time.monotonic_ns()).  Needs libcamring.so.1 and NumPy.
+A Ring or Producer belongs to one thread at a time, and to the process that made it: after fork make a new one.  Times are nanoseconds of
+CLOCK_MONOTONIC, time.monotonic_ns().  What can't be done raises camring.Error; see there.  Needs libcamring.so.1, which is looked for where
+CAMRING_LIBRARY says, beside this file as `make install` puts it, and where the system looks.
 """
+import contextlib
 import ctypes
 import os
+import sys
+import threading
+import time
 
 import numpy
 
 __all__ = ["Error", "Frame", "Producer", "Ring"]
 
-FORMATS = {1: "I420", 2: "I422", 3: "I444", 4: "JPEG"}
-CODES = {1: "SYSTEM", 2: "ABSENT", 3: "EMPTY", 4: "ABI", 5: "CORRUPT", 6: "OWNER", 7: "SPACE", 8: "ROWS", 9: "BUSY", 10: "CLOSED", 11: "USAGE"}
-_I420, _JPEG = 1, 4
+_I420, _I422, _I444, _JPEG = 1, 2, 3, 4
+_FORMATS = {_I420: "I420", _I422: "I422", _I444: "I444", _JPEG: "JPEG"}
+_CODES = {1: "SYSTEM", 2: "ABSENT", 3: "EMPTY", 4: "ABI", 5: "CORRUPT", 6: "OWNER", 7: "SPACE", 8: "ROWS", 9: "BUSY", 10: "CLOSED", 11: "USAGE"}
+_OBSERVE, _READY = 1, 2
+_WAIT_NS = 1_000_000_000  # a signal ends a wait; this bounds it for one that comes just before
 
 
 class Error(Exception):
-    """What camring.h calls a camring_error; `code` is its name there without the prefix, such as "ABSENT"."""
+    """What camring(3) calls a camring_error: the text, and `code`, its name there without the prefix:
+
+    ABSENT  no ring of that name            EMPTY    no frame yet (Ring(ready=True))
+    OWNER   belongs to another user         ABI      made by an incompatible version
+    ROWS    as many readers as it has room for  BUSY  another process writes it
+    CLOSED  its owner has retired the ring  CORRUPT  its memory contradicts itself
+    SPACE   not enough shared memory        SYSTEM   a system call failed
+    USAGE   a bad name, a ring from before fork"""
 
     def __init__(self, raw):
         super().__init__(raw.text.decode("utf-8", "replace"))
-        self.code = CODES.get(raw.code, str(raw.code))
+        self.code = _CODES.get(raw.code, str(raw.code))
 
 
 class _Error(ctypes.Structure):
@@ -46,14 +62,24 @@ class _Frame(ctypes.Structure):
 class _Stat(ctypes.Structure):
     _fields_ = [("published", ctypes.c_uint64), ("taken", ctypes.c_uint64), ("missed", ctypes.c_uint64), ("joined", ctypes.c_uint64),
                 ("bytes", ctypes.c_uint64), ("age_ns", ctypes.c_int64), ("fps", ctypes.c_double), ("generation", ctypes.c_uint32),
-                ("writer_alive", ctypes.c_uint32), ("slots", ctypes.c_uint32), ("rows", ctypes.c_uint32)]
+                ("writer_alive", ctypes.c_uint32), ("slots", ctypes.c_uint32), ("rows", ctypes.c_uint32), ("readers", ctypes.c_uint32),
+                ("reserved", ctypes.c_uint32 * 5)]
+
+
+def _find():
+    installed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "libcamring.so.1")
+    return os.environ.get("CAMRING_LIBRARY") or (installed if os.path.exists(installed) else "libcamring.so.1")
 
 
 def _load():
-    library = ctypes.CDLL(os.environ.get("CAMRING_LIBRARY", "libcamring.so.1"))
+    try:
+        library = ctypes.CDLL(_find())
+    except OSError as error:
+        raise ImportError(f"camring needs its library: {error}") from None
     error, text, handle = ctypes.POINTER(_Error), ctypes.c_char_p, ctypes.c_void_p
     for name, result, *arguments in (
         ("camring_version", text),
+        ("camring_set_name", None, text),
         ("camring_attach", handle, text, text, ctypes.c_uint, error),
         ("camring_detach", None, handle),
         ("camring_next", ctypes.c_int, handle, ctypes.POINTER(_Frame), ctypes.c_int64, error),
@@ -67,6 +93,7 @@ def _load():
         ("camring_loan", handle, handle, ctypes.c_size_t, error),
         ("camring_commit", ctypes.c_int, handle, ctypes.POINTER(_Frame), error),
         ("camring_abort", None, handle),
+        ("camring_writer_stat", ctypes.c_int, handle, ctypes.POINTER(_Stat), error),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -74,55 +101,119 @@ def _load():
 
 
 _library = _load()
+__version__ = _library.camring_version().decode()
+
+def _program():
+    """The script's name, under which readers show, rather than "python3"; of a package that is run, the package's."""
+    path = sys.argv[0] if sys.argv and sys.argv[0] not in ("-c", "-m") else ""
+    folder, name = os.path.split(path)
+    return os.path.basename(folder) if name == "__main__.py" else name
+
+
+_library.camring_set_name(os.fsencode(_program()))
 
 
 def _name(text):
-    return None if text is None else text.encode()
+    return None if text is None else os.fsencode(text)
+
+
+def _shapes(format, width, height):
+    """(rows, columns) of each plane."""
+    columns = width if format == _I444 else (width + 1) // 2
+    rows = (height + 1) // 2 if format == _I420 else height
+    return (height, width), (rows, columns), (rows, columns)
+
+
+class _Handle:
+    """A handle of the library's, which is only used by one call at a time: else it would be the end of the process."""
+
+    def __init__(self):
+        self._handle = None
+        self._lock = threading.Lock()
+        self._user = None  # the thread that has the lock
+        self._close_late = False
+
+    @contextlib.contextmanager
+    def _use(self):
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(f"this {type(self).__name__} is being used by another thread")
+        try:
+            self._user = threading.get_ident()
+            if not self._handle:
+                raise ValueError(f"this {type(self).__name__} is closed")
+            yield self._handle
+        finally:
+            self._user = None
+            self._lock.release()
+            if self._close_late:
+                self.close()
+
+    def close(self):
+        """Ends it, with what it has in hand.  Does nothing if that has been done.  A signal's handler may do so."""
+        if self._user == threading.get_ident():  # a handler, in the middle of another call
+            self._close_late = True
+        elif self._handle:
+            with self._use() as handle:
+                self._handle = None
+                self._free(handle)
+
+    def _stat(self, function):
+        raw, error = _Stat(), _Error()
+        with self._use() as handle:
+            if function(handle, raw, error) < 0:
+                raise Error(error)
+        return {name: getattr(raw, name) for name, _ in _Stat._fields_ if name != "reserved"}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
 
 
 class _Memory:
-    """Keeps a frame's memory mapped for as long as an array refers to it."""
+    """Keeps a frame's memory readable for as long as an array refers to it."""
 
     def __init__(self, reader):
         self._handle = _library.camring_hold(reader)
+        if not self._handle:
+            raise MemoryError
 
-    def __del__(self):
+    def __del__(self, drop=_library.camring_drop):
         if self._handle:
-            _library.camring_drop(self._handle)
+            drop(self._handle)
             self._handle = None
 
 
 class Frame:
-    """One frame: number, source, format ("I420", "I422", "I444", "JPEG"), width, height, captured_ns, committed_ns, camera_ns, full_range, bt709.
+    """One frame: number, source (number of the frame it was made from, 0: none), format ("I420", "I422", "I444", "JPEG"), width, height,
+    captured_ns, committed_ns, camera_ns (-1: none), full_range, bt709.
 
     `planes`: Y, Cb, Cr as 2-D uint8 arrays; of a JPEG, its bytes as one 1-D array.  `array`: the first of them: a grey picture, or what
-    cv2.imdecode takes."""
+    cv2.imdecode takes.  As a context manager it is released at the end."""
 
-    def __init__(self, ring, raw):
+    def __init__(self, ring, handle, raw):
         self._ring = ring
         self.number, self.source = raw.number, raw.source
         self.camera_ns, self.captured_ns, self.committed_ns = raw.camera_ns, raw.captured_ns, raw.committed_ns
         self.width, self.height = raw.width, raw.height
-        self.format = FORMATS.get(raw.format, str(raw.format))
+        self.format = _FORMATS[raw.format]
         self.full_range, self.bt709 = bool(raw.range), bool(raw.matrix)
-        memory = _Memory(ring._handle)
+        memory = _Memory(handle)
         if raw.format == _JPEG:
-            self.planes = [self._view(memory, raw.plane[0], (raw.bytes,), (1,))]
-            return
-        half_width, half_height = raw.format in (1, 2), raw.format == _I420
-        self.planes = []
-        for i in range(3):
-            rows = (raw.height + 1) // 2 if i and half_height else raw.height
-            columns = (raw.width + 1) // 2 if i and half_width else raw.width
-            self.planes.append(self._view(memory, raw.plane[i], (rows, columns), (raw.stride[i], 1)))
+            self.planes = (self._view(memory, raw.plane[0], (1, raw.bytes), raw.bytes)[0],)
+        else:
+            shapes = _shapes(raw.format, raw.width, raw.height)
+            self.planes = tuple(self._view(memory, *plane) for plane in zip(raw.plane, shapes, raw.stride))
 
     @staticmethod
-    def _view(memory, address, shape, strides):
-        size = (shape[0] - 1) * strides[0] + (shape[1] if len(shape) > 1 else 1)
-        block = (ctypes.c_uint8 * size).from_address(address)
+    def _view(memory, address, shape, stride):
+        block = (ctypes.c_uint8 * ((shape[0] - 1) * stride + shape[1])).from_address(address)
         block.memory = memory
-        view = numpy.lib.stride_tricks.as_strided(numpy.frombuffer(block, numpy.uint8), shape, strides, writeable=False)
-        return view
+        return numpy.lib.stride_tricks.as_strided(numpy.frombuffer(block, numpy.uint8), shape, (stride, 1), writeable=False)
 
     @property
     def array(self):
@@ -135,6 +226,7 @@ class Frame:
         return numpy.concatenate([plane.reshape(-1) for plane in self.planes]).reshape(self.height * 3 // 2, self.width)
 
     def release(self):
+        """Gives the frame back.  Does nothing if that has been done."""
         self._ring._release(self)
 
     def __enter__(self):
@@ -143,38 +235,42 @@ class Frame:
     def __exit__(self, *_):
         self.release()
 
+    def __repr__(self):
+        return f"<camring.Frame {self.number} {self.format} {self.width}x{self.height}>"
 
-class Ring:
-    """A reader of ring `name`: a camera id ("door": its raw frames) or a ring's own name ("door.jpeg").  observe=True takes no reader row and
-    gets copies.  Iterating gives frames for ever; it ends when the ring is closed by its owner."""
 
-    def __init__(self, name, instance=None, observe=False):
-        error = _Error()
+class Ring(_Handle):
+    """A reader of ring `name`: a camera id ("door": its raw frames) or a ring's own name ("door.jpeg"), of camring's `instance` (default: "camring").
+    Iterating gives the newest frame, for ever; it ends when the owner retires the ring, or when a signal's handler closes this.
+
+    observe=True takes no reader row: it counts neither as reader nor as viewer, and gets copies.  ready=True raises Error EMPTY if there is no frame
+    yet, instead of waiting for the first one later."""
+
+    def __init__(self, name, instance=None, observe=False, ready=False):
+        super().__init__()
         self._held = None
-        self._handle = _library.camring_attach(_name(instance), _name(name), 1 if observe else 0, error)
+        error = _Error()
+        self._handle = _library.camring_attach(_name(instance), _name(name), observe * _OBSERVE | ready * _READY, error)
         if not self._handle:
             raise Error(error)
 
     def next(self, timeout=None):
-        """The newest frame not had yet; waits up to `timeout` seconds (None: without limit).  None when time is up.  The last frame is released."""
-        self._require_open()
-        self._release(self._held)
+        """The newest frame not had yet; waits up to `timeout` seconds for it (None: without limit).  None when time is up.  Releases the last one."""
+        deadline = None if timeout is None else time.monotonic_ns() + int(timeout * 1e9)
         raw, error = _Frame(), _Error()
-        # Ctrl-C must be heard, and Python hears it between calls.
-        step = 200_000_000
-        left = None if timeout is None else int(timeout * 1e9)
         while True:
-            wait = step if left is None else min(step, left)
-            result = _library.camring_next(self._handle, raw, wait, error)
-            if result < 0:
-                raise Error(error)
-            if result > 0:
-                self._held = Frame(self, raw)
-                return self._held
-            if left is not None:
-                left -= wait
-                if left <= 0:
-                    return None
+            left = _WAIT_NS if deadline is None else max(0, deadline - time.monotonic_ns())
+            with self._use() as handle:
+                _library.camring_release(handle)
+                self._held = None
+                result = _library.camring_next(handle, raw, min(left, _WAIT_NS), error)
+                if result < 0:
+                    raise Error(error)
+                if result > 0:
+                    self._held = Frame(self, handle, raw)
+                    return self._held
+            if left == 0:
+                return None
 
     def __iter__(self):
         return self
@@ -182,107 +278,107 @@ class Ring:
     def __next__(self):
         try:
             return self.next()
-        except Error as error:
-            if error.code == "CLOSED":
+        except (Error, ValueError) as error:
+            if self._close_late or getattr(error, "code", None) == "CLOSED":
                 raise StopIteration from None
             raise
 
     def fileno(self):
         """For select, poll and asyncio's add_reader: readable while there is a frame; then call next(0) until it gives None."""
-        self._require_open()
         error = _Error()
-        fd = _library.camring_fd(self._handle, error)
+        with self._use() as handle:
+            fd = _library.camring_fd(handle, error)
         if fd < 0:
             raise Error(error)
         return fd
 
     def stat(self):
-        """A dict: published, taken, missed, joined, bytes, age_ns, fps, generation, writer_alive, slots, rows."""
-        self._require_open()
-        stat, error = _Stat(), _Error()
-        if _library.camring_reader_stat(self._handle, stat, error) < 0:
-            raise Error(error)
-        return {name: getattr(stat, name) for name, _ in _Stat._fields_}
+        """A dict: published, taken, missed, joined, bytes, age_ns, fps, generation, writer_alive, slots, rows, readers; see camring(3)."""
+        return self._stat(_library.camring_reader_stat)
 
-    def close(self):
-        if self._handle:
-            _library.camring_detach(self._handle)
-        self._handle = self._held = None
-
-    def _require_open(self):
-        if not self._handle:
-            raise ValueError("the ring is closed")
+    def _free(self, handle):
+        self._held = None
+        _library.camring_detach(handle)
 
     def _release(self, frame):
-        if frame is not None and frame is self._held:
-            _library.camring_release(self._handle)
-            self._held = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        self.close()
+        if frame is self._held:
+            with self._use() as handle:
+                _library.camring_release(handle)
+                self._held = None
 
 
-class Producer:
-    """The writer of ring `name` ("CAMERA.VARIANT"), made if it is not there; `rows` readers may attach.  Closing removes the ring unless keep=True."""
+class Producer(_Handle):
+    """The writer of ring `name` ("CAMERA" or "CAMERA.VARIANT"), made if it is not there; `rows` readers may attach.  jpeg=True: it carries JPEG files.
+    Closing removes the ring unless keep=True.
+
+    The publishing methods copy the picture into the ring and return its number.  They take, all optional, `source`: number of the frame that this one was
+    made from; `captured_ns`: when that came in (default: now); `camera_ns`: the source's own time stamp."""
 
     def __init__(self, name, instance=None, jpeg=False, rows=8, keep=False):
+        super().__init__()
+        self._keep = keep
         error = _Error()
-        self._handle = None
-        self._keep, self._jpeg = keep, jpeg
         self._handle = _library.camring_writer_open(_name(instance), _name(name), int(jpeg), rows, error)
         if not self._handle:
             raise Error(error)
 
-    def publish_i420(self, y, cb, cr, source=0, captured_ns=0, full_range=False, bt709=False):
-        """Publishes three 2-D uint8 arrays, chroma half as wide and high (rounded up).  Returns the frame's number."""
-        planes = [numpy.asarray(plane, numpy.uint8) for plane in (y, cb, cr)]
+    def publish(self, y, cb, cr, full_range=False, bt709=False, **times):
+        """Publishes three 2-D uint8 arrays; the size of chroma says whether it is I420, I422 or I444 (halves are rounded up)."""
+        planes = [_pixels(plane, 2) for plane in (y, cb, cr)]
         height, width = planes[0].shape
-        half = ((height + 1) // 2, (width + 1) // 2)
-        if planes[1].shape != half or planes[2].shape != half:
-            raise ValueError(f"chroma planes of a {width}x{height} picture are {half[1]}x{half[0]}")
-        frame = _Frame(format=_I420, width=width, height=height, source=source, captured_ns=captured_ns, camera_ns=-1, range=full_range, matrix=bt709)
-        offsets = [0, planes[0].size, planes[0].size + planes[1].size]
-        frame.bytes = offsets[2] + planes[2].size
-        frame.stride[:] = [width, half[1], half[1]]
-        return self._publish(frame, planes, offsets)
+        for format in (_I420, _I422, _I444):
+            if _shapes(format, width, height) == tuple(plane.shape for plane in planes):
+                break
+        else:
+            raise ValueError(f"planes of {', '.join(str(plane.shape) for plane in planes)} are no I420, I422 or I444 picture")
+        return self._publish(_Frame(format=format, width=width, height=height, range=full_range, matrix=bt709), planes, times)
 
-    def publish_jpeg(self, data, width, height, source=0, captured_ns=0):
-        """Publishes a whole JPEG file, any bytes-like object.  Returns the frame's number."""
-        data = numpy.frombuffer(data, numpy.uint8)
-        frame = _Frame(format=_JPEG, width=width, height=height, bytes=data.size, source=source, captured_ns=captured_ns, camera_ns=-1, range=1)
-        return self._publish(frame, [data], [0])
+    def publish_i420(self, image, full_range=False, bt709=False, **times):
+        """Publishes a picture as cv2.cvtColor(…, cv2.COLOR_BGR2YUV_I420) gives it: a 2-D uint8 array of 3/2 height rows of width bytes (even sizes)."""
+        image = _pixels(image, 2)
+        rows, width = image.shape
+        height = rows * 2 // 3
+        if width % 2 or height % 2 or height * 3 != rows * 2:
+            raise ValueError(f"{image.shape} is no I420 picture of even size in one piece")
+        chroma = image[height:].reshape(2, height // 2, width // 2)
+        return self.publish(image[:height], chroma[0], chroma[1], full_range, bt709, **times)
 
-    def _publish(self, frame, planes, offsets):
-        if not self._handle:
-            raise ValueError("the producer is closed")
+    def publish_jpeg(self, data, width, height, **times):
+        """Publishes a whole JPEG file, any bytes-like object."""
+        data = _pixels(numpy.frombuffer(data, numpy.uint8), 1)
+        return self._publish(_Frame(format=_JPEG, width=width, height=height, bytes=data.size, range=1), [data], times)
+
+    def _publish(self, frame, planes, times):
+        frame.source, frame.captured_ns, frame.camera_ns = _times(**times)
         error = _Error()
-        address = _library.camring_loan(self._handle, frame.bytes, error)
-        if not address:
-            raise Error(error)
-        for i, (plane, offset) in enumerate(zip(planes, offsets)):
-            block = (ctypes.c_uint8 * plane.size).from_address(address + offset)
-            numpy.frombuffer(block, numpy.uint8).reshape(plane.shape)[...] = plane
-            frame.plane[i] = address + offset
-        if _library.camring_commit(self._handle, frame, error) < 0:
-            raise Error(error)
+        with self._use() as handle:
+            _library.camring_abort(handle)  # a loan that an exception cut short
+            at = _library.camring_loan(handle, sum(plane.size for plane in planes), error)
+            if not at:
+                raise Error(error)
+            for i, plane in enumerate(planes):
+                block = (ctypes.c_uint8 * plane.size).from_address(at)
+                numpy.copyto(numpy.frombuffer(block, numpy.uint8).reshape(plane.shape), plane)
+                frame.plane[i], frame.stride[i] = at, plane.shape[-1]
+                at += plane.size
+            if _library.camring_commit(handle, frame, error) < 0:
+                raise Error(error)
         return frame.number
 
-    def close(self):
-        if self._handle:
-            _library.camring_writer_close(self._handle, 0 if self._keep else 1)
-        self._handle = None
+    def stat(self):
+        """A dict: published, bytes, age_ns, fps, generation, slots, rows, readers (attached now) and more; see camring(3)."""
+        return self._stat(_library.camring_writer_stat)
 
-    def __enter__(self):
-        return self
+    def _free(self, handle):
+        _library.camring_writer_close(handle, not self._keep)
 
-    def __exit__(self, *_):
-        self.close()
 
-    def __del__(self):
-        self.close()
+def _pixels(array, dimensions):
+    array = numpy.asarray(array)
+    if array.dtype != numpy.uint8 or array.ndim != dimensions or array.size == 0:
+        raise ValueError(f"wanted are {dimensions}-D arrays of uint8, not {array.dtype} {array.shape}")
+    return array
+
+
+def _times(source=0, captured_ns=0, camera_ns=-1):
+    return source, captured_ns, camera_ns
