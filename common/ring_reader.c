@@ -54,10 +54,16 @@ static bool row_claim(struct ring_reader *reader, const char *who)
  * counted but follows from the rest (row_missed), so that whoever dies in here leaves the account wrong by one frame at most. */
 static void row_count(struct ring_row *row, uint64_t number)
 {
-    if (!row || number <= atomic_load_explicit(&row->last, memory_order_relaxed)) /* looked at once more */
+    if (!row)
+        return;
+    uint64_t last = atomic_load_explicit(&row->last, memory_order_relaxed);
+    uint64_t taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
+    if (number == last && taken == 0) /* the frame that was there when it joined */
+        ring_store_u64(&row->joined, number - 1, memory_order_relaxed);
+    else if (number <= last) /* looked at once more */
         return;
     ring_store_u64(&row->last, number, memory_order_relaxed);
-    ring_store_u64(&row->taken, atomic_load_explicit(&row->taken, memory_order_relaxed) + 1, memory_order_relaxed);
+    ring_store_u64(&row->taken, taken + 1, memory_order_relaxed);
 }
 
 static uint64_t row_missed(const struct ring_row_stat *row)
