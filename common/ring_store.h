@@ -19,6 +19,18 @@ static inline void ring_store_point(void)
 }
 #endif
 
+/* Controls for the chaos test: builds that break the protocol on purpose, which it must notice.  0 in the product. */
+#ifdef RING_BREAK_PIN
+#define RING_IGNORES_PINS 1 /* the writer loans pinned slots */
+#else
+#define RING_IGNORES_PINS 0
+#endif
+#ifdef RING_BREAK_SEQ
+#define RING_HIDES_WRITING 1 /* a slot says that it is being written only when that is over */
+#else
+#define RING_HIDES_WRITING 0
+#endif
+
 static inline void ring_store_i32(_Atomic int32_t *word, int32_t value, memory_order order)
 {
     atomic_store_explicit(word, value, order);

@@ -295,9 +295,10 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
     for (uint32_t i; map && (i = oldest_free(map, tried)) != RING_NO_SLOT;) {
         _Atomic uint64_t *seq = &map->slots[i].seq;
         uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
-        ring_store_u64(seq, RING_SEQ_WRITING, memory_order_relaxed);
+        if (!RING_HIDES_WRITING)
+            ring_store_u64(seq, RING_SEQ_WRITING, memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
-        if (!pinned(writer, i)) {
+        if (RING_IGNORES_PINS || !pinned(writer, i)) {
             map->held[i] = 1;
             atomic_fetch_add(&map->users, 1); /* a decoder keeps pictures of the old size past a switch */
             *loan = (struct ring_loan){.data = ring_map_payload(map, i), .capacity = map->slot_bytes, .map = map, .slot = i};
@@ -326,6 +327,8 @@ bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struc
 {
     struct ring_map *map = loan->map;
     struct ring_slot *slot = &map->slots[loan->slot];
+    if (RING_HIDES_WRITING)
+        ring_store_u64(&slot->seq, RING_SEQ_WRITING, memory_order_relaxed);
     if (map != writer->map || !ring_frame_valid(frame, map->slot_bytes) ||
         atomic_load_explicit(&slot->seq, memory_order_relaxed) != RING_SEQ_WRITING)
         return false;
