@@ -189,7 +189,7 @@ install: all
 uninstall:
 	@for entry in $(installed); do rm -f "$(target)/$${entry##*,}"; done
 	@rm -f $(target)/$(dist_packages)/__pycache__/camring.*.pyc
-	@[ ! -d $(target)/share/doc/camring ] || rmdir $(target)/share/doc/camring
+	@[ ! -d $(target)/share/doc/camring ] || rmdir --ignore-fail-on-non-empty $(target)/share/doc/camring
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig
 
 clean:
