@@ -174,7 +174,7 @@ def test_producer_and_consumer(staged, tree, tmp_path, compiler, static):
     assert making.wait(10) == 0
     making.stdout.close()
     taken, missed, joined, newest = (int(word) for word in words[1::2])
-    assert taken + missed == newest - joined and newest <= 200 and taken >= 50 and newest >= 190, words
+    assert taken + missed == newest - joined and 20 <= taken and 100 < newest <= 200, words  # the second half is of another size
     assert not [name for name in os.listdir("/dev/shm") if instance in name]
 
 
