@@ -46,7 +46,7 @@ enum camring_code {
     CAMRING_ROWS = 8,    /* as many readers are attached as the ring has rows for */
     CAMRING_BUSY = 9,    /* another living process writes this ring */
     CAMRING_CLOSED = 10, /* its owner has retired the ring: attach anew */
-    CAMRING_USAGE = 11   /* the call makes no sense: a bad name, a frame before the last is released, a handle from before fork */
+    CAMRING_USAGE = 11   /* the call makes no sense: a bad name, a frame before the last is released, a parent's handle */
 };
 
 struct camring_error {

@@ -169,8 +169,7 @@ static void handled_signal_ends_a_wait(void **state)
 static void produce_jpeg(struct camring_writer *writer, uint8_t value, uint32_t bytes)
 {
     uint8_t *data = camring_loan(writer, 10000, &error);
-    if (!data)
-        fail_msg("%s", error.text);
+    assert_non_null(data);
     memset(data, value, bytes);
     struct camring_frame frame = {.format = CAMRING_JPEG, .width = 8, .height = 8, .bytes = bytes, .plane = {data}};
     assert_int_equal(camring_commit(writer, &frame, &error), 0);
@@ -183,14 +182,14 @@ static void readers_of_jpeg_rings_keep_no_slot(void **state)
     struct camring_writer *writer = camring_writer_open(instance, "prog", CAMRING_KIND_JPEG, READERS, &error);
     struct camring_reader *readers[READERS];
     struct camring_frame frame[READERS];
-    for (uint8_t i = 0; i < READERS; i++) {
+    for (unsigned i = 0; i < READERS; i++) {
         assert_non_null(readers[i] = camring_attach(instance, "prog.jpeg", 0, &error));
-        produce_jpeg(writer, i, 10000 - i);
+        produce_jpeg(writer, (uint8_t)i, 10000 - i);
         assert_int_equal(camring_next(readers[i], &frame[i], 0, &error), 1);
     }
     for (uint8_t i = 0; i < 50; i++)
         produce_jpeg(writer, 99, 100);
-    for (uint8_t i = 0; i < READERS; i++) {
+    for (unsigned i = 0; i < READERS; i++) {
         assert_true(frame[i].bytes == 10000u - i && frame[i].plane[0][0] == i && frame[i].plane[0][frame[i].bytes - 1] == i);
         camring_detach(readers[i]);
     }
