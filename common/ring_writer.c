@@ -278,6 +278,8 @@ static uint32_t oldest_free(const struct ring_map *map, const bool *tried)
     uint32_t newest = atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
     uint32_t best = RING_NO_SLOT;
     uint64_t best_seq = UINT64_MAX;
+    if (RING_HIDES_WRITING && newest < map->slot_count && !map->held[newest] && !tried[newest])
+        return newest;
     for (uint32_t i = 0; i < map->slot_count; i++) {
         uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
         if (i != newest && !map->held[i] && !tried[i] && seq < best_seq) {
