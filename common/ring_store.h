@@ -26,7 +26,7 @@ static inline void ring_store_point(void)
 #define RING_IGNORES_PINS 0
 #endif
 #ifdef RING_BREAK_SEQ
-#define RING_HIDES_WRITING 1 /* a slot says that it is being written only when that is over */
+#define RING_HIDES_WRITING 1 /* it writes into the newest slot, which doesn't say so */
 #else
 #define RING_HIDES_WRITING 0
 #endif
