@@ -215,7 +215,8 @@ def test_program_pages_have_every_command():
     for page, words in (("camring.1", (BIN / "camring", "help")), ("camring-shm.1", (BIN / "camring-shm", "--help"))):
         names = commands(*words)
         assert len(names) >= 3
-        assert not [name for name in names if f"\n.TP\n.B {name}\n" not in plain(page)], page
+        missing = [name for name in names if f"\n.TP\n.B {name}\n" not in plain(page)]
+        assert not missing, f"{PAGES[page]} lacks {missing}"
 
 
 def test_configuration_page_has_every_key():
