@@ -35,9 +35,9 @@ int main(int argc, char **argv)
             fprintf(stderr, "frame %" PRIu64 " is wrong\n", frame.number);
             return 1;
         }
-        newest = frame.number;
         if (camring_reader_stat(ring, &stat, &error) < 0)
-            break;
+            break; /* closed meanwhile: the figures are those of the frame before */
+        newest = frame.number;
         taken = stat.taken;
         missed = stat.missed;
         joined = stat.joined;
