@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/camera.h"
+#include "server/linger.h"
 #include "server/loop.h"
 #include "server/route.h"
 
@@ -10,6 +11,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
@@ -20,11 +22,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define MAX_HEADER_BYTES 16384
+#define MAX_URI_BYTES 8192
+#define MAX_HEADER_BYTES 16384 /* and the first line */
 #define MAX_BODY_BYTES 16384
 #define READ_AHEAD_BYTES 65536 /* of a client that sends while it is being answered; more than header and body together */
-#define WRITE_BYTES (1 << 20)  /* at once */
-#define IDLE_S 30              /* between a client's bytes, either way */
+#define EVHTTP_HEADER_BYTES (READ_AHEAD_BYTES - 1) /* where evhttp gives up: all it holds is no header yet */
+#define WRITE_BYTES (1 << 20)                      /* at once */
+#define IDLE_S 30                                  /* between a client's bytes, either way */
 #define RETRY_AFTER "2"
 #define ACCEPT_PAUSE_US 200000
 #define ACCEPT_SAY_NS (10 * NS_PER_S) /* said once, until it has been over for so long */
@@ -36,6 +40,9 @@ struct http {
     unsigned listeners;
     struct event *resume;
 };
+
+/* There is one of it, and some of evhttp's callbacks get its argument, not ours. */
+static struct http *only;
 
 /* ---- answers ------------------------------------------------------------------------------------------------------- */
 
@@ -49,7 +56,10 @@ static const char *phrase(int status)
                    {400, "Bad Request"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {413, "Content Too Large"},
                    {414, "URI Too Long"},
+                   {417, "Expectation Failed"},
+                   {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
                    {503, "Service Unavailable"}};
     for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
@@ -236,21 +246,37 @@ static bool is_ambiguous(const struct http_request *request)
     return http_header(request, "Transfer-Encoding") && http_header(request, "Content-Length");
 }
 
+/* False: it has been refused. */
+static bool check_head(struct http_request *request, const char *path)
+{
+    if (is_ambiguous(request)) {
+        http_add_header(request, "Connection", "close");
+        http_reply_error(request, 400, "both Content-Length and Transfer-Encoding");
+        return false;
+    }
+    if (strlen(path) >= ROUTE_PATH_SIZE) {
+        http_reply_error(request, 414, "the path is longer than %d bytes", ROUTE_PATH_SIZE - 1);
+        return false;
+    }
+    if (strlen(request->raw->uri) > MAX_URI_BYTES) {
+        http_reply_error(request, 414, "the URI is longer than %d bytes", MAX_URI_BYTES);
+        return false;
+    }
+    if (request->raw->headers_size > MAX_HEADER_BYTES) {
+        http_reply_error(request, 431, "the header is longer than %d bytes", MAX_HEADER_BYTES);
+        return false;
+    }
+    return true;
+}
+
 static void answer(struct http_request *request, const char *path, const char *query)
 {
     struct error err;
     struct route_match match;
     char allow[64];
     enum http_method method = method_of(request->raw);
-    if (is_ambiguous(request)) {
-        http_add_header(request, "Connection", "close");
-        http_reply_error(request, 400, "both Content-Length and Transfer-Encoding");
+    if (!check_head(request, path))
         return;
-    }
-    if (strlen(path) >= ROUTE_PATH_SIZE) {
-        http_reply_error(request, 414, "the path is longer than %d bytes", ROUTE_PATH_SIZE - 1);
-        return;
-    }
     if (query_parse(query, &request->query, &err) < 0) {
         http_reply_error(request, 400, "%s", err.text);
         return;
@@ -283,7 +309,49 @@ static void on_request(struct evhttp_request *raw, void *arg)
         .raw = raw,
     };
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    if (strncmp(raw->uri, "//", 2) == 0) /* no host begins there, as it would in a link */
+        path = raw->uri;
     answer(&request, path && *path ? path : "/", uri ? evhttp_uri_get_query(uri) : NULL);
+}
+
+/* ---- requests that can't be read ------------------------------------------------------------------------------------ */
+
+/* It is in the middle of a line, or has read too many of them. */
+static bool is_head_too_long(struct evhttp_request *raw)
+{
+    struct evbuffer *unread = bufferevent_get_input(evhttp_connection_get_bufferevent(raw->evcon));
+    if (raw->headers_size > EVHTTP_HEADER_BYTES)
+        return true;
+    return raw->headers_size + evbuffer_get_length(unread) > EVHTTP_HEADER_BYTES &&
+           evbuffer_search_eol(unread, NULL, NULL, EVBUFFER_EOL_CRLF).pos < 0;
+}
+
+static void refuse(struct http_request *request, int status, bool has_line)
+{
+    if (status == 413)
+        http_reply_error(request, 413, "the body is longer than %d bytes or badly encoded", MAX_BODY_BYTES);
+    else if (status != 400)
+        http_reply_error(request, status, "the request can't be met");
+    else if (!is_head_too_long(request->raw))
+        http_reply_error(request, 400, "this is not a request in HTTP/1.0 or HTTP/1.1");
+    else if (has_line)
+        http_reply_error(request, 431, "the header is longer than %d bytes", MAX_HEADER_BYTES);
+    else
+        http_reply_error(request, 414, "the URI is longer than %d bytes", MAX_URI_BYTES);
+}
+
+/* Stands in for libevent's function of this name, which it calls for requests that it can't read and which answers in HTML. */
+void evhttp_send_error(struct evhttp_request *raw, int status, const char *reason)
+{
+    (void)reason;
+    loop_begin("unreadable HTTP request");
+    struct http_request request = {.server = only->server, .head = raw->type == EVHTTP_REQ_HEAD, .raw = raw};
+    bool has_line = raw->major > 0;
+    if (!has_line)
+        raw->major = raw->minor = 1;
+    linger_start(only->server->base, bufferevent_getfd(evhttp_connection_get_bufferevent(raw->evcon)));
+    http_add_header(&request, "Connection", "close");
+    refuse(&request, status, has_line);
 }
 
 /* ---- accepting ----------------------------------------------------------------------------------------------------- */
@@ -299,9 +367,6 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
     }
     return bufev;
 }
-
-/* There is one of it, and a listener's error callback gets evhttp's argument, not ours. */
-static struct http *only;
 
 /* No descriptors or no memory left.  The connection stays in the queue, so the loop would spin: look again a little later. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
@@ -345,7 +410,7 @@ struct http *http_create(struct server *server)
         fatal("can't create the HTTP server");
     only = http;
     http->server = server;
-    evhttp_set_max_headers_size(http->evhttp, MAX_HEADER_BYTES);
+    evhttp_set_max_headers_size(http->evhttp, EVHTTP_HEADER_BYTES);
     evhttp_set_max_body_size(http->evhttp, MAX_BODY_BYTES);
     evhttp_set_timeout(http->evhttp, IDLE_S);
     evhttp_set_default_content_type(http->evhttp, NULL);
@@ -360,6 +425,7 @@ struct http *http_create(struct server *server)
 void http_destroy(struct http *http)
 {
     event_free(http->resume);
+    linger_stop_all();
     evhttp_free(http->evhttp);
     free(http);
 }

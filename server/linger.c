@@ -1,0 +1,61 @@
+#include "server/linger.h"
+
+#include "common/clock.h"
+#include "server/loop.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#define LINGER_S 5
+
+struct refused {
+    struct event *event;
+    int fd;
+    int64_t end_ns;
+    TAILQ_ENTRY(refused) entry;
+};
+
+static TAILQ_HEAD(, refused) all = TAILQ_HEAD_INITIALIZER(all);
+
+static void destroy(struct refused *refused)
+{
+    TAILQ_REMOVE(&all, refused, entry);
+    if (refused->event)
+        event_free(refused->event);
+    if (refused->fd >= 0)
+        close(refused->fd);
+    free(refused);
+}
+
+/* One read each time: a client that sends without end must not hold up the others. */
+static void on_linger(int fd, short what, void *arg)
+{
+    char waste[65536];
+    struct refused *refused = arg;
+    loop_begin("refused client");
+    if (what & EV_TIMEOUT || read(fd, waste, sizeof waste) <= 0 || clock_now() > refused->end_ns)
+        destroy(refused);
+}
+
+void linger_start(struct event_base *base, int fd)
+{
+    const struct timeval timeout = {.tv_sec = LINGER_S};
+    struct refused *refused = calloc(1, sizeof *refused);
+    if (!refused)
+        return;
+    TAILQ_INSERT_TAIL(&all, refused, entry);
+    refused->end_ns = clock_now() + LINGER_S * NS_PER_S;
+    refused->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    refused->event = refused->fd >= 0 ? event_new(base, refused->fd, EV_READ | EV_PERSIST, on_linger, refused) : NULL;
+    if (!refused->event || event_add(refused->event, &timeout) < 0)
+        destroy(refused);
+}
+
+void linger_stop_all(void)
+{
+    while (!TAILQ_EMPTY(&all))
+        destroy(TAILQ_FIRST(&all));
+}
