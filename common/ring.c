@@ -57,7 +57,7 @@ bool ring_frame_valid(const struct ring_frame *frame, size_t capacity)
         uint64_t width = ring_plane_width(frame->format, plane, frame->width);
         uint64_t height = ring_plane_height(frame->format, plane, frame->height);
         uint64_t stride = frame->stride[plane];
-        if (stride < width || frame->offset[plane] + stride * (height - 1) + width > capacity)
+        if (stride < width || frame->offset[plane] + stride * (height - 1) + width > frame->bytes)
             return false;
     }
     return true;

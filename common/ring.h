@@ -70,7 +70,7 @@ struct ring_frame {
 uint32_t ring_plane_width(uint32_t format, unsigned plane, uint32_t width);
 uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height);
 
-/* True if every field of `frame` is in range and all it points to lies inside a payload of `capacity` bytes. */
+/* True if every field of `frame` is in range and all it points to lies inside its `bytes`, and they inside `capacity`. */
 bool ring_frame_valid(const struct ring_frame *frame, size_t capacity);
 
 /* ---- owner (supervisor) ---------------------------------------------------------------------------------------- */
