@@ -1,6 +1,7 @@
 #!/bin/bash
-# run-tests.sh BUILD unit|integration...: runs tests that are built already, each unit test program and each integration test
+# run-tests.sh BUILD unit|integration|kill|chaos...: runs tests that are built already, each unit test program and each integration test
 # under a time limit.  Ends with "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
+# CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which.
 # UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest.  With TALLY=FILE the three numbers are also added to FILE.
 set -u
 
@@ -64,10 +65,29 @@ run_integration()
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# One chaos run counts as one test.
+run_chaos()
+{
+    local program=$1
+    shift
+    if CAMRING_BUILD=$program CHAOS_TOOLS=$build/chaos timeout --signal=TERM --kill-after=60 $((${CHAOS_SECONDS:-60} + 300)) \
+        "${PYTHON:-/usr/bin/python3}" -B tests/chaos/chaos.py ${CHAOS_SEED:+--seed "$CHAOS_SEED"} "$@" </dev/null; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+}
+
 for what; do
     case $what in
     unit) run_units ;;
     integration) run_integration ;;
+    kill) run_unit "$build-kill/chaos/test_kill" ;;
+    chaos)
+        run_chaos "$build" --seconds "${CHAOS_SECONDS:-60}" --kills "${CHAOS_KILLS:-100}"
+        run_chaos "$build-break-pin" --seconds 60 --kills 100 --expect-fault
+        run_chaos "$build-break-seq" --seconds 60 --kills 100 --expect-fault
+        ;;
     *)
         echo "run-tests: unknown kind of test \"$what\"" >&2
         exit 2

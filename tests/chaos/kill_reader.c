@@ -87,6 +87,7 @@ static void walk_reader(void (*act)(void))
         stage_check_slots(stage.raw, 0);
         stage_check_rows();
         assert_true(world_is_tidy());
+        stage_check_sound();
         stage_end();
     }
     print_message("           %u kill points; a slot was pinned at %u of them\n", at - 2, costly);

@@ -117,6 +117,7 @@ void a_supervisor_that_starts(void **state)
             fail();
         }
         assert_true(world_is_tidy());
+        stage_check_sound();
         stage.rows_taken = 0;
         stage_open_raw();
         stage_publish(PICTURE_SMALL, 2);

@@ -44,6 +44,7 @@ void kill_writer_check(void)
     stage_check_slots(stage.raw, 0);
     stage_check_rows();
     assert_true(world_is_tidy());
+    stage_check_sound();
 }
 
 static void walk_writer(bool first)
@@ -106,6 +107,7 @@ void a_writer_that_grows(void **state)
         stage_check_nobody_waits(WORLD_RAW);
         stage_check_slots(stage.raw, 0);
         assert_true(world_is_tidy());
+        stage_check_sound();
         stage_end();
     }
     print_message("           %u kill points\n", at - 2);
@@ -143,6 +145,7 @@ void a_capture_that_passes_through(void **state)
         stage_check_slots(writer, 0);
         ring_writer_close(writer);
         assert_true(world_is_tidy());
+        stage_check_sound();
         stage_end();
     }
     print_message("           %u kill points\n", at - 2);
@@ -217,6 +220,7 @@ void a_producer_of_its_own(void **state)
         camring_detach(reader);
         camring_writer_close(writer, 1);
         assert_true(world_is_tidy());
+        stage_check_sound();
         stage_end();
     }
     print_message("           %u kill points\n", at - 2);

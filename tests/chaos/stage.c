@@ -2,6 +2,8 @@
 
 #include "kill_points.h"
 
+#include "common/ring_verify.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -231,6 +233,19 @@ void stage_check_no_half_slots(const char *ring)
     for (unsigned i = 0; i < stat->slots; i++) {
         assert_int_equal(stat->slot[i].seq & 1, 0);
         assert_true(stat->head == 0 || stat->slot[i].seq <= 2 * stat->head);
+    }
+}
+
+void stage_check_sound(void)
+{
+    static const char *const rings[] = {WORLD_RAW, WORLD_JPEG};
+    static struct ring_findings findings; /* large */
+    for (unsigned i = 0; i < 2; i++) {
+        struct error err;
+        assert_int_equal(ring_verify(world.conf.instance, rings[i], &findings, &err), 0);
+        for (unsigned k = 0; k < findings.count; k++)
+            print_error("%s %s: %s\n", rings[i], findings.list[k].where, findings.list[k].text);
+        assert_int_equal(findings.count, 0);
     }
 }
 

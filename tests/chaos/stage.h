@@ -67,6 +67,9 @@ void stage_check_slots(struct ring_writer *writer, unsigned pinned);
 /* A writer that has just taken over has cleared what the dead one left half-done. */
 void stage_check_no_half_slots(const char *ring);
 
+/* Nothing in either ring breaks a promise of the layout (ring_verify.h). */
+void stage_check_sound(void);
+
 /* Every row of the raw ring that nobody living holds can be had. */
 void stage_check_rows(void);
 

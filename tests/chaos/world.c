@@ -214,7 +214,8 @@ struct follower *follower_start(const char *ring, enum follower_kind kind)
     if (pid == 0)
         follow(follower, ring, kind);
     follower->pid = pid;
-    while (!atomic_load(&follower->attached) && !atomic_load(&follower->faulty)) /* rows are taken in the same order each time */
+    while (!atomic_load(&follower->attached) &&
+           !atomic_load(&follower->faulty)) /* rows are taken in the same order each time */
         sched_yield();
     return follower;
 }

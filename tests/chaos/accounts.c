@@ -1,0 +1,113 @@
+/* accounts INSTANCE: what the board and the rings of a running instance have counted, and what is broken in them, as JSON. */
+#include "common/board.h"
+#include "common/ring_verify.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static void print_counter(const char *name, const _Atomic uint64_t *counter)
+{
+    printf("\"%s\": %" PRIu64 ", ", name, atomic_load(counter));
+}
+
+static void print_rows(const struct ring_stat *stat)
+{
+    printf("\"rows\": [");
+    for (unsigned i = 0, n = 0; i < stat->rows; i++) {
+        const struct ring_row_stat *row = &stat->row[i];
+        if (i > 0 && row->pid == 0)
+            continue;
+        printf("%s{\"row\": %u, \"alive\": %s, \"pinned\": %d, \"joined\": %" PRIu64 ", \"last\": %" PRIu64
+               ", \"taken\": %" PRIu64 ", \"missed\": %" PRIu64 "}",
+               n++ ? ", " : "", i, row->alive ? "true" : "false", row->pinned_slot, row->joined, row->last, row->taken,
+               row->missed);
+    }
+    printf("]");
+}
+
+static int print_ring(const char *instance, const char *camera, const char *variant)
+{
+    static struct ring_stat stat; /* large */
+    char name[RING_NAME_SIZE];
+    struct error err;
+    snprintf(name, sizeof name, "%s.%s", camera, variant);
+    struct ring_reader *reader = ring_reader_open(instance, name, RING_OBSERVER, "", &err);
+    if (!reader || ring_reader_stat(reader, &stat, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        ring_reader_close(reader);
+        return -1;
+    }
+    unsigned half = 0; /* being written, or left so */
+    for (unsigned i = 0; i < stat.slots; i++)
+        half += (stat.slot[i].seq & 1) || stat.slot[i].seq > 2 * stat.head;
+    printf(", \"%s\": {\"head\": %" PRIu64 ", \"no_slot\": %" PRIu64 ", \"slots\": %u, \"half\": %u, ", variant, stat.head,
+           stat.no_slot, stat.slots, half);
+    print_rows(&stat);
+    printf("}");
+    ring_reader_close(reader);
+    return 0;
+}
+
+/* What the dead have left, and nobody has cleared yet, is not broken. */
+static int print_broken(const char *instance, const char *camera, const char *variant, bool *first)
+{
+    static struct ring_findings findings; /* large */
+    char name[RING_NAME_SIZE];
+    struct error err;
+    snprintf(name, sizeof name, "%s.%s", camera, variant);
+    if (ring_verify(instance, name, &findings, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return -1;
+    }
+    for (unsigned i = 0; i < findings.count; i++) {
+        const struct ring_finding *finding = &findings.list[i];
+        if (finding->left)
+            continue;
+        printf("%s\"%s %s: %s\"", *first ? "" : ", ", variant, finding->where, finding->text);
+        *first = false;
+    }
+    return 0;
+}
+
+static int print_camera(const char *instance, struct board_camera *camera)
+{
+    printf("{\"id\": \"%s\", ", camera->id);
+    print_counter("captured", &camera->captured);
+    print_counter("no_slot", &camera->no_slot);
+    print_counter("corrupt", &camera->corrupt);
+    print_counter("encoded", &camera->encoded);
+    print_counter("late", &camera->late);
+    print_counter("oversize", &camera->oversize);
+    print_counter("aborted", &camera->aborted);
+    print_counter("encode_failed", &camera->encode_failed);
+    print_counter("taken", &camera->taken);
+    print_counter("finished", &camera->finished);
+    printf("\"lease\": %d", lease_holder(&camera->lease));
+    if (print_ring(instance, camera->id, "raw") != 0 || print_ring(instance, camera->id, "jpeg") != 0)
+        return -1;
+    bool first = true;
+    printf(", \"broken\": [");
+    if (print_broken(instance, camera->id, "raw", &first) != 0 || print_broken(instance, camera->id, "jpeg", &first) != 0)
+        return -1;
+    printf("]}");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err;
+    struct board *board = argc == 2 ? board_open(argv[1], &err) : NULL;
+    if (!board)
+        return 2;
+    printf("[");
+    for (unsigned i = 0; i < board_cameras(board); i++) {
+        printf("%s", i ? ", " : "");
+        if (print_camera(argv[1], board_camera(board, i)) != 0)
+            return 1;
+    }
+    printf("]\n");
+    board_close(board);
+    return 0;
+}
