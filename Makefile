@@ -109,10 +109,24 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
-$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill world picture kill_points jpeg_gray) \
+$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder kill_supervisor stage world picture) \
+		$(call chaos_obj,kill_points jpeg_gray) \
 		$(call obj,encoder/camera.c encoder/pool.c encoder/wakers.c $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common) -lcmocka
+
+# The watchers of the chaos test.
+$(BUILD)/chaos/watch: $(call chaos_obj,watch watch_ring watch_http testcam jpeg_gray) $(BUILD)/obj/common/draw.o $(BUILD)/lib/libcamring.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $^ -ljpeg
+$(BUILD)/chaos/accounts: $(call chaos_obj,accounts) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common)
+
+.PHONY: chaos chaos-short chaos-build kill-tests chaos-programs chaos-tools
+kill-tests: $(BUILD)/chaos/test_kill
+chaos-programs: $(filter-out %-shm,$(BINARIES))
+chaos-tools: $(BUILD)/chaos/watch $(BUILD)/chaos/accounts
 
 # What needs packages is built by a make of its own, so that it comes after their installation with -j, too.
 PARALLEL = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -132,8 +146,8 @@ run: export CAMERA := $(CAMERA)
 
 # ThreadSanitizer can judge threads of one process only, so there just the unit tests run.
 test: deps-test
-	$(PARALLEL) $(if $(filter thread,$(SANITIZE)),,all) $(UNIT_TESTS)
-	$(RUN_TESTS) unit $(if $(filter thread,$(SANITIZE)),,integration)
+	$(PARALLEL) $(if $(filter thread,$(SANITIZE)),,all chaos-build) $(UNIT_TESTS)
+	$(RUN_TESTS) unit $(if $(filter thread,$(SANITIZE)),,integration kill chaos)
 test-unit: deps-test
 	$(PARALLEL) $(if $(UNIT),$(UNIT:%=$(BUILD)/tests/%),$(UNIT_TESTS))
 	$(RUN_TESTS) unit
@@ -141,8 +155,21 @@ test-integration: deps-test
 	$(PARALLEL) all
 	$(RUN_TESTS) integration
 
+# Processes that die: the kill tests, then real instances whose processes are killed and stopped at random, and two that break the
+# ring's protocol on purpose, which must be noticed.  `make chaos [SECONDS=600 KILLS=1000 SEED=N]`; the short cut is part of `make test`.
+chaos: export CHAOS_SECONDS = $(if $(filter command,$(word 1,$(origin SECONDS))),$(SECONDS),600)
+chaos: export CHAOS_KILLS = $(or $(KILLS),1000)
+chaos chaos-short test: export CHAOS_SEED = $(SEED)
+chaos chaos-short: deps-test
+	$(PARALLEL) chaos-build
+	$(RUN_TESTS) kill chaos
+chaos-build: chaos-tools chaos-programs
+	+@$(MAKE) --no-print-directory VARIANT=kill kill-tests
+	+@$(MAKE) --no-print-directory VARIANT=break-pin chaos-programs
+	+@$(MAKE) --no-print-directory VARIANT=break-seq chaos-programs
+
 C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] \
-	tests/unit/*.[ch])
+	tests/unit/*.[ch] tests/chaos/*.[ch])
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--suppress=missingIncludeSystem -D_GNU_SOURCE '-Dnoreturn=__attribute__((noreturn))' -DCAMRING_VERSION='""' -I.
 check: deps-check
