@@ -21,6 +21,15 @@ static const struct scheme schemes[] = {
     {"udp", NEEDS_HOST, true},   {"v4l2", NEEDS_PATH, true},
 };
 
+/* What may follow the "?" where the URL is camring's own. */
+static const struct {
+    const char *scheme, *key;
+    bool is_switch;
+} options[] = {
+    {"file", "loop", true}, {"file", "realtime", true}, {"test", "size", false},
+    {"test", "fps", false}, {"test", "static", true},
+};
+
 static const struct scheme *find_scheme(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
@@ -41,6 +50,42 @@ static bool has_host(const char *rest)
     return host < end && *host != ':';
 }
 
+static bool has_options(const char *scheme)
+{
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (strcmp(options[i].scheme, scheme) == 0)
+            return true;
+    return false;
+}
+
+/* `text` is "key=value", `length` bytes long. */
+static const char *wrong_with_option(const char *scheme, const char *text, size_t length)
+{
+    size_t key_length = strcspn(text, "=&");
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(options[i].scheme, scheme) != 0 || strlen(options[i].key) != key_length ||
+            memcmp(options[i].key, text, key_length) != 0)
+            continue;
+        const char *value = text + key_length + 1;
+        bool is_bit = length == key_length + 2 && (*value == '0' || *value == '1');
+        return options[i].is_switch && !is_bit ? "has an option that must be 0 or 1" : NULL;
+    }
+    return strcmp(scheme, "file") == 0 ? "has an unknown option; a file knows loop and realtime"
+                                       : "has an unknown option; a test camera knows size, fps and static";
+}
+
+static const char *wrong_with_options(const char *scheme, const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "&");
+        const char *wrong = length > 0 ? wrong_with_option(scheme, text, length) : NULL;
+        if (wrong)
+            return wrong;
+        text += length + (text[length] == '&');
+    }
+    return NULL;
+}
+
 static const char *what_is_wrong(const char *source, const struct scheme *scheme, size_t scheme_length)
 {
     for (const char *p = source; *p; p++)
@@ -57,6 +102,8 @@ static const char *what_is_wrong(const char *source, const struct scheme *scheme
         return "names no host; it should look like SCHEME://HOST/PATH";
     if (scheme->needs == NEEDS_PATH && strcspn(rest, "?") == 0)
         return "names no file; it should look like file:PATH";
+    if (has_options(scheme->name) && strchr(rest, '?'))
+        return wrong_with_options(scheme->name, strchr(rest, '?') + 1);
     return NULL;
 }
 

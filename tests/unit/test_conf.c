@@ -434,6 +434,12 @@ static void test_sources(void **state)
         {"http://:80/", "names no host"},
         {"file:", "names no file"},
         {"file:?loop=1", "names no file"},
+        {"file:a.mp4?foo=1", "unknown option; a file knows"},
+        {"file:a.mp4?loop=1&loo=1", "unknown option; a file knows"},
+        {"file:a.mp4?loop=2", "must be 0 or 1"},
+        {"file:a.mp4?loop", "must be 0 or 1"},
+        {"test:?nokey=1", "unknown option; a test camera knows"},
+        {"TEST:?size=64x64&static=on", "must be 0 or 1"},
         {"test:\\x01", "control character"},
         {"http://h/\\r\\nHost: evil", "control character"},
     };
