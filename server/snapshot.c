@@ -34,7 +34,12 @@ void snapshot_handle(struct http_request *request)
 {
     struct camera *camera = request->camera;
     const char *wanted = query_get(&request->query, "max_age");
+    const char *unsupported = query_unsupported(&request->query);
     int64_t max_age = INT64_MAX;
+    if (unsupported) {
+        http_reply_error(request, 400, "\"%s\" is not supported by this version", unsupported);
+        return;
+    }
     if (wanted && !query_duration(wanted, &max_age)) {
         http_reply_error(request, 400, "max_age must be a time from 0s to 24h, like 500ms or 2s");
         return;
