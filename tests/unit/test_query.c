@@ -140,8 +140,6 @@ static void test_numbers(void **state)
 static void test_unsupported(void **state)
 {
     (void)state;
-    struct query query;
-    struct error err;
     assert_int_equal(query_parse("max_age=2s&info=1&headers=length&t=17", &query, &err), 0);
     assert_null(query_unsupported(&query));
     assert_int_equal(query_parse("t=17&width=320", &query, &err), 0);
