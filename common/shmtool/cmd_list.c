@@ -1,6 +1,7 @@
 #include "describe.h"
 #include "find.h"
 #include "print.h"
+#include "reader.h"
 #include "shmtool.h"
 
 #include <inttypes.h>
@@ -11,14 +12,6 @@ static const char *const columns[] = {"RING", "STATE",  "PICTURE", ">FRAME",   "
                                       ">GEN", ">SLOTS", ">BYTES",  ">READERS", ">WRITER", NULL};
 static const char *const columns_all[] = {"INSTANCE", "RING",   "STATE",  "PICTURE",  ">FRAME",  ">FPS", ">AGE",
                                           ">GEN",     ">SLOTS", ">BYTES", ">READERS", ">WRITER", NULL};
-
-static unsigned count_readers(const struct ring_stat *stat)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
-        n += describe_row_used(&stat->row[i]);
-    return n;
-}
 
 static void add_line(struct print_table *table, const struct ring_stat *stat)
 {
@@ -35,7 +28,7 @@ static void add_line(struct print_table *table, const struct ring_stat *stat)
     print_table_cell(table, "%" PRIu32, stat->generation);
     print_table_cell(table, "%u", stat->slots);
     print_table_cell(table, "%s", print_bytes(stat->bytes).text);
-    print_table_cell(table, "%u", count_readers(stat));
+    print_table_cell(table, "%u", reader_count(stat));
     if (stat->writer_pid)
         print_table_cell(table, "%" PRId32, stat->writer_pid);
     else
@@ -50,42 +43,68 @@ static void add_unreadable(struct print_table *table, const struct find_ring *ri
         print_table_cell(table, "-");
 }
 
-enum shm_exit cmd_list(const struct shm_options *options)
+/* Collects what is to be said while rings are looked at one by one. */
+struct listing {
+    const struct shm_options *options;
+    struct print_table *table;
+    json_t *list;
+    FILE *troubles; /* lines about readers, which go below the table */
+    char *trouble_text;
+    size_t trouble_size, rings;
+    enum shm_exit code;
+};
+
+static void add_ring(struct listing *listing, const struct find_ring *ring)
 {
-    enum shm_exit code = SHM_DONE;
-    struct find_set set = find_all(options->all ? NULL : options->instance);
-    struct print_table *table = print_table_create(options->all ? columns_all : columns);
-    json_t *list = json_array();
-    size_t lines = 0;
-
-    for (size_t i = 0; i < set.count; i++) {
-        struct error err = {0};
-        struct ring_stat *stat = find_stat(&set.ring[i], &err);
-        if (!stat && err.code == RING_ERROR_ABSENT)
-            continue; /* gone since it was found */
-        lines++;
-        if (!stat) {
-            print_fault("%s: %s", set.ring[i].name, err.text);
-            code = SHM_FAILED;
-        }
-        if (options->json) {
-            json_array_append_new(list, stat ? describe_json(stat, false) : describe_json_unreadable(&set.ring[i], err.text));
-        } else {
-            if (options->all)
-                print_table_cell(table, "%s", set.ring[i].instance);
-            stat ? add_line(table, stat) : add_unreadable(table, &set.ring[i]);
-        }
-        free(stat);
+    struct error err = {0};
+    struct ring_stat *stat = find_stat(ring, &err);
+    if (!stat && err.code == RING_ERROR_ABSENT)
+        return; /* gone since it was found */
+    listing->rings++;
+    if (!stat) {
+        print_fault("%s: %s", ring->name, err.text);
+        listing->code = SHM_FAILED;
     }
+    if (listing->options->json) {
+        json_array_append_new(listing->list, stat ? describe_json(stat, false) : describe_json_unreadable(ring, err.text));
+    } else {
+        if (listing->options->all)
+            print_table_cell(listing->table, "%s", ring->instance);
+        stat ? add_line(listing->table, stat) : add_unreadable(listing->table, ring);
+        if (stat && listing->troubles)
+            reader_print_trouble(stat, listing->troubles);
+    }
+    free(stat);
+}
 
-    if (options->json)
-        describe_json_print(json_incref(list));
-    else if (lines == 0)
+static void print_listing(struct listing *listing)
+{
+    if (listing->troubles)
+        fclose(listing->troubles); /* completes the text */
+    if (listing->options->json)
+        describe_json_print(json_incref(listing->list));
+    else if (listing->rings == 0)
         puts("no rings");
     else
-        print_table_write(table, "", stdout);
-    json_decref(list);
-    print_table_destroy(table);
+        print_table_write(listing->table, "", stdout);
+    if (listing->trouble_size > 0)
+        printf("\n%s", listing->trouble_text);
+}
+
+enum shm_exit cmd_list(const struct shm_options *options)
+{
+    struct listing listing = {.options = options,
+                              .table = print_table_create(options->all ? columns_all : columns),
+                              .list = json_array(),
+                              .code = SHM_DONE};
+    listing.troubles = open_memstream(&listing.trouble_text, &listing.trouble_size);
+    struct find_set set = find_all(options->all ? NULL : options->instance);
+    for (size_t i = 0; i < set.count; i++)
+        add_ring(&listing, &set.ring[i]);
+    print_listing(&listing);
     find_free(&set);
-    return code;
+    free(listing.trouble_text);
+    json_decref(listing.list);
+    print_table_destroy(listing.table);
+    return listing.code;
 }

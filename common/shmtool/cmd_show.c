@@ -2,6 +2,7 @@
 #include "describe.h"
 #include "find.h"
 #include "print.h"
+#include "reader.h"
 #include "shmtool.h"
 
 #include <inttypes.h>
@@ -67,51 +68,14 @@ static void show_slots(const struct ring_stat *stat)
     print_table_destroy(table);
 }
 
-static void show_row(struct print_table *table, const struct ring_stat *stat, const struct ring_row_stat *row)
-{
-    print_table_cell(table, "%u", row->row);
-    if (row->pid != 0)
-        print_table_cell(table, "%" PRId32, row->pid);
-    else
-        print_table_cell(table, "-");
-    print_table_cell(table, "%s", describe_row_name(row).text);
-    print_table_cell(table, "%s", row->alive ? "alive" : row->row == 0 ? "idle" : "dead");
-    if (row->pinned_slot >= 0)
-        print_table_cell(table, "slot %" PRId32, row->pinned_slot);
-    else
-        print_table_cell(table, "-");
-    print_table_cell(table, "%" PRIu64, describe_lag(stat, row));
-    print_table_cell(table, "%" PRIu64, row->taken);
-    print_table_cell(table, "%" PRIu64, row->missed);
-}
-
-static void show_rows(const struct ring_stat *stat)
-{
-    static const char *const columns[] = {"ROW", ">PID", "NAME", "STATE", "PIN", ">LAG", ">TAKEN", ">MISSED", NULL};
-    struct print_table *table = print_table_create(columns);
-    unsigned used = 0;
-    for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++) {
-        if (!describe_row_used(&stat->row[i]))
-            continue;
-        used++;
-        show_row(table, stat, &stat->row[i]);
-    }
-    if (used > 0) {
-        printf("\n");
-        print_table_write(table, "  ", stdout);
-    } else {
-        printf("\n  no readers; room for %u\n", describe_rows(stat));
-    }
-    print_table_destroy(table);
-}
-
 static void show_ring(const struct ring_stat *stat, bool first)
 {
     if (!first)
         printf("\n");
     show_header(stat);
     show_slots(stat);
-    show_rows(stat);
+    printf("\n");
+    reader_print_table(stat, stdout);
 }
 
 enum shm_exit cmd_show(const struct shm_options *options)

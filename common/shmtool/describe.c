@@ -1,6 +1,7 @@
 #include "describe.h"
 
 #include "common/clock.h"
+#include "reader.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,9 +84,13 @@ static json_t *or_null(bool known, json_int_t value)
 
 static json_t *json_row(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
-    return json_pack("{s:i, s:o, s:b, s:s, s:o, s:I, s:I, s:I}", "row", (int)row->row, "pid", or_null(row->pid != 0, row->pid),
-                     "alive", row->alive, "name", describe_row_name(row).text, "pin",
-                     or_null(row->pinned_slot >= 0, row->pinned_slot), "lag", (json_int_t)describe_lag(stat, row), "taken",
+    struct reader reader = reader_look(stat, row);
+    return json_pack("{s:i, s:o, s:b, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "row", (int)row->row, "pid",
+                     or_null(row->pid != 0, row->pid), "alive", row->alive, "state", reader_state_name(reader.state), "name",
+                     describe_row_name(row).text, "trouble", reader.trouble, "pin",
+                     or_null(row->pinned_slot >= 0, row->pinned_slot), "pin_generation",
+                     or_null(row->pinned_generation > 0, row->pinned_generation), "held_ns",
+                     or_null(reader.held_ns >= 0, reader.held_ns), "lag", (json_int_t)reader.lag, "taken",
                      (json_int_t)row->taken, "missed", (json_int_t)row->missed);
 }
 

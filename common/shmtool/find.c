@@ -79,16 +79,25 @@ static void complain_unknown(const char *instance, const char *wanted, const str
     find_free(&elsewhere);
 }
 
-struct find_set find_wanted(const char *instance, const char *wanted)
+struct find_set find_some(const char *instance, const char *wanted)
 {
     struct find_set all = find_all(instance);
     struct find_set set = {0};
     for (size_t i = 0; i < all.count; i++)
         if (matches(all.ring[i].name, wanted))
             append(all.ring[i].instance, all.ring[i].name, &set);
-    if (set.count == 0)
-        complain_unknown(instance, wanted, &all);
     find_free(&all);
+    return set;
+}
+
+struct find_set find_wanted(const char *instance, const char *wanted)
+{
+    struct find_set set = find_some(instance, wanted);
+    if (set.count == 0) {
+        struct find_set all = find_all(instance);
+        complain_unknown(instance, wanted, &all);
+        find_free(&all);
+    }
     return set;
 }
 

@@ -1,4 +1,5 @@
-/* camring-shm: looks into the rings of any instance, living or dead.  It only reads, and needs no supervisor. */
+/* camring-shm: looks into the rings of any instance, living or dead.  It only reads, except for clean, and needs no supervisor.
+ */
 #include "common/ring.h"
 #include "print.h"
 #include "shmtool.h"
@@ -8,11 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_id { OPTION_INSTANCE = 256, OPTION_FORMAT, OPTION_DEBUG, OPTION_VERSION };
+enum option_id {
+    OPTION_INSTANCE = 256,
+    OPTION_FORMAT,
+    OPTION_INTERVAL,
+    OPTION_COUNT,
+    OPTION_DRY_RUN,
+    OPTION_DEBUG,
+    OPTION_VERSION
+};
 
-enum { TAKES_ALL = 1 << 0, TAKES_OUTPUT = 1 << 1, TAKES_FORMAT = 1 << 2 };
+enum {
+    TAKES_ALL = 1 << 0,
+    TAKES_OUTPUT = 1 << 1,
+    TAKES_FORMAT = 1 << 2,
+    TAKES_INTERVAL = 1 << 3,
+    TAKES_COUNT = 1 << 4,
+    TAKES_DRY_RUN = 1 << 5
+};
 
-enum { RING_NOT_TAKEN, RING_NEEDED };
+static const char *const option_names[] = {"--all", "-o", "--format", "--interval", "--count", "--dry-run"}; /* by bit */
+
+enum { RING_NOT_TAKEN, RING_TAKEN, RING_NEEDED };
 
 struct command {
     const char *name;
@@ -28,10 +46,26 @@ static const struct command commands[] = {
     {"list", "list [--all]", TAKES_ALL, RING_NOT_TAKEN, cmd_list, "one line per ring: state, picture, fps, age, readers",
      "      --all            rings of every instance, whatever --instance says\n"},
     {"show", "show RING", 0, RING_NEEDED, cmd_show, "everything about a ring: header, each slot, each reader", ""},
+    {"watch", "watch [RING] [--interval 1s] [--count N]", TAKES_ALL | TAKES_INTERVAL | TAKES_COUNT, RING_TAKEN, cmd_watch,
+     "a line per ring, or all of one, live: fps and age and how they were",
+     "      --all            rings of every instance\n"
+     "      --interval TIME  how often to look, such as 500ms or 2s (default: 1s)\n"
+     "      --count N        end after so many looks (default: on q or Ctrl-C)\n"
+     "\n"
+     "On a terminal one page, drawn anew each time; elsewhere a line per ring and look, with --json one object a line.\n\n"},
     {"dump", "dump RING -o FILE.{jpg,png,ppm,raw}", TAKES_OUTPUT | TAKES_FORMAT, RING_NEEDED, cmd_dump,
      "the newest picture, to a file",
      "  -o, --output FILE    where to; its ending says the type; - is standard output\n"
      "      --format TYPE    jpg, png, ppm or raw (planes Y, Cb, Cr without gaps; what they are is said on stderr)\n"},
+    {"verify", "verify [RING]", TAKES_ALL, RING_TAKEN, cmd_verify, "whether every promise is kept, and what is broken",
+     "      --all            every instance\n"
+     "\n"
+     "Exit status 1 says that something is broken.  What a killed process left, which its successor clears, is\n"
+     "listed too, but breaks nothing.\n\n"},
+    {"clean", "clean [--dry-run]", TAKES_ALL | TAKES_DRY_RUN, RING_NOT_TAKEN, cmd_clean,
+     "memory back that no living process holds",
+     "      --all            of every instance\n"
+     "      --dry-run        only say what would go\n"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -49,11 +83,10 @@ static void print_help(FILE *out, const struct command *only)
     if (only)
         fprintf(out, "usage: camring-shm %s [--instance NAME] [--json]\n\nGives %s.\n\n", only->usage, only->summary);
     else
-        fprintf(
-            out,
-            "usage: camring-shm COMMAND [--instance NAME] [--json]\n\nLooks into shared-memory rings; changes nothing.\n\n");
+        fprintf(out, "usage: camring-shm COMMAND [--instance NAME] [--json]\n\nLooks into shared-memory rings; only clean "
+                     "changes anything.\n\n");
     for (size_t i = 0; i < COMMANDS && !only; i++)
-        fprintf(out, "  %-37s %s\n", commands[i].usage, commands[i].summary);
+        fprintf(out, "  %-40s %s\n", commands[i].usage, commands[i].summary);
     fprintf(out, "%s", only ? only->help : "\n");
     fprintf(out, "      --instance NAME  whose rings (default: camring)\n"
                  "      --json           for programs\n"
@@ -92,6 +125,9 @@ static bool parse(int argc, char **argv, struct arguments *args)
         {"all", no_argument, NULL, 'a'},
         {"output", required_argument, NULL, 'o'},
         {"format", required_argument, NULL, OPTION_FORMAT},
+        {"interval", required_argument, NULL, OPTION_INTERVAL},
+        {"count", required_argument, NULL, OPTION_COUNT},
+        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"debug", no_argument, NULL, OPTION_DEBUG},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
@@ -113,6 +149,15 @@ static bool parse(int argc, char **argv, struct arguments *args)
             break;
         case OPTION_FORMAT:
             args->options.format = optarg, args->given |= TAKES_FORMAT;
+            break;
+        case OPTION_INTERVAL:
+            args->options.interval = optarg, args->given |= TAKES_INTERVAL;
+            break;
+        case OPTION_COUNT:
+            args->options.count = optarg, args->given |= TAKES_COUNT;
+            break;
+        case OPTION_DRY_RUN:
+            args->options.dry_run = true, args->given |= TAKES_DRY_RUN;
             break;
         case OPTION_VERSION:
             args->version = true;
@@ -145,10 +190,7 @@ static bool check(const struct command *command, struct arguments *args)
     else if (command->ring == RING_NEEDED && args->words < 2)
         print_fault("%s: which ring?  usage: camring-shm %s", command->name, command->usage);
     else if (wrong)
-        print_fault("%s: does not take %s", command->name,
-                    wrong & TAKES_ALL      ? "--all"
-                    : wrong & TAKES_OUTPUT ? "-o"
-                                           : "--format");
+        print_fault("%s: does not take %s", command->name, option_names[__builtin_ctz(wrong)]);
     else if (!ring_id_valid(args->options.instance))
         print_fault("\"%s\" is not the name of an instance", args->options.instance);
     else

@@ -1,0 +1,31 @@
+/* owner.h: whether an instance lives: its supervisor, or children that have outlived it. */
+#ifndef CAMRING_OWNER_H
+#define CAMRING_OWNER_H
+
+#include "common/board.h"
+
+#include <stdbool.h>
+
+struct owner {
+    bool supervised; /* a supervisor runs */
+    bool alive;      /* it, or a child of one that died */
+    bool unknown;    /* could not be claimed; `alive` to be on the safe side */
+    char who[96];    /* which, in words */
+};
+
+struct owner owner_look(const char *instance);
+
+/* True if child `place` of the board is still the process that was started there. */
+bool owner_child_alive(const struct board *board, unsigned place);
+
+/* Being the owner for as long as it takes to clean up: no supervisor of that name can start meanwhile. */
+struct owner_claim {
+    const char *instance;
+    int lock, board; /* descriptors that hold the locks; -1: none */
+};
+
+/* False, with what owner_look would say, if the instance lives. */
+bool owner_claim(struct owner_claim *claim, const char *instance, struct owner *owner);
+void owner_give_up(struct owner_claim *claim);
+
+#endif

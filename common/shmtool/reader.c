@@ -1,0 +1,141 @@
+#include "reader.h"
+
+#include "common/clock.h"
+#include "common/process.h"
+#include "describe.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define HELD_TOO_LONG NS_PER_S
+
+/* The number in a row may be that of a process in another container, and here somebody else's. */
+static bool has_mapped(int32_t pid, const struct ring_stat *stat)
+{
+    char path[40], name[sizeof stat->instance + sizeof stat->name + 16], line[512];
+    snprintf(path, sizeof path, "/proc/%" PRId32 "/maps", pid);
+    snprintf(name, sizeof name, "/camring.%s.%s", stat->instance, stat->name);
+    FILE *maps = fopen(path, "re");
+    bool found = false;
+    while (maps && !found && fgets(line, sizeof line, maps))
+        found = strstr(line, name);
+    if (maps)
+        fclose(maps);
+    return found;
+}
+
+static bool is_stopped(const struct ring_stat *stat, int32_t pid)
+{
+    char state = pid > 0 ? process_state(pid) : '\0';
+    return (state == 'T' || state == 't') && has_mapped(pid, stat);
+}
+
+static enum reader_state look_state(const struct ring_stat *stat, const struct ring_row_stat *row)
+{
+    if (row->row == 0)
+        return row->alive ? READER_ALIVE : READER_IDLE;
+    if (!row->alive)
+        return READER_DEAD;
+    return is_stopped(stat, row->pid) ? READER_STOPPED : READER_ALIVE;
+}
+
+/* The frame in the pinned slot is the reader's last: while the pin holds, no other comes there. */
+static int64_t held_since(const struct ring_stat *stat, const struct ring_row_stat *row)
+{
+    if (row->pinned_slot < 0 || row->pinned_slot >= RING_MAX_SLOTS)
+        return -1;
+    const struct ring_slot_stat *slot = &stat->slot[row->pinned_slot];
+    return slot->seq == 2 * row->last ? describe_age(clock_now(), slot->frame.committed_ns) : -1;
+}
+
+struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row)
+{
+    struct reader reader = {.state = look_state(stat, row), .held_ns = held_since(stat, row), .lag = describe_lag(stat, row)};
+    bool old = row->pinned_generation > 0 && row->pinned_generation < stat->generation;
+    bool overtaken = reader.held_ns > HELD_TOO_LONG && reader.lag > 0;
+    reader.trouble = reader.state == READER_STOPPED || reader.state == READER_DEAD || old || overtaken;
+    return reader;
+}
+
+const char *reader_state_name(enum reader_state state)
+{
+    static const char *const names[] = {
+        [READER_IDLE] = "idle", [READER_ALIVE] = "alive", [READER_STOPPED] = "stopped", [READER_DEAD] = "dead"};
+    return names[state];
+}
+
+struct print_text reader_pin(const struct ring_stat *stat, const struct ring_row_stat *row)
+{
+    struct print_text out = {"-"};
+    if (row->pinned_slot >= 0)
+        snprintf(out.text, sizeof out.text, "slot %" PRId32, row->pinned_slot);
+    else if (row->pinned_generation > 0 && row->pinned_generation != stat->generation)
+        snprintf(out.text, sizeof out.text, "generation %" PRIu32, row->pinned_generation);
+    return out;
+}
+
+unsigned reader_count(const struct ring_stat *stat)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
+        n += describe_row_used(&stat->row[i]);
+    return n;
+}
+
+static void print_one(const struct ring_stat *stat, const struct ring_row_stat *row, const struct reader *reader, FILE *out)
+{
+    fprintf(out, "%s: reader %s", stat->name, describe_row_name(row).text);
+    if (row->pid > 0)
+        fprintf(out, " (process %" PRId32 ")", row->pid);
+    bool acts = reader->state == READER_ALIVE;
+    if (!acts)
+        fprintf(out, " is %s", reader_state_name(reader->state));
+    if (row->pinned_generation > 0)
+        fprintf(out, "%s %s", acts ? " does not release" : " and holds", reader_pin(stat, row).text);
+    if (reader->held_ns >= 0)
+        fprintf(out, " with frame %" PRIu64 ", %s old", row->last, print_age(reader->held_ns).text);
+    fprintf(out, "; %" PRIu64 " frames behind\n", reader->lag);
+}
+
+void reader_print_trouble(const struct ring_stat *stat, FILE *out)
+{
+    for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++) {
+        const struct ring_row_stat *row = &stat->row[i];
+        if (!describe_row_used(row))
+            continue;
+        struct reader reader = reader_look(stat, row);
+        if (reader.trouble)
+            print_one(stat, row, &reader, out);
+    }
+}
+
+static void add_line(struct print_table *table, const struct ring_stat *stat, const struct ring_row_stat *row)
+{
+    struct reader reader = reader_look(stat, row);
+    print_table_cell(table, "%u", row->row);
+    if (row->pid != 0)
+        print_table_cell(table, "%" PRId32, row->pid);
+    else
+        print_table_cell(table, "-");
+    print_table_cell(table, "%s", describe_row_name(row).text);
+    print_table_cell(table, "%s", reader_state_name(reader.state));
+    print_table_cell(table, "%s", reader_pin(stat, row).text);
+    print_table_cell(table, "%s", print_age(reader.held_ns).text);
+    print_table_cell(table, "%" PRIu64, reader.lag);
+    print_table_cell(table, "%" PRIu64, row->taken);
+    print_table_cell(table, "%" PRIu64, row->missed);
+}
+
+void reader_print_table(const struct ring_stat *stat, FILE *out)
+{
+    static const char *const columns[] = {"ROW", ">PID", "NAME", "STATE", "PIN", ">HELD", ">LAG", ">TAKEN", ">MISSED", NULL};
+    struct print_table *table = print_table_create(columns);
+    for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
+        if (describe_row_used(&stat->row[i]))
+            add_line(table, stat, &stat->row[i]);
+    if (reader_count(stat) > 0)
+        print_table_write(table, "  ", out);
+    else
+        fprintf(out, "  no readers; room for %u\n", describe_rows(stat));
+    print_table_destroy(table);
+}

@@ -1,0 +1,35 @@
+/* reader.h: what a reader is doing, and whether somebody should look after it.  A reader that never lets go of a frame, is
+ * stopped or dead harms nobody, but keeps a slot (or a whole older generation) and a row from others. */
+#ifndef CAMRING_READER_H
+#define CAMRING_READER_H
+
+#include "common/ring.h"
+#include "print.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum reader_state { READER_IDLE /* row 0 without a lease's holder */, READER_ALIVE, READER_STOPPED, READER_DEAD };
+
+struct reader {
+    enum reader_state state;
+    int64_t held_ns; /* age of the frame it has pinned, -1: none, or not known */
+    uint64_t lag;    /* frames it has yet to see */
+    bool trouble;    /* dead, stopped, or holding a frame that has long been overtaken */
+};
+
+struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row);
+const char *reader_state_name(enum reader_state state);
+
+/* What it has pinned: "slot 3", "generation 2" or "-". */
+struct print_text reader_pin(const struct ring_stat *stat, const struct ring_row_stat *row);
+
+unsigned reader_count(const struct ring_stat *stat);
+
+/* A table of all of them, or a line that says that there is none. */
+void reader_print_table(const struct ring_stat *stat, FILE *out);
+
+/* A line for each reader of the ring that is in trouble: who, what, since when. */
+void reader_print_trouble(const struct ring_stat *stat, FILE *out);
+
+#endif

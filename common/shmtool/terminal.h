@@ -1,0 +1,33 @@
+/* terminal.h: a page that is drawn again and again in one place, and a terminal that is afterwards as it was before. */
+#ifndef CAMRING_TERMINAL_H
+#define CAMRING_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True if standard output is a terminal that can do it. */
+bool terminal_usable(void);
+
+/* Takes the terminal: the alternate screen, no cursor, no echo, keys at once.  Given back by terminal_leave, and on exit(). */
+void terminal_enter(void);
+void terminal_leave(void);
+
+struct terminal_size {
+    unsigned columns, rows;
+};
+
+struct terminal_size terminal_size(void);
+
+/* Shows `text`, cut to the terminal's size; a last line says how many were cut off.  False if it can't be written. */
+bool terminal_show(const char *text);
+
+/* True if keys can be read. */
+bool terminal_keys(void);
+
+/* True if characters beyond ASCII can be shown. */
+bool terminal_utf8(void);
+
+/* Cuts a line (up to '\n' or NUL) to `columns` characters; returns its length in bytes. */
+size_t terminal_cut(const char *line, size_t columns);
+
+#endif
