@@ -27,6 +27,7 @@ struct http {
     uint8_t *part;   /* PART_MAX bytes */
     uint64_t last_frame;
     uint64_t pictures; /* of this connection */
+    bool repeats;
     struct jpeg_gray gray;
 };
 
@@ -142,12 +143,14 @@ static void check(struct http *http, size_t length, uint64_t frame)
     int64_t number = testcam_unwrap(code, testcam_number(watch->cam, clock_now()));
     if (!testcam_check_jpeg(watch->cam, number, http->gray.pixels))
         watch_fault(watch, "torn: the JPEG of frame %llu is not picture %lld", n, (long long)number);
-    watch_picture(watch, number, watch->frames > 0 && http->pictures++ == 0); /* a new connection begins with the newest */
+    /* A new connection begins with the newest picture, had before or not. */
+    watch_picture(watch, number, http->repeats || http->pictures++ == 0);
 }
 
-void watch_http(struct watch *watch, unsigned port)
+void watch_http(struct watch *watch, unsigned port, bool repeats)
 {
-    struct http http = {.watch = watch, .port = port};
+    static struct http http; /* large */
+    http = (struct http){.watch = watch, .port = port, .repeats = repeats};
     http.part = malloc(PART_MAX);
     if (!http.part)
         watch_fault(watch, "out of memory");
