@@ -11,11 +11,9 @@
 
 double watched_fps(uint64_t frames, int64_t span_ns, int64_t looks_ns, int64_t age_ns, double before, double in_ring)
 {
-    if (in_ring <= 0)
-        return 0;
     double most = age_ns > 0 ? (double)NS_PER_S / (double)age_ns : before;
     if (frames == 0 || span_ns <= 0) /* between two frames, or they have stopped */
-        return before < most ? before : most;
+        return in_ring <= 0 ? 0 : before < most ? before : most;
     double fps = (double)frames * NS_PER_S / (double)span_ns;
     bool stopped = age_ns > NS_PER_S && fps > 2 * most;
     return stopped && looks_ns > 0 ? (double)frames * NS_PER_S / (double)looks_ns : fps;
