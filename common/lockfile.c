@@ -35,7 +35,7 @@ static void directory_name(char *out, size_t size)
 }
 
 /* In /tmp anybody could have made it: a link, or another's directory, is refused. */
-static int make_directory(struct error *err)
+int lockfile_make_directory(struct error *err)
 {
     char path[LOCKFILE_PATH_MAX];
     directory_name(path, sizeof path);
@@ -146,7 +146,7 @@ static int try_lock(const char *instance, const char *path, struct error *err)
 int lockfile_take(const char *instance, struct error *err)
 {
     char path[LOCKFILE_PATH_MAX];
-    if (make_directory(err) != 0 || lockfile_path(instance, "lock", path, sizeof path, err) != 0)
+    if (lockfile_make_directory(err) != 0 || lockfile_path(instance, "lock", path, sizeof path, err) != 0)
         return -1;
     int fd = try_lock(instance, path, err);
     for (unsigned tries = 1; fd < 0 && err->code == EAGAIN && tries < LOCK_TRIES; tries++)

@@ -14,6 +14,9 @@
 
 #define LOCKFILE_PATH_MAX sizeof((struct sockaddr_un){0}.sun_path)
 
+/* Makes the runtime directory, for this user alone; -1 with err, also if another user's stands there. */
+int lockfile_make_directory(struct error *err);
+
 /* DIRECTORY/INSTANCE.ENDING; -1 with err if that is too long for a socket's path. */
 int lockfile_path(const char *instance, const char *ending, char *out, size_t size, struct error *err);
 

@@ -1,27 +1,27 @@
 #include "logfile.h"
 
-#include <errno.h>
+#include "common/lockfile.h"
+
 #include <limits.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int make_directories(char *path, struct error *err)
+/* Those above the file `path`; false if it can't be written there. */
+static bool make_directories(char *path)
 {
+    bool writable = false;
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        int r = mkdir(path, 0755);
-        if (r != 0 && errno != EEXIST) {
-            error_set(err, errno, "cannot create %s: %s", path, strerror(errno));
-            *slash = '/';
-            return -1;
-        }
+        mkdir(path, 0755);
+        writable = access(path, W_OK | X_OK) == 0;
         *slash = '/';
     }
-    return 0;
+    return writable;
 }
 
 static void state_directory(char *out, size_t size)
@@ -44,9 +44,7 @@ int logfile_path(const char *instance, char *out, size_t size, struct error *err
 {
     char state[PATH_MAX - 128];
     state_directory(state, sizeof state);
-    if (snprintf(out, size, "%s/camring/%s.log", state, instance) >= (int)size) {
-        error_set(err, ENAMETOOLONG, "%s is too long a path", state);
-        return -1;
-    }
-    return make_directories(out, err);
+    if (snprintf(out, size, "%s/camring/%s.log", state, instance) < (int)size && make_directories(out))
+        return 0;
+    return lockfile_make_directory(err) != 0 ? -1 : lockfile_path(instance, "log", out, size, err);
 }

@@ -1,5 +1,6 @@
 """The command line: exit codes, what is said and to whom, and what each kind of trouble looks like."""
 import json
+import os
 import pathlib
 import re
 import socket
@@ -308,6 +309,23 @@ def test_shared_memory_too_small(instance):
     with Stream(camring.port, "/cameras/small/stream.mjpeg") as stream:
         stream.wait_parts(20)
     assert not camring.shm()  # all of it is in the namespace
+
+
+def test_start_where_no_log_can_be_written(instance):
+    """It logs beside its socket then: a read-only /var/log, or a user without a home, is no reason not to run."""
+    camring = instance({"cam": "test:?size=160x90"})
+    command = [str(BIN / "camring"), "start", "-c", str(camring.config)]
+    if os.geteuid() == 0:
+        command = [*mount_namespace(), "sh", "-c", 'mount -t tmpfs -o ro log /var/log && exec "$@"', "sh", *command]
+    done = subprocess.run(
+        command, env={**os.environ, "XDG_STATE_HOME": "/proc"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    assert camring.find_supervisor()
+    logs = [path for path in camring.runtime_files() if path.endswith(f"/{camring.instance}.log")]
+    assert len(logs) == 1
+    os.remove(logs[0])
+    camring.stop()
 
 
 def supervisor_of(camring):
