@@ -173,6 +173,17 @@ void ring_ctl_clear_encoder_row(struct ring_ctl *ctl)
     clear_row(&ctl->header->rows[0]);
 }
 
+void ring_ctl_clear_writer(struct ring_ctl *ctl)
+{
+    uint32_t generation = atomic_load(&ctl->header->generation);
+    for (unsigned i = 0; i < 2; i++) {
+        char path[RING_PATH_SIZE];
+        ring_path_data(path, ctl, i ? generation - 1 : generation + 1);
+        unlink(path);
+        ring_store_point();
+    }
+}
+
 void ring_ctl_ring(struct ring_ctl *ctl)
 {
     bell_ring(&ctl->header->bell, BELL_ALL);

@@ -91,6 +91,7 @@ struct ring_ctl *ring_ctl_open(const char *instance, const char *name, struct er
 void ring_ctl_close(struct ring_ctl *ctl);
 unsigned ring_ctl_reap(struct ring_ctl *ctl);          /* frees rows whose owners are dead; returns how many */
 void ring_ctl_clear_encoder_row(struct ring_ctl *ctl); /* the lease holder of this ring is dead: unpin */
+void ring_ctl_clear_writer(struct ring_ctl *ctl);      /* the writer is dead: unlink generations not published yet or no more */
 void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 

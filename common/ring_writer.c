@@ -55,26 +55,15 @@ uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes
     return object_bytes(slots_needed(kind, rows + 1, held), slot_bytes);
 }
 
-/* Writes who writes.  True if the last one was another process. */
-static bool sign(struct ring_writer *writer)
+static void sign(struct ring_writer *writer)
 {
     struct ring_data_header *header = writer->map->header;
     if (atomic_load_explicit(&header->writer_pid, memory_order_relaxed) == writer->pid &&
         atomic_load_explicit(&header->writer_start, memory_order_relaxed) == writer->start_time)
-        return false;
+        return;
     ring_store_u64(&header->writer_start, writer->start_time, memory_order_relaxed);
     ring_store_i32(&header->writer_pid, writer->pid, memory_order_relaxed);
     ring_add_u64(&header->writer_epoch, 1, memory_order_relaxed);
-    return true;
-}
-
-/* A generation that the last writer made, and died before it published. */
-static void unlink_unpublished(const struct ring_writer *writer)
-{
-    char path[RING_PATH_SIZE];
-    ring_path_data(path, writer->ctl, writer->map->generation + 1);
-    unlink(path);
-    ring_store_point();
 }
 
 /* Moves on to the generation ctl names, if that is another one. */
@@ -109,8 +98,7 @@ void ring_writer_takeover(struct ring_writer *writer)
         if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
             ring_store_u64(&map->slots[i].seq, 0, memory_order_release);
     }
-    if (sign(writer))
-        unlink_unpublished(writer);
+    sign(writer);
 }
 
 static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots, size_t slot_bytes)
@@ -228,8 +216,10 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
         error_set(err, RING_ERROR_BUSY, "%s: another process writes this ring", name);
         goto fail;
     }
-    if (exclusive)
+    if (exclusive) {
+        ring_ctl_clear_writer(writer->ctl);
         ring_writer_takeover(writer);
+    }
     return writer;
 fail:
     ring_writer_close(writer);

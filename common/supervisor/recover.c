@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum duty { DUTY_REAP = 1, DUTY_ENCODER_ROW = 2, DUTY_RING = 4 };
+enum duty { DUTY_REAP = 1, DUTY_ENCODER_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
 
 /* Opens one ring's control object for as long as it takes: a thousand cameras would be too many descriptors to keep. */
 static void attend(const struct recover *recover, unsigned camera, const char *variant, unsigned duties)
@@ -23,6 +23,8 @@ static void attend(const struct recover *recover, unsigned camera, const char *v
         ring_ctl_reap(ctl);
     if (duties & DUTY_ENCODER_ROW)
         ring_ctl_clear_encoder_row(ctl);
+    if (duties & DUTY_WRITER)
+        ring_ctl_clear_writer(ctl);
     if (duties & DUTY_RING)
         ring_ctl_ring(ctl);
     ring_ctl_close(ctl);
@@ -36,9 +38,11 @@ static void wake_servers(const struct recover *recover)
 
 void recover_capture(const struct recover *recover, unsigned camera)
 {
-    attend(recover, camera, "raw", DUTY_REAP | DUTY_RING);
-    attend(recover, camera, "jpeg", DUTY_REAP | DUTY_RING);
-    lease_reset(&board_camera(recover->board, camera)->lease, LEASE_CAPTURE);
+    struct lease *lease = &board_camera(recover->board, camera)->lease;
+    bool wrote_jpegs = lease_holder(lease) == LEASE_CAPTURE; /* if not, an encoder may just be writing them */
+    attend(recover, camera, "raw", DUTY_REAP | DUTY_WRITER | DUTY_RING);
+    attend(recover, camera, "jpeg", DUTY_REAP | (wrote_jpegs ? DUTY_WRITER : 0) | DUTY_RING);
+    lease_reset(lease, LEASE_CAPTURE);
     bell_ring(board_pool_bell(recover->board), BELL_ALL);
     wake_servers(recover);
 }
@@ -66,7 +70,7 @@ static void recover_leased(const struct recover *recover, unsigned index, unsign
     if (lease_holder(&camera->lease) != (int)worker)
         return;
     attend(recover, index, "raw", DUTY_ENCODER_ROW | DUTY_RING);
-    attend(recover, index, "jpeg", DUTY_RING);
+    attend(recover, index, "jpeg", DUTY_WRITER | DUTY_RING);
     book_unfinished(camera);
     lease_reset(&camera->lease, worker);
 }

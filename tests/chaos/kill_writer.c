@@ -138,6 +138,7 @@ void a_capture_that_passes_through(void **state)
         died = stage_dies(act_passthrough, at, stage_serve_nothing);
         recover_capture(&world.recover, 0);
         stage_check_nobody_waits(WORLD_JPEG);
+        assert_true(world_is_tidy());
         assert_true(lease_acquire(&world.place->lease, LIVING_WORKER));
         struct ring_writer *writer = stage_open_writer(WORLD_JPEG, false);
         ring_writer_takeover(writer);
