@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static void board_path(char *out, size_t size, const char *instance)
     snprintf(out, size, RING_DIRECTORY "/" RING_PREFIX "%s", instance);
 }
 
-static struct board *board_wrap(void *base, size_t size, struct error *err)
+static struct board *board_wrap(void *base, size_t size, unsigned cameras, unsigned children, struct error *err)
 {
     struct board *board = malloc(sizeof *board);
     if (!board) {
@@ -55,8 +56,7 @@ static struct board *board_wrap(void *base, size_t size, struct error *err)
         error_set(err, ENOMEM, "out of memory");
         return NULL;
     }
-    struct board_header *header = base;
-    *board = (struct board){.header = header, .size = size, .cameras = header->cameras, .children = header->children};
+    *board = (struct board){.header = base, .size = size, .cameras = cameras, .children = children};
     return board;
 }
 
@@ -68,7 +68,7 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
     if (header == MAP_FAILED)
         return NULL;
     *header = (struct board_header){.magic = BOARD_MAGIC, .version = BOARD_VERSION, .object_bytes = size, .cameras = cameras, .children = children};
-    struct board *board = board_wrap(header, size, err);
+    struct board *board = board_wrap(header, size, cameras, children, err);
     for (unsigned i = 0; board && i < cameras; i++)
         snprintf(board_camera(board, i)->id, RING_ID_SIZE, "%s", ids[i]);
     for (unsigned i = 0; board && i < children; i++)
@@ -109,12 +109,15 @@ static struct board *attach(const char *instance, bool writable, struct error *e
     close(fd);
     if (base == MAP_FAILED)
         return NULL;
-    if (!board_checks_out(base, (size_t)st.st_size)) {
+    struct board_header header; /* what is checked is what is used, whoever changes the object meanwhile */
+    memcpy(&header, base, offsetof(struct board_header, pool));
+    atomic_signal_fence(memory_order_seq_cst);
+    if (!board_checks_out(&header, (size_t)st.st_size)) {
         munmap(base, (size_t)st.st_size);
         error_set(err, EINVAL, "%s: made by another version, or damaged", path);
         return NULL;
     }
-    return board_wrap(base, (size_t)st.st_size, err);
+    return board_wrap(base, (size_t)st.st_size, header.cameras, header.children, err);
 }
 
 struct board *board_open(const char *instance, struct error *err)

@@ -134,8 +134,8 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
         struct cmsghdr align;
     } control;
     struct iovec parts[2] = {{.iov_base = &header, .iov_len = sizeof header}, {.iov_base = &msg->body, .iov_len = sizeof msg->body}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control.space};
-    ssize_t n;
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
+    ssize_t n; /* CMSG_LEN, not CMSG_SPACE, whose padding has room for a second descriptor that nobody would close */
     do
         n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
@@ -145,13 +145,11 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
         error_set(err, errno, "channel: %s", strerror(errno));
         return -1;
     }
-    if (n == 0)
-        return 0;
     msg->fd = received_fd(&message);
-    if (!header_fits(&header, (size_t)n, msg->fd, message.msg_flags, err)) {
-        if (msg->fd >= 0)
+    if (n == 0 || !header_fits(&header, (size_t)n, msg->fd, message.msg_flags, err)) {
+        if (msg->fd >= 0) /* an empty message may bring one, too */
             close(msg->fd);
-        return -1;
+        return n == 0 ? 0 : -1;
     }
     msg->type = header.type;
     end_texts(msg);

@@ -77,6 +77,14 @@ fail:
     return -1;
 }
 
+/* What is checked is this copy: who can write the object may change it between the check and the use.  The fence keeps the
+ * compiler from looking at the object again. */
+static void copy_fixed_part(void *copy, const void *header, size_t size)
+{
+    memcpy(copy, header, size);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* The fields both kinds of header begin with.  `minimum` is the size of this build's header. */
 static bool preamble_fits(const char *path, const void *base, uint64_t size, uint32_t magic, size_t minimum, struct error *err)
 {
@@ -120,9 +128,8 @@ static bool copy_id(char *out, const char *from)
     return memchr(out, '\0', RING_ID_SIZE) && ring_id_valid(out);
 }
 
-static bool ctl_geometry_fits(struct ring_ctl *ctl)
+static bool ctl_geometry_fits(struct ring_ctl *ctl, const struct ring_ctl_header *header)
 {
-    const struct ring_ctl_header *header = ctl->header;
     uint32_t rows = header->row_count, kind = header->kind;
     if (header->row_bytes != sizeof(struct ring_row) || rows < 1 || rows > RING_MAX_ROWS + 1 ||
         ctl->size != sizeof *header + rows * sizeof(struct ring_row) || (kind != RING_RAW && kind != RING_JPEG))
@@ -132,7 +139,20 @@ static bool ctl_geometry_fits(struct ring_ctl *ctl)
     return copy_id(ctl->instance, header->instance) && copy_id(ctl->camera, header->camera) && copy_id(ctl->variant, header->variant);
 }
 
-struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable, struct error *err)
+static bool ctl_fits(const char *path, struct ring_ctl *ctl, struct error *err)
+{
+    struct ring_ctl_header header;
+    copy_fixed_part(&header, ctl->header, offsetof(struct ring_ctl_header, generation));
+    if (!preamble_fits(path, &header, ctl->size, RING_CTL_MAGIC, sizeof header, err))
+        return false;
+    if (!ctl_geometry_fits(ctl, &header)) {
+        error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
+        return false;
+    }
+    return true;
+}
+
+struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable, struct error *err)
 {
     char path[RING_PATH_SIZE];
     ring_path_ctl(path, instance, name);
@@ -149,22 +169,29 @@ struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writa
         return NULL;
     }
     *ctl = (struct ring_ctl){.fd = fd, .header = base, .size = (size_t)st.st_size};
-    if (!preamble_fits(path, base, ctl->size, RING_CTL_MAGIC, sizeof(struct ring_ctl_header), err))
-        goto fail;
-    if (!ctl_geometry_fits(ctl)) {
-        error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
-        goto fail;
-    }
-    return ctl;
-fail:
+    if (ctl_fits(path, ctl, err))
+        return ctl;
+    ring_ctl_close(ctl);
+    return NULL;
+}
+
+struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable, struct error *err)
+{
+    struct ring_ctl *ctl = ring_map_ctl_any(instance, name, writable, err);
+    if (!ctl)
+        return NULL;
+    char own[RING_NAME_SIZE];
+    snprintf(own, sizeof own, "%s.%s", ctl->camera, ctl->variant);
+    if (strcmp(ctl->instance, instance) == 0 && strcmp(own, name) == 0)
+        return ctl;
+    error_set(err, RING_ERROR_CORRUPT, "%s of instance %s: header says %s of instance %s", name, instance, own, ctl->instance);
     ring_ctl_close(ctl);
     return NULL;
 }
 
 /* Every number is checked against the object's real size before one is used; the copies are what is used from then on. */
-static bool data_geometry_fits(struct ring_map *map, uint32_t generation, enum ring_kind kind)
+static bool data_geometry_fits(struct ring_map *map, const struct ring_data_header *header, uint32_t generation, enum ring_kind kind)
 {
-    const struct ring_data_header *header = map->header;
     uint64_t slots = header->slot_count, slot_bytes = header->slot_bytes;
     uint64_t descriptors = header->descriptor_offset, payloads = header->payload_offset;
     if (header->generation != generation || header->kind != kind || header->descriptor_bytes != sizeof(struct ring_slot) || slots < 1 ||
@@ -178,6 +205,19 @@ static bool data_geometry_fits(struct ring_map *map, uint32_t generation, enum r
     map->slot_bytes = slot_bytes;
     map->slots = (struct ring_slot *)(map->base + descriptors);
     map->payloads = map->base + payloads;
+    return true;
+}
+
+static bool data_fits(const char *path, struct ring_map *map, uint32_t generation, enum ring_kind kind, struct error *err)
+{
+    struct ring_data_header header;
+    copy_fixed_part(&header, map->header, offsetof(struct ring_data_header, state));
+    if (!preamble_fits(path, &header, map->size, RING_DATA_MAGIC, sizeof header, err))
+        return false;
+    if (!data_geometry_fits(map, &header, generation, kind)) {
+        error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
+        return false;
+    }
     return true;
 }
 
@@ -200,14 +240,8 @@ struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, 
         return NULL;
     }
     *map = (struct ring_map){.base = base, .size = (size_t)st.st_size, .header = base, .users = 1};
-    if (!preamble_fits(path, base, map->size, RING_DATA_MAGIC, sizeof(struct ring_data_header), err))
-        goto fail;
-    if (!data_geometry_fits(map, generation, ctl->kind)) {
-        error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
-        goto fail;
-    }
-    return map;
-fail:
+    if (data_fits(path, map, generation, ctl->kind, err))
+        return map;
     ring_map_drop(map);
     return NULL;
 }

@@ -29,7 +29,10 @@ struct ring_map {
     uint8_t held[RING_MAX_SLOTS]; /* writer: slots not to be loaned again yet */
 };
 
+/* Both: NULL with err.  A header that names another ring is corrupt: what it leads to would be that ring's.  The second takes it all
+ * the same, for whoever follows no name in it. */
 struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable, struct error *err);
+struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable, struct error *err);
 
 /* Maps the data object of `generation`.  RING_ERROR_ABSENT if it was unlinked meanwhile. */
 struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, bool writable, struct error *err);

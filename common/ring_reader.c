@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ATTEMPTS 3
+#define OVERTAKEN_MAX 1000
 #define UNSUPERVISED_WAIT_NS (500 * NS_PER_MS)
 
 struct ring_reader {
@@ -186,12 +187,14 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
         return attach_failed(err);
     struct ring_map *map = reader->map;
     uint32_t slot;
-    for (uint64_t number; (number = newest(map, &slot)) > after;) {
+    uint64_t number;
+    for (unsigned overtaken = 0; (number = newest(map, &slot)) > after; overtaken++) {
         ring_store_u64(&reader->row->pin, ring_pin_pack(map->generation, slot), memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_loan */
         if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number) {
             ring_store_u64(&reader->row->pin, 0, memory_order_release);
-            if (newest(map, &slot) == number) /* no newer one has come: head and slot disagree */
+            /* No newer one has come, or more than any writer makes in that time: head and slot disagree. */
+            if (newest(map, &slot) == number || overtaken == OVERTAKEN_MAX)
                 return fail_corrupt(reader, number, err);
             continue; /* overtaken; head is newer now */
         }
@@ -368,7 +371,7 @@ static double stat_fps(const struct ring_stat *stat)
             first_ns = stat->slot[i].frame.committed_ns;
         }
     int64_t span = stat->newest.committed_ns - first_ns;
-    if (stat->head == 0 || first >= stat->head || span <= 0 || stat->age_ns > NS_PER_S + 2 * span)
+    if (stat->head == 0 || first >= stat->head || span <= 0 || stat->age_ns / 2 - NS_PER_S / 2 > span)
         return 0;
     return (double)(stat->head - first) * NS_PER_S / (double)span;
 }

@@ -434,7 +434,7 @@ static int look_once(const char *instance, const char *name, struct ring_finding
 {
     struct look look = {.out = out};
     out->count = out->dropped = 0;
-    look.ctl = ring_map_ctl(instance, name, false, err);
+    look.ctl = ring_map_ctl_any(instance, name, false, err);
     if (!look.ctl && err->code == RING_ERROR_ABSENT)
         return -1;
     if (!look.ctl) {

@@ -66,12 +66,8 @@ static void sign(struct ring_writer *writer)
     ring_add_u64(&header->writer_epoch, 1, memory_order_relaxed);
 }
 
-/* Moves on to the generation ctl names, if that is another one. */
-static int follow(struct ring_writer *writer, struct error *err)
+static int move_on(struct ring_writer *writer, uint32_t generation, struct error *err)
 {
-    uint32_t generation = atomic_load_explicit(&writer->ctl->header->generation, memory_order_acquire);
-    if (generation == 0 || (writer->map && writer->map->generation == generation))
-        return 0;
     struct ring_map *map = ring_map_data(writer->ctl, generation, true, err);
     if (!map)
         return -1;
@@ -83,6 +79,15 @@ static int follow(struct ring_writer *writer, struct error *err)
     unlink(path);
     ring_store_point();
     return 0;
+}
+
+/* Moves on to the generation ctl names, if that is another one. */
+static int follow(struct ring_writer *writer, struct error *err)
+{
+    uint32_t generation = atomic_load_explicit(&writer->ctl->header->generation, memory_order_acquire);
+    if (generation == 0 || (writer->map && writer->map->generation == generation))
+        return 0;
+    return move_on(writer, generation, err);
 }
 
 void ring_writer_takeover(struct ring_writer *writer)
@@ -160,6 +165,8 @@ static uint64_t budget_left(const struct ring_ctl *ctl)
 static int make_generation(struct ring_writer *writer, unsigned slots, size_t slot_bytes, struct error *err)
 {
     uint32_t generation = atomic_load(&writer->ctl->header->generation) + 1;
+    if (generation == 0) /* no ring gets there by itself, and 0 means that there is none */
+        generation = 1;
     uint64_t size = object_bytes(slots, slot_bytes);
     int fd;
     struct ring_data_header *header = ring_object_create(size, budget_left(writer->ctl), &fd, err);
@@ -176,7 +183,7 @@ static int make_generation(struct ring_writer *writer, unsigned slots, size_t sl
     if (r < 0)
         return -1;
     publish_generation(writer, generation);
-    if (follow(writer, err) < 0)
+    if (move_on(writer, generation, err) < 0)
         return -1;
     sign(writer);
     return 0;

@@ -110,6 +110,36 @@ static void malformed_messages_are_refused(void **state)
     expect_refused(&raw, 16 + sizeof(struct msg_index), "wrong size");
 }
 
+/* What a process that has been taken over sends along must not stay open here. */
+static void no_descriptor_is_left_of_a_refused_message(void **state)
+{
+    (void)state;
+    union {
+        char space[CMSG_SPACE(4 * sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    char byte = 'x';
+    struct msg msg;
+    struct error err;
+    int before = dup(0);
+    close(before);
+    for (size_t length = 0; length < 2; length++)
+        for (size_t fds = 1; fds <= 4; fds++) {
+            struct iovec part = {.iov_base = &byte, .iov_len = length};
+            struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(fds * sizeof(int))};
+            struct cmsghdr *attached = CMSG_FIRSTHDR(&message);
+            attached->cmsg_level = SOL_SOCKET;
+            attached->cmsg_type = SCM_RIGHTS;
+            attached->cmsg_len = CMSG_LEN(fds * sizeof(int));
+            assert_int_equal(sendmsg(pair[0], &message, 0), length);
+            assert_int_equal(msg_receive(pair[1], &msg, &err), length ? -1 : 0);
+            int after = dup(0);
+            close(after);
+            assert_int_equal(after, before);
+        }
+}
+
 static void texts_always_end(void **state)
 {
     (void)state;
@@ -142,6 +172,7 @@ int main(void)
         PAIR_TEST(descriptor_travels_and_is_the_same_file),
         PAIR_TEST(end_of_file_and_nothing_yet_are_told_apart),
         PAIR_TEST(malformed_messages_are_refused),
+        PAIR_TEST(no_descriptor_is_left_of_a_refused_message),
         PAIR_TEST(texts_always_end),
         cmocka_unit_test(every_type_has_a_name),
     };
