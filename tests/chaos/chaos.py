@@ -2,10 +2,11 @@
 """Chaos: kills and stops the processes of a real instance at random, while watchers look at every picture that comes out of it.
 
 A fault is: a torn picture, one that changes while it is pinned, a number that does not rise, a camera without a new picture for
-STALL seconds, a ring's account that is not what its reader had, accounts that do not add up, a frame dropped for want of a slot,
-anything left behind at the end.  Exit code 0: no fault and as many kills as asked for; 1: not so.
+STALL seconds, a ring's account that is not what its reader had, accounts that do not add up, a frame dropped for want of a slot, a
+broken promise of a ring's layout, anything left behind at the end.  Exit code 0: no fault, and as many kills as asked for; 1: not so.
 
-With --expect-fault the instance is one that breaks the protocol on purpose, and all is well if a torn picture is found in time."""
+With --expect-fault the instance is one that breaks the protocol on purpose, and all is well if a torn picture is found in
+time."""
 import argparse
 import collections
 import contextlib
@@ -111,7 +112,7 @@ class Chaos:
         self.random = random.Random(options.seed)
         port = product.free_port()
         cameras = {name: {"source": f"test:?size={w}x{h}&fps={fps}"} for name, (w, h, fps) in CAMERAS.items()}
-        cameras[ECHO_OF]["offline"] = "last"  # a picture that says "no signal" would come out of the other as a picture
+        cameras[ECHO_OF]["offline"] = "last"  # "no signal" would come out of the other as a picture of its own
         cameras[ECHO] = {"source": f"http://127.0.0.1:{port}/cameras/{ECHO_OF}/stream.mjpeg?headers=length",
                          "reconnect": {"every": "100ms", "for": "1h"}}
         # Restarts are never damped, and wait little where the death came before ready.
@@ -136,7 +137,7 @@ class Chaos:
         self.camring.run().wait_live(*CAMERAS, ECHO)
         instance = self.camring.instance
         for name, size in CAMERAS.items():
-            self.watchers.append(Watcher("http", self.camring.port, name, size))
+            self.watchers.append(Watcher("http", self.camring.port, name, size, *["repeats"] * (name == ECHO_OF)))
             self.watchers.append(Watcher("pin", instance, name, size, 300))
             self.watchers.append(Watcher("copy", instance, name, size))
             self.victims[name] = self.new_victim(name)
@@ -303,7 +304,8 @@ class Chaos:
         off = {
             "dropped for want of a slot": (camera["no_slot"] + raw["no_slot"] + jpeg["no_slot"], 0),
             "encoding failed": (camera["encode_failed"] + camera["oversize"], 0),
-            "slots left half-written": (max(0, raw["half"] - 1) + max(0, jpeg["half"] - (camera["id"] == ECHO)), 0),  # one may be in hand
+            "raw slots left half-written": (max(0, raw["half"] - 1), 0),  # a capture may have been stopped with one in hand
+            "JPEG slots left half-written": (max(0, jpeg["half"] - (camera["id"] == ECHO)), 0),
             f"broken: {camera['broken']}": (len(camera["broken"]), 0),
         }
         if camera["id"] == ECHO:
@@ -312,7 +314,7 @@ class Chaos:
             off["captured and encoded + dropped"] = (camera["captured"] - camera["encoded"] - dropped, kills.total())
             off["raw frames and captured"] = (raw["head"] - camera["captured"], kills["capture"])
             off["JPEGs and encoded"] = (jpeg["head"] - camera["encoded"], kills["encoder"])
-            off["raw frames and what encoders took and missed"] = (raw["head"] - encoder["taken"] - encoder["missed"], kills["encoder"])
+            off["raw frames and the encoders' row"] = (raw["head"] - encoder["taken"] - encoder["missed"], kills["encoder"])
             off["aborted"] = (camera["aborted"], kills["encoder"])
         for ring in (raw, jpeg):
             for row in ring["rows"][1:]:
@@ -342,8 +344,8 @@ class Chaos:
             time.sleep(min(0.02, until - now))
 
     def progress(self, elapsed, final=False):
-        line = (f"{elapsed:5.0f} s  {self.kills.total()} kills ({', '.join(f'{n} {k}' for k, n in sorted(self.kills.items()))}), "
-                f"{self.stops} stops, {self.frames()} pictures")
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
+        line = f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}), {self.stops} stops, {self.frames()} pictures"
         if sys.stdout.isatty():
             print(f"\r{line}\x1b[K", end="\n" if final else "", flush=True)
         elif final or elapsed >= self.said + 30:
@@ -388,7 +390,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--expect-fault", action="store_true", help="the build breaks the protocol: a torn picture must be found")
+    parser.add_argument("--expect-fault", action="store_true", help="the build breaks the protocol: that must be found")
     options = parser.parse_args()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)

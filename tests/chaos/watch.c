@@ -1,4 +1,5 @@
-/* watch pin|copy INSTANCE CAMERA WIDTH HEIGHT FPS STALL [HOLD_MS] — watch http PORT CAMERA WIDTH HEIGHT FPS STALL [repeats] */
+/* watch pin|copy INSTANCE CAMERA WIDTH HEIGHT FPS STALL [HOLD_MS]
+ * watch http PORT CAMERA WIDTH HEIGHT FPS STALL [repeats] */
 #include "watch.h"
 
 #include "common/clock.h"

@@ -133,7 +133,7 @@ static void check(struct http *http, size_t length, uint64_t frame)
         watch_fault(watch, "torn: the JPEG of frame %llu: %s", n, http->gray.fault);
     if (frame == 0)
         return; /* "no signal" */
-    if (frame <= http->last_frame)
+    if (frame < http->last_frame || (frame == http->last_frame && !http->repeats))
         watch_fault(watch, "http: frame %llu comes after frame %llu", n, (unsigned long long)http->last_frame);
     http->last_frame = frame;
     if (http->gray.width != watch->width || http->gray.height != watch->height)
