@@ -18,7 +18,9 @@ struct refused {
     TAILQ_ENTRY(refused) entry;
 };
 
-static TAILQ_HEAD(, refused) all = TAILQ_HEAD_INITIALIZER(all);
+TAILQ_HEAD(refused_list, refused);
+
+static struct refused_list all = TAILQ_HEAD_INITIALIZER(all);
 
 static void destroy(struct refused *refused)
 {
@@ -56,6 +58,9 @@ void linger_start(struct event_base *base, int fd)
 
 void linger_stop_all(void)
 {
-    while (!TAILQ_EMPTY(&all))
-        destroy(TAILQ_FIRST(&all));
+    struct refused *refused = TAILQ_FIRST(&all), *next;
+    for (; refused; refused = next) {
+        next = TAILQ_NEXT(refused, entry);
+        destroy(refused);
+    }
 }
