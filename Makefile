@@ -15,10 +15,16 @@ override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE)$(if $(filt
 override LDFLAGS += -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined)
 endif
 comma := ,
+
+# `make V=1` shows the commands whole.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1) $(2:$(BUILD)/%=%)')
 # Builds for tests/chaos: one that can die after every store to shared memory, and two that break the ring's protocol on purpose.
 variant_kill := -DRING_KILL_POINTS
 variant_break-pin := -DRING_BREAK_PIN
 variant_break-seq := -DRING_BREAK_SEQ
+# And one for tests/fuzz/, by clang, which does not say that it sanitizes as gcc does.
+variant_fuzz := -O1 -fno-omit-frame-pointer -D__SANITIZE_ADDRESS__ -Wno-unknown-pragmas -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 override CFLAGS += $(variant_$(VARIANT))
 
 pkg_common := jansson yaml-0.1 libjpeg
@@ -48,24 +54,28 @@ all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/m
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
 $(LIBRARY): $(call obj,$(src_common))
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # The public library is camring.h's functions and whatever they pull out of the archive: no more than libc behind it.  Either
 # kind of it shows the names in libcamring.map and no other.
 SOVERSION := 1
 public := $(patsubst %,$(BUILD)/obj/common/%.o,camring camring_reader camring_writer)
 $(BUILD)/lib/libcamring.so.$(SOVERSION): $(public) $(LIBRARY) common/libcamring.map
-	$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) -Wl,--version-script=common/libcamring.map \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) -Wl,--version-script=common/libcamring.map \
 		-Wl,--no-undefined -o $@ $(public) $(LIBRARY)
 $(BUILD)/lib/libcamring.a: $(public) $(LIBRARY) common/libcamring.map
 	$(LD) -r -o $(BUILD)/obj/libcamring.o $(public) $(LIBRARY)
 	sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map >$(BUILD)/obj/libcamring.names
 	$(OBJCOPY) --keep-global-symbols=$(BUILD)/obj/libcamring.names $(BUILD)/obj/libcamring.o
-	rm -f $@ && $(AR) rcs $@ $(BUILD)/obj/libcamring.o
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/obj/libcamring.o
 $(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
 	ln -sf $(<F) $@
 $(BUILD)/man/camring.yaml.5: common/camring.yaml.5 $(BUILD)/bin/camring
@@ -75,13 +85,16 @@ $(BUILD)/man/camring.yaml.5: common/camring.yaml.5 $(BUILD)/bin/camring
 
 $(BUILD)/bin/camring: $(call obj,$(src_supervisor)) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,supervisor)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,supervisor)
 $(BUILD)/bin/camring-shm: $(call obj,$(src_shmtool)) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,shmtool)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,shmtool)
 $(BUILD)/bin/camring-%: $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs,$*)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs,$*)
 $(BUILD)/bin/camring-capture: $(call obj,$(src_capture))
 $(BUILD)/bin/camring-encoder: $(call obj,$(src_encoder))
 $(BUILD)/bin/camring-server: $(call obj,$(src_server))
@@ -100,13 +113,15 @@ parts_test_query := server/query.c
 parts_test_route := server/route.c server/query.c
 parts_test_fresh := server/fresh.c
 parts_test_picture := server/picture.c
-parts_test_sender := server/sender.c server/loop.c
+parts_test_sender := server/sender.c server/gate.c server/loop.c
+parts_test_gate := server/gate.c
 parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
 parts_test_shmwatch := $(patsubst %,common/shmtool/%.c,describe find objects print reader spark terminal watched)
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,server) $(call libs,capture) -lcmocka
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,server) $(call libs,capture) -lcmocka
 
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
@@ -114,15 +129,18 @@ $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kil
 		$(call chaos_obj,kill_points jpeg_gray) \
 		$(call obj,encoder/camera.c encoder/pool.c encoder/wakers.c $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common) -lcmocka
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common) -lcmocka
 
 # The watchers of the chaos test.
 $(BUILD)/chaos/watch: $(call chaos_obj,watch watch_ring watch_http testcam jpeg_gray) $(BUILD)/obj/common/draw.o $(BUILD)/lib/libcamring.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $^ -ljpeg
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ -ljpeg
 $(BUILD)/chaos/accounts: $(call chaos_obj,accounts) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common)
 
 .PHONY: chaos chaos-short chaos-build kill-tests chaos-programs chaos-tools
 kill-tests: $(BUILD)/chaos/test_kill
@@ -187,6 +205,33 @@ check-cppcheck:
 check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
 tidy/%:
 	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>/dev/null
+
+# The fuzz targets, in a build by clang.  SECONDS is per target; `make fuzz-short` takes less than a minute altogether.
+FUZZ_CC ?= clang-14
+SECONDS ?= 60
+fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_parts_jpeg := $(call obj,common/shmtool/decode.c common/shmtool/image.c)
+$(foreach target,ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) := $(call obj,tests/fuzz/hostile.c)))
+fuzz_parts_board := # guard.c, as the four above
+$(foreach target,board ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) += $(call obj,tests/fuzz/guard.c)) \
+	$(eval fuzz_wrap_$(target) := mmap munmap))
+fuzz_wrap_ring_verify += nanosleep
+fuzz_wrap_ring_list := scandir
+$(fuzz_targets): $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $$(fuzz_parts_$$*) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(fuzz_wrap_$*:%=-Wl,--wrap=%) $(call libs,shmtool)
+$(BUILD)/fuzz/seeds: $(call obj,tests/fuzz/seeds.c) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=address,undefined -pthread -o $@ $^ $(call libs,common)
+.PHONY: fuzz fuzz-short fuzz-build deps-fuzz
+deps-fuzz:
+	@scripts/deps.sh build fuzz
+fuzz-build: $(fuzz_targets) $(BUILD)/fuzz/seeds
+fuzz fuzz-short: deps-fuzz
+	$(PARALLEL) VARIANT=fuzz CC=$(FUZZ_CC) fuzz-build
+	@tests/fuzz/run.sh build-fuzz $(if $(filter fuzz-short,$@),4,$(SECONDS)) $(FUZZ)
 
 # What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
 # /usr/local in different folders.
