@@ -231,7 +231,7 @@ deps-fuzz:
 fuzz-build: $(fuzz_targets) $(BUILD)/fuzz/seeds
 fuzz fuzz-short: deps-fuzz
 	$(PARALLEL) VARIANT=fuzz CC=$(FUZZ_CC) fuzz-build
-	@tests/fuzz/run.sh build-fuzz $(if $(filter fuzz-short,$@),4,$(SECONDS)) $(FUZZ)
+	@tests/fuzz/run.sh build-fuzz $(if $(filter fuzz-short,$@),3,$(SECONDS)) $(FUZZ)
 
 # What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
 # /usr/local in different folders.

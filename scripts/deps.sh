@@ -1,6 +1,7 @@
 #!/bin/sh
 # deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there yet.
-# Groups: build (the default), test, check.  Asks dpkg once; with nothing missing it does nothing else, so it costs milliseconds.
+# Groups: build (the default), test, check, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else, so it costs
+# milliseconds.
 set -eu
 
 build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libjpeg62-turbo-dev
@@ -25,7 +26,9 @@ for group in "${@:-build}"; do
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
     check) wanted="$wanted $check" ;;
-    *) die "unknown group \"$group\"; there are: build, test, check" ;;
+    fuzz) wanted="$wanted $fuzz" ;;
+    bench) wanted="$wanted $bench" ;;
+    *) die "unknown group \"$group\"; there are: build, test, check, fuzz, bench" ;;
     esac
 done
 

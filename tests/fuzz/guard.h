@@ -1,0 +1,15 @@
+/* guard.h: shared mappings (the linker leads mmap and munmap here) lie between pages nobody may touch, and what follows their
+ * end in the last page is poisoned: touching one byte outside of them is a finding. */
+#ifndef GUARD_H
+#define GUARD_H
+
+#include <stddef.h>
+
+/* The harness's own mappings of what it makes; without guards.  Die if they can't. */
+void *guard_map_plain(size_t size, int fd);
+void guard_unmap_plain(void *base, size_t size);
+
+/* A finding if a guarded mapping is left. */
+void guard_check_none(void);
+
+#endif
