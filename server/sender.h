@@ -2,7 +2,9 @@
  *
  * They are written at once, straight from the shared pictures; only when the kernel takes no more does the event loop wait for
  * the client.  A client that takes no byte for the time-out, while there is something for it, is given up, however often
- * something new would have been there to send: only bytes that leave count. */
+ * something new would have been there to send: only bytes that leave count.
+ *
+ * A next picture should be begun only when sender_ready says so (gate.h says why and when). */
 #ifndef SERVER_SENDER_H
 #define SERVER_SENDER_H
 
@@ -15,7 +17,7 @@
 struct sender;
 
 struct sender_events {
-    void (*on_drained)(void *arg);               /* everything queued has left */
+    void (*on_drained)(void *arg);               /* everything queued has left, or sender_ready may say something else now */
     void (*on_gone)(void *arg, const char *why); /* the client left or was given up: destroy the sender */
 };
 
@@ -29,6 +31,9 @@ struct evbuffer *sender_buffer(struct sender *sender);
 
 /* Bytes that are still queued here. */
 size_t sender_pending(const struct sender *sender);
+
+/* True if nothing is queued here and the kernel holds little enough.  If false, on_drained or on_gone follows. */
+bool sender_ready(struct sender *sender);
 
 /* Writes what the kernel takes.  Never calls back; false: the client is gone, destroy the sender. */
 bool sender_flush(struct sender *sender);

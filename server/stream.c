@@ -92,12 +92,12 @@ static bool queue_picture(struct stream_client *client, struct picture *picture)
            evbuffer_add_reference(out, after, strlen(after), NULL, NULL) == 0;
 }
 
-/* Sends what the feed shows if the client has not had it and nothing is queued.  False: the client is gone. */
+/* Sends what the feed shows if the client has not had it and what it had before is on its way.  False: the client is gone. */
 static bool advance(struct stream_client *client)
 {
     uint64_t turn;
     struct picture *picture = feed_picture(client->viewer.feed, &turn);
-    if (!picture || turn == client->turn || sender_pending(client->sender) > 0)
+    if (!picture || turn == client->turn || !sender_ready(client->sender))
         return true;
     client->turn = turn;
     return queue_picture(client, picture) && sender_flush(client->sender);

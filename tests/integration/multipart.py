@@ -21,9 +21,9 @@ def parse_headers(block):
 class Stream:
     """Asks for `path` and collects parts on a thread of its own until closed or the server ends.
 
-    `rate`: bytes a second to read at most, through a small receive buffer."""
+    `rate`: bytes a second to read at most, through a small receive buffer or, with `buffered`, an ordinary one."""
 
-    def __init__(self, port, path, headers=None, rate=None, method="GET"):
+    def __init__(self, port, path, headers=None, rate=None, method="GET", host="127.0.0.1", buffered=False):
         self.status = 0
         self.headers = {}
         self.parts = []
@@ -33,11 +33,11 @@ class Stream:
         self._rate = rate
         self._closing = False
         self._socket = socket.socket()
-        if rate:
+        if rate and not buffered:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         self._socket.settimeout(30)
-        self._socket.connect(("127.0.0.1", port))
-        fields = {"Host": f"127.0.0.1:{port}", "User-Agent": "camring-test", **(headers or {})}
+        self._socket.connect((host, port))
+        fields = {"Host": f"{host}:{port}", "User-Agent": "camring-test", **(headers or {})}
         request = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()) + "\r\n"
         self._socket.sendall(request.encode())
         self._socket.settimeout(None)

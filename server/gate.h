@@ -1,0 +1,58 @@
+/* gate.h: may a client's next picture begin, or does the kernel still hold too much of the one before?  Pure decisions.
+ *
+ * Bytes that the kernel has taken can't be replaced by a newer picture, so a picture that is begun behind others arrives as
+ * late as those take.  What the kernel holds has either not been sent yet or not been acknowledged.  The latter alone says
+ * nothing bad: for one round trip every byte is in that state, and a viewer far away has many pictures under way.  So the gate
+ * lets through as long as the kernel holds no more than was written during the last round trip and a half (the shortest trip
+ * seen, as a queue in the network makes it longer) and no more than twice what the link delivers in one; in any case a quarter
+ * of a picture.  Twice, because a link that could carry more shows so only when it is given more.
+ *
+ * A viewer whose link carries everything never meets a closed gate, wherever it is; for any other, what waits on the way stays
+ * below one round trip's worth and a quarter of a picture.
+ *
+ * The kernel tells nobody that bytes were acknowledged.  A closed gate therefore says when to look again: when the queue will
+ * have drained at the rate at which it has been draining, between GATE_SOONEST_NS and GATE_LATEST_NS from now. */
+#ifndef SERVER_GATE_H
+#define SERVER_GATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GATE_SPELLS 24
+#define GATE_SOONEST_NS INT64_C(5000000)
+#define GATE_LATEST_NS INT64_C(200000000)
+
+struct gate_spell {
+    int64_t begin_ns, end_ns; /* of the first and the last write in it */
+    size_t bytes;
+};
+
+/* All zero but `progress_ns`: nothing written yet. */
+struct gate {
+    struct gate_spell spell[GATE_SPELLS]; /* the newest writes, as a ring */
+    unsigned newest;
+    size_t picture;              /* size of the one begun last */
+    uint64_t written, delivered; /* bytes; delivered: as of the last look */
+    int64_t progress_ns;         /* when delivered last grew or nothing was on the way */
+    int64_t look_ns;             /* of the last look that found something held, 0: it found nothing */
+    uint64_t rate;               /* bytes a second, 0: not known */
+};
+
+struct gate_facts {
+    int64_t now_ns;
+    size_t held;        /* bytes that the kernel has not sent or got no acknowledgement for */
+    int64_t min_rtt_ns; /* the shortest round trip seen, 0: not known */
+    uint64_t rate;      /* bytes a second that lately arrived at best, 0: not known */
+    size_t segment;     /* bytes; the last ones of a picture may be acknowledged late */
+};
+
+/* A picture of so many bytes is about to be written. */
+void gate_begin(struct gate *gate, size_t picture);
+
+/* The kernel took bytes. */
+void gate_wrote(struct gate *gate, size_t bytes, int64_t now_ns);
+
+/* 0: open.  Else how long to wait before the next look, in ns. */
+int64_t gate_look(struct gate *gate, const struct gate_facts *facts);
+
+#endif

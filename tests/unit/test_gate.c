@@ -1,0 +1,163 @@
+/* gate.h: a viewer whose link carries everything never meets a closed gate, any other gets the next picture in time. */
+#include "server/gate.h"
+
+#include "common/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define PICTURE 58000
+#define SEGMENT 1448
+#define BEGIN (1000 * NS_PER_S)
+#define FRAME_NS (NS_PER_S / 30)
+
+static uint64_t delivers;
+
+static int64_t look(struct gate *gate, int64_t now, size_t held, int64_t rtt)
+{
+    struct gate_facts facts = {.now_ns = now, .held = held, .min_rtt_ns = rtt, .rate = delivers, .segment = SEGMENT};
+    return gate_look(gate, &facts);
+}
+
+static void write_picture(struct gate *gate, int64_t now)
+{
+    gate_begin(gate, PICTURE);
+    gate_wrote(gate, PICTURE, now);
+}
+
+static void test_open_at_first(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    assert_int_equal(look(&gate, BEGIN, 0, 0), 0);
+}
+
+static void test_closed_while_a_quarter_is_held(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    write_picture(&gate, BEGIN);
+    assert_true(look(&gate, BEGIN + FRAME_NS, PICTURE / 4 + 1, NS_PER_MS) > 0);
+    assert_int_equal(look(&gate, BEGIN + FRAME_NS, PICTURE / 4, NS_PER_MS), 0);
+}
+
+/* The last segments of a small picture may be acknowledged late, and then nothing is wrong. */
+static void test_two_segments_are_nothing(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    gate_begin(&gate, 4000);
+    gate_wrote(&gate, 4000, BEGIN);
+    assert_int_equal(look(&gate, BEGIN + FRAME_NS, 2 * SEGMENT, 0), 0);
+    assert_true(look(&gate, BEGIN + FRAME_NS, 2 * SEGMENT + 1, 0) > 0);
+}
+
+/* Every byte is acknowledged one round trip after it was written: all pictures go. */
+static void test_far_viewer_is_never_stopped(void **state)
+{
+    (void)state;
+    delivers = PICTURE * 30;
+    static const int64_t trips[] = {10 * NS_PER_MS, 50 * NS_PER_MS, 150 * NS_PER_MS, 300 * NS_PER_MS};
+    for (size_t t = 0; t < sizeof trips / sizeof trips[0]; t++) {
+        struct gate gate = {.progress_ns = BEGIN};
+        for (int64_t i = 0; i < 100; i++) {
+            int64_t past = i * FRAME_NS - trips[t], held = i - (past >= 0 ? past / FRAME_NS + 1 : 0);
+            assert_int_equal(look(&gate, BEGIN + i * FRAME_NS, (size_t)held * PICTURE, trips[t]), 0);
+            write_picture(&gate, BEGIN + i * FRAME_NS);
+        }
+    }
+}
+
+/* A link that is too slow for that: what waits stays below one round trip's worth and the picture that is let in. */
+static void test_far_and_slow_viewer_does_not_fall_behind(void **state)
+{
+    (void)state;
+    const int64_t rtt = 150 * NS_PER_MS, rate = 500000;
+    struct gate gate = {.progress_ns = BEGIN};
+    static int64_t sent[20000];
+    delivers = (uint64_t)rate;
+    int64_t acked = 0, most = 0, pictures = 0, shown = -1;
+    for (int64_t ms = 0; ms < 20000; ms++) {
+        int64_t now = BEGIN + ms * NS_PER_MS, written = (int64_t)gate.written;
+        sent[ms] = (ms > 0 ? sent[ms - 1] : 0) + rate / 1000;
+        sent[ms] = sent[ms] < written ? sent[ms] : written;
+        acked = ms > 150 ? sent[ms - 150] : 0;
+        if (ms % 5 == 0 && ms / 33 != shown && look(&gate, now, (size_t)(written - acked), rtt) == 0) {
+            write_picture(&gate, now);
+            shown = ms / 33;
+            pictures++;
+        }
+        most = written - acked > most ? written - acked : most;
+    }
+    assert_true(pictures >= 20 * rate / PICTURE * 8 / 10);
+    assert_true(most <= rate * 2 * rtt / NS_PER_S + PICTURE);
+}
+
+/* A queue in the network makes the trip look long, but not for ever. */
+static void test_distance_has_a_limit(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    delivers = UINT64_MAX;
+    write_picture(&gate, BEGIN);
+    assert_true(look(&gate, BEGIN + 700 * NS_PER_MS, PICTURE, 20 * NS_PER_S) > 0);
+}
+
+static void test_looks_again_when_the_rest_should_have_left(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    write_picture(&gate, BEGIN);
+    assert_in_range(look(&gate, BEGIN + 50 * NS_PER_MS, PICTURE, NS_PER_MS), GATE_SOONEST_NS, GATE_LATEST_NS);
+    /* 10,000 bytes in 100 ms: the 4,500 that are too many take 45 more */
+    assert_true(look(&gate, BEGIN + 100 * NS_PER_MS, 29000, NS_PER_MS) > 0);
+    gate.rate = 100000;
+    int64_t wait = look(&gate, BEGIN + 200 * NS_PER_MS, 19000, NS_PER_MS);
+    assert_in_range(wait, 40 * NS_PER_MS, 50 * NS_PER_MS);
+}
+
+static void test_wait_is_bounded(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    write_picture(&gate, BEGIN);
+    for (int i = 1; i < 100; i++)
+        assert_in_range(look(&gate, BEGIN + i * 20 * NS_PER_MS, PICTURE, NS_PER_MS), GATE_SOONEST_NS, GATE_LATEST_NS);
+    assert_int_equal(look(&gate, BEGIN + 3 * NS_PER_S, PICTURE, NS_PER_MS), GATE_LATEST_NS);
+    gate.rate = UINT64_MAX / 4;
+    assert_int_equal(look(&gate, BEGIN + 3 * NS_PER_S + 1, PICTURE, NS_PER_MS), GATE_SOONEST_NS);
+}
+
+static void test_progress_is_what_arrived(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    write_picture(&gate, BEGIN + NS_PER_S);
+    assert_int_equal(gate.progress_ns, BEGIN + NS_PER_S);
+    look(&gate, BEGIN + 2 * NS_PER_S, PICTURE, 0);
+    write_picture(&gate, BEGIN + 3 * NS_PER_S);
+    look(&gate, BEGIN + 4 * NS_PER_S, 2 * PICTURE, 0);
+    assert_int_equal(gate.progress_ns, BEGIN + NS_PER_S);
+    look(&gate, BEGIN + 5 * NS_PER_S, 2 * PICTURE - 1, 0);
+    assert_int_equal(gate.progress_ns, BEGIN + 5 * NS_PER_S);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open_at_first),
+        cmocka_unit_test(test_closed_while_a_quarter_is_held),
+        cmocka_unit_test(test_two_segments_are_nothing),
+        cmocka_unit_test(test_far_viewer_is_never_stopped),
+        cmocka_unit_test(test_far_and_slow_viewer_does_not_fall_behind),
+        cmocka_unit_test(test_distance_has_a_limit),
+        cmocka_unit_test(test_looks_again_when_the_rest_should_have_left),
+        cmocka_unit_test(test_wait_is_bounded),
+        cmocka_unit_test(test_progress_is_what_arrived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
