@@ -5,6 +5,7 @@
  * camring.h has no supervisor: there the locks of its writer and of all its rows are taken, and held until its name is gone, so
  * that a program which opens it meanwhile is refused, or told that the ring is closed, and makes it anew.  Locks say it across
  * containers; what has no lock (observers, encoders that a killed supervisor has left) is looked for in /proc. */
+#include "common/lockfile.h"
 #include "describe.h"
 #include "find.h"
 #include "objects.h"
@@ -206,6 +207,21 @@ static void clean_board(struct cleaning *cleaning, const char *instance)
         unlink_object(cleaning, board);
 }
 
+/* What stands in the runtime directory goes with the claim (its lock), except for this. */
+static void clean_socket(struct cleaning *cleaning, const char *instance)
+{
+    char path[LOCKFILE_PATH_MAX];
+    struct error ignored;
+    if (lockfile_path(instance, "sock", path, sizeof path, &ignored) != 0 || access(path, F_OK) != 0)
+        return;
+    struct object object = {.bytes = 0};
+    snprintf(object.file, sizeof object.file, "%s", path);
+    snprintf(object.instance, sizeof object.instance, "%s", instance);
+    if (!cleaning->options->dry_run)
+        unlink(path);
+    say_removed(cleaning, &object);
+}
+
 static void clean_instance(struct cleaning *cleaning, const char *instance)
 {
     struct owner_claim claim = {.lock = -1, .board = -1};
@@ -222,6 +238,8 @@ static void clean_instance(struct cleaning *cleaning, const char *instance)
     objects_find_users(&cleaning->all);
     if (clean_rings(cleaning, instance, owner.alive) && !owner.alive)
         clean_board(cleaning, instance);
+    if (!owner.alive)
+        clean_socket(cleaning, instance);
     objects_free(&cleaning->all);
     owner_give_up(&claim);
 }
