@@ -233,6 +233,13 @@ fuzz fuzz-short: deps-fuzz
 	$(PARALLEL) VARIANT=fuzz CC=$(FUZZ_CC) fuzz-build
 	@tests/fuzz/run.sh build-fuzz $(if $(filter fuzz-short,$@),3,$(SECONDS)) $(FUZZ)
 
+# Models of the protocols in shared memory, checked by spin: about a minute on two cores.
+.PHONY: model deps-model
+deps-model:
+	@scripts/deps.sh model
+model: deps-model
+	@tests/model/run.sh $(MODEL)
+
 # What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
 # /usr/local in different folders.
 PREFIX ?= /usr/local

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there yet.
-# Groups: build (the default), test, check, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else, so it costs
+# Groups: build (the default), test, check, model, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else, so it costs
 # milliseconds.
 set -eu
 
@@ -13,6 +13,7 @@ fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3"
 check="clang-format clang-tidy cppcheck"
+model="spin gcc libc6-dev"
 
 die()
 {
@@ -26,9 +27,10 @@ for group in "${@:-build}"; do
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
     check) wanted="$wanted $check" ;;
+    model) wanted="$wanted $model" ;;
     fuzz) wanted="$wanted $fuzz" ;;
     bench) wanted="$wanted $bench" ;;
-    *) die "unknown group \"$group\"; there are: build, test, check, fuzz, bench" ;;
+    *) die "unknown group \"$group\"; there are: build, test, check, model, fuzz, bench" ;;
     esac
 done
 
