@@ -64,7 +64,10 @@ static enum camera_action open_source(struct run *run)
         capture_tell(run->capture, CAMERA_CONNECTING, NULL);
     run->ops = source_find(run->capture->conf->source, &err);
     run->source = run->ops ? run->ops->open(run->capture, &err) : NULL;
-    return run->source ? happen(run, CAMERA_OPENED) : fail(run, &err);
+    if (!run->source)
+        return fail(run, &err);
+    channel_send(MSG_OPEN_DONE, NULL); /* others need not wait for this one's first key frame */
+    return happen(run, CAMERA_OPENED);
 }
 
 static enum camera_action read_source(struct run *run)

@@ -31,6 +31,7 @@ static const struct {
     [MSG_CAMERA_STATE] = {"CAMERA_STATE", sizeof(struct msg_camera_state), false},
     [MSG_READY] = {"READY", 0, false},
     [MSG_OPEN_REQUEST] = {"OPEN_REQUEST", 0, false},
+    [MSG_OPEN_DONE] = {"OPEN_DONE", 0, false},
 };
 
 static bool type_known(uint32_t type)

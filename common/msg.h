@@ -18,6 +18,7 @@ enum msg_type {
     MSG_CAMERA_STATE, /* from capture, and on to servers */
     MSG_READY,        /* from child: set up, working */
     MSG_OPEN_REQUEST, /* from capture: asks for a turn to open */
+    MSG_OPEN_DONE,    /* from capture: its camera is open, pictures will come; gives the turn back */
     MSG_TYPE_END
 };
 

@@ -35,7 +35,7 @@ const char *query_unsupported(const struct query *query);
 /* A decimal number within the range. */
 bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *number);
 
-/* "500ms", "2s", "1.5s", "1m", at most a day, in ns. */
+/* "500ms", "2s", "2" (seconds, as in the configuration), "1.5s", "1m", at most a day, in ns. */
 bool query_duration(const char *value, int64_t *ns);
 
 #endif

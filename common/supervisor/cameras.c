@@ -178,6 +178,12 @@ void cameras_request(struct cameras *cameras, unsigned index)
     cameras->queue[cameras->queued++] = index;
 }
 
+void cameras_opened(struct cameras *cameras, unsigned index)
+{
+    if (cameras->camera[index].turn == TURN_HELD)
+        end_turn(cameras, index);
+}
+
 int cameras_grant(struct cameras *cameras)
 {
     if (cameras->queued == 0 || cameras->held >= cameras->max_connecting)

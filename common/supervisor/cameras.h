@@ -45,6 +45,9 @@ void cameras_give_up(struct cameras *cameras, unsigned index);
 
 void cameras_request(struct cameras *cameras, unsigned index);
 
+/* The camera is open, whether pictures come or not.  Ends its turn. */
+void cameras_opened(struct cameras *cameras, unsigned index);
+
 /* The next camera to be told to open, -1: none now.  Its turn has begun. */
 int cameras_grant(struct cameras *cameras);
 

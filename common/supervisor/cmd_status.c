@@ -33,12 +33,22 @@ static void add_counter(json_t *camera, const char *name, const _Atomic uint64_t
     json_object_set_new(camera, name, json_integer((json_int_t)atomic_load_explicit(counter, memory_order_relaxed)));
 }
 
+/* Whether packets come, as /readyz sees it. */
+static bool is_fresh(const json_t *camera, const struct board_camera *place)
+{
+    const char *state = json_string_value(json_object_get(camera, "state"));
+    int64_t limit_ns = json_integer_value(json_object_get(camera, "stall_timeout_ms")) * NS_PER_MS;
+    int64_t packet_ns = atomic_load_explicit(&place->packet_ns, memory_order_relaxed);
+    return state && strcmp(state, "live") == 0 && clock_now() - packet_ns <= limit_ns;
+}
+
 static void add_board(json_t *camera, struct board *board, const char *id)
 {
     for (unsigned i = 0; i < board_cameras(board); i++) {
         const struct board_camera *place = board_camera(board, i);
         if (strncmp(place->id, id, sizeof place->id) != 0)
             continue;
+        json_object_set_new(camera, "fresh", json_boolean(is_fresh(camera, place)));
         add_counter(camera, "packets", &place->packets);
         add_counter(camera, "captured", &place->captured);
         add_counter(camera, "encoded", &place->encoded);
@@ -156,6 +166,7 @@ static void print_status(const json_t *status)
 
 /* ---- the command -------------------------------------------------------------------------------------------------- */
 
+/* Live cameras whose newest picture is older than they may be silent are not. */
 static bool all_fine(const json_t *status)
 {
     const json_t *camera;
@@ -164,6 +175,8 @@ static bool all_fine(const json_t *status)
     {
         const char *state = text_of(camera, "state");
         if (strcmp(state, "live") != 0 && strcmp(state, "ended") != 0)
+            return false;
+        if (strcmp(state, "live") == 0 && !json_is_true(json_object_get(camera, "fresh")))
             return false;
     }
     return true;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define TICK_NS NS_PER_S        /* how often heartbeats are looked at */
+#define STOPPED_LIMIT_NS (10 * NS_PER_S)
 #define DESCRIPTORS_PER_CHILD 2 /* its channel, and what is opened for a moment */
 #define DESCRIPTORS_BESIDE 128
 
@@ -91,6 +92,7 @@ static void spawn(struct member *member)
         return;
     }
     member->pid = pid;
+    member->stopped_ns = 0;
     atomic_store(&child->deadline_ns, CLOCK_NEVER);
     atomic_store(&child->start_time, process_start_time(pid));
     atomic_store(&child->pid, pid);
@@ -224,22 +226,35 @@ static void on_death(struct member *member, int status)
         lose_camera(member, wanted, cause);
 }
 
+/* Takes all that the kernel has to tell of the child.  One that is stopped while it waits has promised no heartbeat, so its
+ * stopping is noted here. */
+static void look_after(struct member *member)
+{
+    int status;
+    while (member->pid > 0 && waitpid(member->pid, &status, WNOHANG | WUNTRACED | WCONTINUED) == member->pid) {
+        if (WIFSTOPPED(status))
+            member->stopped_ns = clock_now();
+        else if (WIFCONTINUED(status))
+            member->stopped_ns = 0;
+        else
+            on_death(member, status);
+    }
+}
+
 static void on_sigchld(evutil_socket_t number, short what, void *arg)
 {
     (void)number, (void)what;
     struct fleet *fleet = arg;
-    for (unsigned i = 0; i < fleet->count; i++) {
-        struct member *member = &fleet->members[i];
-        int status;
-        if (member->pid > 0 && waitpid(member->pid, &status, WNOHANG) == member->pid)
-            on_death(member, status);
-    }
+    for (unsigned i = 0; i < fleet->count; i++)
+        look_after(&fleet->members[i]);
 }
 
 static void check_member(struct member *member, int64_t now)
 {
     if (atomic_load(&board_child(member->fleet->board, member->place)->deadline_ns) < now)
         fleet_condemn(member, "hangs");
+    else if (member->stopped_ns > 0 && now - member->stopped_ns > STOPPED_LIMIT_NS)
+        fleet_condemn(member, "has been stopped for too long");
     else if (member->hung_up && member->hung_up++ > 1) /* time enough to die of whatever closed it */
         fleet_condemn(member, "has closed its channel");
 }

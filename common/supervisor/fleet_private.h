@@ -20,7 +20,8 @@ struct member {
     struct event *readable, *writable; /* NULL without a channel */
     struct event *timer;
     struct mail mail;
-    bool was_ready;   /* in some life */
+    bool was_ready;     /* in some life */
+    int64_t stopped_ns; /* when it was stopped (SIGSTOP), 0: it is not */
     unsigned hung_up; /* ticks since its channel ended, plus 1; 0: it hasn't */
 };
 

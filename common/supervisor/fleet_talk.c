@@ -124,6 +124,9 @@ static void take(struct member *member, const struct msg *msg)
     } else if (msg->type == MSG_OPEN_REQUEST && capture) {
         cameras_request(fleet->cameras, member->index);
         fleet_talk_grant(fleet);
+    } else if (msg->type == MSG_OPEN_DONE && capture) {
+        cameras_opened(fleet->cameras, member->index);
+        fleet_talk_grant(fleet);
     } else {
         log_error("%s: sent %s, which it may not", member->name, msg_type_name(msg->type));
         fleet_condemn(member, "breaks the rules");

@@ -21,6 +21,7 @@ static json_t *describe_camera(const struct request_context *context, unsigned i
     json_object_set_new(camera, "height", json_integer(state->height));
     json_object_set_new(camera, "codec", json_string(state->codec));
     json_object_set_new(camera, "restarts", json_integer(fleet_camera_restarts(context->fleet, index)));
+    json_object_set_new(camera, "stall_timeout_ms", json_integer(context->conf->cameras[index].stall_timeout_ns / NS_PER_MS));
     json_object_set_new(camera, "settled", json_boolean(cameras_settled(cameras, index)));
     return camera;
 }

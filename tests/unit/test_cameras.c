@@ -145,6 +145,15 @@ static void turns_first_come_first_served(void **context)
     assert_int_equal(cameras_grant(cameras), -1);
     report(cameras, 1, CAMERA_ENDED, "");
     assert_int_equal(cameras_grant(cameras), 0);
+    cameras_request(cameras, 4);
+    cameras_request(cameras, 3);
+    assert_int_equal(cameras_grant(cameras), -1);
+    cameras_opened(cameras, 4); /* has no turn yet */
+    assert_int_equal(cameras_grant(cameras), -1);
+    cameras_opened(cameras, 0); /* no picture yet, but the next may open */
+    assert_int_equal(cameras_grant(cameras), 4);
+    report(cameras, 0, CAMERA_LIVE, ""); /* has given its turn back */
+    assert_int_equal(cameras_grant(cameras), -1);
     cameras_destroy(cameras);
 }
 
