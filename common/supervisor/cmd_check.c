@@ -1,9 +1,43 @@
 #include "settings.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *lines_of(char *text)
+{
+    json_t *lines = json_array();
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        json_array_append_new(lines, json_string(line));
+    return lines;
+}
+
+static enum exits check_for_programs(const struct options *options)
+{
+    char path[PATH_MAX], *text = NULL;
+    size_t size = 0;
+    FILE *faults = open_memstream(&text, &size);
+    if (!faults)
+        return EXIT_FAILED;
+    struct conf *conf = settings_load(options, path, faults);
+    fclose(faults);
+    json_t *answer = json_pack("{s:b, s:s, s:i, s:o}", "ok", conf != NULL, "file", path, "cameras",
+                               conf ? (int)conf->camera_count : 0, "faults", lines_of(text));
+    json_dumpf(answer, stdout, JSON_INDENT(2));
+    printf("\n");
+    json_decref(answer);
+    enum exits status = conf ? EXIT_DONE : EXIT_CONFIG;
+    conf_free(conf);
+    free(text);
+    return status;
+}
+
 enum exits cmd_check(const struct options *options)
 {
     char path[PATH_MAX];
-    struct conf *conf = settings_load(options, path);
+    if (options->json)
+        return check_for_programs(options);
+    struct conf *conf = settings_load(options, path, stderr);
     if (!conf)
         return EXIT_CONFIG;
     printf("%s: ok, %u camera%s\n", path, conf->camera_count, conf->camera_count == 1 ? "" : "s");

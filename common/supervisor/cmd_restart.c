@@ -63,7 +63,7 @@ static enum exits restart_all(const struct options *given, char *instance)
         fprintf(stderr, "camring: the configuration came from standard input: give it again with -c FILE\n");
         return EXIT_FAILED;
     }
-    struct conf *conf = settings_load(&options, path);
+    struct conf *conf = settings_load(&options, path, stderr);
     if (!conf)
         return EXIT_CONFIG;
     enum exits status = EXIT_FAILED;

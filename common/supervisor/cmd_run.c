@@ -7,7 +7,7 @@
 enum exits cmd_run(const struct options *options)
 {
     char path[PATH_MAX];
-    struct conf *conf = settings_load(options, path);
+    struct conf *conf = settings_load(options, path, stderr);
     if (!conf)
         return EXIT_CONFIG;
     int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

@@ -4,7 +4,7 @@
 enum exits cmd_start(const struct options *options)
 {
     char path[PATH_MAX];
-    struct conf *conf = settings_load(options, path);
+    struct conf *conf = settings_load(options, path, stderr);
     if (!conf)
         return EXIT_CONFIG;
     enum exits status = background_start(conf, path, !options->no_wait);

@@ -2,7 +2,6 @@
 
 enum exits cmd_version(const struct options *options)
 {
-    (void)options;
-    printf("camring %s\n", CAMRING_VERSION);
+    printf(options->json ? "{\"version\": \"%s\"}\n" : "camring %s\n", CAMRING_VERSION);
     return EXIT_DONE;
 }

@@ -14,9 +14,10 @@ const struct command command_table[] = {
     {"stop", "", "stop, and leave nothing behind", TAKES_CONFIG, 0, cmd_stop},
     {"restart", "[CAMERA]", "restart one camera, or everything", TAKES_CONFIG | TAKES_NO_WAIT, 1, cmd_restart},
     {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0, cmd_status},
-    {"check", "[-c FILE]", "read the configuration, and say what is wrong with it", TAKES_CONFIG, 0, cmd_check},
+    {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it", TAKES_CONFIG | TAKES_JSON, 0,
+     cmd_check},
     {"shm", "list | show RING | dump RING -o FILE", "look into the rings (camring shm --help)", TAKES_ANYTHING, 0, cmd_shm},
-    {"version", "", "say which version this is", 0, 0, cmd_version},
+    {"version", "[--json]", "say which version this is", TAKES_JSON, 0, cmd_version},
     {"help", "[COMMAND | config]", "explain a command, or every key of the configuration", 0, 1, cmd_help},
     {.name = NULL},
 };

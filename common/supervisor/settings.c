@@ -24,16 +24,17 @@ static void apply_options(struct conf *conf, const struct options *options)
         conf->log.level = LOG_LEVEL_DEBUG;
 }
 
-struct conf *settings_load(const struct options *options, char path[PATH_MAX])
+struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults)
 {
+    path[0] = '\0';
     const char *name = options->config ? options->config : conf_default_path();
     if (!name) {
-        fprintf(stderr, "camring: no configuration: neither ./camring.yaml nor /etc/camring/camring.yaml exists, and no -c "
+        fprintf(faults, "camring: no configuration: neither ./camring.yaml nor /etc/camring/camring.yaml exists, and no -c "
                         "FILE was given\n");
         return NULL;
     }
     absolute_path(name, path);
-    struct conf *conf = conf_load(name, stderr);
+    struct conf *conf = conf_load(name, faults);
     if (conf)
         apply_options(conf, options);
     return conf;

@@ -8,9 +8,9 @@
 
 #include <limits.h>
 
-/* Loads the file named or found, and lets the options win over it.  NULL: every fault is on stderr.  `path` becomes the file's
- * absolute path, or "-". */
-struct conf *settings_load(const struct options *options, char path[PATH_MAX]);
+/* Loads the file named or found, and lets the options win over it.  NULL: every fault has been written to `faults`, one a line.
+ * `path` becomes the file's absolute path, or "-"; "" if there is no file. */
+struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults);
 
 /* The instance a command is about that needs no configuration: the option's, else that of the file, else "camring".  False: a
  * file was named, and is bad; its faults are on stderr. */

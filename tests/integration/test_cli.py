@@ -42,6 +42,24 @@ def test_version():
         assert done.returncode == 0 and version in done.stdout
 
 
+def test_version_for_programs():
+    done = cli("version", "--json")
+    assert json.loads(done.stdout)["version"] in cli("version").stdout
+
+
+def test_check_for_programs(tmp_path):
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text('cameras: {door: "test:", yard: "test:"}\n')
+    done = cli("check", "-c", good, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"ok": True, "file": str(good), "cameras": 2, "faults": []}
+    bad.write_text('nonsense: 1\ncameras: {Yard: "test:"}\n')
+    done = cli("check", "-c", bad, "--json")
+    faults = json.loads(done.stdout)["faults"]
+    assert (done.returncode, done.stderr, len(faults)) == (4, "", 2)
+    assert faults[0].startswith(f"{bad}:1:1: ") and faults[1].startswith(f"{bad}:2:11: ")
+
+
 @pytest.mark.parametrize(
     "words",
     [
