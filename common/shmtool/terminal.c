@@ -120,8 +120,8 @@ bool terminal_show(const char *text)
     }
     if (shown < lines) {
         char more[64];
-        snprintf(more, sizeof more, "%s" CLEAR_LINE "%u more lines", shown ? "\r\n" : "", lines - shown);
-        fputs(more, stdout);
+        snprintf(more, sizeof more, "%u more lines", lines - shown);
+        printf("%s" CLEAR_LINE "%.*s", shown ? "\r\n" : "", (int)size.columns, more);
     } else if (shown < size.rows) {
         fputs("\r\n" CLEAR_BELOW, stdout);
     }
