@@ -119,14 +119,21 @@ void ring_reader_abandon(struct ring_reader *reader)
     ring_reader_close(reader);
 }
 
-/* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again. */
+static bool is_open(const struct ring_reader *reader, struct error *err)
+{
+    if (!atomic_load_explicit(&reader->ctl->header->closed, memory_order_acquire))
+        return true;
+    error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", reader->ctl->camera, reader->ctl->variant);
+    return false;
+}
+
+/* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again.  If the
+ * ring is open after the mapping as before, then what was mapped is its own, and not that of a ring made anew under its name. */
 static bool follow(struct ring_reader *reader, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
-        if (atomic_load_explicit(&reader->ctl->header->closed, memory_order_relaxed)) {
-            error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", reader->ctl->camera, reader->ctl->variant);
+        if (!is_open(reader, err))
             return false;
-        }
         uint32_t generation = atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
         if (reader->map && reader->map->generation == generation)
             return true;
@@ -135,6 +142,10 @@ static bool follow(struct ring_reader *reader, struct error *err)
             return false;
         }
         struct ring_map *map = ring_map_data(reader->ctl, generation, false, err);
+        if (map && !is_open(reader, err)) {
+            ring_map_drop(map);
+            return false;
+        }
         if (map) {
             ring_map_drop(reader->map);
             reader->map = map;

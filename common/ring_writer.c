@@ -66,11 +66,29 @@ static void sign(struct ring_writer *writer)
     ring_add_u64(&header->writer_epoch, 1, memory_order_relaxed);
 }
 
+/* Makes the current generation this writer's: what the last one left unfinished is cleared. */
+static void settle(struct ring_writer *writer)
+{
+    struct ring_map *map = writer->map;
+    uint64_t newest = atomic_load_explicit(&map->header->head, memory_order_acquire) >> 8;
+    for (uint32_t i = 0; i < map->slot_count; i++) {
+        uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
+        if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
+            ring_store_u64(&map->slots[i].seq, 0, memory_order_release);
+    }
+    sign(writer);
+}
+
 static int move_on(struct ring_writer *writer, uint32_t generation, struct error *err)
 {
     struct ring_map *map = ring_map_data(writer->ctl, generation, true, err);
     if (!map)
         return -1;
+    if (ring_writer_closed(writer)) { /* what was mapped may be that of a ring made anew under the name */
+        error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", writer->ctl->camera, writer->ctl->variant);
+        ring_map_drop(map);
+        return -1;
+    }
     ring_map_drop(writer->map);
     writer->map = map;
 
@@ -78,6 +96,7 @@ static int move_on(struct ring_writer *writer, uint32_t generation, struct error
     ring_path_data(path, writer->ctl, generation - 1);
     unlink(path);
     ring_store_point();
+    settle(writer);
     return 0;
 }
 
@@ -92,18 +111,9 @@ static int follow(struct ring_writer *writer, struct error *err)
 
 void ring_writer_takeover(struct ring_writer *writer)
 {
-    struct error ignored;
-    follow(writer, &ignored); /* if it can't be mapped, the next reserve makes a new one */
-    if (!writer->map)
-        return;
-    struct ring_map *map = writer->map;
-    uint64_t newest = atomic_load_explicit(&map->header->head, memory_order_acquire) >> 8;
-    for (uint32_t i = 0; i < map->slot_count; i++) {
-        uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
-        if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
-            ring_store_u64(&map->slots[i].seq, 0, memory_order_release);
-    }
-    sign(writer);
+    struct error ignored; /* ring_writer_reserve tries again, and says what is wrong */
+    if (follow(writer, &ignored) == 0 && writer->map)
+        settle(writer);
 }
 
 static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots, size_t slot_bytes)
@@ -128,10 +138,9 @@ static void fill_data(struct ring_data_header *header, const struct ring_ctl *ct
  * has seen frame n waits for a number above n. */
 static uint64_t last_number(const struct ring_writer *writer)
 {
-    if (writer->map)
-        return atomic_load_explicit(&writer->map->header->head, memory_order_acquire) >> 8;
-    uint64_t last = 0;
-    for (unsigned i = 0; i < writer->ctl->rows; i++) {
+    uint64_t last = writer->map ? atomic_load_explicit(&writer->map->header->head, memory_order_acquire) >> 8 : 0;
+    bool current = writer->map && writer->map->generation == atomic_load(&writer->ctl->header->generation);
+    for (unsigned i = 0; !current && i < writer->ctl->rows; i++) {
         uint64_t seen = atomic_load_explicit(&writer->ctl->header->rows[i].last, memory_order_relaxed);
         last = seen > last ? seen : last;
     }
@@ -183,16 +192,23 @@ static int make_generation(struct ring_writer *writer, unsigned slots, size_t sl
     if (r < 0)
         return -1;
     publish_generation(writer, generation);
-    if (move_on(writer, generation, err) < 0)
-        return -1;
-    sign(writer);
-    return 0;
+    return move_on(writer, generation, err);
+}
+
+/* A generation that is gone or damaged is replaced.  One that only can't be mapped now, for want of memory or descriptors, is not:
+ * others read and write it, and its frame numbers are out of reach. */
+static bool is_beyond_repair(const struct error *err)
+{
+    return err->code == RING_ERROR_ABSENT || err->code == RING_ERROR_CORRUPT || err->code == RING_ERROR_ABI;
 }
 
 int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held, struct error *err)
 {
     unsigned slots = slots_needed(writer->ctl->kind, writer->ctl->rows, held);
-    if (follow(writer, err) == 0 && writer->map && writer->map->slot_bytes >= slot_bytes && writer->map->slot_count >= slots)
+    bool followed = follow(writer, err) == 0;
+    if (!followed && !is_beyond_repair(err))
+        return -1;
+    if (followed && writer->map && writer->map->slot_bytes >= slot_bytes && writer->map->slot_count >= slots)
         return 0;
     if (slot_bytes == 0 || slot_bytes > UINT32_MAX) {
         error_set(err, RING_ERROR_SPACE, "%zu bytes can't be a frame", slot_bytes);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -303,6 +304,45 @@ static void frame_beyond_head_is_cleared_and_its_number_used_again(void **state)
     ring_writer_close(writer);
     munmap(header, 64 * 1024);
     close(fd);
+}
+
+/* Leaves room for `count` more descriptors; returns the limit that was. */
+static struct rlimit allow_descriptors(int count)
+{
+    struct rlimit before, tight;
+    int next = dup(0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    tight = before;
+    tight.rlim_cur = (rlim_t)(next + count);
+    setrlimit(RLIMIT_NOFILE, &tight);
+    return before;
+}
+
+static void writer_that_could_not_map_at_first_takes_over_later(void **state)
+{
+    (void)state;
+    in_killed_process(write_half_a_frame);
+    struct error err;
+    struct rlimit before = allow_descriptors(1); /* for ctl, not for data */
+    struct ring_writer *writer = ring_writer_open(fixture_instance, "cam.raw", true, &err);
+    assert_non_null(writer);
+    assert_int_equal(ring_writer_reserve(writer, FIXTURE_BYTES, 0, &err), -1);
+    assert_int_equal(err.code, RING_ERROR_SYSTEM);
+    setrlimit(RLIMIT_NOFILE, &before);
+
+    assert_int_equal(ring_writer_reserve(writer, FIXTURE_BYTES, 0, &err), 0);
+    struct ring_reader *reader = fixture_reader(RING_OBSERVER);
+    struct ring_stat *stat = malloc(sizeof *stat);
+    assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
+    assert_int_equal(stat->generation, 1); /* not replaced for a passing want */
+    assert_true(stat->writer_pid == (int32_t)getpid());
+    for (unsigned i = 0; i < stat->slots; i++)
+        assert_int_equal(stat->slot[i].seq & 1, 0);
+    free(stat);
+    assert_int_equal(fixture_publish(writer, 3), 3);
+    ring_reader_close(reader);
+    ring_writer_close(writer);
 }
 
 static void pin_and_die(void)
@@ -628,6 +668,7 @@ int main(void)
         RING_TEST(committed_slot_stays_with_the_writer_until_released),
         RING_TEST(killed_writer_loses_only_the_frame_in_hand),
         RING_TEST(frame_beyond_head_is_cleared_and_its_number_used_again),
+        RING_TEST(writer_that_could_not_map_at_first_takes_over_later),
         RING_TEST(dead_readers_rows_are_reaped_living_ones_are_not),
         RING_TEST(full_row_table_is_a_clear_error),
         RING_TEST(only_one_exclusive_writer_lives),
