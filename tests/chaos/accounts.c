@@ -1,4 +1,5 @@
-/* accounts INSTANCE: what the board and the rings of a running instance have counted, and what is broken in them, as JSON. */
+/* accounts INSTANCE: what the board and the rings of a running instance have counted, and what is broken in them, as JSON.
+ * accounts INSTANCE hands: how many frames somebody has in hand. */
 #include "common/board.h"
 #include "common/ring_verify.h"
 
@@ -12,11 +13,13 @@ static void print_counter(const char *name, const _Atomic uint64_t *counter)
     printf("\"%s\": %" PRIu64 ", ", name, atomic_load(counter));
 }
 
-static void print_rows(const struct ring_stat *stat)
+static struct ring_stat stat; /* large; of the ring last read */
+
+static void print_rows(void)
 {
     printf("\"rows\": [");
-    for (unsigned i = 0, n = 0; i < stat->rows; i++) {
-        const struct ring_row_stat *row = &stat->row[i];
+    for (unsigned i = 0, n = 0; i < stat.rows; i++) {
+        const struct ring_row_stat *row = &stat.row[i];
         if (i > 0 && row->pid == 0)
             continue;
         printf("%s{\"row\": %u, \"alive\": %s, \"pinned\": %d, \"joined\": %" PRIu64 ", \"last\": %" PRIu64
@@ -27,26 +30,36 @@ static void print_rows(const struct ring_stat *stat)
     printf("]");
 }
 
-static int print_ring(const char *instance, const char *camera, const char *variant)
+static int read_ring(const char *instance, const char *camera, const char *variant)
 {
-    static struct ring_stat stat; /* large */
     char name[RING_NAME_SIZE];
     struct error err;
     snprintf(name, sizeof name, "%s.%s", camera, variant);
     struct ring_reader *reader = ring_reader_open(instance, name, RING_OBSERVER, "", &err);
-    if (!reader || ring_reader_stat(reader, &stat, &err) != 0) {
+    int r = reader ? ring_reader_stat(reader, &stat, &err) : -1;
+    if (r != 0)
         fprintf(stderr, "%s\n", err.text);
-        ring_reader_close(reader);
-        return -1;
-    }
-    unsigned half = 0; /* being written, or left so */
+    ring_reader_close(reader);
+    return r;
+}
+
+/* Slots being written, or left so. */
+static unsigned half_written(void)
+{
+    unsigned half = 0;
     for (unsigned i = 0; i < stat.slots; i++)
         half += (stat.slot[i].seq & 1) || stat.slot[i].seq > 2 * stat.head;
+    return half;
+}
+
+static int print_ring(const char *instance, const char *camera, const char *variant)
+{
+    if (read_ring(instance, camera, variant) != 0)
+        return -1;
     printf(", \"%s\": {\"head\": %" PRIu64 ", \"no_slot\": %" PRIu64 ", \"slots\": %u, \"half\": %u, ", variant, stat.head,
-           stat.no_slot, stat.slots, half);
-    print_rows(&stat);
+           stat.no_slot, stat.slots, half_written());
+    print_rows();
     printf("}");
-    ring_reader_close(reader);
     return 0;
 }
 
@@ -69,6 +82,19 @@ static int print_broken(const char *instance, const char *camera, const char *va
         *first = false;
     }
     return 0;
+}
+
+/* Leases that workers hold, and slots that are being written. */
+static unsigned count_hands(const char *instance, struct board *board)
+{
+    unsigned hands = 0;
+    for (unsigned i = 0; i < board_cameras(board); i++) {
+        struct board_camera *camera = board_camera(board, i);
+        int holder = lease_holder(&camera->lease);
+        hands += holder >= 0 && holder != LEASE_CAPTURE;
+        hands += read_ring(instance, camera->id, "raw") == 0 && half_written() > 0;
+    }
+    return hands;
 }
 
 static int print_camera(const char *instance, struct board_camera *camera)
@@ -98,9 +124,13 @@ static int print_camera(const char *instance, struct board_camera *camera)
 int main(int argc, char **argv)
 {
     struct error err;
-    struct board *board = argc == 2 ? board_open(argv[1], &err) : NULL;
+    struct board *board = argc >= 2 ? board_open(argv[1], &err) : NULL;
     if (!board)
         return 2;
+    if (argc > 2) {
+        printf("%u\n", count_hands(argv[1], board));
+        return 0;
+    }
     printf("[");
     for (unsigned i = 0; i < board_cameras(board); i++) {
         printf("%s", i ? ", " : "");

@@ -30,7 +30,7 @@ STALL = 15  # seconds; generous, for busy machines
 REST = 9  # seconds in which the instance must come to rest once nothing is captured; a capture may be stopped for ten
 
 # id: (width, height, frames a second)
-CAMERAS = {"plain": (320, 240, 30), "wide": (640, 360, 15), "quick": (160, 120, 100), "odd": (322, 242, 25)}
+CAMERAS = {"plain": (320, 240, 30), "wide": (1280, 720, 15), "quick": (160, 120, 100), "odd": (322, 242, 25)}
 # A camera whose JPEGs are passed through: camring's own stream of another.
 ECHO = "echo"
 ECHO_OF = "plain"
@@ -123,6 +123,7 @@ class Chaos:
         self.life_kills = collections.Counter()  # since the supervisor started
         self.lives = 1
         self.stops = 0
+        self.caught = 0  # kills with a frame in hand, as far as is known
         self.said = 0  # seconds into the run
         self.off = 0  # the most that an account was off
         self.settled = 0
@@ -178,14 +179,26 @@ class Chaos:
 
     def kill_child(self, kind):
         children = self.camring.children(kind)
-        if not children:
-            return
-        for victim in children if self.random.random() < 0.1 else [self.random.choice(children)]:
-            if self.random.random() < 0.2:  # in the middle of things, after a while of not answering
-                signal_exactly(victim, signal.SIGSTOP)
-                self.wait(self.random.uniform(0, 0.1))
+        if kind in ("capture", "encoder") and self.random.random() < 0.3:
+            self.catch(children)
+        elif children and self.random.random() > 0.1:
+            children = [self.random.choice(children)]
+        for victim in children:
             if signal_exactly(victim, signal.SIGKILL):
                 self.note_kill(kind)
+
+    def catch(self, processes):
+        """Stops them when one has a frame in hand, which is seldom."""
+        for _ in range(50):
+            for process in processes:
+                signal_exactly(process, signal.SIGSTOP)
+            done = subprocess.run([str(TOOLS / "accounts"), self.camring.instance, "hands"], capture_output=True, text=True)
+            if done.returncode or int(done.stdout):
+                self.caught += int(done.stdout or 0) > 0
+                return
+            for process in processes:
+                signal_exactly(process, signal.SIGCONT)
+            time.sleep(self.random.uniform(0, 0.005))
 
     def kill_reader(self):
         name = self.random.choice(list(self.victims))
@@ -345,7 +358,8 @@ class Chaos:
 
     def progress(self, elapsed, final=False):
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
-        line = f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}), {self.stops} stops, {self.frames()} pictures"
+        line = (f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}; {self.caught} with a frame in hand), {self.stops} stops, "
+                f"{self.frames()} pictures")
         if sys.stdout.isatty():
             print(f"\r{line}\x1b[K", end="\n" if final else "", flush=True)
         elif final or elapsed >= self.said + 30:
@@ -369,6 +383,9 @@ class Chaos:
             if self.random.random() < 0.5:
                 self.stop_somebody()
             self.wait(self.random.expovariate(2 * kills / seconds) if self.random.random() < 0.8 else 0)
+        while self.kills.total() < kills:
+            self.act()
+            self.wait(0.1)
         self.wake_everybody()
         self.wait(2)
         self.settle()
