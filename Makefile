@@ -49,7 +49,7 @@ BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 LIBRARY := $(BUILD)/lib/libcommon.a# the flat files of common/; what is installed is libcamring
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all install uninstall deps deps-test deps-check run test test-unit test-integration check check-includes check-format check-cppcheck check-tidy format clean
+.PHONY: all install uninstall deps deps-test deps-browser deps-check run test test-unit test-integration test-browser check check-includes check-format check-cppcheck check-tidy format clean
 all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
@@ -155,6 +155,8 @@ deps:
 	@scripts/deps.sh build
 deps-test:
 	@scripts/deps.sh build test
+deps-browser:
+	@scripts/deps.sh build test browser
 deps-check:
 	@scripts/deps.sh build test check
 
@@ -173,6 +175,9 @@ test-unit: deps-test
 test-integration: deps-test
 	$(PARALLEL) all
 	$(RUN_TESTS) integration
+test-browser: deps-browser
+	$(PARALLEL) all
+	$(RUN_TESTS) browser
 
 # Processes that die: the kill tests, then real instances whose processes are killed and stopped at random, and two that break the
 # ring's protocol on purpose, which must be noticed.  `make chaos [SECONDS=600 KILLS=1000 SEED=N]`; the short cut is part of `make test`.

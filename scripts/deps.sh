@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there yet.
-# Groups: build (the default), test, check, model, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else, so it costs
+# Groups: build (the default), test, browser, check, model, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else, so it costs
 # milliseconds.
 set -eu
 
@@ -9,6 +9,7 @@ build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavutil-de
 test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-numpy python3-pil python3-gi gir1.2-gst-rtsp-server-1.0
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad libjpeg-turbo-progs procps
     iproute2 mount util-linux g++ groff-base python3-opencv"
+browser="chromium chromium-driver"
 fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3"
@@ -28,9 +29,10 @@ for group in "${@:-build}"; do
     test) wanted="$wanted $test" ;;
     check) wanted="$wanted $check" ;;
     model) wanted="$wanted $model" ;;
+    browser) wanted="$wanted $browser" ;;
     fuzz) wanted="$wanted $fuzz" ;;
     bench) wanted="$wanted $bench" ;;
-    *) die "unknown group \"$group\"; there are: build, test, check, model, fuzz, bench" ;;
+    *) die "unknown group \"$group\"; there are: build, test, browser, check, model, fuzz, bench" ;;
     esac
 done
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# run-tests.sh BUILD unit|integration|kill|chaos...: runs tests that are built already, each unit test program and each integration test
+# run-tests.sh BUILD unit|integration|browser|kill|chaos...: runs tests that are built already, each unit test program and each integration test
 # under a time limit.  Ends with "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
 # CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which.
 # UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest.  With TALLY=FILE the three numbers are also added to FILE.
@@ -53,12 +53,12 @@ run_units()
     done
 }
 
-run_integration()
+run_python()
 {
-    local counts=$work/integration code p=0 f=0 s=0
+    local counts=$work/$1 code p=0 f=0 s=0
     # shellcheck disable=SC2086 # PYTEST_ARGS is a list of words
     CAMRING_BUILD=$build CAMRING_COUNTS=$counts timeout --signal=INT --kill-after=60 "${INTEGRATION_TIME_LIMIT:-1500}" \
-        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q ${PYTEST_ARGS:-} tests/integration </dev/null
+        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q ${PYTEST_ARGS:-} "tests/$1" </dev/null
     code=$?
     [ ! -r "$counts" ] || read -r p f s <"$counts"
     [ $code -eq 0 ] || [ "$f" -gt 0 ] || f=1
@@ -81,7 +81,7 @@ run_chaos()
 for what; do
     case $what in
     unit) run_units ;;
-    integration) run_integration ;;
+    integration | browser) run_python "$what" ;;
     kill) run_unit "$build-kill/chaos/test_kill" ;;
     chaos)
         run_chaos "$build" --seconds "${CHAOS_SECONDS:-60}" --kills "${CHAOS_KILLS:-100}"

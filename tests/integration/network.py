@@ -91,7 +91,7 @@ class Link:
                 process.kill()
                 process.wait()
                 process.stdout.close()
-        subprocess.run(["ip", "link", "delete", self._names[0]], capture_output=True)  # a pair goes with neither
+        subprocess.run(["ip", "link", "delete", self._names[0]], capture_output=True)
         if hasattr(self, "_fd"):
             os.close(self._fd)
 
