@@ -28,11 +28,13 @@
  * Generations.  A data object is never resized.  A larger picture gets a new object: made nameless (O_TMPFILE), allocated, filled,
  * linked, then published by one store to ctl's generation; the old one is marked retired and unlinked, and lives on for whoever
  * maps it.  Frame numbers go on from the old head.  A pin names its generation, so one on a retired generation never holds up the new.
- * Whoever dies on the way leaves at most a linked, unpublished object under the next number, which the next writer unlinks.
+ * Whoever dies on the way leaves at most a linked object under the number before or after, which recovery unlinks (or, where nobody
+ * supervises, the next writer).
  *
  * Rows.  A reader owns row i for as long as it holds the OFD write lock on byte i of the ctl object: the kernel drops it
  * with the process, whatever namespace pids are counted in.  Claiming and reaping take that lock first, so neither can
- * meet a living owner.  Row 0 belongs to whoever holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
+ * meet a living owner.  What a reader missed is not stored but follows from its row's other numbers, so that an account that its owner's
+ * death interrupts is wrong by one frame at most.  Row 0 belongs to whoever holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
  * a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
  *
  * The bell lies in ctl, not in data, so that waiters need not follow generations and the supervisor can ring for the dead. */
