@@ -67,7 +67,8 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
     struct board_header *header = ring_object_create(size, UINT64_MAX, &fd, err);
     if (header == MAP_FAILED)
         return NULL;
-    *header = (struct board_header){.magic = BOARD_MAGIC, .version = BOARD_VERSION, .object_bytes = size, .cameras = cameras, .children = children};
+    *header = (struct board_header){
+        .magic = BOARD_MAGIC, .version = BOARD_VERSION, .object_bytes = size, .cameras = cameras, .children = children};
     struct board *board = board_wrap(header, size, cameras, children, err);
     for (unsigned i = 0; board && i < cameras; i++)
         snprintf(board_camera(board, i)->id, RING_ID_SIZE, "%s", ids[i]);
@@ -86,8 +87,8 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
 
 static bool board_checks_out(const struct board_header *header, size_t size)
 {
-    return header->magic == BOARD_MAGIC && header->version == BOARD_VERSION && header->object_bytes == size && header->cameras <= 100000 &&
-           header->children <= 100000 && size == board_size(header->cameras, header->children);
+    return header->magic == BOARD_MAGIC && header->version == BOARD_VERSION && header->object_bytes == size &&
+           header->cameras <= 100000 && header->children <= 100000 && size == board_size(header->cameras, header->children);
 }
 
 static struct board *attach(const char *instance, bool writable, struct error *err)

@@ -1,6 +1,6 @@
 /* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each camera's lease, bell and counters,
- * each child's heartbeat.  The supervisor creates and unlinks it; children attach.  Everything in it may be read by anyone at any
- * time; each counter has one writer at a time, named beside it. */
+ * each child's heartbeat.  The supervisor creates and unlinks it; children attach.  Everything in it may be read by anyone at
+ * any time; each counter has one writer at a time, named beside it. */
 #ifndef CAMRING_BOARD_H
 #define CAMRING_BOARD_H
 
@@ -17,31 +17,31 @@ struct board_camera {
     uint8_t pad0[64 - RING_ID_SIZE];
 
     /* the line capture writes */
-    struct bell demand;            /* rung by encoders after each frame of a lossless source and by capture's own channel thread */
-    uint32_t lossless;             /* capture waits for `finished`: encoders ring `demand` */
-    _Atomic uint64_t packets;      /* frames received whole, decodable or not */
-    _Atomic int64_t packet_ns;     /* when the newest came */
-    _Atomic uint64_t captured;     /* frames handed on: committed to the raw ring, or passed through */
-    _Atomic uint64_t no_slot;      /* dropped: no free slot */
-    _Atomic uint64_t corrupt;      /* dropped: could not be decoded */
+    struct bell demand;        /* rung by encoders after each frame of a lossless source and by capture's own channel thread */
+    uint32_t lossless;         /* capture waits for `finished`: encoders ring `demand` */
+    _Atomic uint64_t packets;  /* frames received whole, decodable or not */
+    _Atomic int64_t packet_ns; /* when the newest came */
+    _Atomic uint64_t captured; /* frames handed on: committed to the raw ring, or passed through */
+    _Atomic uint64_t no_slot;  /* dropped: no free slot */
+    _Atomic uint64_t corrupt;  /* dropped: could not be decoded */
     _Atomic uint64_t capture_oversize; /* dropped: passed-through JPEG larger than a slot */
     uint8_t pad1[64 - 8 - 6 * 8];
 
     /* the line the lease holder writes */
     struct lease lease;
-    _Atomic uint64_t taken;    /* raw frame number the last holder took up; stored before it starts */
-    _Atomic uint64_t finished; /* raw frame number up to which every frame is encoded or dropped */
-    _Atomic uint64_t encoded;  /* JPEG frames published */
-    _Atomic uint64_t late;     /* raw frames skipped because a newer one was there */
-    _Atomic uint64_t oversize; /* JPEG larger than a slot */
-    _Atomic uint64_t aborted;  /* in hand when a worker died (the supervisor writes it, with the lease free) */
+    _Atomic uint64_t taken;         /* raw frame number the last holder took up; stored before it starts */
+    _Atomic uint64_t finished;      /* raw frame number up to which every frame is encoded or dropped */
+    _Atomic uint64_t encoded;       /* JPEG frames published */
+    _Atomic uint64_t late;          /* raw frames skipped because a newer one was there */
+    _Atomic uint64_t oversize;      /* JPEG larger than a slot */
+    _Atomic uint64_t aborted;       /* in hand when a worker died (the supervisor writes it, with the lease free) */
     _Atomic uint64_t encode_failed; /* dropped: no JPEG slot, or the encoder refused the picture */
 };
 
-/* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child promises to write again before then; past it, it hangs.  CLOCK_NEVER while it
- * waits for something that may never come. */
+/* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child
+ * promises to write again before then; past it, it hangs.  CLOCK_NEVER while it waits for something that may never come. */
 struct board_child {
-    _Atomic int32_t pid; /* written by the supervisor */
+    _Atomic int32_t pid;         /* written by the supervisor */
     _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat: pid and start time name a process for good */
     _Atomic int64_t deadline_ns;
     uint8_t pad[40];
@@ -50,7 +50,8 @@ struct board_child {
 struct board;
 
 /* Supervisor.  An older board of that name must be unlinked first.  `ids` are copied. */
-struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children, struct error *err);
+struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children,
+                           struct error *err);
 struct board *board_open(const char *instance, struct error *err);
 struct board *board_inspect(const char *instance, struct error *err); /* read-only: to look, not to write */
 void board_close(struct board *board);

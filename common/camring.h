@@ -125,10 +125,11 @@ CAMRING_API void camring_drop(struct camring_memory *memory);
 CAMRING_API int camring_fd(struct camring_reader *reader, struct camring_error *error);
 
 struct camring_stat {
-    uint64_t published;    /* number of the newest frame */
-    uint64_t taken;        /* frames this reader got that were published since it attached */
-    uint64_t missed;       /* frames it had no time for; taken + missed = newest frame got - `joined` */
-    uint64_t joined;       /* newest frame when it attached, or the one before if it took that; these three: 0 for observers and writers */
+    uint64_t published; /* number of the newest frame */
+    uint64_t taken;     /* frames this reader got that were published since it attached */
+    uint64_t missed;    /* frames it had no time for; taken + missed = newest frame got - `joined` */
+    uint64_t
+        joined; /* newest frame when it attached, or the one before if it took that; these three: 0 for observers and writers */
     uint64_t bytes;        /* memory the ring takes */
     int64_t age_ns;        /* of the newest frame, -1: none */
     double fps;            /* of the frames now in the ring */

@@ -162,7 +162,8 @@ void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*
     struct watch *watch = malloc(sizeof *watch);
     if (!watch)
         fatal("out of memory");
-    *watch = (struct watch){.on_message = on_message, .on_stop = on_stop, .arg = arg, .signals = signalfd(-1, &set, SFD_CLOEXEC)};
+    *watch =
+        (struct watch){.on_message = on_message, .on_stop = on_stop, .arg = arg, .signals = signalfd(-1, &set, SFD_CLOEXEC)};
     if (watch->signals < 0)
         fatal("signalfd: %s", strerror(errno));
     pthread_t thread;

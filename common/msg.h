@@ -81,12 +81,12 @@ struct msg {
     int fd; /* -1: none; a received one is the receiver's */
 };
 
-/* Sends `type` with its payload (NULL for those without) and `fd` (-1: none); fd stays the caller's.  Never blocks longer than the
- * socket does.  -1 with errno. */
+/* Sends `type` with its payload (NULL for those without) and `fd` (-1: none); fd stays the caller's.  Never blocks longer than
+ * the socket does.  -1 with errno. */
 int msg_send(int socket, enum msg_type type, const void *payload, int fd);
 
-/* Receives one message.  1 got one; 0 end of file; -1 with err (code EAGAIN: nothing now on a non-blocking socket).  A message of another
- * version, an unknown type or a wrong size is an error. */
+/* Receives one message.  1 got one; 0 end of file; -1 with err (code EAGAIN: nothing now on a non-blocking socket).  A message
+ * of another version, an unknown type or a wrong size is an error. */
 int msg_receive(int socket, struct msg *msg, struct error *err);
 
 #endif

@@ -20,7 +20,8 @@ const char *ring_kind_name(enum ring_kind kind)
 
 const char *ring_format_name(enum ring_format format)
 {
-    static const char *const names[] = {[RING_I420] = "I420", [RING_I422] = "I422", [RING_I444] = "I444", [RING_FORMAT_JPEG] = "JPEG"};
+    static const char *const names[] = {
+        [RING_I420] = "I420", [RING_I422] = "I422", [RING_I444] = "I444", [RING_FORMAT_JPEG] = "JPEG"};
     return format >= RING_I420 && format <= RING_FORMAT_JPEG ? names[format] : "unknown";
 }
 

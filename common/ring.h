@@ -95,8 +95,8 @@ void ring_ctl_clear_writer(struct ring_ctl *ctl);      /* the writer is dead: un
 void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 
-/* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does first.  False if a
- * living process has one of them; *row is that row, -1 for the writer's. */
+/* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does
+ * first.  False if a living process has one of them; *row is that row, -1 for the writer's. */
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row);
 
 /* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */
@@ -115,10 +115,10 @@ struct ring_loan {
     uint32_t slot;        /* private */
 };
 
-/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY if another one lives, or if the ring is one that
- * is written under a camera's lease.
- * Not exclusive: whoever holds the camera's lease writes, and calls ring_writer_takeover on each acquire.
- * `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied; the fds stay the caller's. */
+/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY if another one lives, or if
+ * the ring is one that is written under a camera's lease. Not exclusive: whoever holds the camera's lease writes, and calls
+ * ring_writer_takeover on each acquire. `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied;
+ * the fds stay the caller's. */
 struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err);
 void ring_writer_close(struct ring_writer *writer);
 enum ring_kind ring_writer_kind(const struct ring_writer *writer);
@@ -159,7 +159,8 @@ enum ring_role {
 };
 
 /* Attaches to the ctl object; data follows by itself as soon as there is some.  `who` (<= 15 characters) shows in the row. */
-struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who, struct error *err);
+struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who,
+                                     struct error *err);
 void ring_reader_close(struct ring_reader *reader);
 
 /* Frees a handle that came over fork: row, pin and lock are the parent's and stay as they are. */
@@ -169,18 +170,19 @@ void ring_reader_abandon(struct ring_reader *reader);
 uint64_t ring_reader_head(struct ring_reader *reader);
 
 enum ring_result {
-    RING_NONE = 0,    /* nothing newer */
+    RING_NONE = 0, /* nothing newer */
     RING_GOT = 1,
     RING_FAILED = -1, /* err is filled; the ring can't be read now */
 };
 
 /* Pins the newest frame if it is newer than `after`; *data stays as it is until ring_reader_release, whatever the writer
  * does.  One pin at a time. */
-enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data, struct error *err);
+enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data,
+                                     struct error *err);
 void ring_reader_release(struct ring_reader *reader);
 
-/* Keeps the memory of the frame last acquired mapped, though not unchanged, beyond its release and the reader's end: for bindings whose
- * users may hold on to a pointer.  Any thread may drop. */
+/* Keeps the memory of the frame last acquired mapped, though not unchanged, beyond its release and the reader's end: for
+ * bindings whose users may hold on to a pointer.  Any thread may drop. */
 struct ring_map *ring_reader_hold(struct ring_reader *reader);
 void ring_map_drop(struct ring_map *map);
 
@@ -190,12 +192,14 @@ struct ring_buffer {
     size_t size;
 };
 
-/* Copies the newest frame, if newer than `after`, to the start of `buffer`.  A frame overwritten meanwhile is tried again with the
- * newest, three times; then it is a counted miss and RING_NONE. */
-enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer, struct ring_frame *frame, struct error *err);
+/* Copies the newest frame, if newer than `after`, to the start of `buffer`.  A frame overwritten meanwhile is tried again with
+ * the newest, three times; then it is a counted miss and RING_NONE. */
+enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer,
+                                  struct ring_frame *frame, struct error *err);
 
-/* Waiting follows the bell's rule (bell.h): listen, look for a newer frame, wait if there is none.  The wait ends when the ring's bell has rung
- * since ring_reader_listen, at the deadline, or early for no reason; errno is EINTR if a signal's handler ended it. */
+/* Waiting follows the bell's rule (bell.h): listen, look for a newer frame, wait if there is none.  The wait ends when the
+ * ring's bell has rung since ring_reader_listen, at the deadline, or early for no reason; errno is EINTR if a signal's handler
+ * ended it. */
 uint32_t ring_reader_listen(const struct ring_reader *reader);
 void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t deadline);
 
@@ -224,7 +228,7 @@ struct ring_row_stat {
 };
 
 struct ring_slot_stat {
-    uint64_t seq;         /* 0 empty, odd being written, else 2 x frame number */
+    uint64_t seq; /* 0 empty, odd being written, else 2 x frame number */
     struct ring_frame frame;
 };
 

@@ -13,29 +13,30 @@
  *   | rows: pin, waker, owner, accounts    |              +-----------------------------------------------+
  *   +--------------------------------------+                readers map it PROT_READ
  *
- * Publishing.  A slot's seq is 0 (empty), RING_SEQ_WRITING (odd) or 2n (holds frame n).  The writer stores odd, writes, stores 2n
- * with release, stores head = n << 8 | slot with release, rings the bell.  head only ever names a finished slot; a writer killed
- * on the way leaves an odd slot, or one with seq > 2 x head's n, and the next writer clears both (ring_writer_takeover).
+ * Publishing.  A slot's seq is 0 (empty), RING_SEQ_WRITING (odd) or 2n (holds frame n).  The writer stores odd, writes, stores
+ * 2n with release, stores head = n << 8 | slot with release, rings the bell.  head only ever names a finished slot; a writer
+ * killed on the way leaves an odd slot, or one with seq > 2 x head's n, and the next writer clears both (ring_writer_takeover).
  *
  * Pins (Dekker's argument).  Reader: store pin, fence, load seq.  Writer: store odd seq, fence, load pins.  With both fences
- * sequentially consistent at least one sees the other: either the reader sees odd and backs off, or the writer sees the pin and takes
- * another slot.  The slot head names is never loaned, so a reader that loses can always try the newest again.  A dead reader's pin
- * costs one slot until its row is reaped, and there are slots for every row's pin: readers never slow the writer.
+ * sequentially consistent at least one sees the other: either the reader sees odd and backs off, or the writer sees the pin and
+ * takes another slot.  The slot head names is never loaned, so a reader that loses can always try the newest again.  A dead
+ * reader's pin costs one slot until its row is reaped, and there are slots for every row's pin: readers never slow the writer.
  *
  * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so an equal seq means an
  * untouched slot (a loan that found a pin and was taken back restores the old value without having written).
  *
- * Generations.  A data object is never resized.  A larger picture gets a new object: made nameless (O_TMPFILE), allocated, filled,
- * linked, then published by one store to ctl's generation; the old one is marked retired and unlinked, and lives on for whoever
- * maps it.  Frame numbers go on from the old head.  A pin names its generation, so one on a retired generation never holds up the new.
- * Whoever dies on the way leaves at most a linked object under the number before or after, which recovery unlinks (or, where nobody
- * supervises, the next writer).
+ * Generations.  A data object is never resized.  A larger picture gets a new object: made nameless (O_TMPFILE), allocated,
+ * filled, linked, then published by one store to ctl's generation; the old one is marked retired and unlinked, and lives on for
+ * whoever maps it.  Frame numbers go on from the old head.  A pin names its generation, so one on a retired generation never
+ * holds up the new. Whoever dies on the way leaves at most a linked object under the number before or after, which recovery
+ * unlinks (or, where nobody supervises, the next writer).
  *
  * Rows.  A reader owns row i for as long as it holds the OFD write lock on byte i of the ctl object: the kernel drops it
  * with the process, whatever namespace pids are counted in.  Claiming and reaping take that lock first, so neither can
- * meet a living owner.  What a reader missed is not stored but follows from its row's other numbers, so that an account that its owner's
- * death interrupts is wrong by one frame at most.  Row 0 belongs to whoever holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
- * a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
+ * meet a living owner.  What a reader missed is not stored but follows from its row's other numbers, so that an account that
+ * its owner's death interrupts is wrong by one frame at most.  Row 0 belongs to whoever holds the camera's lease (lease.h) and
+ * needs no lock: the supervisor clears it before it frees a dead worker's lease.  The exclusive writer holds byte
+ * RING_LOCK_WRITER the same way.
  *
  * The bell lies in ctl, not in data, so that waiters need not follow generations and the supervisor can ring for the dead. */
 #ifndef CAMRING_RING_LAYOUT_H

@@ -21,7 +21,8 @@ void ring_path_ctl(char *out, const char *instance, const char *name)
 
 void ring_path_data(char *out, const struct ring_ctl *ctl, uint32_t generation)
 {
-    snprintf(out, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s.%s.%s.%" PRIu32, ctl->instance, ctl->camera, ctl->variant, generation);
+    snprintf(out, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s.%s.%s.%" PRIu32, ctl->instance, ctl->camera, ctl->variant,
+             generation);
 }
 
 /* ---- locks ------------------------------------------------------------------------------------------------------ */
@@ -59,7 +60,9 @@ static int open_object(const char *path, bool writable, struct stat *st, struct 
 {
     int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
-        int code = errno == ENOENT ? RING_ERROR_ABSENT : errno == EACCES || errno == EPERM ? RING_ERROR_OWNER : RING_ERROR_SYSTEM;
+        int code = errno == ENOENT                     ? RING_ERROR_ABSENT
+                   : errno == EACCES || errno == EPERM ? RING_ERROR_OWNER
+                                                       : RING_ERROR_SYSTEM;
         error_set(err, code, "%s: %s", path, code == RING_ERROR_ABSENT ? "no such ring" : strerror(errno));
         return -1;
     }
@@ -100,10 +103,11 @@ static bool preamble_fits(const char *path, const void *base, uint64_t size, uin
     } else if (head.byte_order != RING_BYTE_ORDER) {
         error_set(err, RING_ERROR_ABI, "%s: made on a machine of another byte order", path);
     } else if (head.abi_major != RING_ABI_MAJOR) {
-        error_set(err, RING_ERROR_ABI, "%s: made by another version (ABI %u.%u, this is %u.%u)", path, head.abi_major, head.abi_minor,
-                  RING_ABI_MAJOR, RING_ABI_MINOR);
+        error_set(err, RING_ERROR_ABI, "%s: made by another version (ABI %u.%u, this is %u.%u)", path, head.abi_major,
+                  head.abi_minor, RING_ABI_MAJOR, RING_ABI_MINOR);
     } else if (head.header_bytes != minimum || head.object_bytes != size) {
-        error_set(err, RING_ERROR_CORRUPT, "%s: header says %" PRIu64 " bytes, the object has %" PRIu64, path, head.object_bytes, size);
+        error_set(err, RING_ERROR_CORRUPT, "%s: header says %" PRIu64 " bytes, the object has %" PRIu64, path,
+                  head.object_bytes, size);
     } else {
         return true;
     }
@@ -136,7 +140,8 @@ static bool ctl_geometry_fits(struct ring_ctl *ctl, const struct ring_ctl_header
         return false;
     ctl->rows = rows;
     ctl->kind = kind;
-    return copy_id(ctl->instance, header->instance) && copy_id(ctl->camera, header->camera) && copy_id(ctl->variant, header->variant);
+    return copy_id(ctl->instance, header->instance) && copy_id(ctl->camera, header->camera) &&
+           copy_id(ctl->variant, header->variant);
 }
 
 static bool ctl_fits(const char *path, struct ring_ctl *ctl, struct error *err)
@@ -190,15 +195,16 @@ struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writa
 }
 
 /* Every number is checked against the object's real size before one is used; the copies are what is used from then on. */
-static bool data_geometry_fits(struct ring_map *map, const struct ring_data_header *header, uint32_t generation, enum ring_kind kind)
+static bool data_geometry_fits(struct ring_map *map, const struct ring_data_header *header, uint32_t generation,
+                               enum ring_kind kind)
 {
     uint64_t slots = header->slot_count, slot_bytes = header->slot_bytes;
     uint64_t descriptors = header->descriptor_offset, payloads = header->payload_offset;
-    if (header->generation != generation || header->kind != kind || header->descriptor_bytes != sizeof(struct ring_slot) || slots < 1 ||
-        slots > RING_MAX_SLOTS || slot_bytes == 0 || slot_bytes % RING_LINE || slot_bytes > map->size)
+    if (header->generation != generation || header->kind != kind || header->descriptor_bytes != sizeof(struct ring_slot) ||
+        slots < 1 || slots > RING_MAX_SLOTS || slot_bytes == 0 || slot_bytes % RING_LINE || slot_bytes > map->size)
         return false;
-    if (descriptors != sizeof *header || payloads % RING_LINE || payloads < descriptors + slots * sizeof(struct ring_slot) || payloads > map->size ||
-        map->size - payloads != slots * slot_bytes)
+    if (descriptors != sizeof *header || payloads % RING_LINE || payloads < descriptors + slots * sizeof(struct ring_slot) ||
+        payloads > map->size || map->size - payloads != slots * slot_bytes)
         return false;
     map->generation = generation;
     map->slot_count = (uint32_t)slots;
@@ -258,7 +264,8 @@ void ring_map_drop(struct ring_map *map)
 
 static void set_space_error(struct error *err, uint64_t size, uint64_t available, const char *what)
 {
-    error_set(err, RING_ERROR_SPACE, "no room for frames: %" PRIu64 " bytes needed, %" PRIu64 " available %s", size, available, what);
+    error_set(err, RING_ERROR_SPACE, "no room for frames: %" PRIu64 " bytes needed, %" PRIu64 " available %s", size, available,
+              what);
 }
 
 static int allocate(int fd, uint64_t size, uint64_t budget, struct error *err)
@@ -330,7 +337,8 @@ uint64_t ring_instance_bytes(const char *instance)
     uint64_t bytes = 0;
     for (struct dirent *entry; (entry = readdir(dir));) {
         struct stat st;
-        if (strncmp(entry->d_name, prefix, (size_t)length) == 0 && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (strncmp(entry->d_name, prefix, (size_t)length) == 0 &&
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             bytes += (uint64_t)st.st_blocks * 512;
     }
     closedir(dir);

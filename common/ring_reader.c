@@ -52,7 +52,8 @@ static bool row_claim(struct ring_reader *reader, const char *who)
 }
 
 /* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the lease.  What was missed is not
- * counted but follows from the rest (row_missed), so that whoever dies in here leaves the account wrong by one frame at most. */
+ * counted but follows from the rest (row_missed), so that whoever dies in here leaves the account wrong by one frame at most.
+ */
 static void row_count(struct ring_row *row, uint64_t number)
 {
     if (!row)
@@ -75,7 +76,8 @@ static uint64_t row_missed(const struct ring_row_stat *row)
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
 
-struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who, struct error *err)
+struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who,
+                                     struct error *err)
 {
     struct ring_reader *reader = calloc(1, sizeof *reader);
     if (!reader) {
@@ -127,8 +129,9 @@ static bool is_open(const struct ring_reader *reader, struct error *err)
     return false;
 }
 
-/* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again.  If the
- * ring is open after the mapping as before, then what was mapped is its own, and not that of a ring made anew under its name. */
+/* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again.  If
+ * the ring is open after the mapping as before, then what was mapped is its own, and not that of a ring made anew under its
+ * name. */
 static bool follow(struct ring_reader *reader, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
@@ -181,14 +184,15 @@ static enum ring_result attach_failed(const struct error *err)
 
 static enum ring_result fail_corrupt(const struct ring_reader *reader, uint64_t number, struct error *err)
 {
-    error_set(err, RING_ERROR_CORRUPT, "%s.%s: descriptor of frame %llu is out of range", reader->ctl->camera, reader->ctl->variant,
-              (unsigned long long)number);
+    error_set(err, RING_ERROR_CORRUPT, "%s.%s: descriptor of frame %llu is out of range", reader->ctl->camera,
+              reader->ctl->variant, (unsigned long long)number);
     return RING_FAILED;
 }
 
 /* ---- pins --------------------------------------------------------------------------------------------------------- */
 
-enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data, struct error *err)
+enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data,
+                                     struct error *err)
 {
     if (!reader->row || reader->pinning) {
         error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own, one at a time");
@@ -242,8 +246,8 @@ struct ring_map *ring_reader_hold(struct ring_reader *reader)
 /* The one place that reads what the writer may be overwriting: the caller compares seq before and after and throws torn copies
  * away.  ThreadSanitizer can't know that; under it the loop keeps memcpy's own checks out. */
 #ifdef __SANITIZE_THREAD__
-__attribute__((no_sanitize("thread"), optimize("no-tree-loop-distribute-patterns"))) static void copy_unguarded(void *to, const void *from,
-                                                                                                               size_t n)
+__attribute__((no_sanitize("thread"), optimize("no-tree-loop-distribute-patterns"))) static void
+copy_unguarded(void *to, const void *from, size_t n)
 {
     volatile uint8_t *out = to;
     const volatile uint8_t *in = from;
@@ -281,7 +285,8 @@ bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t num
     return unchanged(&map->slots[slot], number);
 }
 
-enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer, struct ring_frame *frame, struct error *err)
+enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer,
+                                  struct ring_frame *frame, struct error *err)
 {
     if (!reader->pinning && !follow(reader, err))
         return attach_failed(err);

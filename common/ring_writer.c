@@ -116,7 +116,8 @@ void ring_writer_takeover(struct ring_writer *writer)
         settle(writer);
 }
 
-static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots, size_t slot_bytes)
+static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots,
+                      size_t slot_bytes)
 {
     header->magic = RING_DATA_MAGIC;
     header->abi_major = RING_ABI_MAJOR;
@@ -134,8 +135,8 @@ static void fill_data(struct ring_data_header *header, const struct ring_ctl *ct
     header->state = RING_LIVE;
 }
 
-/* The frame number to go on from.  Should the old generation be beyond reading, what its readers have seen still tells: a reader that
- * has seen frame n waits for a number above n. */
+/* The frame number to go on from.  Should the old generation be beyond reading, what its readers have seen still tells: a
+ * reader that has seen frame n waits for a number above n. */
 static uint64_t last_number(const struct ring_writer *writer)
 {
     uint64_t last = writer->map ? atomic_load_explicit(&writer->map->header->head, memory_order_acquire) >> 8 : 0;
@@ -195,8 +196,8 @@ static int make_generation(struct ring_writer *writer, unsigned slots, size_t sl
     return move_on(writer, generation, err);
 }
 
-/* A generation that is gone or damaged is replaced.  One that only can't be mapped now, for want of memory or descriptors, is not:
- * others read and write it, and its frame numbers are out of reach. */
+/* A generation that is gone or damaged is replaced.  One that only can't be mapped now, for want of memory or descriptors, is
+ * not: others read and write it, and its frame numbers are out of reach. */
 static bool is_beyond_repair(const struct error *err)
 {
     return err->code == RING_ERROR_ABSENT || err->code == RING_ERROR_CORRUPT || err->code == RING_ERROR_ABI;
@@ -231,7 +232,8 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
     writer->ctl = ring_map_ctl(instance, name, true, err);
     if (!writer->ctl)
         goto fail;
-    if (exclusive && writer->ctl->kind == RING_JPEG && !writer->ctl->header->unsupervised) { /* encoders write it, and hold no lock */
+    if (exclusive && writer->ctl->kind == RING_JPEG &&
+        !writer->ctl->header->unsupervised) { /* encoders write it, and hold no lock */
         error_set(err, RING_ERROR_BUSY, "%s: written by the encoders of a running instance", name);
         goto fail;
     }
@@ -326,8 +328,8 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
     return false;
 }
 
-/* Wakes the event loops that asked for it.  The fence pairs with the one in ring_reader_want: either the loop's wish is seen here, or
- * the loop sees the new head. */
+/* Wakes the event loops that asked for it.  The fence pairs with the one in ring_reader_want: either the loop's wish is seen
+ * here, or the loop sees the new head. */
 static void wake_loops(const struct ring_writer *writer)
 {
     atomic_thread_fence(memory_order_seq_cst);

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_NS NS_PER_S        /* how often heartbeats are looked at */
+#define TICK_NS NS_PER_S /* how often heartbeats are looked at */
 #define STOPPED_LIMIT_NS (10 * NS_PER_S)
 #define DESCRIPTORS_PER_CHILD 2 /* its channel, and what is opened for a moment */
 #define DESCRIPTORS_BESIDE 128

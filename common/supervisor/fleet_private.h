@@ -22,7 +22,7 @@ struct member {
     struct mail mail;
     bool was_ready;     /* in some life */
     int64_t stopped_ns; /* when it was stopped (SIGSTOP), 0: it is not */
-    unsigned hung_up; /* ticks since its channel ended, plus 1; 0: it hasn't */
+    unsigned hung_up;   /* ticks since its channel ended, plus 1; 0: it hasn't */
 };
 
 struct fleet {

@@ -23,7 +23,8 @@ static inline int fixture_create(void **state)
 {
     (void)state;
     snprintf(fixture_instance, sizeof fixture_instance, "unit%d", (int)getpid());
-    struct ring_create options = {.instance = fixture_instance, .camera = "cam", .variant = "raw", .kind = RING_RAW, .rows = FIXTURE_ROWS};
+    struct ring_create options = {
+        .instance = fixture_instance, .camera = "cam", .variant = "raw", .kind = RING_RAW, .rows = FIXTURE_ROWS};
     struct error err;
     return ring_create(&options, &err);
 }

@@ -94,8 +94,10 @@ static void eventfd_drains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wait_returns_at_once_after_a_ring), cmocka_unit_test(wait_ends_at_its_deadline),
-        cmocka_unit_test(two_processes_play_ping_pong),      cmocka_unit_test(waiting_works_on_a_read_only_mapping),
+        cmocka_unit_test(wait_returns_at_once_after_a_ring),
+        cmocka_unit_test(wait_ends_at_its_deadline),
+        cmocka_unit_test(two_processes_play_ping_pong),
+        cmocka_unit_test(waiting_works_on_a_read_only_mapping),
         cmocka_unit_test(eventfd_drains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,7 @@ static void malformed_messages_are_refused(void **state)
     raw.length = sizeof(struct msg_camera_state);
     expect_refused(&raw, 16 + 8, "wrong size");
     expect_refused(&raw, sizeof raw, "wrong size"); /* longer than any message: cut by the kernel */
-    raw.type = MSG_WAKER; /* needs a descriptor */
+    raw.type = MSG_WAKER;                           /* needs a descriptor */
     raw.length = sizeof(struct msg_index);
     expect_refused(&raw, 16 + sizeof(struct msg_index), "wrong size");
 }

@@ -135,7 +135,8 @@ static void bad_frames_and_second_commits_are_refused(void **state)
 static void planes_must_lie_inside_the_slot(void **state)
 {
     (void)state;
-    struct ring_frame frame = {.bytes = 96, .format = RING_I420, .width = 8, .height = 8, .stride = {8, 4, 4}, .offset = {0, 64, 80}};
+    struct ring_frame frame = {
+        .bytes = 96, .format = RING_I420, .width = 8, .height = 8, .stride = {8, 4, 4}, .offset = {0, 64, 80}};
     assert_true(ring_frame_valid(&frame, 96));
     assert_false(ring_frame_valid(&frame, 95));
     frame.offset[2] = 81;
@@ -423,7 +424,7 @@ static void larger_picture_gets_a_new_generation_and_readers_follow(void **state
     assert_int_equal(ring_writer_reserve(writer, 10 * FIXTURE_BYTES, 0, &err), 0);
     assert_true(exists(".2"));
     assert_false(exists(".1"));
-    assert_int_equal(ring_reader_head(reader), 0); /* nothing in the new one yet */
+    assert_int_equal(ring_reader_head(reader), 0);   /* nothing in the new one yet */
     assert_int_equal(fixture_publish(writer, 3), 3); /* numbers go on */
     assert_int_equal(ring_reader_head(reader), 3);
     assert_true(fixture_holds(old, 2)); /* the pinned picture of the old one is still there */
@@ -467,15 +468,20 @@ static void unpublished_leftover_of_a_dead_writer_is_replaced(void **state)
 static void want_of_space_names_bytes_needed_and_available(void **state)
 {
     (void)state;
-    struct ring_create options = {
-        .instance = fixture_instance, .camera = "cam", .variant = "raw", .kind = RING_RAW, .rows = FIXTURE_ROWS, .max_bytes = 100000};
+    struct ring_create options = {.instance = fixture_instance,
+                                  .camera = "cam",
+                                  .variant = "raw",
+                                  .kind = RING_RAW,
+                                  .rows = FIXTURE_ROWS,
+                                  .max_bytes = 100000};
     struct error err;
     assert_int_equal(ring_create(&options, &err), 0);
     struct ring_writer *writer = ring_writer_open(fixture_instance, "cam.raw", true, &err);
     assert_int_equal(ring_writer_reserve(writer, 1000000, 0, &err), -1);
     assert_int_equal(err.code, RING_ERROR_SPACE);
     char needed[40];
-    snprintf(needed, sizeof needed, "%llu bytes needed", (unsigned long long)ring_bytes_needed(RING_RAW, FIXTURE_ROWS, 1000000, 0));
+    snprintf(needed, sizeof needed, "%llu bytes needed",
+             (unsigned long long)ring_bytes_needed(RING_RAW, FIXTURE_ROWS, 1000000, 0));
     assert_non_null(strstr(err.text, needed));
     assert_non_null(strstr(err.text, "available"));
     ring_writer_close(writer);
@@ -593,7 +599,8 @@ static void attach_names_what_is_wrong(void **state)
     ring_writer_close(writer);
 }
 
-/* Random damage to header, head and descriptors: an error or a frame that fits, never a crash or a read outside (ASan looks on). */
+/* Random damage to header, head and descriptors: an error or a frame that fits, never a crash or a read outside (ASan looks
+ * on). */
 static void random_damage_never_crashes_a_reader(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* One writer, pinning and copying readers at full speed in threads of one process: what ThreadSanitizer looks at.  Each payload is
- * checked whole.  Handles belong to one thread each, as the library asks. */
+/* One writer, pinning and copying readers at full speed in threads of one process: what ThreadSanitizer looks at.  Each payload
+ * is checked whole.  Handles belong to one thread each, as the library asks. */
 #include "ring_fixture.h"
 
 #include "common/clock.h"
