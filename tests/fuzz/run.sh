@@ -7,6 +7,7 @@ set -u
 build=$1 seconds=$2
 shift 2
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck disable=SC2046 # a list of words
 [ $# -gt 0 ] || set -- $(cd "$build/fuzz" && printf '%s\n' fuzz_* | grep -v '\.' | sed 's/^fuzz_//')
 mkdir -p "$build/findings"
 work=$(mktemp -d "${TMPDIR:-/tmp}/camring-fuzz.XXXXXX") || exit 1

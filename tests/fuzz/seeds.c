@@ -132,31 +132,27 @@ static const struct {
     {"public", {0x01, 0x05, 0x07, 0x06, 0x03, 0x08, 0x09, 0x0b, 0x01, 0x4e, 0x02, 0x03, 0x09, 0x0c, 0x10, 0x01}},
 };
 
-/* More slots than a ring may have, though they all fit. */
-static void write_many_slots(struct hostile_input head, const uint8_t *ring)
+/* A ring of tiny slots whose sizes all fit, but for what `name` says. */
+static void write_tiny(const char *name, struct hostile_input head, const uint8_t *ring, unsigned slots, size_t payload_offset)
 {
-    enum { SLOTS = RING_MAX_SLOTS + 10 };
-    static uint8_t slots[sizeof(struct ring_data_header) + SLOTS * sizeof(struct ring_slot)];
-    struct ring_data_header *header = (struct ring_data_header *)(void *)slots;
-    memcpy(header, ring + head.ctl_length, sizeof *header);
-    for (unsigned i = 0; i < SLOTS; i++) {
-        struct ring_slot *slot = (struct ring_slot *)(void *)(header + 1) + i;
-        memcpy(slot, ring + head.ctl_length + sizeof *header, sizeof *slot);
-        slot->frame.bytes = 1;
-        slot->frame.format = RING_FORMAT_JPEG;
-        slot->seq = slot->frame.number = 0;
-    }
-    header->slot_count = SLOTS;
-    header->slot_bytes = RING_LINE;
-    header->payload_offset = sizeof slots;
-    header->object_bytes = sizeof slots + SLOTS * RING_LINE;
-    head.data_size = (uint32_t)header->object_bytes;
     static uint8_t bytes[64 * 1024];
-    memcpy(bytes, ring, head.ctl_length);
-    memcpy(bytes + head.ctl_length, slots, sizeof slots);
+    memcpy(bytes, ring, head.ctl_length + sizeof(struct ring_data_header));
+    struct ring_data_header *header = (struct ring_data_header *)(void *)(bytes + head.ctl_length);
+    struct ring_slot *slot = (struct ring_slot *)(void *)(header + 1);
+    for (unsigned i = 0; i < slots; i++) {
+        memcpy(slot + i, ring + head.ctl_length + sizeof *header, sizeof *slot);
+        slot[i].frame.bytes = 1;
+        slot[i].frame.format = RING_FORMAT_JPEG;
+        slot[i].seq = slot[i].frame.number = 0;
+    }
+    header->slot_count = slots;
+    header->slot_bytes = RING_LINE;
+    header->payload_offset = payload_offset;
+    header->object_bytes = payload_offset + slots * RING_LINE;
+    head.data_size = (uint32_t)header->object_bytes;
     static const char *const targets[] = {"ring_reader", "ring_writer", "ring_verify"};
     for (unsigned i = 0; i < 3; i++)
-        write_seed(targets[i], "many-slots", &head, sizeof head, bytes, head.ctl_length + sizeof slots);
+        write_seed(targets[i], name, &head, sizeof head, bytes, head.ctl_length + sizeof *header + slots * sizeof *slot);
 }
 
 static void write_rings(void)
@@ -176,7 +172,11 @@ static void write_rings(void)
         memcpy(head.poke, pokes, sizeof pokes);
         if (frames[i / 4] > 0 && options.kind == RING_JPEG) {
             memcpy(head.op, plans[0].op, sizeof head.op);
-            write_many_slots(head, bytes);
+            const size_t start = sizeof(struct ring_data_header);
+            const unsigned many = RING_MAX_SLOTS + 10;
+            write_tiny("tiny-slots", head, bytes, 20, start + 20 * sizeof(struct ring_slot));
+            write_tiny("many-slots", head, bytes, many, start + many * sizeof(struct ring_slot));
+            write_tiny("slots-overlap", head, bytes, 100, start);
         }
         for (unsigned plan = 0; plan < 3 * 4; plan++) {
             char name[64];
