@@ -98,6 +98,51 @@ static void readers_get_the_newest_and_count_what_they_missed(void **state)
     ring_writer_close(writer);
 }
 
+static struct ring_row_stat row_of(struct ring_reader *reader)
+{
+    struct ring_stat *stat = malloc(sizeof *stat);
+    struct error err;
+    assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
+    struct ring_row_stat row = stat->row[ring_reader_row(reader)];
+    free(stat);
+    return row;
+}
+
+static void an_account_begins_with_the_frame_that_is_there(void **state)
+{
+    (void)state;
+    struct ring_writer *writer = fixture_writer(0);
+    struct ring_frame frame = {0};
+    const uint8_t *data;
+    struct error err;
+    for (uint64_t n = 1; n <= 5; n++)
+        assert_int_equal(fixture_publish(writer, n), n);
+    struct ring_reader *reader = fixture_reader(RING_MEMBER);
+    assert_int_equal(row_of(reader).joined, 5);
+    for (unsigned i = 0; i < 2; i++) { /* looked at twice, taken once */
+        assert_int_equal(ring_reader_acquire(reader, 0, &frame, &data, &err), RING_GOT);
+        ring_reader_release(reader);
+        struct ring_row_stat row = row_of(reader);
+        assert_int_equal(row.joined, 4);
+        assert_int_equal(row.last, 5);
+        assert_int_equal(row.taken, 1);
+        assert_int_equal(row.missed, 0);
+    }
+    ring_reader_close(reader);
+
+    /* In a generation without a frame yet, the frames before have still gone by. */
+    assert_int_equal(ring_writer_reserve(writer, 8 * FIXTURE_BYTES, 0, &err), 0);
+    reader = fixture_reader(RING_MEMBER);
+    assert_int_equal(ring_reader_head(reader), 0);
+    assert_int_equal(row_of(reader).joined, 5);
+    assert_int_equal(fixture_publish(writer, 6), 6);
+    assert_int_equal(ring_reader_acquire(reader, 0, &frame, &data, &err), RING_GOT);
+    assert_int_equal(row_of(reader).taken, 1);
+    assert_int_equal(row_of(reader).missed, 0);
+    ring_reader_close(reader);
+    ring_writer_close(writer);
+}
+
 static void loan_that_is_not_committed_publishes_nothing(void **state)
 {
     (void)state;
@@ -666,6 +711,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RING_TEST(published_frame_reaches_pin_and_copy_readers),
         RING_TEST(readers_get_the_newest_and_count_what_they_missed),
+        RING_TEST(an_account_begins_with_the_frame_that_is_there),
         RING_TEST(loan_that_is_not_committed_publishes_nothing),
         RING_TEST(bad_frames_and_second_commits_are_refused),
         cmocka_unit_test(planes_must_lie_inside_the_slot),
