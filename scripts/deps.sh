@@ -1,14 +1,14 @@
 #!/bin/sh
 # deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there yet.
-# Groups: build (the default), test, browser, check, model, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else, so it costs
-# milliseconds.
+# Groups: build (the default), test, browser, check, model, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else,
+# so it costs milliseconds.
 set -eu
 
 build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libjpeg62-turbo-dev
     libevent-dev libyaml-dev libjansson-dev libpng-dev"
 test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-numpy python3-pil python3-gi gir1.2-gst-rtsp-server-1.0
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad libjpeg-turbo-progs procps
-    iproute2 mount util-linux g++ groff-base python3-opencv"
+    iproute2 mount util-linux g++ groff-base python3-opencv mpv motion"
 browser="chromium chromium-driver"
 fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev

@@ -1,5 +1,5 @@
-"""A pytest plugin: a time limit for each test, the counts for run-tests.sh, and camring instances that are always stopped and leave
-nothing behind."""
+"""A pytest plugin: a time limit for each test, the counts for run-tests.sh, and camring instances that are always stopped and
+leave nothing behind."""
 import os
 import signal
 

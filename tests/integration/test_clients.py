@@ -1,11 +1,13 @@
-"""The programs people watch with: ffmpeg, curl, GStreamer."""
+"""The programs people watch with: ffmpeg, curl, GStreamer, OpenCV, mpv, motion."""
 import subprocess
 
+import cv2
 import pytest
+from PIL import Image
 
-from clips import Order, jpeg_fault, read_number, split_jpegs
+from clips import Order, jpeg_fault, number_in, read_number, split_jpegs
 from multipart import Stream
-from product import running
+from product import running, wait_for
 
 PERIOD = 1 << 16
 
@@ -104,6 +106,74 @@ def test_gstreamer(url, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     check([path.read_bytes() for path in sorted(tmp_path.glob("*.jpg"))], 45)
+
+
+def test_opencv(url):
+    cv2 = pytest.importorskip("cv2")
+    capture = cv2.VideoCapture(url + "/cameras/cam/stream.mjpeg")
+    assert capture.isOpened()
+    pictures = [capture.read() for _ in range(45)]
+    capture.release()
+    assert all(ok for ok, _ in pictures)
+    numbers = [number_in(Image.fromarray(picture[:, :, ::-1])) for _, picture in pictures]
+    order = Order(numbers, PERIOD)
+    assert None not in numbers
+    assert (order.duplicates, order.backward) == (0, 0), order
+
+
+def test_mpv(url, tmp_path):
+    done = run(
+        "mpv",
+        "--no-config",
+        "--really-quiet",
+        "--untimed",
+        "--frames=45",
+        "--ao=null",
+        "--vo=image",
+        "--vo-image-format=jpg",
+        f"--vo-image-outdir={tmp_path}",
+        url + "/cameras/cam/stream.mjpeg",
+    )
+    assert done.returncode == 0, done
+    check([path.read_bytes() for path in sorted(tmp_path.glob("*.jpg"))], 45)
+
+
+MOTION = """
+daemon off
+setup_mode off
+webcontrol_port 0
+stream_port 0
+netcam_url {url}/cameras/cam/stream.mjpeg
+width 640
+height 360
+framerate 10
+emulate_motion on
+picture_output on
+movie_output off
+target_dir {folder}
+picture_filename %Y%m%d%H%M%S-%q
+"""
+
+
+def test_motion(url, tmp_path):
+    """motion takes pictures at a rate of its own, so it may take one twice."""
+    (tmp_path / "motion.conf").write_text(MOTION.format(url=url, folder=tmp_path))
+    motion = subprocess.Popen(
+        ["motion", "-n", "-c", str(tmp_path / "motion.conf")],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: len(list(tmp_path.glob("*.jpg"))) >= 20, 40, "20 pictures")
+    finally:
+        motion.terminate()
+        motion.wait(20)
+    numbers = [read_number(path.read_bytes()) for path in sorted(tmp_path.glob("*.jpg"))[:-1]]
+    known = [number for number in numbers if number is not None]
+    assert len(known) >= 10  # before the camera is there, motion saves a gray picture that says so
+    assert Order(known, PERIOD).backward == 0
 
 
 def test_many_clients_see_the_same(url):
