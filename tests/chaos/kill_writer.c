@@ -58,7 +58,10 @@ static void walk_writer(bool first)
             stage_publish(PICTURE_SMALL, 3);
             stage_hold();
             stage_publish(PICTURE_SMALL, 2);
+            struct ring_loan loan; /* which its successor finds half-written */
+            assert_true(ring_loan(stage.raw, &loan));
             stage_close_raw();
+            ring_map_drop(loan.map); /* what the loan held */
         }
         died = stage_dies(kill_writer_act, at, stage_serve_nothing);
         recover_capture(&world.recover, 0);
