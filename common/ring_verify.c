@@ -287,7 +287,7 @@ static void check_duplicates(struct look *look, const uint64_t *seq)
 static void check_slots(struct look *look)
 {
     const struct ring_map *map = look->map;
-    uint64_t seq[RING_MAX_SLOTS];
+    uint64_t seq[RING_MAX_SLOTS] = {0};
     for (uint32_t i = 0; i < map->slot_count; i++)
         seq[i] = read_seq(map, i);
     check_duplicates(look, seq);
