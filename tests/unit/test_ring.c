@@ -360,7 +360,7 @@ static struct rlimit allow_descriptors(int count)
     close(next);
     getrlimit(RLIMIT_NOFILE, &before);
     tight = before;
-    tight.rlim_cur = (rlim_t)(next + count);
+    tight.rlim_cur = (rlim_t)next + (rlim_t)count;
     setrlimit(RLIMIT_NOFILE, &tight);
     return before;
 }
