@@ -224,7 +224,7 @@ def test_busy_and_mortal(tmp_path_factory):
         chance = random.Random(1)
         with Stream(camring.port, "/cameras/door/stream.mjpeg") as stream, Stream(camring.port, "/cameras/fast/stream.mjpeg"):
             for i in range(500):
-            if i % 5 == 0:
+                if i % 5 == 0:
                     victims = camring.children(chance.choice(["capture", "encoder"]))
                     if victims:
                         chance.choice(victims).kill()
