@@ -245,6 +245,26 @@ deps-model:
 model: deps-model
 	@tests/model/run.sh $(MODEL)
 
+# The bench of rings against other ways to hand frames on.
+bench_systems := camring futex iceoryx gstreamer zeromq
+bench_programs := $(bench_systems:%=$(BUILD)/bench/bench_%)
+bench_libs_camring = $(LIBRARY)
+bench_libs_iceoryx := -liceoryx_binding_c
+bench_libs_gstreamer = $(shell pkg-config --libs gstreamer-app-1.0)
+bench_libs_zeromq := -lzmq
+$(BUILD)/obj/tests/bench/bench_iceoryx.o: override CFLAGS += -isystem $(firstword $(wildcard /usr/include/iceoryx/*))
+$(BUILD)/obj/tests/bench/bench_gstreamer.o: override CFLAGS += $(shell pkg-config --cflags gstreamer-app-1.0)
+$(bench_programs): $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/obj/tests/bench/bench_%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(bench_libs_$*)
+.PHONY: bench-ring bench-build deps-bench
+deps-bench:
+	@scripts/deps.sh build bench
+bench-build: $(bench_programs)
+bench-ring: deps-bench
+	$(PARALLEL) bench-build
+	@$(PYTHON) tests/bench/bench.py $(BUILD)/bench $(BENCH)
+
 # What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
 # /usr/local in different folders.
 PREFIX ?= /usr/local
