@@ -115,6 +115,7 @@ class Watch:
     def __init__(self, instance, *words):
         command = [BIN / "camring-shm", "watch", "--instance", instance, *words]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.passed_over = []
 
     def lines(self, count):
         return [self.process.stdout.readline() for _ in range(count)]
@@ -126,6 +127,7 @@ class Watch:
             entry = json.loads(line)
             if all(entry[key] == value for key, value in wanted.items()):
                 return entry
+            self.passed_over.append(entry)
             assert time.monotonic() < deadline, wanted
         raise AssertionError(f"ended without {wanted}")
 
@@ -176,8 +178,10 @@ def test_a_ring_that_changes_its_generation_and_goes(name):
         assert watch.wait(state="dead")["generation"] == 2
         assert shm(name, "clean").returncode == 0
         assert watch.wait(state="gone")["name"] == "mine.jpeg"
+        watch.passed_over.clear()
         with program(name, PRODUCE.format(ring="other.jpeg")):
-            assert watch.wait(state="live")["name"] == "other.jpeg"  # a ring that is gone says so once
+            assert watch.wait(state="live")["name"] == "other.jpeg"
+        assert not [entry for entry in watch.passed_over if entry["state"] == "gone"]  # which a ring says once
 
 
 def test_a_ring_by_name_goes_and_comes(live):

@@ -704,6 +704,39 @@ static void ids_are_checked(void **state)
         assert_false(ring_id_valid(bad[i]));
 }
 
+/* ---- unlinking what is not one's own ------------------------------------------------------------------------------- */
+
+static void only_a_ring_that_nobody_uses_can_be_seized(void **state)
+{
+    (void)state;
+    struct error err;
+    struct ring_ctl *ctl = ring_ctl_open(fixture_instance, "cam.raw", &err);
+    struct ring_writer *writer = fixture_writer(0);
+    int row = 0;
+    assert_false(ring_ctl_seize(ctl, &row));
+    assert_int_equal(row, -1);
+    ring_writer_close(writer);
+    ring_ctl_close(ctl);
+
+    struct ring_reader *readers[] = {fixture_reader(RING_MEMBER), fixture_reader(RING_MEMBER)};
+    ring_reader_close(readers[0]);
+    ctl = ring_ctl_open(fixture_instance, "cam.raw", &err);
+    assert_false(ring_ctl_seize(ctl, &row));
+    assert_int_equal(row, 2);
+    ring_ctl_close(ctl); /* which lets go of what it had */
+    ring_reader_close(readers[1]);
+    ring_writer_close(fixture_writer(0));
+
+    ctl = ring_ctl_open(fixture_instance, "cam.raw", &err);
+    assert_true(ring_ctl_seize(ctl, &row));
+    assert_null(ring_writer_open(fixture_instance, "cam.raw", true, &err));
+    assert_int_equal(err.code, RING_ERROR_BUSY);
+    assert_null(ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "test", &err));
+    assert_int_equal(err.code, RING_ERROR_ROWS);
+    ring_ctl_close(ctl);
+    ring_reader_close(fixture_reader(RING_MEMBER));
+}
+
 #define RING_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_create, fixture_destroy)
 
 int main(void)
@@ -716,6 +749,7 @@ int main(void)
         RING_TEST(bad_frames_and_second_commits_are_refused),
         cmocka_unit_test(planes_must_lie_inside_the_slot),
         RING_TEST(pinned_slot_is_never_written),
+        RING_TEST(only_a_ring_that_nobody_uses_can_be_seized),
         RING_TEST(every_row_may_pin_and_the_writer_goes_on),
         RING_TEST(without_a_free_slot_a_loan_fails_at_once_and_is_counted),
         RING_TEST(committed_slot_stays_with_the_writer_until_released),
