@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *ring_kind_name(enum ring_kind kind)
@@ -195,6 +196,15 @@ bool ring_ctl_unsupervised(const struct ring_ctl *ctl)
     return ctl->header->unsupervised;
 }
 
+static bool is_named(const struct ring_ctl *ctl)
+{
+    char name[RING_NAME_SIZE], path[RING_PATH_SIZE];
+    struct stat by_fd, by_name;
+    format_name(name, ctl->camera, ctl->variant);
+    ring_path_ctl(path, ctl->instance, name);
+    return fstat(ctl->fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino;
+}
+
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row)
 {
     *row = -1;
@@ -205,7 +215,8 @@ bool ring_ctl_seize(struct ring_ctl *ctl, int *row)
         if (!ring_lock(ctl->fd, (int)i))
             return false;
     }
-    return true;
+    *row = -1;
+    return is_named(ctl); /* and stays so: who unlinks a ring has its writer's lock */
 }
 
 /* ---- the directory ------------------------------------------------------------------------------------------------ */

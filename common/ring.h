@@ -96,7 +96,8 @@ void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell 
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 
 /* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does
- * first.  False if a living process has one of them; *row is that row, -1 for the writer's. */
+ * first.  False if a living process has one of them, *row being that row, -1 for the writer's; or, with -1, if the name leads to
+ * another ring by now. */
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row);
 
 /* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */

@@ -5,6 +5,7 @@
  * camring.h has no supervisor: there the locks of its writer and of all its rows are taken, and held until its name is gone, so
  * that a program which opens it meanwhile is refused, or told that the ring is closed, and makes it anew.  Locks say it across
  * containers; what has no lock (observers, encoders that a killed supervisor has left) is looked for in /proc. */
+#include "common/clock.h"
 #include "common/lockfile.h"
 #include "describe.h"
 #include "find.h"
@@ -20,7 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define NEW_RING (2 * NS_PER_S)
 
 struct cleaning {
     const struct shm_options *options;
@@ -102,12 +106,30 @@ static bool keep_locked(struct cleaning *cleaning, const struct find_ring *ring,
     return false;
 }
 
+/* Between the making of a ring and its opening nobody holds a lock of it. */
+static bool keep_new(struct cleaning *cleaning, const struct find_ring *ring, const struct ring_stat *stat)
+{
+    char path[sizeof OBJECT_DIRECTORY + sizeof ring->instance + sizeof ring->name + 16];
+    struct stat st;
+    snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s.%s", ring->instance, ring->name);
+    if (stat->generation > 0 || !stat->unsupervised || lstat(path, &st) < 0)
+        return false;
+    int64_t age = clock_read_ns(CLOCK_REALTIME) - ((int64_t)st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec);
+    if (age < 0 || age > NEW_RING)
+        return false;
+    keep(cleaning, ring->instance, ring->name, "is just being made");
+    return true;
+}
+
 /* ---- removing ----------------------------------------------------------------------------------------------------- */
 
 static void unlink_object(struct cleaning *cleaning, const struct object *object)
 {
     char path[sizeof OBJECT_DIRECTORY + NAME_MAX + 2];
+    struct stat st;
     snprintf(path, sizeof path, OBJECT_DIRECTORY "/%s", object->file);
+    if (lstat(path, &st) < 0 || st.st_ino != object->number)
+        return; /* gone since it was found; another may have its name */
     if (!cleaning->options->dry_run && object->kind == OBJECT_CTL)
         ring_unlink(object->instance, object->ring); /* which tells whoever still looks */
     else if (!cleaning->options->dry_run && unlink(path) < 0 && errno != ENOENT) {
@@ -146,15 +168,19 @@ static bool clean_ring(struct cleaning *cleaning, const struct find_ring *ring, 
     struct ring_ctl *ctl = ring_ctl_open(ring->instance, ring->name, &err);
     bool gone = false;
     int row;
+    if (!ctl && err.code == RING_ERROR_ABSENT && objects_get(&cleaning->all, OBJECT_CTL, ring->instance, ring->name))
+        return false; /* gone since it was found */
     if (!ctl)
         return clean_wreck(cleaning, ring, alive);
     if (alive && !ring_ctl_unsupervised(ctl))
         goto out;
     stat = find_stat(ring, &err);
-    if ((stat && keep_locked(cleaning, ring, stat)) || keep_used(cleaning, ring->instance, ring->name))
+    if (stat && (keep_locked(cleaning, ring, stat) || keep_new(cleaning, ring, stat)))
+        goto out;
+    if (keep_used(cleaning, ring->instance, ring->name))
         goto out;
     if (!cleaning->options->dry_run && !ring_ctl_seize(ctl, &row)) {
-        keep(cleaning, ring->instance, ring->name, row < 0 ? "a writer has just come" : "a reader has just come");
+        keep(cleaning, ring->instance, ring->name, row < 0 ? "a writer has just come or gone" : "a reader has just come");
         goto out;
     }
     unlink_ring(cleaning, ring);
