@@ -735,6 +735,12 @@ static void only_a_ring_that_nobody_uses_can_be_seized(void **state)
     assert_int_equal(err.code, RING_ERROR_ROWS);
     ring_ctl_close(ctl);
     ring_reader_close(fixture_reader(RING_MEMBER));
+
+    ctl = ring_ctl_open(fixture_instance, "cam.raw", &err);
+    fixture_create(state); /* made anew: the handle's ring has no name any more */
+    assert_false(ring_ctl_seize(ctl, &row));
+    assert_int_equal(row, -1);
+    ring_ctl_close(ctl);
 }
 
 #define RING_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_create, fixture_destroy)
