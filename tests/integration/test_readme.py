@@ -35,7 +35,7 @@ class Box:
         )
         assert self.holder.stdout.readline() == "ready\n"
         inside = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", "--root", *inside]
+        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", "--root", "--wd", *inside]
         self.running = []
 
     def command(self, *words, cwd=None):
