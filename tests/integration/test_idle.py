@@ -43,7 +43,7 @@ def wait_away(camring, *names):
 
 
 @pytest.mark.limit(120)
-@pytest.mark.parametrize("source", ["rtsp://127.0.0.1:{port}/cam", "http://127.0.0.1:{port}/video.mjpg", "file:/nowhere.mp4"])
+@pytest.mark.parametrize("source", ["rtsp://127.0.0.1:{port}/cam", "file:/nowhere.mp4"])
 def test_a_camera_that_is_not_there(instance, source):
     """It is tried twice a second at first."""
     camring = instance({"cam": source.format(port=free_port())}).run()
@@ -54,13 +54,12 @@ def test_a_camera_that_is_not_there(instance, source):
 
 @pytest.mark.limit(120)
 def test_many_cameras_that_are_not_there(instance):
-    """Once they are tried but now and then, ten cost no more than one."""
-    reconnect = {"every": "500ms", "for": "1s", "max": "60s", "jitter": "0%"}
+    """Once they are tried but now and then, ten cost no more than one: what remains is the supervisor's look at its children's promises."""
+    reconnect = {"every": "60s", "max": "60s"}
     camring = instance({f"cam{i}": {"source": f"rtsp://127.0.0.1:{free_port()}/cam", "reconnect": reconnect} for i in range(10)}).run()
     wait_away(camring, *(f"cam{i}" for i in range(10)))
-    time.sleep(16)  # the next tries are 16 s and more away from the last
     switched, by = rate(camring)
-    assert switched < MOST, by
+    assert switched < MOST / 4, by
 
 
 @pytest.mark.limit(120)
