@@ -57,7 +57,7 @@ static const struct command commands[] = {
      "the newest picture, to a file",
      "  -o, --output FILE    where to; its ending says the type; - is standard output\n"
      "      --format TYPE    jpg, png, ppm or raw (planes Y, Cb, Cr without gaps; what they are is said on stderr)\n"},
-    {"verify", "verify [RING]", TAKES_ALL, RING_TAKEN, cmd_verify, "whether every promise is kept, and what is broken",
+    {"verify", "verify [RING]", TAKES_ALL, RING_TAKEN, cmd_verify, "what is broken, of all that is promised",
      "      --all            every instance\n"
      "\n"
      "Exit status 1 says that something is broken.  What a killed process left, which its successor clears, is\n"
