@@ -11,8 +11,11 @@
 #define FRAMES 20000
 #define THREADS 4
 
+#define LEAST_TAKEN 100
+
 struct tally {
-    uint64_t taken, torn, backwards;
+    _Atomic uint64_t taken;
+    uint64_t torn, backwards;
 };
 
 static _Atomic bool finished;
@@ -66,6 +69,15 @@ static void *copy_loop(void *arg)
     return NULL;
 }
 
+/* A busy machine may give a thread its first turn late. */
+static bool all_have_taken(const struct tally *tallies)
+{
+    for (unsigned i = 0; i < THREADS; i++)
+        if (tallies[i].taken < LEAST_TAKEN)
+            return false;
+    return true;
+}
+
 static void readers_at_full_speed_see_whole_frames_in_order(void **state)
 {
     (void)state;
@@ -75,9 +87,9 @@ static void readers_at_full_speed_see_whole_frames_in_order(void **state)
     finished = false;
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, i % 2 ? copy_loop : pin_loop, &tallies[i]), 0);
-    unsigned published = 0;
-    for (uint64_t n = 1; n <= FRAMES; n++) {
-        published += fixture_publish(writer, n) == n;
+    uint64_t published = 0, n = 0;
+    while (n < FRAMES || !all_have_taken(tallies)) {
+        published += fixture_publish(writer, ++n) == n;
         if (n == FRAMES / 2) { /* a generation switch in full flight */
             struct error err;
             assert_int_equal(ring_writer_reserve(writer, 2 * FIXTURE_BYTES, 0, &err), 0);
@@ -86,11 +98,10 @@ static void readers_at_full_speed_see_whole_frames_in_order(void **state)
     finished = true;
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
-        assert_true(tallies[i].taken > 0);
         assert_int_equal(tallies[i].torn, 0);
         assert_int_equal(tallies[i].backwards, 0);
     }
-    assert_int_equal(published, FRAMES); /* pins never cost the writer a slot */
+    assert_int_equal(published, n); /* pins never cost the writer a slot */
     ring_writer_close(writer);
 }
 
