@@ -89,7 +89,8 @@ static void readers_at_full_speed_see_whole_frames_in_order(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, i % 2 ? copy_loop : pin_loop, &tallies[i]), 0);
     uint64_t published = 0, n = 0;
     while (n < FRAMES || !all_have_taken(tallies)) {
-        published += fixture_publish(writer, ++n) == n;
+        n++;
+        published += fixture_publish(writer, n) == n;
         if (n == FRAMES / 2) { /* a generation switch in full flight */
             struct error err;
             assert_int_equal(ring_writer_reserve(writer, 2 * FIXTURE_BYTES, 0, &err), 0);
