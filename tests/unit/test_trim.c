@@ -13,7 +13,7 @@ static size_t trimmed(const char *bytes, size_t size)
     return trim_jpeg((const uint8_t *)bytes, size);
 }
 
-#define TRIMMED(literal) trimmed(literal, sizeof literal - 1)
+#define TRIMMED(literal) trimmed((literal), sizeof(literal) - 1)
 
 static void test_leaves_a_clean_end_alone(void **state)
 {
