@@ -98,6 +98,7 @@ time.sleep(1000)
 # One that only waits for the next frame.
 READ = """
 reader = camring.Ring({ring!r}, instance=instance)
+signal.signal(signal.SIGTERM, lambda *_: reader.close())
 print("ready", flush=True)
 for frame in reader:
     pass
