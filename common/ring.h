@@ -96,8 +96,8 @@ void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell 
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 
 /* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does
- * first.  False if a living process has one of them, *row being that row, -1 for the writer's; or, with -1, if the name leads to
- * another ring by now. */
+ * first.  False if a living process has one of them, *row being that row, -1 for the writer's; or, with -1, if the name leads
+ * to another ring by now. */
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row);
 
 /* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */
@@ -138,7 +138,8 @@ int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned 
 /* Bytes one generation with that reservation takes. */
 uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held);
 
-/* Lends the oldest free slot.  False, counted, at once, if there is none or nothing is reserved. */
+/* Lends a free slot: of a raw ring the one written last, which is warmest, of a JPEG ring the oldest.  False, counted, at once,
+ * if there is none or nothing is reserved. */
 bool ring_loan(struct ring_writer *writer, struct ring_loan *loan);
 
 /* Publishes the loaned slot as the newest frame: sets frame->number and frame->committed_ns, wakes readers.  The slot stays

@@ -25,6 +25,10 @@
  * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so an equal seq means an
  * untouched slot (a loan that found a pin and was taken back restores the old value without having written).
  *
+ * Which slot.  Any free one would do.  In a raw ring it is the one written last: what is still in the caches is filled, and
+ * then read, several times as fast as memory that comes round after all others.  In a JPEG ring it is the oldest, for its
+ * readers copy, and may take the more time the more slots there are; the slots are small.
+ *
  * Generations.  A data object is never resized.  A larger picture gets a new object: made nameless (O_TMPFILE), allocated,
  * filled, linked, then published by one store to ctl's generation; the old one is marked retired and unlinked, and lives on for
  * whoever maps it.  Frame numbers go on from the old head.  A pin names its generation, so one on a retired generation never
@@ -119,8 +123,9 @@ struct ring_data_header {
     _Atomic uint64_t writer_epoch; /* takeovers by another process */
     uint8_t pad1[RING_LINE - 24];
     /* written on each commit */
-    _Atomic uint64_t head; /* frame << 8 | slot; slot RING_NO_SLOT: that frame is not in this generation */
-    uint8_t pad2[RING_LINE - 8];
+    _Atomic uint64_t head;    /* frame << 8 | slot; slot RING_NO_SLOT: that frame is not in this generation */
+    _Atomic uint64_t past[2]; /* for the rate: two commits a second or more apart, the older first; ring_past_pack */
+    uint8_t pad2[RING_LINE - 24];
 };
 
 struct ring_slot {
@@ -138,12 +143,21 @@ _Static_assert(offsetof(struct ring_ctl_header, generation) == 192, "ABI");
 _Static_assert(offsetof(struct ring_ctl_header, bell) == 256, "ABI");
 _Static_assert(offsetof(struct ring_data_header, state) == 64, "ABI");
 _Static_assert(offsetof(struct ring_data_header, head) == 128, "ABI");
+_Static_assert(offsetof(struct ring_data_header, past) == 136, "ABI");
 _Static_assert(offsetof(struct ring_row, pid) == 64, "ABI");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared words must be lock-free");
 
 static inline uint64_t ring_head_pack(uint64_t frame, uint32_t slot)
 {
     return frame << 8 | slot;
+}
+
+/* A frame's number (its low 24 bits) and time of commit (in units of 65.536 us, 40 bits), so that one store changes both. */
+#define RING_PAST_SHIFT 16
+#define RING_PAST_TIME ((UINT64_C(1) << 40) - 1)
+static inline uint64_t ring_past_pack(uint64_t frame, int64_t ns)
+{
+    return frame << 40 | ((uint64_t)ns >> RING_PAST_SHIFT & RING_PAST_TIME);
 }
 
 static inline uint64_t ring_pin_pack(uint32_t generation, uint32_t slot)

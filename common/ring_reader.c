@@ -376,20 +376,19 @@ static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
     }
 }
 
-/* Frames per second by the commit times of the oldest and newest frames that lie in the slots. */
-static double stat_fps(const struct ring_stat *stat)
+/* Frames per second since a commit that was one to two seconds before the newest, or the first one. */
+static double stat_fps(const struct ring_data_header *header, const struct ring_stat *stat)
 {
-    uint64_t first = UINT64_MAX;
-    int64_t first_ns = 0;
-    for (unsigned i = 0; i < stat->slots; i++)
-        if (stat->slot[i].seq > 0 && stat->slot[i].frame.number < first) {
-            first = stat->slot[i].frame.number;
-            first_ns = stat->slot[i].frame.committed_ns;
-        }
-    int64_t span = stat->newest.committed_ns - first_ns;
-    if (stat->head == 0 || first >= stat->head || span <= 0 || stat->age_ns / 2 - NS_PER_S / 2 > span)
+    uint64_t past = atomic_load_explicit(&header->past[0], memory_order_relaxed);
+    if (!past)
+        past = atomic_load_explicit(&header->past[1], memory_order_relaxed);
+    uint64_t now = ring_past_pack(stat->head, stat->newest.committed_ns);
+    uint64_t frames = ((now >> 40) - (past >> 40)) & 0xffffff, span = ((now - past) & RING_PAST_TIME) << RING_PAST_SHIFT;
+    if (stat->head == 0 || !past || span == 0)
         return 0;
-    return (double)(stat->head - first) * NS_PER_S / (double)span;
+    double fps = (double)frames * NS_PER_S / (double)span;
+    bool stands = stat->age_ns > NS_PER_S && (double)(stat->age_ns - NS_PER_S) * fps > 2.0 * NS_PER_S;
+    return stands ? 0 : fps;
 }
 
 static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
@@ -425,7 +424,7 @@ static void stat_data(const struct ring_map *map, struct ring_stat *stat)
     stat->bytes += map->size;
     if (stat->head > 0)
         stat->age_ns = clock_now() - stat->newest.committed_ns;
-    stat->fps = stat_fps(stat);
+    stat->fps = stat_fps(map->header, stat);
 }
 
 int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct error *err)

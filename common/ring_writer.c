@@ -287,17 +287,19 @@ static bool pinned(const struct ring_writer *writer, uint32_t slot)
     return false;
 }
 
-/* The slot with the lowest seq that is free and not yet tried, or RING_NO_SLOT. */
-static uint32_t oldest_free(const struct ring_map *map, const bool *tried)
+/* Of the slots that are free and not yet tried the one with the highest seq, or the lowest if the ring's readers copy (see
+ * ring_layout.h); RING_NO_SLOT if there is none. */
+static uint32_t choose_free(const struct ring_map *map, enum ring_kind kind, const bool *tried)
 {
     uint32_t newest = atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
     uint32_t best = RING_NO_SLOT;
-    uint64_t best_seq = UINT64_MAX;
+    uint64_t best_seq = 0;
     if (RING_HIDES_WRITING && newest < map->slot_count && !map->held[newest] && !tried[newest])
         return newest;
     for (uint32_t i = 0; i < map->slot_count; i++) {
         uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
-        if (i != newest && !map->held[i] && !tried[i] && seq < best_seq) {
+        bool better = best == RING_NO_SLOT || (kind == RING_RAW ? seq > best_seq : seq < best_seq);
+        if (i != newest && !map->held[i] && !tried[i] && better) {
             best = i;
             best_seq = seq;
         }
@@ -309,7 +311,7 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
 {
     struct ring_map *map = writer->map;
     bool tried[RING_MAX_SLOTS] = {false};
-    for (uint32_t i; map && (i = oldest_free(map, tried)) != RING_NO_SLOT;) {
+    for (uint32_t i; map && (i = choose_free(map, writer->ctl->kind, tried)) != RING_NO_SLOT;) {
         _Atomic uint64_t *seq = &map->slots[i].seq;
         uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
         if (!RING_HIDES_WRITING)
@@ -340,6 +342,16 @@ static void wake_loops(const struct ring_writer *writer)
     }
 }
 
+/* Notes a commit that is a second or more after the one noted last. */
+static void note_past(struct ring_data_header *header, uint64_t number, int64_t ns)
+{
+    uint64_t past = atomic_load_explicit(&header->past[1], memory_order_relaxed), now = ring_past_pack(number, ns);
+    if (past && ((now - past) & RING_PAST_TIME) < (uint64_t)NS_PER_S >> RING_PAST_SHIFT)
+        return;
+    ring_store_u64(&header->past[0], past, memory_order_relaxed);
+    ring_store_u64(&header->past[1], now, memory_order_relaxed);
+}
+
 bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struct ring_frame *frame)
 {
     struct ring_map *map = loan->map;
@@ -357,6 +369,7 @@ bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struc
     ring_store_u64(&map->header->head, ring_head_pack(number, loan->slot), memory_order_release);
     bell_ring(&writer->ctl->header->bell, BELL_ALL);
     wake_loops(writer);
+    note_past(map->header, number, frame->committed_ns);
     return true;
 }
 

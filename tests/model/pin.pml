@@ -3,7 +3,7 @@
  * What stands for what
  *   writer, a life  ring_writer_open or lease_acquire, then ring_writer_takeover, then frames until it is killed or done
  *   take_over       ring_writer_takeover: odd slots and slots beyond head become 0
- *   lend            ring_loan: oldest_free, odd seq, fence, pinned; or the old seq put back and the next slot tried
+ *   lend            ring_loan: choose_free (by default that of a JPEG ring), odd seq, fence, pinned; or the old seq put back and the next slot tried
  *   fill            the payload, in two halves, so that a torn one shows
  *   publish         ring_commit up to the store of head; give_back: ring_loan_release of a loan that was not committed
  *   pin_reader      row_claim, then ring_reader_acquire and ring_reader_release for ever
@@ -132,13 +132,19 @@ inline take_over()
 #define is_free(i) i != head_slot && !tried[i]
 #endif
 
-inline choose_oldest_free()
+#ifdef RAW
+#define is_better(i) seq[i] > seq[slot]
+#else
+#define is_better(i) seq[i] < seq[slot]
+#endif
+
+inline choose_free()
 {
     slot = NO_SLOT;
     do
     :: i < SLOTS ->
         if
-        :: is_free(i) && (slot == NO_SLOT || seq[i] < seq[slot]) -> slot = i
+        :: is_free(i) && (slot == NO_SLOT || is_better(i)) -> slot = i
         :: else
         fi;
         i++
@@ -151,7 +157,7 @@ inline lend()
 {
     do
     :: d_step {
-           choose_oldest_free();
+           choose_free();
            must(slot != NO_SLOT, loan_never_fails);
            before = seq[slot];
 #ifdef NO_WRITER_FENCE

@@ -278,6 +278,46 @@ static void without_a_free_slot_a_loan_fails_at_once_and_is_counted(void **state
     ring_writer_close(writer);
 }
 
+/* How many different slots `frames` frames go through. */
+static unsigned slots_used(struct ring_writer *writer, unsigned frames)
+{
+    bool used[RING_MAX_SLOTS] = {false};
+    unsigned count = 0;
+    for (unsigned i = 0; i < frames; i++) {
+        struct ring_loan loan;
+        struct ring_frame frame = fixture_frame();
+        assert_true(ring_loan(writer, &loan));
+        assert_true(ring_commit(writer, &loan, &frame));
+        ring_loan_release(writer, &loan);
+        count += !used[loan.slot];
+        used[loan.slot] = true;
+    }
+    return count;
+}
+
+static void raw_frames_stay_in_warm_slots_and_copied_ones_go_round(void **state)
+{
+    (void)state;
+    struct ring_writer *writer = fixture_writer(0);
+    assert_int_equal(slots_used(writer, 40), 2);
+    struct ring_reader *reader = fixture_reader(RING_MEMBER);
+    struct ring_frame frame;
+    const uint8_t *data;
+    struct error err;
+    assert_int_equal(ring_reader_acquire(reader, 0, &frame, &data, &err), RING_GOT);
+    assert_int_equal(slots_used(writer, 40), 2); /* round the one that is pinned */
+    ring_reader_close(reader);
+    ring_writer_close(writer);
+
+    struct ring_create options = {
+        .instance = fixture_instance, .camera = "cam", .variant = "jpeg", .kind = RING_JPEG, .rows = 1};
+    assert_int_equal(ring_create(&options, &err), 0);
+    writer = ring_writer_open(fixture_instance, "cam.jpeg", false, &err);
+    assert_int_equal(ring_writer_reserve(writer, FIXTURE_BYTES, 0, &err), 0);
+    assert_int_equal(slots_used(writer, 40), 8);
+    ring_writer_close(writer);
+}
+
 static void committed_slot_stays_with_the_writer_until_released(void **state)
 {
     (void)state;
@@ -619,6 +659,38 @@ static void poke(const char *suffix, size_t at, uint32_t value)
     close(fd);
 }
 
+static void poke_past(unsigned which, uint64_t past)
+{
+    size_t at = offsetof(struct ring_data_header, past) + which * sizeof past;
+    poke(".1", at, (uint32_t)past);
+    poke(".1", at + 4, (uint32_t)(past >> 32));
+}
+
+static void rate_is_that_of_the_last_seconds(void **state)
+{
+    (void)state;
+    struct ring_writer *writer = fixture_writer(0);
+    struct ring_reader *reader = fixture_reader(RING_OBSERVER);
+    struct ring_stat *stat = malloc(sizeof *stat);
+    struct error err;
+    assert_int_equal(fixture_publish(writer, 1), 1);
+    assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
+    assert_true(stat->fps == 0); /* of one frame nothing can be said */
+    for (uint64_t n = 2; n <= 51; n++)
+        fixture_publish(writer, n);
+    assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
+    poke_past(0, ring_past_pack(1, stat->newest.committed_ns - 2 * NS_PER_S));
+    poke_past(1, ring_past_pack(26, stat->newest.committed_ns - NS_PER_S));
+    assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
+    assert_true(stat->fps > 24.99 && stat->fps < 25.01);
+    fixture_publish(writer, 52); /* a second is over: the older of the two is forgotten */
+    assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
+    assert_true(stat->fps > 25.5 && stat->fps < 26.01);
+    free(stat);
+    ring_reader_close(reader);
+    ring_writer_close(writer);
+}
+
 static void attach_names_what_is_wrong(void **state)
 {
     (void)state;
@@ -758,6 +830,8 @@ int main(void)
         RING_TEST(only_a_ring_that_nobody_uses_can_be_seized),
         RING_TEST(every_row_may_pin_and_the_writer_goes_on),
         RING_TEST(without_a_free_slot_a_loan_fails_at_once_and_is_counted),
+        RING_TEST(raw_frames_stay_in_warm_slots_and_copied_ones_go_round),
+        RING_TEST(rate_is_that_of_the_last_seconds),
         RING_TEST(committed_slot_stays_with_the_writer_until_released),
         RING_TEST(killed_writer_loses_only_the_frame_in_hand),
         RING_TEST(frame_beyond_head_is_cleared_and_its_number_used_again),

@@ -385,7 +385,7 @@ static void descriptions_are_checked(void **state)
 {
     (void)state;
     struct ring ring = make_ring();
-    uint32_t slot = slot_of(&ring, 3);
+    uint32_t slot = slot_of(&ring, 4);
     struct ring_frame *frame = &ring.map->slots[slot].frame, good = *frame;
     frame->number = 2;
     assert_found(RING_FAULT_DESCRIPTOR, false, where("slot", slot), "described as frame 2");
