@@ -150,9 +150,12 @@ class _Handle:
 
     def close(self):
         """Ends it, with what it has in hand.  Does nothing if that has been done.  A signal's handler may do so."""
-        if self._user == threading.get_ident():  # a handler, in the middle of another call
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        elif self._user in (None, threading.get_ident()):  # a handler, in the middle of another call, or on the way into or out of one
             self._close_late = True
-        elif self._handle:
+            return
+        if self._handle:
             with self._use() as handle:
                 self._handle = None
                 self._free(handle)
