@@ -19,8 +19,9 @@ struct feeds;
 
 /* Embedded in whatever watches. */
 struct feed_viewer {
-    void (*on_picture)(struct feed_viewer *viewer); /* the feed shows another picture; the viewer may leave */
-    void (*on_end)(struct feed_viewer *viewer);     /* the feed is over: leave now */
+    void (*on_picture)(struct feed_viewer *viewer); /* the feed shows another picture; may leave any feed */
+    void (*on_end)(struct feed_viewer *viewer);     /* over until the camera is back, if ever: leave, or wait for on_picture */
+    void *arg;                                      /* whose viewer it is */
     struct feed *feed;                              /* NULL: not joined */
     TAILQ_ENTRY(feed_viewer) entry;
 };

@@ -4,8 +4,8 @@
 #include "server/feed.h"
 #include "server/http.h"
 #include "server/loop.h"
+#include "server/push.h"
 #include "server/server.h"
-#include "server/stream.h"
 #include "server/uplink.h"
 
 #include <signal.h>
@@ -44,7 +44,7 @@ int main(void)
     server.base = loop_open(board_child(server.board, setup.hello.child), setup.hello.debug);
     server.cameras = cameras_create(&setup, server.board, (int)setup.hello.index);
     server.feeds = feeds_create(server.base, server.cameras);
-    server.streams = streams_create(&server);
+    server.push = push_create(&server);
     server.http = http_create(&server);
     struct uplink *uplink = uplink_create(&server);
 
@@ -52,7 +52,7 @@ int main(void)
     loop_run();
 
     uplink_destroy(uplink);
-    streams_destroy(server.streams);
+    push_destroy(server.push);
     http_destroy(server.http);
     feeds_destroy(server.feeds);
     cameras_destroy(server.cameras);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define DELIMITER "--camringframe\r\n"
+#define CAMERA_MAX 63
 #define NEXT_HEAD "Content-Type: image/jpeg\r\n\r\n"
 
 bool multipart_choose(const char *wanted, const char *user_agent, enum multipart_form *form)
@@ -60,8 +61,10 @@ size_t multipart_head(enum multipart_form form, const struct multipart_part *par
     format_seconds(part->wall_ns, stamp);
     int n = snprintf(out, MULTIPART_HEAD_SIZE, "Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n",
                      part->length, stamp);
+    if (part->camera)
+        n += snprintf(out + n, MULTIPART_HEAD_SIZE - (size_t)n, "X-Camera: %.*s\r\n", CAMERA_MAX, part->camera);
     if (part->info)
         n += info_lines(part, out + n, MULTIPART_HEAD_SIZE - (size_t)n);
-    memcpy(out + n, "\r\n", 3); /* the longest head takes 290 bytes */
+    memcpy(out + n, "\r\n", 3); /* the longest head takes 370 bytes */
     return (size_t)n + 2;
 }

@@ -17,6 +17,7 @@ enum multipart_form { MULTIPART_LENGTH, MULTIPART_ADVANCE };
 
 /* What one part's header says. */
 struct multipart_part {
+    const char *camera;                                        /* X-Camera, NULL: left out */
     size_t length;                                             /* of the JPEG */
     int64_t wall_ns;                                           /* X-Timestamp: when it was captured, since the epoch */
     bool info;                                                 /* the rest too */

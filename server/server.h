@@ -10,7 +10,7 @@ struct server {
     struct board *board;
     struct cameras *cameras;
     struct feeds *feeds;
-    struct streams *streams;
+    struct push *push;
     struct http *http;
 };
 

@@ -101,11 +101,25 @@ static void test_info(void **state)
     assert_int_equal(multipart_head(MULTIPART_ADVANCE, &with_info, head), 0);
 }
 
+static void test_camera(void **state)
+{
+    (void)state;
+    char head[MULTIPART_HEAD_SIZE];
+    struct multipart_part of_camera = part;
+    of_camera.camera = "front-door_2";
+    multipart_head(MULTIPART_LENGTH, &of_camera, head);
+    assert_string_equal(head, "Content-Type: image/jpeg\r\nContent-Length: 58123\r\nX-Timestamp: 1700000000.123456\r\n"
+                              "X-Camera: front-door_2\r\n\r\n");
+    assert_int_equal(multipart_head(MULTIPART_ADVANCE, &of_camera, head), 0);
+}
+
 static void test_largest_head_fits(void **state)
 {
     (void)state;
-    char head[MULTIPART_HEAD_SIZE + 1];
-    const struct multipart_part largest = {.length = SIZE_MAX,
+    char head[MULTIPART_HEAD_SIZE + 1], longest[1000] = "";
+    memset(longest, 'c', sizeof longest - 1);
+    const struct multipart_part largest = {.camera = longest,
+                                           .length = SIZE_MAX,
                                            .wall_ns = INT64_MAX,
                                            .info = true,
                                            .frame = UINT64_MAX,
@@ -139,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_advance_form),
         cmocka_unit_test(test_boundary_is_the_one_announced),
         cmocka_unit_test(test_info),
+        cmocka_unit_test(test_camera),
         cmocka_unit_test(test_largest_head_fits),
         cmocka_unit_test(test_times_before_the_epoch_are_zero),
     };

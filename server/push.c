@@ -1,0 +1,197 @@
+#include "server/push.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/sender.h"
+
+#include <event2/util.h>
+#include <stdlib.h>
+#include <string.h>
+
+TAILQ_HEAD(client_list, push_client);
+
+struct push {
+    struct event_base *base;
+    int64_t client_timeout_ns;
+    unsigned max_clients, count;
+    struct client_list clients;
+};
+
+static const struct {
+    const char *name, *value;
+} response_headers[] = {
+    {"Content-Type", MULTIPART_CONTENT_TYPE},
+    {"Cache-Control", "no-store, no-cache, must-revalidate, max-age=0"},
+    {"Pragma", "no-cache"},
+    {"Expires", "0"},
+    {"Connection", "close"},
+    {"X-Accel-Buffering", "no"},
+};
+
+#define RESPONSE_HEADERS (sizeof response_headers / sizeof response_headers[0])
+
+/* ---- one client ---------------------------------------------------------------------------------------------------- */
+
+static void destroy(struct push_client *client)
+{
+    struct push *push = client->push;
+    if (client->sender)
+        sender_destroy(client->sender);
+    http_close(client->connection);
+    TAILQ_REMOVE(&push->clients, client, entry);
+    push->count--;
+    client->kind->destroy(client);
+}
+
+void push_end(struct push_client *client, const char *why)
+{
+    log_debug("%s ends: %s", client->kind->name, why);
+    destroy(client);
+}
+
+static void on_drained(void *arg)
+{
+    struct push_client *client = arg;
+    client->kind->on_ready(client);
+}
+
+static void on_gone(void *arg, const char *why)
+{
+    push_end(arg, why);
+}
+
+static bool queue_response(struct push_client *client)
+{
+    struct evbuffer *out = sender_buffer(client->sender);
+    char date[64];
+    evutil_date_rfc1123(date, sizeof date, NULL);
+    bool ok = evbuffer_add_printf(out, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date) > 0;
+    for (size_t i = 0; i < RESPONSE_HEADERS && ok; i++)
+        ok = evbuffer_add_printf(out, "%s: %s\r\n", response_headers[i].name, response_headers[i].value) > 0;
+    return ok && evbuffer_add_printf(out, "\r\n%s", multipart_opening(client->wishes.form)) > 0;
+}
+
+bool push_begin(struct push_client *client, const struct push_kind *kind, struct http_request *request,
+                const struct push_wishes *wishes)
+{
+    static const struct sender_events events = {.on_drained = on_drained, .on_gone = on_gone};
+    struct push *push = request->server->push;
+    int fd;
+    client->kind = kind;
+    client->push = push;
+    client->wishes = *wishes;
+    client->connection = http_take(request, &fd);
+    TAILQ_INSERT_TAIL(&push->clients, client, entry);
+    push->count++;
+    client->sender = sender_create(push->base, fd, push->client_timeout_ns, &events, client);
+    return client->sender && queue_response(client);
+}
+
+bool push_ready(struct push_client *client)
+{
+    return sender_ready(client->sender);
+}
+
+bool push_flush(struct push_client *client)
+{
+    if (sender_flush(client->sender))
+        return true;
+    push_end(client, "the client is gone");
+    return false;
+}
+
+static bool queue_picture(struct push_client *client, struct picture *picture, const char *camera)
+{
+    struct evbuffer *out = sender_buffer(client->sender);
+    const struct ring_frame *frame = &picture->frame;
+    const char *after = multipart_after(client->wishes.form);
+    int64_t now = client->wishes.info ? clock_now() : 0;
+    struct multipart_part part = {
+        .camera = camera,
+        .length = frame->bytes,
+        .wall_ns = picture->wall_ns,
+        .info = client->wishes.info,
+        .frame = frame->number,
+        .captured_age_ns = now - frame->captured_ns,
+        .started_age_ns = now - frame->started_ns,
+        .committed_age_ns = now - frame->committed_ns,
+    };
+    char head[MULTIPART_HEAD_SIZE];
+    size_t length = multipart_head(client->wishes.form, &part, head);
+    return (length == 0 || evbuffer_add(out, head, length) == 0) && picture_append(picture, out) &&
+           evbuffer_add_reference(out, after, strlen(after), NULL, NULL) == 0;
+}
+
+bool push_picture(struct push_client *client, struct picture *picture, const char *camera)
+{
+    if (queue_picture(client, picture, camera))
+        return push_flush(client);
+    push_end(client, "out of memory");
+    return false;
+}
+
+/* ---- joining ------------------------------------------------------------------------------------------------------- */
+
+bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
+{
+    const char *headers = query_get(&request->query, "headers"), *info = query_get(&request->query, "info");
+    const char *unsupported = query_unsupported(&request->query);
+    uint64_t number = 0;
+    if (unsupported) {
+        http_reply_error(request, 400, "\"%s\" is not supported by this version", unsupported);
+        return false;
+    }
+    if (!multipart_choose(headers, http_header(request, "User-Agent"), &wishes->form)) {
+        http_reply_error(request, 400, "headers must be \"advance\" or \"length\"");
+        return false;
+    }
+    if (info && !query_number(info, 0, 1, &number)) {
+        http_reply_error(request, 400, "info must be 0 or 1");
+        return false;
+    }
+    wishes->info = number == 1;
+    return true;
+}
+
+static void reply_head(struct http_request *request)
+{
+    for (size_t i = 1; i < RESPONSE_HEADERS; i++)
+        http_add_header(request, response_headers[i].name, response_headers[i].value);
+    http_reply_endless(request, response_headers[0].value);
+}
+
+bool push_admit(struct http_request *request)
+{
+    const struct push *push = request->server->push;
+    if (request->head)
+        reply_head(request);
+    else if (push->count >= push->max_clients)
+        http_reply_later(request, "all %u places for streams are taken", push->max_clients);
+    else
+        return true;
+    return false;
+}
+
+/* ---- all of them --------------------------------------------------------------------------------------------------- */
+
+struct push *push_create(const struct server *server)
+{
+    struct push *push = calloc(1, sizeof *push);
+    if (!push)
+        fatal("out of memory");
+    push->base = server->base;
+    push->client_timeout_ns = server->setup->hello.http.client_timeout_ns;
+    push->max_clients = server->setup->hello.http.max_clients;
+    TAILQ_INIT(&push->clients);
+    return push;
+}
+
+void push_destroy(struct push *push)
+{
+    struct push_client *client = TAILQ_FIRST(&push->clients), *next;
+    for (; client; client = next) {
+        next = TAILQ_NEXT(client, entry);
+        destroy(client);
+    }
+    free(push);
+}

@@ -1,0 +1,69 @@
+/* push.h: the clients of endless multipart answers: their connections, their places among `max_clients`, the bytes they get.
+ * What a client is shown, and when, is the business of its kind: stream.c, live.c.
+ *
+ * A client has at most one picture queued.  Whenever that has left, its kind is asked for the next, and whenever there is
+ * something new, its kind calls push_ready and push_picture. */
+#ifndef SERVER_PUSH_H
+#define SERVER_PUSH_H
+
+#include "server/http.h"
+#include "server/multipart.h"
+#include "server/picture.h"
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+struct push;
+struct push_client;
+
+struct push_kind {
+    const char *name;                             /* for the log */
+    void (*on_ready)(struct push_client *client); /* push_ready may say something else now; the client may end */
+    void (*destroy)(struct push_client *client);  /* leaves whatever it watches and frees what embeds the client */
+};
+
+/* What its query and headers ask for. */
+struct push_wishes {
+    enum multipart_form form;
+    bool info;
+};
+
+/* Embedded in whatever is a client.  Private, but for reading `wishes`. */
+struct push_client {
+    const struct push_kind *kind;
+    struct push *push;
+    struct push_wishes wishes;
+    struct http_connection *connection;
+    struct sender *sender;
+    TAILQ_ENTRY(push_client) entry;
+};
+
+/* Fatal when out of memory. */
+struct push *push_create(const struct server *server);
+void push_destroy(struct push *push); /* cuts every client */
+
+/* False: the query is wrong, which has been answered. */
+bool push_read_wishes(struct http_request *request, struct push_wishes *wishes);
+
+/* False: it was HEAD, or all places are taken; answered. */
+bool push_admit(struct http_request *request);
+
+/* Takes the request's connection and queues the response's header, nothing else.  From here on the client is its kind's to
+ * destroy.  False: out of memory; call push_end. */
+bool push_begin(struct push_client *client, const struct push_kind *kind, struct http_request *request,
+                const struct push_wishes *wishes);
+
+/* True if a picture may be pushed.  If false, on_ready follows. */
+bool push_ready(struct push_client *client);
+
+/* Queues the picture as a part that names its camera (unless NULL), and sends what the kernel takes.  False: the client has
+ * ended and is gone. */
+bool push_picture(struct push_client *client, struct picture *picture, const char *camera);
+
+/* Sends what is queued.  False: the client has ended and is gone. */
+bool push_flush(struct push_client *client);
+
+/* Destroys the client, which is not to be touched any more. */
+void push_end(struct push_client *client, const char *why);
+
+#endif
