@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BOARD_MAGIC 0x44424243u /* "CBBD" */
-#define BOARD_VERSION 1
+#define BOARD_VERSION 2
 
 struct board_header {
     uint32_t magic, version;
@@ -25,10 +25,12 @@ struct board_header {
     uint8_t pad0[40];
     struct bell pool;
     uint8_t pad1[60];
+    struct board_server servers[RING_MAX_WAKERS];
 };
 
-_Static_assert(sizeof(struct board_header) == 128, "layout");
-_Static_assert(sizeof(struct board_camera) == 192, "layout");
+_Static_assert(offsetof(struct board_header, servers) == 128, "layout");
+_Static_assert(sizeof(struct board_camera) == 320, "layout");
+_Static_assert(sizeof(struct board_server) == 64, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
 
 /* cameras, then children, follow the header */
@@ -167,6 +169,11 @@ struct board_camera *board_camera(struct board *board, unsigned index)
     return (struct board_camera *)(board->header + 1) + index;
 }
 
+struct board_server *board_server(struct board *board, unsigned index)
+{
+    return &board->header->servers[index];
+}
+
 struct board_child *board_child(struct board *board, unsigned index)
 {
     return (struct board_child *)board_camera(board, board->cameras) + index;
@@ -175,4 +182,27 @@ struct board_child *board_child(struct board *board, unsigned index)
 void board_count(_Atomic uint64_t *counter, uint64_t n)
 {
     ring_store_u64(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+unsigned board_viewers(const struct board_camera *camera)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        sum += atomic_load_explicit(&camera->viewers[i], memory_order_relaxed);
+    return sum;
+}
+
+unsigned board_clients(struct board *board)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        sum += atomic_load_explicit(&board_server(board, i)->clients, memory_order_relaxed);
+    return sum;
+}
+
+void board_clear_server(struct board *board, unsigned index)
+{
+    ring_store_u32(&board_server(board, index)->clients, 0, memory_order_relaxed);
+    for (unsigned i = 0; i < board->cameras; i++)
+        ring_store_u32(&board_camera(board, i)->viewers[index], 0, memory_order_relaxed);
 }

@@ -1,6 +1,6 @@
 /* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each camera's lease, bell and counters,
- * each child's heartbeat.  The supervisor creates and unlinks it; children attach.  Everything in it may be read by anyone at
- * any time; each counter has one writer at a time, named beside it. */
+ * each server's load, each child's heartbeat.  The supervisor creates and unlinks it; children attach.  Everything in it may be
+ * read by anyone at any time; each counter has one writer at a time, named beside it. */
 #ifndef CAMRING_BOARD_H
 #define CAMRING_BOARD_H
 
@@ -36,6 +36,17 @@ struct board_camera {
     _Atomic uint64_t oversize;      /* JPEG larger than a slot */
     _Atomic uint64_t aborted;       /* in hand when a worker died (the supervisor writes it, with the lease free) */
     _Atomic uint64_t encode_failed; /* dropped: no JPEG slot, or the encoder refused the picture */
+
+    _Atomic uint32_t viewers[RING_MAX_WAKERS]; /* who watch it now, at each server; written by that server */
+};
+
+/* One server's place, by its number.  Only that server writes here while it lives; when it has died, the supervisor clears what
+ * it served at that moment (with its viewers above), and its successor counts on. */
+struct board_server {
+    _Atomic uint32_t clients;  /* of streams and events, now: the places that http.max_clients limits */
+    _Atomic uint64_t accepted; /* connections */
+    _Atomic uint64_t requests; /* read whole, whatever the answer */
+    uint8_t pad[64 - 3 * 8];
 };
 
 /* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child
@@ -61,9 +72,17 @@ unsigned board_cameras(const struct board *board);
 unsigned board_children(const struct board *board);
 struct bell *board_pool_bell(struct board *board);
 struct board_camera *board_camera(struct board *board, unsigned index);
+struct board_server *board_server(struct board *board, unsigned index); /* index < RING_MAX_WAKERS */
 struct board_child *board_child(struct board *board, unsigned index);
 
 /* Adds to a counter that only this process writes. */
 void board_count(_Atomic uint64_t *counter, uint64_t n);
+
+/* Over all servers. */
+unsigned board_viewers(const struct board_camera *camera);
+unsigned board_clients(struct board *board);
+
+/* Supervisor: server `index` is dead, nobody is served by it any more. */
+void board_clear_server(struct board *board, unsigned index);
 
 #endif

@@ -30,7 +30,8 @@ const struct conf_option conf_options[] = {
     {"http.workers", IN_FILE(http.workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = RING_MAX_WAKERS, .fallback = "auto",
      .help = "Server processes."},
     {"http.max_clients", IN_FILE(http.max_clients), .type = CONF_NUMBER, .min = 1, .max = 100000, .fallback = "1000",
-     .help = "Connections served at the same time."},
+     .help = "Clients of streams, walls and events at the same time, over all server processes; more are told to come back "
+             "later (503)."},
     {"http.client_timeout", IN_FILE(http.client_timeout_ns), .type = CONF_DURATION, .min = 100 * MS, .max = HOUR,
      .fallback = "10s", .help = "A stream client that took no byte for so long is cut."},
     {"http.allow_open_bind", IN_FILE(http.allow_open_bind), .type = CONF_BOOL, .fallback = "false",

@@ -2,7 +2,6 @@
 
 #include "common/clock.h"
 #include "server/camera.h"
-#include "server/feed.h"
 #include "server/fresh.h"
 
 #include <math.h>
@@ -53,7 +52,7 @@ static bool is_fresh(const struct camera *camera)
     return fresh_ready(camera->state, packet_ns, clock_now(), camera->stall_timeout_ns);
 }
 
-static json_t *describe(const struct server *server, struct camera *camera)
+static json_t *describe(struct camera *camera)
 {
     char stream[96], snapshot[96];
     struct camera_stat stat;
@@ -76,7 +75,7 @@ static json_t *describe(const struct server *server, struct camera *camera)
     json_object_set_new(json, "fps", rate(stat.fps, age));
     json_object_set_new(json, "frame", json_integer((json_int_t)stat.frame));
     json_object_set_new(json, "age_ms", age < 0 ? json_null() : json_integer(age / NS_PER_MS));
-    json_object_set_new(json, "viewers", json_integer(feed_viewers(feeds_of(server->feeds, camera))));
+    json_object_set_new(json, "viewers", json_integer(board_viewers(camera->board)));
     json_object_set_new(json, "stream", text(stream));
     json_object_set_new(json, "snapshot", text(snapshot));
     json_object_set_new(json, "counters", counters_of(camera->board));
@@ -85,7 +84,7 @@ static json_t *describe(const struct server *server, struct camera *camera)
 
 void api_handle_camera(struct http_request *request)
 {
-    http_reply_json(request, 200, describe(request->server, request->camera));
+    http_reply_json(request, 200, describe(request->camera));
 }
 
 /* Which cameras: `limit` of them, from index `first`.  False: answered. */
@@ -119,7 +118,7 @@ void api_handle_cameras(struct http_request *request)
     unsigned count = cameras_count(server->cameras), last = count - first > limit ? first + limit : count;
     json_t *list = json_array();
     for (unsigned i = first; i < last; i++)
-        json_array_append_new(list, describe(server, cameras_at(server->cameras, i)));
+        json_array_append_new(list, describe(cameras_at(server->cameras, i)));
     json_t *next = last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
     http_reply_json(request, 200, json_pack("{s:o, s:o}", "cameras", list, "next", next));
 }

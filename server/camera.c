@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,23 @@ void camera_want(struct camera *camera, bool want)
     struct ring_reader *reader = open_reader(camera);
     if (reader)
         ring_reader_want(reader, want ? camera->ring->waker : -1);
+}
+
+/* Nobody else writes this server's number. */
+static void count_viewers(struct camera *camera, uint32_t change)
+{
+    _Atomic uint32_t *viewers = &camera->board->viewers[camera->ring->waker];
+    atomic_store_explicit(viewers, atomic_load_explicit(viewers, memory_order_relaxed) + change, memory_order_relaxed);
+}
+
+void camera_add_viewer(struct camera *camera)
+{
+    count_viewers(camera, 1);
+}
+
+void camera_drop_viewer(struct camera *camera)
+{
+    count_viewers(camera, UINT32_MAX); /* less one */
 }
 
 int64_t camera_newest_ns(const struct camera *camera)

@@ -50,6 +50,10 @@ bool camera_refresh(struct camera *camera);
 /* Whether each new picture shall wake this process.  Look for one after it. */
 void camera_want(struct camera *camera, bool want);
 
+/* Somebody watches the camera here, or does no more. */
+void camera_add_viewer(struct camera *camera);
+void camera_drop_viewer(struct camera *camera);
+
 /* When the newest picture was published, -1: there is none. */
 int64_t camera_newest_ns(const struct camera *camera);
 

@@ -173,6 +173,7 @@ void feed_join(struct feed *feed, struct feed_viewer *viewer)
 {
     TAILQ_INSERT_TAIL(&feed->viewers, viewer, entry);
     viewer->feed = feed;
+    camera_add_viewer(feed->camera);
     if (feed->viewer_count++ == 0) {
         start_watching(feed);
         update(feed, clock_now());
@@ -186,6 +187,7 @@ void feed_leave(struct feed_viewer *viewer)
         return;
     TAILQ_REMOVE(&feed->viewers, viewer, entry);
     viewer->feed = NULL;
+    camera_drop_viewer(feed->camera);
     if (--feed->viewer_count == 0)
         stop_watching(feed);
 }
@@ -200,11 +202,6 @@ bool feed_is_closed(struct feed *feed)
 {
     camera_refresh(feed->camera);
     return feed->camera->offline == CONF_OFFLINE_CLOSE && view_of(feed, clock_now()) == FRESH_OFFLINE;
-}
-
-unsigned feed_viewers(const struct feed *feed)
-{
-    return feed->viewer_count;
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------------- */

@@ -45,6 +45,4 @@ struct picture *feed_picture(const struct feed *feed, uint64_t *turn);
 /* True if the camera is away and its setting is to end streams then. */
 bool feed_is_closed(struct feed *feed);
 
-unsigned feed_viewers(const struct feed *feed);
-
 #endif

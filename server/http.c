@@ -1,5 +1,6 @@
 #include "server/http.h"
 
+#include "common/board.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/camera.h"
@@ -302,6 +303,7 @@ static void answer(struct http_request *request, const char *path, const char *q
 static void on_request(struct evhttp_request *raw, void *arg)
 {
     loop_begin("HTTP request");
+    board_count(&only->server->place->requests, 1);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(raw);
     struct http_request request = {
         .server = arg,
@@ -358,8 +360,9 @@ void evhttp_send_error(struct evhttp_request *raw, int status, const char *reaso
 
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
-    (void)arg;
+    struct http *http = arg;
     loop_begin("HTTP connection");
+    board_count(&http->server->place->accepted, 1);
     struct bufferevent *bufev = bufferevent_socket_new(base, -1, 0);
     if (bufev) {
         bufferevent_setwatermark(bufev, EV_READ, 0, READ_AHEAD_BYTES);

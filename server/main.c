@@ -29,6 +29,8 @@ static struct board *open_board(const struct channel_setup *setup)
         fatal("%s", err.text);
     if (setup->hello.child >= board_children(board))
         fatal("told to be child %u, but the board has %u", setup->hello.child, board_children(board));
+    if (setup->hello.index >= RING_MAX_WAKERS)
+        fatal("told to be server %u, but there are at most %u", setup->hello.index, RING_MAX_WAKERS);
     return board;
 }
 
@@ -41,6 +43,7 @@ int main(void)
     raise_descriptor_limit();
 
     server.board = open_board(&setup);
+    server.place = board_server(server.board, setup.hello.index);
     server.base = loop_open(board_child(server.board, setup.hello.child), setup.hello.debug);
     server.cameras = cameras_create(&setup, server.board, (int)setup.hello.index);
     server.feeds = feeds_create(server.base, server.cameras);

@@ -1,10 +1,12 @@
 #include "server/push.h"
 
+#include "common/board.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/sender.h"
 
 #include <event2/util.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,9 @@ TAILQ_HEAD(client_list, push_client);
 struct push {
     struct event_base *base;
     int64_t client_timeout_ns;
-    unsigned max_clients, count;
+    unsigned max_clients;
+    struct board *board;
+    struct board_server *place;
     struct client_list clients;
 };
 
@@ -32,6 +36,13 @@ static const struct {
 
 /* ---- one client ---------------------------------------------------------------------------------------------------- */
 
+/* Nobody else writes this server's number. */
+static void count_clients(struct push *push, uint32_t change)
+{
+    atomic_store_explicit(&push->place->clients, atomic_load_explicit(&push->place->clients, memory_order_relaxed) + change,
+                          memory_order_relaxed);
+}
+
 static void destroy(struct push_client *client)
 {
     struct push *push = client->push;
@@ -39,7 +50,7 @@ static void destroy(struct push_client *client)
         sender_destroy(client->sender);
     http_close(client->connection);
     TAILQ_REMOVE(&push->clients, client, entry);
-    push->count--;
+    count_clients(push, UINT32_MAX); /* less one */
     client->kind->destroy(client);
 }
 
@@ -82,7 +93,7 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
     client->wishes = *wishes;
     client->connection = http_take(request, &fd);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
-    push->count++;
+    count_clients(push, 1);
     client->sender = sender_create(push->base, fd, push->client_timeout_ns, &events, client);
     return client->sender && queue_response(client);
 }
@@ -165,8 +176,8 @@ bool push_admit(struct http_request *request)
     const struct push *push = request->server->push;
     if (request->head)
         reply_head(request);
-    else if (push->count >= push->max_clients)
-        http_reply_later(request, "all %u places for streams are taken", push->max_clients);
+    else if (board_clients(push->board) >= push->max_clients)
+        http_reply_later(request, "all %u places for clients are taken", push->max_clients);
     else
         return true;
     return false;
@@ -180,6 +191,8 @@ struct push *push_create(const struct server *server)
     if (!push)
         fatal("out of memory");
     push->base = server->base;
+    push->board = server->board;
+    push->place = server->place;
     push->client_timeout_ns = server->setup->hello.http.client_timeout_ns;
     push->max_clients = server->setup->hello.http.max_clients;
     TAILQ_INIT(&push->clients);

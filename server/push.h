@@ -1,4 +1,5 @@
-/* push.h: the clients of endless multipart answers: their connections, their places among `max_clients`, the bytes they get.
+/* push.h: the clients of endless multipart answers: their connections, their places among the
+ * `max_clients` of all servers together, the bytes they get.
  * What a client is shown, and when, is the business of its kind: stream.c, live.c.
  *
  * A client has at most one picture queued.  Whenever that has left, its kind is asked for the next, and whenever there is
@@ -45,7 +46,8 @@ void push_destroy(struct push *push); /* cuts every client */
 /* False: the query is wrong, which has been answered. */
 bool push_read_wishes(struct http_request *request, struct push_wishes *wishes);
 
-/* False: it was HEAD, or all places are taken; answered. */
+/* False: it was HEAD, or all places are taken; answered.  Two servers that look at the same moment may both let one in, so that
+ * each further server process may mean one client more. */
 bool push_admit(struct http_request *request);
 
 /* Takes the request's connection and queues the response's header, nothing else.  From here on the client is its kind's to

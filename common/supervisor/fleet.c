@@ -175,7 +175,7 @@ static void recover(struct member *member)
     else if (member->kind == MSG_ENCODER)
         recover_encoder(context, member->index);
     else
-        recover_server(context);
+        recover_server(context, member->index);
 }
 
 static void lose_camera(struct member *member, bool wanted, const char *cause)

@@ -86,8 +86,9 @@ void recover_encoder(const struct recover *recover, unsigned worker)
     wake_servers(recover);
 }
 
-void recover_server(const struct recover *recover)
+void recover_server(const struct recover *recover, unsigned server)
 {
+    board_clear_server(recover->board, server);
     for (unsigned i = 0; i < recover->conf->camera_count; i++) {
         attend(recover, i, "raw", DUTY_REAP);
         attend(recover, i, "jpeg", DUTY_REAP);

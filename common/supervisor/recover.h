@@ -15,6 +15,6 @@ struct recover {
 /* Each is called once the process is known to be dead, and before its successor starts. */
 void recover_capture(const struct recover *recover, unsigned camera);
 void recover_encoder(const struct recover *recover, unsigned worker);
-void recover_server(const struct recover *recover);
+void recover_server(const struct recover *recover, unsigned server);
 
 #endif

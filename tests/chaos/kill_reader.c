@@ -82,7 +82,7 @@ static void walk_reader(void (*act)(void))
         costly += dead_pins();
         stage_check_slots(stage.raw, dead_pins());
         stage_check_new_frames(stage.raw, WORLD_RAW, picture_publish); /* before anybody has noticed the death */
-        recover_server(&world.recover);
+        recover_server(&world.recover, 0);
         assert_int_equal(dead_pins(), 0);
         stage_check_slots(stage.raw, 0);
         stage_check_rows();

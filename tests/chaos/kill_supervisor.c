@@ -62,7 +62,7 @@ void a_supervisor_that_recovers_a_capture(void **state)
 
 static void act_recover_server(void)
 {
-    recover_server(&world.recover);
+    recover_server(&world.recover, 0);
 }
 
 void a_supervisor_that_recovers_a_reader(void **state)
@@ -78,7 +78,7 @@ void a_supervisor_that_recovers_a_reader(void **state)
             stage_publish(PICTURE_SMALL, 1);
             reader_died = stage_dies(kill_reader_act, reader_at, stage_serve_frames);
             died = stage_dies(act_recover_server, at, stage_serve_nothing);
-            recover_server(&world.recover);
+            recover_server(&world.recover, 0);
             stage_check_new_frames(stage.raw, WORLD_RAW, picture_publish);
             stage_check_slots(stage.raw, 0);
             stage_check_rows();

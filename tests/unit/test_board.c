@@ -54,6 +54,32 @@ static void attached_processes_share_it(void **state)
     board_close(owner);
 }
 
+/* A dead server's clients are nobody's; what it counted stays, and so does what others serve. */
+static void a_dead_server_is_cleared(void **state)
+{
+    (void)state;
+    struct error err;
+    struct board *board = board_create(instance, ids, 2, 5, &err);
+    assert_non_null(board);
+    assert_int_equal(board_clients(board), 0);
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {
+        board_server(board, i)->clients = i;
+        board_server(board, i)->accepted = 100 + i;
+        board_camera(board, 0)->viewers[i] = 2;
+        board_camera(board, 1)->viewers[i] = i;
+    }
+    assert_int_equal(board_clients(board), 31 * 32 / 2);
+    assert_int_equal(board_viewers(board_camera(board, 0)), 64);
+    board_clear_server(board, 31);
+    assert_int_equal(board_clients(board), 30 * 31 / 2);
+    assert_int_equal(board_viewers(board_camera(board, 0)), 62);
+    assert_int_equal(board_viewers(board_camera(board, 1)), 30 * 31 / 2);
+    assert_int_equal(board_server(board, 31)->accepted, 131);
+    assert_string_equal(board_camera(board, 0)->id, "door");
+    assert_int_equal(board_child(board, 0)->pid, 0);
+    board_close(board);
+}
+
 static void poke(off_t at, uint32_t value)
 {
     int fd = open(path, O_RDWR);
@@ -78,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(attached_processes_share_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dead_server_is_cleared, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_or_absent_boards_are_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
