@@ -2,10 +2,10 @@
 #include "camring_private.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_INSTANCE "camring"
 
@@ -51,9 +51,37 @@ int camring_fail_usage(struct camring_error *out, const char *text)
     return camring_fail(out, &err);
 }
 
-bool camring_usable(const void *handle, pid_t owner, struct camring_error *error)
+static unsigned forks; /* between the process that loaded this library and this one */
+static bool watches_forks;
+
+static void on_fork_in_child(void)
 {
-    if (handle && owner == getpid())
+    forks++;
+}
+
+static void watch_forks(void)
+{
+    watches_forks = pthread_atfork(NULL, NULL, on_fork_in_child) == 0;
+}
+
+bool camring_watch_forks(unsigned *process, struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    if (!watches_forks)
+        error_set(err, CAMRING_SYSTEM, "out of memory");
+    *process = forks;
+    return watches_forks;
+}
+
+bool camring_is_here(unsigned process)
+{
+    return process == forks;
+}
+
+bool camring_usable(const void *handle, unsigned process, struct camring_error *error)
+{
+    if (handle && camring_is_here(process))
         return true;
     camring_fail_usage(error, handle ? "this handle came over fork and is the parent's: attach anew" : "the handle is NULL");
     return false;

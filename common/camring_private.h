@@ -10,8 +10,15 @@
 int camring_fail(struct camring_error *out, const struct error *err);
 int camring_fail_usage(struct camring_error *out, const char *text);
 
-/* False, with error, for a handle that is NULL or came over fork; `owner` is the process that made it. */
-bool camring_usable(const void *handle, pid_t owner, struct camring_error *error);
+/* Names the process among its parents and children by fork, without asking the kernel each time: what makes a handle keeps it
+ * in the handle.  False with err: out of memory. */
+bool camring_watch_forks(unsigned *process, struct error *err);
+
+/* Whether `process` names this one, and not one that this one is a child of. */
+bool camring_is_here(unsigned process);
+
+/* False, with error, for a handle that is NULL or came over fork. */
+bool camring_usable(const void *handle, unsigned process, struct camring_error *error);
 
 /* Checks and completes the names that somebody gave: instance NULL is the default one, and "door" means "door.VARIANT_DEFAULT".
  * `instance_out` and `name_out` have RING_ID_SIZE and RING_NAME_SIZE bytes.  False with err. */

@@ -21,7 +21,7 @@ struct camring_memory {
 
 struct camring_reader {
     char instance[RING_ID_SIZE], name[RING_NAME_SIZE];
-    pid_t owner; /* a handle is of no use to a child of fork */
+    unsigned process; /* a handle is of no use to a child of fork */
     struct ring_reader *ring;
     bool observer, copies, holding;
     struct camring_memory *copy; /* copies: the newest frame it had */
@@ -35,7 +35,7 @@ struct camring_reader {
 
 static bool usable(const struct camring_reader *reader, struct camring_error *error)
 {
-    return camring_usable(reader, reader ? reader->owner : 0, error);
+    return camring_usable(reader, reader ? reader->process : 0, error);
 }
 
 /* What the ring says, in the words of somebody who asked for a ring: it was there, so its frames can't be absent. */
@@ -72,7 +72,8 @@ struct camring_reader *camring_attach(const char *instance, const char *ring, un
     error_set(&err, CAMRING_SYSTEM, "out of memory");
     if (!reader)
         goto fail;
-    reader->owner = getpid();
+    if (!camring_watch_forks(&reader->process, &err))
+        goto fail;
     reader->eventfd = -1;
     reader->observer = flags & CAMRING_OBSERVE;
     if (flags & ~(CAMRING_OBSERVE | CAMRING_READY)) {
@@ -99,7 +100,7 @@ static void stop_watching(struct camring_reader *reader)
 {
     if (!reader->watched)
         return;
-    if (reader->owner == getpid()) { /* else the thread is the parent's, too */
+    if (camring_is_here(reader->process)) { /* else the thread is the parent's, too */
         atomic_store(&reader->stop, true);
         ring_reader_ring(reader->ring);
         pthread_join(reader->thread, NULL);
@@ -113,7 +114,7 @@ void camring_detach(struct camring_reader *reader)
     if (!reader)
         return;
     stop_watching(reader);
-    if (reader->owner == getpid())
+    if (camring_is_here(reader->process))
         ring_reader_close(reader->ring);
     else
         ring_reader_abandon(reader->ring);

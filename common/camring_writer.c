@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ATTEMPTS 3
 
 struct camring_writer {
     char instance[RING_ID_SIZE], name[RING_NAME_SIZE];
-    pid_t owner;
+    unsigned process; /* a handle is of no use to a child of fork */
     struct ring_writer *ring;
     struct ring_loan loan;
     bool loaned;
@@ -20,7 +19,7 @@ struct camring_writer {
 
 static bool usable(const struct camring_writer *writer, struct camring_error *error)
 {
-    return camring_usable(writer, writer ? writer->owner : 0, error);
+    return camring_usable(writer, writer ? writer->process : 0, error);
 }
 
 static int make_ring(const char *instance, const char *name, enum ring_kind kind, unsigned rows, struct error *err)
@@ -73,7 +72,8 @@ struct camring_writer *camring_writer_open(const char *instance, const char *rin
     error_set(&err, CAMRING_SYSTEM, "out of memory");
     if (!writer)
         goto fail;
-    writer->owner = getpid();
+    if (!camring_watch_forks(&writer->process, &err))
+        goto fail;
     if (rows < 1 || rows > RING_MAX_ROWS || (kind != CAMRING_KIND_RAW && kind != CAMRING_KIND_JPEG)) {
         error_set(&err, CAMRING_USAGE, "a ring has 1 to %d rows and is of a kind of enum camring_kind", RING_MAX_ROWS);
         goto fail;
@@ -98,7 +98,7 @@ void camring_writer_close(struct camring_writer *writer, int remove_ring)
     if (!writer)
         return;
     camring_abort(writer);
-    if (remove_ring && writer->owner == getpid() && !ring_writer_closed(writer->ring))
+    if (remove_ring && camring_is_here(writer->process) && !ring_writer_closed(writer->ring))
         ring_unlink(writer->instance, writer->name); /* before the writer's lock goes: see open_or_make */
     ring_writer_close(writer->ring);
     free(writer);
