@@ -29,7 +29,7 @@ struct board_header {
 };
 
 _Static_assert(offsetof(struct board_header, servers) == 128, "layout");
-_Static_assert(sizeof(struct board_camera) == 320, "layout");
+_Static_assert(sizeof(struct board_camera) == 512, "layout");
 _Static_assert(sizeof(struct board_server) == 64, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
 
@@ -203,6 +203,8 @@ unsigned board_clients(struct board *board)
 void board_clear_server(struct board *board, unsigned index)
 {
     ring_store_u32(&board_server(board, index)->clients, 0, memory_order_relaxed);
-    for (unsigned i = 0; i < board->cameras; i++)
+    for (unsigned i = 0; i < board->cameras; i++) {
         ring_store_u32(&board_camera(board, i)->viewers[index], 0, memory_order_relaxed);
+        variant_clear_server(board_camera(board, i), index);
+    }
 }

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "lease.h"
 #include "ring.h"
+#include "variant.h"
 
 #include <stdint.h>
 
@@ -25,7 +26,8 @@ struct board_camera {
     _Atomic uint64_t no_slot;  /* dropped: no free slot */
     _Atomic uint64_t corrupt;  /* dropped: could not be decoded */
     _Atomic uint64_t capture_oversize; /* dropped: passed-through JPEG larger than a slot */
-    uint8_t pad1[64 - 8 - 6 * 8];
+    _Atomic uint32_t passthrough;      /* 1: the newest picture is a JPEG as the camera sent it; changed after its commit */
+    uint8_t pad1[64 - 8 - 6 * 8 - 4];
 
     /* the line the lease holder writes */
     struct lease lease;
@@ -38,6 +40,17 @@ struct board_camera {
     _Atomic uint64_t encode_failed; /* dropped: no JPEG slot, or the encoder refused the picture */
 
     _Atomic uint32_t viewers[RING_MAX_WAKERS]; /* who watch it now, at each server; written by that server */
+
+    /* what viewers want; servers write it (variant.h) */
+    struct variant_words variants;
+
+    /* what the holder of the variants' lease writes, under the rules of the other one */
+    struct lease variant_lease;
+    _Atomic uint64_t variant_taken;   /* pictures taken up, each for one slot; counted before it starts */
+    _Atomic uint64_t variant_encoded; /* published in one of the variants' rings */
+    _Atomic uint64_t variant_failed;  /* not; also those in hand when a worker died, which the supervisor counts */
+    uint8_t pad2[64 - 4 * 8];
+    _Atomic uint64_t variant_done[VARIANT_SLOTS]; /* which picture each slot was last taken up with (encoder/variants.c) */
 };
 
 /* One server's place, by its number.  Only that server writes here while it lives; when it has died, the supervisor clears what

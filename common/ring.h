@@ -60,10 +60,10 @@ struct ring_frame {
     uint32_t width, height;
     uint32_t offset[RING_PLANES];
     uint32_t stride[RING_PLANES];
-    uint8_t range;  /* enum ring_range */
-    uint8_t matrix; /* enum ring_matrix */
-    uint16_t flags; /* 0 */
-    uint32_t reserved;
+    uint8_t range;    /* enum ring_range */
+    uint8_t matrix;   /* enum ring_matrix */
+    uint16_t flags;   /* 0 */
+    uint32_t variant; /* variant_pack of what was wanted, 0: the camera's own picture */
 };
 
 /* Rows and columns of plane `plane` of a width x height picture in `format`. */

@@ -1,0 +1,88 @@
+/* variant.h: smaller or coarser copies of a camera's pictures, made while some server wants them: who wants which, on the
+ * board.
+ *
+ * DESIGN
+ *
+ * Each camera has VARIANT_SLOTS words {width, quality, users}: users has a bit for each server process.  Slot n's pictures are
+ * in the ring "CAMERA.vn".  A word is only ever changed whole, by one compare-and-swap, and its value is all there is to know:
+ * a change that finds another value than it was made for is not made, and is worked out again.  So
+ *   - nothing tears: width, quality and users that are read together belong together;
+ *   - nothing leaks: joining twice is joining once, and a server killed before or after any instruction leaves at most its own
+ *     bits, which the supervisor clears when it is dead (variant_clear_server) and which mean nothing else to anybody;
+ *   - nobody waits: a swap fails only because another one succeeded;
+ *   - a value that comes back (A, B, A) is as good as one that never went: a word has no history.
+ *
+ * A slot's variant changes only while it has no users, so whoever has joined keeps what he joined.  Pictures of the slot's last
+ * variant may still lie in its ring: each says its own (ring_frame.variant), and the reader passes over others.  Two servers
+ * that join a new variant at the same moment may come to have a slot each, when a lower one falls free between their looks: the
+ * encoder then encodes once and writes it twice. */
+#ifndef CAMRING_VARIANT_H
+#define CAMRING_VARIANT_H
+
+#include "ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VARIANT_SLOTS 8
+#define VARIANT_MIN_WIDTH 16
+#define VARIANT_MAX_WIDTH 8192
+
+struct variant {
+    uint16_t width;  /* 0: the camera's */
+    uint8_t quality; /* 0: the camera's */
+};
+
+/* Part of struct board_camera (board.h), all zero at first. */
+struct variant_words {
+    _Atomic uint64_t slot[VARIANT_SLOTS];
+};
+
+struct board_camera;
+
+/* ---- which there can be ----------------------------------------------------------------------------------------- */
+
+/* What is encoded for who wants `width` and `quality` (0: the camera's): the next width of a ladder from 160 to 3840, never as
+ * large as `source_width` (0: not known) or larger, and a multiple of 5 from 10 to 95; each 0 where that is the camera's own.
+ * `source_quality` is the camera's, 0: not known, as when its JPEGs are passed through.  Both 0: the camera's picture as it
+ * is. */
+struct variant variant_round(unsigned width, unsigned quality, unsigned source_width, unsigned source_quality);
+
+/* Size of a picture of the variant made from a width x height one: proportions kept, height even. */
+void variant_size(struct variant variant, uint32_t width, uint32_t height, uint32_t *out_width, uint32_t *out_height);
+
+/* As ring_frame.variant has it; 0: the camera's picture as it is. */
+uint32_t variant_pack(struct variant variant);
+struct variant variant_unpack(uint32_t packed);
+
+/* "640w q60", "640w", "q60", or "" for the camera's own. */
+#define VARIANT_TEXT_SIZE 16
+const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SIZE]);
+
+/* The slot whose ring is CAMERA.`name`, -1: none ("jpeg", "v8"); and the other way round. */
+#define VARIANT_NAME_SIZE 4
+int variant_slot(const char *name);
+const char *variant_name(unsigned slot, char out[static VARIANT_NAME_SIZE]);
+
+/* ---- who wants one ------------------------------------------------------------------------------------------------ */
+
+/* Server number `server` (below RING_MAX_WAKERS) wants the variant from now on.  Returns its slot, the same if it has joined
+ * already; -1 if all slots are taken by other variants, or if this is no variant but the camera's own picture.  The caller then
+ * rings the pool's bell, for a picture may be there that was not wanted until now; and counts its own clients: it leaves once.
+ */
+int variant_join(struct board_camera *camera, unsigned server, struct variant wanted);
+void variant_leave(struct board_camera *camera, unsigned server, unsigned slot);
+
+/* The supervisor, once the server is known to be dead: it wants nothing any more. */
+void variant_clear_server(struct board_camera *camera, unsigned server);
+
+/* True if somebody wants what slot number `slot` is for; *out is that. */
+bool variant_wanted(const struct board_camera *camera, unsigned slot, struct variant *out);
+
+/* True if anybody wants any.  What the caller stored before is seen by whoever joins too late to be seen here. */
+bool variant_any_wanted(const struct board_camera *camera);
+
+/* False if nobody has wanted the slot yet: then its ring has no readers and no pictures. */
+bool variant_was_wanted(const struct board_camera *camera, unsigned slot);
+
+#endif
