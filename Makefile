@@ -115,6 +115,7 @@ parts_test_fresh := server/fresh.c
 parts_test_picture := server/picture.c
 parts_test_sender := server/sender.c server/gate.c server/loop.c
 parts_test_gate := server/gate.c
+parts_test_turns := server/turns.c
 parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
 parts_test_shmwatch := $(patsubst %,common/shmtool/%.c,describe find objects print reader spark terminal watched)
 .SECONDEXPANSION:

@@ -43,6 +43,8 @@ static void account(struct gate *gate, const struct gate_facts *facts)
     uint64_t delivered = facts->held < gate->written ? gate->written - facts->held : 0;
     uint64_t more = delivered > gate->delivered ? delivered - gate->delivered : 0;
     int64_t took = facts->now_ns - gate->look_ns;
+    if (gate->look_ns > 0 && more == 0 && took < GATE_SOONEST_NS)
+        return; /* several pictures in a moment say nothing about how fast they leave */
     if (gate->look_ns > 0 && took > 0) {
         uint64_t rate = more * UINT64_C(1000000) / (uint64_t)(took / NS_PER_US + 1) + 1;
         gate->rate = gate->rate > 0 ? (gate->rate + rate) / 2 : rate;

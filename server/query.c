@@ -61,17 +61,20 @@ static int parse_pair(const char *text, size_t length, struct query *query, stru
         error_set(err, 400, "a key in the query is longer than %d bytes or badly encoded", QUERY_KEY_SIZE - 1);
         return -1;
     }
-    if (!query_decode(value, (size_t)(text + length - value), true, query->pair[query->count].value, QUERY_VALUE_SIZE)) {
-        error_set(err, 400, "the value of \"%s\" is longer than %d bytes or badly encoded", key, QUERY_VALUE_SIZE - 1);
+    char *to = query->text + query->used;
+    if (!query_decode(value, (size_t)(text + length - value), true, to, QUERY_TEXT_SIZE - query->used)) {
+        error_set(err, 400, "the value of \"%s\" is badly encoded, or the query too long", key);
         return -1;
     }
-    query->count++;
+    query->pair[query->count++].value = (unsigned)query->used;
+    query->used += strlen(to) + 1;
     return 0;
 }
 
 int query_parse(const char *text, struct query *query, struct error *err)
 {
     query->count = 0;
+    query->used = 0;
     while (text && *text) {
         size_t length = strcspn(text, "&");
         if (length > 0 && parse_pair(text, length, query, err) < 0)
@@ -86,7 +89,7 @@ const char *query_get(const struct query *query, const char *key)
 {
     for (unsigned i = 0; i < query->count; i++)
         if (strcmp(query->pair[i].key, key) == 0)
-            return query->pair[i].value;
+            return query->text + query->pair[i].value;
     return NULL;
 }
 

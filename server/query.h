@@ -10,20 +10,24 @@
 
 #define QUERY_MAX 16
 #define QUERY_KEY_SIZE 32
-#define QUERY_VALUE_SIZE 256
+#define QUERY_TEXT_SIZE 7168 /* all values together, each with its NUL; the ids of 200 cameras fit */
 
 struct query {
     unsigned count;
     struct {
-        char key[QUERY_KEY_SIZE], value[QUERY_VALUE_SIZE];
+        char key[QUERY_KEY_SIZE];
+        unsigned value; /* where it begins in `text` */
     } pair[QUERY_MAX];
+    size_t used;
+    char text[QUERY_TEXT_SIZE];
 };
 
 /* Decodes %XX (and, if `plus`, "+" to a space) from `text` up to `length` bytes into `out`, NUL-terminated.  False if an escape
  * is broken or stands for NUL, or it does not fit. */
 bool query_decode(const char *text, size_t length, bool plus, char *out, size_t size);
 
-/* `text` (NULL: no query) is what follows the "?".  -1 with err: bad escapes, a key or value too long, too many of them. */
+/* `text` (NULL: no query) is what follows the "?".  -1 with err: bad escapes, a key or the values too long, too many of them.
+ */
 int query_parse(const char *text, struct query *query, struct error *err);
 
 /* The first value of `key`, NULL if it isn't there. */

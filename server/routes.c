@@ -1,5 +1,6 @@
 /* routes.c: every path this server answers, its own first, then those of other servers (SPEC, HTTP). */
 #include "server/api.h"
+#include "server/live.h"
 #include "server/page.h"
 #include "server/route.h"
 #include "server/snapshot.h"
@@ -8,6 +9,7 @@
 const struct route routes[] = {
     {"/cameras/{id}/stream.mjpeg", NULL, HTTP_GET, ROUTE_BY_ID, stream_handle},
     {"/cameras/{id}/snapshot.jpg", NULL, HTTP_GET, ROUTE_BY_ID, snapshot_handle},
+    {"/live", NULL, HTTP_GET, ROUTE_NO_CAMERA, live_handle},
     {"/api/v1/cameras", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_cameras},
     {"/api/v1/cameras/{id}", NULL, HTTP_GET, ROUTE_BY_ID, api_handle_camera},
     {"/healthz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_health},

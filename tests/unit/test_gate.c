@@ -146,6 +146,23 @@ static void test_progress_is_what_arrived(void **state)
     assert_int_equal(gate.progress_ns, BEGIN + 5 * NS_PER_S);
 }
 
+/* Small pictures of many cameras in one moment: nothing can have left in between, which is no sign of a slow link. */
+static void test_a_burst_is_not_taken_for_a_slow_link(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN, .rate = 1000000};
+    int64_t wait = 0;
+    size_t held = 0;
+    gate_begin(&gate, 3500);
+    for (int64_t now = BEGIN; wait == 0; now += 20 * NS_PER_US) {
+        gate_wrote(&gate, 3500, now);
+        held += 3500;
+        wait = gate_look(&gate, &(struct gate_facts){.now_ns = now, .held = held, .segment = 65483});
+        assert_true(held < 100 * 3500);
+    }
+    assert_int_equal(wait, GATE_SOONEST_NS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_looks_again_when_the_rest_should_have_left),
         cmocka_unit_test(test_wait_is_bounded),
         cmocka_unit_test(test_progress_is_what_arrived),
+        cmocka_unit_test(test_a_burst_is_not_taken_for_a_slow_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

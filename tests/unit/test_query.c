@@ -103,7 +103,7 @@ static void test_first_of_equal_keys_counts(void **state)
 static void test_bounds(void **state)
 {
     (void)state;
-    char text[2000] = "";
+    static char text[2 * QUERY_TEXT_SIZE];
     for (int i = 0; i < QUERY_MAX; i++)
         strcat(text, "k=v&");
     parse(text);
@@ -111,10 +111,15 @@ static void test_bounds(void **state)
     strcat(text, "k");
     refuse(text, "more than 16");
 
-    snprintf(text, sizeof text, "a=%0*d", QUERY_VALUE_SIZE - 1, 0);
+    snprintf(text, sizeof text, "a=%0*d", QUERY_TEXT_SIZE - 1, 0);
     parse(text);
-    snprintf(text, sizeof text, "a=%0*d", QUERY_VALUE_SIZE, 0);
+    snprintf(text, sizeof text, "a=%0*d", QUERY_TEXT_SIZE, 0);
     refuse(text, "\"a\"");
+    snprintf(text, sizeof text, "a=%0*d&b=", QUERY_TEXT_SIZE - 2, 0);
+    parse(text);
+    assert_value("b", "");
+    snprintf(text, sizeof text, "a=%0*d&b=", QUERY_TEXT_SIZE - 1, 0);
+    refuse(text, "\"b\"");
     snprintf(text, sizeof text, "%0*d=a", QUERY_KEY_SIZE, 0);
     refuse(text, "key");
     refuse("a=%4", "\"a\"");

@@ -1,0 +1,189 @@
+#include "server/live.h"
+
+#include "server/camera.h"
+#include "server/feed.h"
+#include "server/push.h"
+#include "server/turns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct live_camera {
+    struct feed_viewer viewer; /* `arg` is the client */
+    const struct camera *camera;
+};
+
+struct live_client {
+    struct push_client push; /* first: a push_client is its live client */
+    struct turns turns;      /* of the cameras that show a picture which the client has not had */
+    uint64_t *bits;
+    unsigned count;
+    struct live_camera camera[];
+};
+
+/* Which cameras the query asks for, each once. */
+struct selection {
+    unsigned count, known;
+    bool *chosen;                 /* of the known ones, by index */
+    const struct camera **camera; /* in the order of the query */
+};
+
+/* ---- one client ---------------------------------------------------------------------------------------------------- */
+
+/* A picture is chosen when it can leave, so it is the newest of its camera then. */
+static void advance(struct live_client *client)
+{
+    while (turns_any(&client->turns) && push_ready(&client->push)) {
+        const struct live_camera *next = &client->camera[turns_take(&client->turns)];
+        uint64_t turn;
+        struct picture *picture = feed_picture(next->viewer.feed, &turn);
+        if (picture && !push_picture(&client->push, picture, next->camera->id))
+            return;
+    }
+}
+
+static unsigned number_of(const struct live_client *client, const struct feed_viewer *viewer)
+{
+    return (unsigned)((const struct live_camera *)viewer - client->camera);
+}
+
+static void on_picture(struct feed_viewer *viewer)
+{
+    struct live_client *client = viewer->arg;
+    turns_mark(&client->turns, number_of(client, viewer));
+    advance(client);
+}
+
+/* The others go on, and this one when it is back. */
+static void on_end(struct feed_viewer *viewer)
+{
+    (void)viewer;
+}
+
+static void on_ready(struct push_client *push)
+{
+    advance((struct live_client *)push);
+}
+
+static void destroy(struct push_client *push)
+{
+    struct live_client *client = (struct live_client *)push;
+    for (unsigned i = 0; i < client->count; i++)
+        feed_leave(&client->camera[i].viewer);
+    free(client->bits);
+    free(client);
+}
+
+/* ---- joining ------------------------------------------------------------------------------------------------------- */
+
+static struct live_client *create(const struct selection *selection)
+{
+    struct live_client *client = calloc(1, sizeof *client + selection->count * sizeof client->camera[0]);
+    if (!client)
+        return NULL;
+    client->bits = calloc(TURNS_WORDS(selection->count) + 1, sizeof *client->bits);
+    if (!client->bits) {
+        free(client);
+        return NULL;
+    }
+    client->count = selection->count;
+    turns_init(&client->turns, client->count, client->bits);
+    for (unsigned i = 0; i < client->count; i++)
+        client->camera[i] = (struct live_camera){
+            .viewer = {.on_picture = on_picture, .on_end = on_end, .arg = client},
+            .camera = selection->camera[i],
+        };
+    return client;
+}
+
+/* The status line leaves at once, whatever the cameras do. */
+static void join(struct http_request *request, const struct push_wishes *wishes, const struct selection *selection)
+{
+    static const struct push_kind kind = {.name = "live", .on_ready = on_ready, .destroy = destroy};
+    struct feeds *feeds = request->server->feeds;
+    struct live_client *client = create(selection);
+    if (!client) {
+        http_reply_later(request, "out of memory");
+        return;
+    }
+    if (!push_begin(&client->push, &kind, request, wishes)) {
+        push_end(&client->push, "out of memory");
+        return;
+    }
+    for (unsigned i = 0; i < client->count; i++) {
+        uint64_t turn;
+        feed_join(feeds_of(feeds, client->camera[i].camera), &client->camera[i].viewer);
+        if (feed_picture(client->camera[i].viewer.feed, &turn))
+            turns_mark(&client->turns, i);
+    }
+    if (push_flush(&client->push))
+        advance(client);
+}
+
+static void choose(struct selection *selection, const struct camera *camera)
+{
+    if (selection->chosen[camera->index])
+        return;
+    selection->chosen[camera->index] = true;
+    selection->camera[selection->count++] = camera;
+}
+
+/* "a,b,c"; NULL: all of them.  False: answered. */
+static bool select_cameras(struct http_request *request, struct selection *selection)
+{
+    const struct cameras *cameras = request->server->cameras;
+    const char *ids = query_get(&request->query, "cameras");
+    for (unsigned i = 0; !ids && i < selection->known; i++)
+        choose(selection, cameras_at(cameras, i));
+    while (ids) {
+        char id[RING_ID_SIZE];
+        size_t length = strcspn(ids, ",");
+        const struct camera *camera = NULL;
+        if (length < sizeof id) {
+            memcpy(id, ids, length);
+            id[length] = '\0';
+            camera = cameras_find(cameras, id);
+        }
+        if (length == 0) {
+            http_reply_error(request, 400, "cameras must be one or more ids with commas between them");
+            return false;
+        }
+        if (!camera) {
+            http_reply_error(request, 404, "unknown camera \"%.*s\"", (int)length, ids);
+            return false;
+        }
+        choose(selection, camera);
+        ids = ids[length] == ',' ? ids + length + 1 : NULL;
+    }
+    return true;
+}
+
+/* A part's header tells its camera, so it can't be sent before the camera is known. */
+static bool read_wishes(struct http_request *request, struct push_wishes *wishes)
+{
+    if (!push_read_wishes(request, wishes))
+        return false;
+    if (wishes->form == MULTIPART_ADVANCE && query_get(&request->query, "headers")) {
+        http_reply_error(request, 400, "headers must be \"length\" here");
+        return false;
+    }
+    wishes->form = MULTIPART_LENGTH;
+    return true;
+}
+
+void live_handle(struct http_request *request)
+{
+    struct push_wishes wishes;
+    unsigned known = cameras_count(request->server->cameras);
+    struct selection selection = {
+        .known = known,
+        .chosen = calloc(known + 1, sizeof *selection.chosen),
+        .camera = calloc(known + 1, sizeof *selection.camera),
+    };
+    if (!selection.chosen || !selection.camera)
+        http_reply_later(request, "out of memory");
+    else if (select_cameras(request, &selection) && read_wishes(request, &wishes) && push_admit(request))
+        join(request, &wishes, &selection);
+    free(selection.chosen);
+    free(selection.camera);
+}
