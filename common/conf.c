@@ -72,6 +72,55 @@ static void apply_scalar(struct loader *loader, const struct target *target, con
     }
 }
 
+static void apply_map(struct loader *loader, const struct target *target, const char *prefix, const struct conf_node *map);
+
+/* The profile of that name, a new one if there is none; NULL, with the fault, if there can't be. */
+static struct conf_profile *place_profile(struct loader *loader, const struct target *target, const struct conf_node *key)
+{
+    struct conf_camera *camera = target->base;
+    char quote[CONF_QUOTE_SIZE];
+    conf_quote(key->text, quote);
+    if (!ring_id_valid(key->text)) {
+        conf_fault(&loader->faults, key->line, key->column,
+                   "%sprofiles: the name %s must be a-z, 0-9, _ and -, begin with a letter or digit, and have at most %d "
+                   "characters",
+                   target->where, quote, RING_ID_SIZE - 1);
+        return NULL;
+    }
+    for (unsigned i = 0; i < camera->profile_count; i++)
+        if (strcmp(camera->profiles[i].name, key->text) == 0)
+            return &camera->profiles[i];
+    if (camera->profile_count == CONF_MAX_PROFILES) {
+        conf_fault(&loader->faults, key->line, key->column, "%sprofiles: %s is one too many: at most %d are possible",
+                   target->where, quote, CONF_MAX_PROFILES);
+        return NULL;
+    }
+    return &camera->profiles[camera->profile_count++];
+}
+
+/* A profile of `defaults` that the camera has, too, is replaced whole. */
+static void apply_profiles(struct loader *loader, const struct target *target, const struct conf_node *map)
+{
+    if (map->kind != CONF_NODE_MAP && !map->missing)
+        fault_type(loader, map, target->where, "profiles", "a mapping of names to profiles");
+    for (const struct conf_node *node = map->kind == CONF_NODE_MAP ? map->first : NULL; node; node = node->next) {
+        char path[CONF_QUOTE_SIZE], where[2 * CONF_QUOTE_SIZE + 8];
+        bool is_word = node->key->kind == CONF_NODE_SCALAR; /* else that has been said */
+        struct conf_profile *profile = is_word ? place_profile(loader, target, node->key) : NULL;
+        if (!profile)
+            continue;
+        *profile = (struct conf_profile){0};
+        memcpy(profile->name, node->key->text, strlen(node->key->text) + 1);
+        snprintf(path, sizeof path, "profiles.%s", profile->name);
+        snprintf(where, sizeof where, "%s%s.", target->where, path);
+        struct target inside = {CONF_SCOPE_PROFILE, profile, where, target->is_defaults};
+        if (node->kind == CONF_NODE_MAP)
+            apply_map(loader, &inside, "", node);
+        else if (!node->missing)
+            fault_type(loader, node, target->where, path, "a mapping");
+    }
+}
+
 static void apply_option(struct loader *loader, const struct target *target, const struct conf_option *option,
                          const struct conf_node *node)
 {
@@ -88,6 +137,9 @@ static void apply_option(struct loader *loader, const struct target *target, con
         break;
     case CONF_CAMERAS:
         loader->cameras = node;
+        break;
+    case CONF_PROFILES:
+        apply_profiles(loader, target, node);
         break;
     case CONF_SOURCE:
         if (target->is_defaults)

@@ -12,6 +12,7 @@
 
 #define CONF_MAX_LISTEN 8
 #define CONF_MAX_CAMERAS 1000
+#define CONF_MAX_PROFILES 8
 #define CONF_SOURCE_SIZE 2048
 
 struct conf_log {
@@ -43,6 +44,13 @@ enum conf_idle { CONF_IDLE_STANDBY, CONF_IDLE_OFF, CONF_IDLE_FULL };
 enum conf_passthrough { CONF_PASSTHROUGH_AUTO, CONF_PASSTHROUGH_OFF };
 enum conf_offline { CONF_OFFLINE_PLACEHOLDER, CONF_OFFLINE_LAST, CONF_OFFLINE_CLOSE };
 
+/* What viewers may ask for by name; 0: as the camera has it. */
+struct conf_profile {
+    char name[RING_ID_SIZE];
+    unsigned width, quality;
+    double fps;
+};
+
 struct conf_camera {
     char id[RING_ID_SIZE];
     char source[CONF_SOURCE_SIZE]; /* as to be opened: secrets inside; only for capture */
@@ -56,6 +64,8 @@ struct conf_camera {
     unsigned jpeg_quality; /* 1..100 */
     enum conf_passthrough passthrough;
     enum conf_offline offline;
+    unsigned profile_count;
+    struct conf_profile profiles[CONF_MAX_PROFILES];
 };
 
 struct conf {

@@ -2,6 +2,7 @@
 #include "conf_private.h"
 
 #include "clock.h"
+#include "variant.h"
 
 #include <ctype.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@ static const char *const offline_names[] = {"placeholder", "last", "close", NULL
 
 #define IN_FILE(field) CONF_SCOPE_GLOBAL, .offset = offsetof(struct conf, field)
 #define IN_CAMERA(field) CONF_SCOPE_CAMERA, .offset = offsetof(struct conf_camera, field)
+#define IN_PROFILE(field) CONF_SCOPE_PROFILE, .offset = offsetof(struct conf_profile, field)
 
 const struct conf_option conf_options[] = {
     {"instance", IN_FILE(instance), .type = CONF_NAME, .fallback = "camring",
@@ -101,7 +103,16 @@ const struct conf_option conf_options[] = {
      .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the end of the stream."},
     {"chain", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"motion", CONF_SCOPE_CAMERA, .type = CONF_LATER},
-    {"profiles", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"profiles", CONF_SCOPE_CAMERA, .type = CONF_PROFILES,
+     .help = "NAME: and below it what viewers get who ask for that profile; up to eight, those of defaults included."},
+
+    {"width", IN_PROFILE(width), .type = CONF_NUMBER_OR_ZERO, .min = VARIANT_MIN_WIDTH, .max = VARIANT_MAX_WIDTH,
+     .help =
+         "Pictures of the next width of 160, 240, 320, 480, 640, 800, 960, 1280, 1600, 1920, 2560, 3840 below the camera's; "
+         "left out or 0: the camera's."},
+    {"fps", IN_PROFILE(fps), .type = CONF_RATE, .min = 0, .max = 240, .help = "Most pictures per second; left out or 0: all."},
+    {"quality", IN_PROFILE(quality), .type = CONF_NUMBER, .min = 1, .max = 100,
+     .help = "JPEG quality, in steps of 5 from 10 to 95; left out: the camera's."},
     {.path = NULL},
 };
 
@@ -160,6 +171,13 @@ static unsigned distance(const char *a, const char *b)
     return row[width];
 }
 
+static const char *scope_prefix(enum conf_scope scope)
+{
+    static const char *const prefixes[] = {
+        [CONF_SCOPE_GLOBAL] = "", [CONF_SCOPE_CAMERA] = "cameras.ID.", [CONF_SCOPE_PROFILE] = "cameras.ID.profiles.NAME."};
+    return prefixes[scope];
+}
+
 /* The same word elsewhere: "quality" for "jpeg.quality". */
 static bool suggest_elsewhere(enum conf_scope scope, const char *key, char out[static CONF_PATH_SIZE])
 {
@@ -168,7 +186,7 @@ static bool suggest_elsewhere(enum conf_scope scope, const char *key, char out[s
         bool visible = option->scope == scope || (scope == CONF_SCOPE_GLOBAL && option->scope == CONF_SCOPE_CAMERA);
         if (!visible || option->type == CONF_LATER || strcasecmp(leaf, key) != 0)
             continue;
-        snprintf(out, CONF_PATH_SIZE, "%s%s", option->scope == scope ? "" : "cameras.ID.", option->path);
+        snprintf(out, CONF_PATH_SIZE, "%s%s", option->scope == scope ? "" : scope_prefix(option->scope), option->path);
         return true;
     }
     return false;
@@ -204,7 +222,7 @@ void conf_describe(FILE *out)
             continue;
         char expected[160];
         conf_value_expected(option, expected, sizeof expected);
-        fprintf(out, "%s%s: %s", option->scope == CONF_SCOPE_CAMERA ? "cameras.ID." : "", option->path, expected);
+        fprintf(out, "%s%s: %s", scope_prefix(option->scope), option->path, expected);
         if (option->fallback)
             fprintf(out, "; default %s", option->fallback);
         fprintf(out, "\n    %s\n", option->help);

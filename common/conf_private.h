@@ -66,12 +66,13 @@ const char *conf_node_kind_name(const struct conf_node *node); /* "a list" … *
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-enum conf_scope { CONF_SCOPE_GLOBAL, CONF_SCOPE_CAMERA };
+enum conf_scope { CONF_SCOPE_GLOBAL, CONF_SCOPE_CAMERA, CONF_SCOPE_PROFILE };
 
 enum conf_type {
     CONF_NAME,
     CONF_NUMBER,
     CONF_NUMBER_OR_AUTO, /* auto = 0 */
+    CONF_NUMBER_OR_ZERO, /* 0, or within the range */
     CONF_DURATION,       /* ns */
     CONF_BYTES,
     CONF_BOOL,
@@ -83,14 +84,15 @@ enum conf_type {
     CONF_LISTEN,
     CONF_CAMERAS,
     CONF_DEFAULTS,
+    CONF_PROFILES,
     CONF_LATER, /* promised, but not in this version */
 };
 
 struct conf_option {
-    const char *path; /* "http.listen"; of a camera's option from the camera on */
+    const char *path; /* "http.listen"; of a camera's or profile's option from that on */
     enum conf_scope scope;
     enum conf_type type;
-    size_t offset; /* in struct conf or struct conf_camera */
+    size_t offset; /* in struct conf, struct conf_camera or struct conf_profile */
     int64_t min, max;
     const char *const *names; /* ends with NULL */
     const char *fallback;     /* the default, as one would write it */

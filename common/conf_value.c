@@ -148,6 +148,11 @@ bool conf_value_parse(const struct conf_option *option, const char *text, void *
             return parse_number(option, text, "", field);
         *(unsigned *)field = 0;
         return true;
+    case CONF_NUMBER_OR_ZERO:
+        if (strcmp(text, "0") != 0)
+            return parse_number(option, text, "", field);
+        *(unsigned *)field = 0;
+        return true;
     case CONF_DURATION:
         return parse_with_unit(option, durations, text, field);
     case CONF_BYTES:
@@ -166,6 +171,7 @@ bool conf_value_parse(const struct conf_option *option, const char *text, void *
     case CONF_LISTEN:
     case CONF_CAMERAS:
     case CONF_DEFAULTS:
+    case CONF_PROFILES:
     case CONF_LATER:
         break;
     }
@@ -206,6 +212,9 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
     case CONF_NUMBER_OR_AUTO:
         snprintf(out, size, "auto or a whole number from %jd to %jd", min, max);
         break;
+    case CONF_NUMBER_OR_ZERO:
+        snprintf(out, size, "0 or a whole number from %jd to %jd", min, max);
+        break;
     case CONF_DURATION:
         format_duration(option->min, from, sizeof from);
         format_duration(option->max, to, sizeof to);
@@ -237,6 +246,7 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         break;
     case CONF_CAMERAS:
     case CONF_DEFAULTS:
+    case CONF_PROFILES:
         snprintf(out, size, "a mapping");
         break;
     case CONF_LATER:

@@ -195,6 +195,73 @@ static void test_debug_by_environment(void **state)
     unsetenv("CAMRING_DEBUG");
 }
 
+static void expect_profile(const struct conf_camera *camera, unsigned index, const char *name, unsigned width, double fps,
+                           unsigned quality)
+{
+    const struct conf_profile *profile = &camera->profiles[index];
+    assert_string_equal(profile->name, name);
+    assert_int_equal(profile->width, width);
+    assert_true(profile->fps == fps);
+    assert_int_equal(profile->quality, quality);
+}
+
+static void test_profiles(void **state)
+{
+    (void)state;
+    struct conf *conf = load_good("cameras:\n"
+                                  "  door:\n"
+                                  "    source: 'test:'\n"
+                                  "    profiles: {thumb: {width: 320, fps: 2, quality: 60}, same: , tiny: {}}\n"
+                                  "  yard: {source: 'test:', profiles: {9: {width: 0, fps: 0.5}, phone: {quality: 30}}}\n"
+                                  "  gate: {source: 'test:', profiles: }\n"
+                                  "defaults:\n"
+                                  "  profiles: {phone: {width: 8192, fps: 240, quality: 1}}\n");
+    const struct conf_camera *door = &conf->cameras[0], *yard = &conf->cameras[1], *gate = &conf->cameras[2];
+    assert_int_equal(door->profile_count, 4);
+    expect_profile(door, 0, "phone", 8192, 240, 1);
+    expect_profile(door, 1, "thumb", 320, 2, 60);
+    expect_profile(door, 2, "same", 0, 0, 0);
+    expect_profile(door, 3, "tiny", 0, 0, 0);
+    assert_int_equal(yard->profile_count, 2);
+    expect_profile(yard, 0, "phone", 0, 0, 30);
+    expect_profile(yard, 1, "9", 0, 0.5, 0);
+    assert_int_equal(gate->profile_count, 1);
+    conf_free(conf);
+}
+
+static void test_profiles_refused(void **state)
+{
+    (void)state;
+    expect_faults(
+        "cameras:\n"
+        "  door:\n"
+        "    source: 'test:'\n"
+        "    profiles:\n"
+        "      Thumb: {width: 320}\n"
+        "      a: {width: 15, fps: 241, quality: 0}\n"
+        "      b: {widht: 320, jpeg: 5}\n"
+        "      c: 320\n"
+        "      d: {width: [1], quality: }\n"
+        "  yard: {source: 'test:', profiles: [a]}\n"
+        "defaults: {profiles: {x: {width: 8193}}}\n",
+        "f:5:7: cameras.door.profiles: the name \"Thumb\" must be a-z, 0-9, _ and -, begin with a letter or digit, and "
+        "have at most 32 characters\n"
+        "f:6:18: cameras.door.profiles.a.width: must be 0 or a whole number from 16 to 8192, not \"15\"\n"
+        "f:6:27: cameras.door.profiles.a.fps: must be a number from 0 to 240, not \"241\"\n"
+        "f:6:41: cameras.door.profiles.a.quality: must be a whole number from 1 to 100, not \"0\"\n"
+        "f:7:11: unknown key \"widht\" in cameras.door.profiles.b; did you mean \"width\"?\n"
+        "f:7:23: unknown key \"jpeg\" in cameras.door.profiles.b\n"
+        "f:8:10: cameras.door.profiles.c: must be a mapping, not a single value\n"
+        "f:9:18: cameras.door.profiles.d.width: must be 0 or a whole number from 16 to 8192, not a list\n"
+        "f:9:32: cameras.door.profiles.d.quality: must be a whole number from 1 to 100, not empty\n"
+        "f:10:37: cameras.yard.profiles: must be a mapping of names to profiles, not a list\n"
+        "f:11:34: defaults.profiles.x.width: must be 0 or a whole number from 16 to 8192, not \"8193\"\n");
+    expect_fault("cameras: {a: {source: 'test:', profiles: {a: , b: , c: , d: , e: , f: , g: }}}\n"
+                 "defaults: {profiles: {x: , y: }}\n",
+                 "f:1:", "\"g\" is one too many: at most 8");
+    expect_fault("cameras: {a: {source: 'test:', profiles: {b: {}, c: {}, b: {}}}}\n", "f:1:", "duplicate key \"b\"");
+}
+
 /* All in one go, in the file's order, whatever order they are found in. */
 static void test_all_faults_at_once(void **state)
 {
@@ -856,6 +923,8 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_debug_by_environment),
+        cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_profiles_refused),
         cmocka_unit_test(test_all_faults_at_once),
         cmocka_unit_test(test_values_refused),
         cmocka_unit_test(test_listen),
