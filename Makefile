@@ -116,6 +116,7 @@ parts_test_picture := server/picture.c
 parts_test_sender := server/sender.c server/gate.c server/loop.c
 parts_test_gate := server/gate.c
 parts_test_turns := server/turns.c
+parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
 parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
 parts_test_shmwatch := $(patsubst %,common/shmtool/%.c,describe find objects print reader spark terminal watched)
 .SECONDEXPANSION:
@@ -258,13 +259,27 @@ $(BUILD)/obj/tests/bench/bench_gstreamer.o: override CFLAGS += $(shell pkg-confi
 $(bench_programs): $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/obj/tests/bench/bench_%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(bench_libs_$*)
-.PHONY: bench-ring bench-build deps-bench
+
+# The bench of the server against other MJPEG servers.
+bench_http_programs := $(addprefix $(BUILD)/bench/,http_load bare_http fake_camera.so)
+$(BUILD)/bench/http_load: $(call obj,tests/bench/push_parser.c)
+$(BUILD)/bench/fake_camera.so: LDFLAGS += -shared
+$(bench_http_programs): $(BUILD)/bench/%: $$(call obj,tests/bench/$$(basename $$*).c tests/bench/clip.c) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs,common)
+
+.PHONY: bench bench-ring bench-http bench-build deps-bench
 deps-bench:
 	@scripts/deps.sh build bench
-bench-build: $(bench_programs)
+bench-build: $(bench_programs) $(bench_http_programs)
+bench:
+	+@failed=; for bench in bench-ring bench-http; do $(MAKE) --no-print-directory $$bench || failed=1; done; [ ! "$$failed" ]
 bench-ring: deps-bench
 	$(PARALLEL) bench-build
-	@$(PYTHON) tests/bench/bench.py $(BUILD)/bench $(BENCH)
+	@$(PYTHON) -B tests/bench/bench.py $(BUILD)/bench $(BENCH)
+bench-http: deps-bench
+	$(PARALLEL) all bench-build
+	@CAMRING_BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench_http.py $(BUILD)/bench $(BENCH)
 
 # What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
 # /usr/local in different folders.

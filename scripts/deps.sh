@@ -12,7 +12,7 @@ test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-numpy python3-pil
 browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
-    gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3"
+    gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3 ustreamer ffmpeg"
 check="clang-format clang-tidy cppcheck"
 model="spin gcc libc6-dev"
 

@@ -10,13 +10,13 @@ import argparse
 import json
 import os
 import select
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from programs import Failure, Program, scratch, verdict
 
 SYSTEMS = ("camring", "futex", "iceoryx", "gstreamer", "zeromq")
 SIZES = {"3.1 MB": 1920 * 1080 * 3 // 2, "200 KB": 200 * 1000}
@@ -46,56 +46,9 @@ count = 16
 """
 
 
-class Failure(Exception):
-    """A process did not do what it was started for."""
-
-
-class Peer:
+def peer(options, system, role, arguments, log):
     """A writer or reader."""
-
-    def __init__(self, programs, system, role, arguments, log):
-        self.what = f"{system} {role}"
-        self.process = subprocess.Popen(
-            [os.path.join(programs, f"bench_{system}"), role, *map(str, arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
-        self.pending = b""
-
-    def line(self, seconds):
-        """The next line it writes."""
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self.pending:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
-            more = os.read(self.process.stdout.fileno(), 65536) if ready else b""
-            if not more:
-                raise Failure(f"{self.what}: {'ended' if ready else 'said nothing'}, exit code {self.process.poll()}")
-            self.pending += more
-        line, self.pending = self.pending.split(b"\n", 1)
-        return line.decode()
-
-    def tell(self):
-        """Sends the line it waits for."""
-        self.process.stdin.write(b"\n")
-        self.process.stdin.flush()
-
-    def finish(self):
-        """Lets it end by itself, for some seconds: iceoryx's programs now and then wait for ever for RouDi's last answer."""
-        try:
-            if self.process.wait(3) != 0:
-                raise Failure(f"{self.what}: exit code {self.process.returncode}")
-        except subprocess.TimeoutExpired:
-            pass
-
-    def stop(self):
-        """Ends it in any case."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            pipe.close()
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(3)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+    return Program(f"{system} {role}", [os.path.join(options.programs, f"bench_{system}"), role, *arguments], log)
 
 
 class Roudi:
@@ -155,22 +108,22 @@ def run_once(options, folder, log, system, size, readers):
     try:
         if system == "iceoryx":
             roudi = Roudi(place, log)
-        peers.append(Peer(options.programs, system, "writer", arguments, log))
+        peers.append(peer(options, system, "writer", arguments, log))
         peers[0].line(15)
         for _ in range(readers):
-            peers.append(Peer(options.programs, system, "reader", arguments, log))
+            peers.append(peer(options, system, "reader", arguments, log))
         for reader in peers[1:]:
             reader.line(15)
         time.sleep(0.1)  # ZeroMQ's subscriptions are on their way
         peers[0].tell()
-        found = [json.loads(peer.line(seconds)) for peer in peers[1:]]
+        found = [json.loads(reader.line(seconds)) for reader in peers[1:]]
         writer = json.loads(peers[0].line(seconds))
         peers[0].tell()
-        for peer in peers:
-            peer.finish()
+        for each in peers:
+            each.finish()
     finally:
-        for peer in peers:
-            peer.stop()
+        for each in peers:
+            each.stop()
         if roudi:
             roudi.stop()
     wrong, got = sum(f["wrong"] for f in found), sum(f["got"] for f in found)
@@ -230,7 +183,7 @@ def print_table(rows):
             return ""
         text = f"{ratio:.2f}"
         if target:
-            text += f" (<= {target['at_most']:.2f} {'met' if target['met'] else 'MISSED'})"
+            text += " " + verdict(target["at_most"], target["met"])
         return text
 
     line = "{:<7} {:>7}  {:<10} {:>8} {:>8} {:>8} {:>9}  {:<20} {:<20}"
@@ -263,23 +216,13 @@ def parse(arguments):
 def main():
     """Exit code 1 if a target is missed, 2 if something did not work."""
     options = parse(sys.argv[1:])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-    folder = tempfile.mkdtemp(prefix="camring-bench.")
-    try:
-        with open(os.path.join(folder, "log"), "w+", encoding="utf-8", errors="replace") as log:
-            try:
-                rows = summarize(options, measure(options, folder, log))
-            except Failure as failure:
-                log.seek(0)
-                sys.stderr.write("".join(log.readlines()[-20:]))
-                print(f"bench: {failure}", file=sys.stderr)
-                return 2
-            finally:
-                for name in os.listdir("/dev/shm"):
-                    if name.startswith((f"bench{os.getpid()}", f"camring.bench{os.getpid()}.")):
-                        os.unlink(os.path.join("/dev/shm", name))
-    finally:
-        shutil.rmtree(folder)
+    with scratch() as (folder, log):
+        try:
+            rows = summarize(options, measure(options, folder, log))
+        finally:
+            for name in os.listdir("/dev/shm"):
+                if name.startswith((f"bench{os.getpid()}", f"camring.bench{os.getpid()}.")):
+                    os.unlink(os.path.join("/dev/shm", name))
     if options.json:
         json.dump({"rounds": options.rounds, "messages": options.messages, "rate": options.rate, "results": rows}, sys.stdout, indent=1)
         print()
