@@ -198,6 +198,16 @@ struct picture *feed_picture(const struct feed *feed, uint64_t *turn)
     return feed->shown;
 }
 
+void feed_refresh(struct feed *feed)
+{
+    camera_refresh(feed->camera);
+}
+
+struct picture *feed_newest(const struct feed *feed)
+{
+    return feed->camera->newest;
+}
+
 bool feed_is_closed(struct feed *feed)
 {
     camera_refresh(feed->camera);

@@ -42,6 +42,12 @@ void feed_leave(struct feed_viewer *viewer);
 /* What is shown now (borrowed) and its turn, counted from 1; NULL: nothing yet. */
 struct picture *feed_picture(const struct feed *feed, uint64_t *turn);
 
+/* Looks for a newer picture, without showing it. */
+void feed_refresh(struct feed *feed);
+
+/* The camera's newest picture, shown or not (borrowed); NULL: none yet. */
+struct picture *feed_newest(const struct feed *feed);
+
 /* True if the camera is away and its setting is to end streams then. */
 bool feed_is_closed(struct feed *feed);
 

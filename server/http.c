@@ -6,6 +6,7 @@
 #include "server/camera.h"
 #include "server/linger.h"
 #include "server/loop.h"
+#include "server/presence.h"
 #include "server/route.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #define MAX_URI_BYTES 8192
@@ -31,8 +33,20 @@
 #define WRITE_BYTES (1 << 20)                      /* at once */
 #define IDLE_S 30                                  /* between a client's bytes, either way */
 #define RETRY_AFTER "2"
+#define MAX_WAITS 1000 /* requests whose answer is put off, each with a second descriptor */
 #define ACCEPT_PAUSE_US 200000
 #define ACCEPT_SAY_NS (10 * NS_PER_S) /* said once, until it has been over for so long */
+
+/* One request that is answered later. */
+struct http_wait {
+    struct http_request request;
+    struct presence *presence;
+    void (*on_gone)(void *arg);
+    void *arg;
+    TAILQ_ENTRY(http_wait) entry;
+};
+
+TAILQ_HEAD(wait_list, http_wait);
 
 struct http {
     struct server *server;
@@ -40,6 +54,8 @@ struct http {
     struct evconnlistener *listener[CONF_MAX_LISTEN];
     unsigned listeners;
     struct event *resume;
+    struct wait_list waits;
+    unsigned wait_count;
 };
 
 /* There is one of it, and some of evhttp's callbacks get its argument, not ours. */
@@ -69,6 +85,23 @@ static const char *phrase(int status)
     return "Unknown";
 }
 
+static void end_wait(struct http_wait *wait)
+{
+    TAILQ_REMOVE(&only->waits, wait, entry);
+    only->wait_count--;
+    presence_end(wait->presence);
+    free(wait);
+}
+
+/* Every answer goes this way. */
+static void send_answer(struct http_request *request, int status, struct evbuffer *body)
+{
+    struct evhttp_request *raw = request->raw;
+    if (request->wait)
+        end_wait(request->wait); /* and with it the request */
+    evhttp_send_reply(raw, status, phrase(status), body);
+}
+
 const char *http_header(const struct http_request *request, const char *name)
 {
     return evhttp_find_header(evhttp_request_get_input_headers(request->raw), name);
@@ -88,18 +121,18 @@ void http_reply(struct http_request *request, int status, const char *type, stru
     http_add_header(request, "X-Content-Type-Options", "nosniff");
     if (request->head)
         evbuffer_drain(body, evbuffer_get_length(body));
-    evhttp_send_reply(request->raw, status, phrase(status), body);
+    send_answer(request, status, body);
 }
 
 void http_reply_endless(struct http_request *request, const char *type)
 {
     http_add_header(request, "Content-Type", type);
-    evhttp_send_reply(request->raw, 200, phrase(200), NULL);
+    send_answer(request, 200, NULL);
 }
 
 static void reply_empty(struct http_request *request, int status)
 {
-    evhttp_send_reply(request->raw, status, phrase(status), NULL);
+    send_answer(request, status, NULL);
 }
 
 static void reply_bytes(struct http_request *request, int status, const char *type, const void *data, size_t size,
@@ -168,6 +201,44 @@ void http_reply_later(struct http_request *request, const char *format, ...)
     http_add_header(request, "Retry-After", RETRY_AFTER);
     reply_error(request, 503, format, args);
     va_end(args);
+}
+
+/* ---- answers put off ------------------------------------------------------------------------------------------------ */
+
+static void give_up(struct http_wait *wait)
+{
+    void (*on_gone)(void *arg) = wait->on_gone;
+    void *arg = wait->arg;
+    end_wait(wait);
+    on_gone(arg);
+}
+
+static void on_client_gone(void *arg)
+{
+    struct http_wait *wait = arg;
+    struct evhttp_connection *connection = evhttp_request_get_connection(wait->request.raw);
+    give_up(wait);
+    evhttp_connection_free(connection); /* and the request */
+}
+
+struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg), void *arg)
+{
+    struct http_wait *wait = only->wait_count < MAX_WAITS ? calloc(1, sizeof *wait) : NULL;
+    if (!wait)
+        return NULL;
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
+    wait->presence = presence_watch(request->server->base, fd, on_client_gone, wait);
+    if (!wait->presence) {
+        free(wait);
+        return NULL;
+    }
+    wait->request = (struct http_request){
+        .server = request->server, .camera = request->camera, .head = request->head, .raw = request->raw, .wait = wait};
+    wait->on_gone = on_gone;
+    wait->arg = arg;
+    TAILQ_INSERT_TAIL(&only->waits, wait, entry);
+    only->wait_count++;
+    return &wait->request;
 }
 
 /* ---- connections that leave HTTP ----------------------------------------------------------------------------------- */
@@ -412,6 +483,7 @@ struct http *http_create(struct server *server)
     if (!http || !(http->evhttp = evhttp_new(server->base)) || !(http->resume = evtimer_new(server->base, on_resume, http)))
         fatal("can't create the HTTP server");
     only = http;
+    TAILQ_INIT(&http->waits);
     http->server = server;
     evhttp_set_max_headers_size(http->evhttp, EVHTTP_HEADER_BYTES);
     evhttp_set_max_body_size(http->evhttp, MAX_BODY_BYTES);
@@ -428,6 +500,8 @@ struct http *http_create(struct server *server)
 void http_destroy(struct http *http)
 {
     event_free(http->resume);
+    while (!TAILQ_EMPTY(&http->waits))
+        give_up(TAILQ_FIRST(&http->waits));
     linger_stop_all();
     evhttp_free(http->evhttp);
     free(http);

@@ -1,7 +1,7 @@
 /* http.h: requests and ordinary answers.  libevent's evhttp reads and writes them; only http.c knows that.
  *
  * A handler answers each request exactly once: with one of the http_reply functions, or by http_take, and is done with the
- * request when it returns. */
+ * request when it returns; unless it puts the answer off with http_defer. */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
@@ -21,6 +21,7 @@ struct http_request {
     struct query query;
     bool head;                  /* HEAD: the answer is sent without its body */
     struct evhttp_request *raw; /* private */
+    struct http_wait *wait;     /* private; NULL: answered within the handler */
 };
 
 /* Begins to accept on the supervisor's sockets.  Fatal on failure. */
@@ -50,6 +51,11 @@ void http_reply_error(struct http_request *request, int status, const char *form
 
 /* 503 with Retry-After. */
 void http_reply_later(struct http_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts the answer off: answer what is returned instead of `request`, later and once, which frees it.  Its query is empty.  If
+ * the client leaves before, or the server ends, on_gone is called in place of an answer, and it is gone.  NULL: too many wait,
+ * or no memory; answer now. */
+struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg), void *arg);
 
 /* Takes the connection away from HTTP: from now on only the caller reads and writes *fd.  http_close ends it. */
 struct http_connection;

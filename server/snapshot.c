@@ -1,15 +1,31 @@
 #include "server/snapshot.h"
 
 #include "common/clock.h"
+#include "server/await.h"
 #include "server/camera.h"
+#include "server/feed.h"
+#include "server/loop.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-static const char *cause_of(const struct camera *camera)
-{
-    return camera->why[0] ? camera->why : camera_state_name(camera->state);
-}
+/* What one client wants. */
+struct wish {
+    const struct camera *camera;
+    struct feed *feed;
+    int64_t asked_ns, max_age_ns;
+};
+
+/* One client that waits. */
+struct snapshot {
+    struct wish wish;
+    struct http_request *request;
+    struct feed_viewer viewer; /* `arg` is the snapshot */
+    struct event *timeout;
+};
+
+/* ---- answers ------------------------------------------------------------------------------------------------------- */
 
 static void send_picture(struct http_request *request, struct picture *picture)
 {
@@ -30,29 +46,126 @@ static void send_picture(struct http_request *request, struct picture *picture)
         evbuffer_free(body);
 }
 
-void snapshot_handle(struct http_request *request)
+static void refuse(struct http_request *request, const struct wish *wish)
 {
-    struct camera *camera = request->camera;
-    const char *wanted = query_get(&request->query, "max_age");
+    const struct camera *camera = wish->camera;
+    const struct picture *newest = feed_newest(wish->feed);
+    const char *state = camera_state_name(camera->state), *why = camera->state == CAMERA_LIVE ? "" : camera->why;
+    if (newest)
+        http_reply_later(request, "camera \"%s\" is %s%s%s, its newest picture is %" PRId64 " ms old", camera->id, state,
+                         *why ? ": " : "", why, (clock_now() - newest->frame.captured_ns) / NS_PER_MS);
+    else
+        http_reply_later(request, "camera \"%s\" has no picture: it is %s%s%s", camera->id, state, *why ? ": " : "", why);
+}
+
+static enum await decide(const struct wish *wish)
+{
+    const struct picture *newest = feed_newest(wish->feed);
+    struct await_facts facts = {
+        .state = wish->camera->state,
+        .cause = wish->camera->why[0] != '\0',
+        .now_ns = clock_now(),
+        .asked_ns = wish->asked_ns,
+        .max_age_ns = wish->max_age_ns,
+        .picture_ns = newest ? newest->frame.captured_ns : -1,
+        .original_ns = wish->camera->newest ? wish->camera->newest->frame.captured_ns : -1,
+    };
+    return await_decide(&facts);
+}
+
+/* False: it is worth waiting. */
+static bool answer(struct http_request *request, const struct wish *wish)
+{
+    switch (decide(wish)) {
+    case AWAIT_SEND:
+        send_picture(request, feed_newest(wish->feed));
+        return true;
+    case AWAIT_END:
+        refuse(request, wish);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+
+static void destroy(struct snapshot *snapshot)
+{
+    feed_leave(&snapshot->viewer);
+    event_free(snapshot->timeout);
+    free(snapshot);
+}
+
+static void look(struct snapshot *snapshot)
+{
+    if (answer(snapshot->request, &snapshot->wish))
+        destroy(snapshot);
+}
+
+static void on_change(struct feed_viewer *viewer)
+{
+    look(viewer->arg);
+}
+
+static void on_timeout(int fd, short what, void *arg)
+{
+    struct snapshot *snapshot = arg;
+    (void)fd;
+    (void)what;
+    loop_begin("snapshot timeout");
+    if (!answer(snapshot->request, &snapshot->wish))
+        refuse(snapshot->request, &snapshot->wish);
+    destroy(snapshot);
+}
+
+static void on_gone(void *arg)
+{
+    destroy(arg);
+}
+
+static void wait_for_picture(struct http_request *request, const struct wish *wish)
+{
+    const struct timeval limit = {.tv_sec = AWAIT_MAX_NS / NS_PER_S, .tv_usec = AWAIT_MAX_NS % NS_PER_S / NS_PER_US};
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (!snapshot || !(snapshot->timeout = evtimer_new(request->server->base, on_timeout, snapshot)) ||
+        event_add(snapshot->timeout, &limit) < 0 || !(snapshot->request = http_defer(request, on_gone, snapshot))) {
+        if (snapshot && snapshot->timeout)
+            event_free(snapshot->timeout);
+        free(snapshot);
+        http_reply_later(request, "too many clients wait for pictures");
+        return;
+    }
+    snapshot->wish = *wish;
+    snapshot->viewer = (struct feed_viewer){.on_picture = on_change, .on_end = on_change, .arg = snapshot};
+    feed_join(wish->feed, &snapshot->viewer);
+    look(snapshot);
+}
+
+/* False: it has been refused. */
+static bool read_wish(struct http_request *request, struct wish *wish)
+{
+    const char *max_age = query_get(&request->query, "max_age");
     const char *unsupported = query_unsupported(&request->query);
-    int64_t max_age = INT64_MAX;
+    *wish = (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
     if (unsupported) {
         http_reply_error(request, 400, "\"%s\" is not supported by this version", unsupported);
-        return;
+        return false;
     }
-    if (wanted && !query_duration(wanted, &max_age)) {
+    if (max_age && !query_duration(max_age, &wish->max_age_ns)) {
         http_reply_error(request, 400, "max_age must be a time from 0s to 24h, like 500ms or 2s");
-        return;
+        return false;
     }
-    camera_refresh(camera);
-    if (!camera->newest) {
-        http_reply_later(request, "camera \"%s\" has no picture: %s", camera->id, cause_of(camera));
+    wish->feed = feeds_of(request->server->feeds, request->camera);
+    return true;
+}
+
+void snapshot_handle(struct http_request *request)
+{
+    struct wish wish;
+    if (!read_wish(request, &wish))
         return;
-    }
-    int64_t age = clock_now() - camera->newest->frame.captured_ns;
-    if (age > max_age)
-        http_reply_later(request, "camera \"%s\" is %s%s%s, its newest picture is %" PRId64 " ms old", camera->id,
-                         camera_state_name(camera->state), camera->why[0] ? ": " : "", camera->why, age / NS_PER_MS);
-    else
-        send_picture(request, camera->newest);
+    feed_refresh(wish.feed);
+    if (!answer(request, &wish))
+        wait_for_picture(request, &wish);
 }
