@@ -245,6 +245,15 @@ void ring_list(const char *instance, void (*visit)(const char *instance, const c
     free(entries);
 }
 
+bool ring_is_unused(const char *instance, const char *name)
+{
+    struct error ignored;
+    struct ring_ctl *ctl = ring_map_ctl(instance, name, false, &ignored);
+    bool unused = ctl && !ctl->header->unsupervised && atomic_load(&ctl->header->generation) == 0;
+    ring_ctl_close(ctl);
+    return unused;
+}
+
 static void unlink_listed(const char *instance, const char *name, void *arg)
 {
     (void)arg;

@@ -259,6 +259,9 @@ int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct 
 /* Calls `visit` with the instance and name of every ring whose ctl object exists, in order of name; instance NULL: all. */
 void ring_list(const char *instance, void (*visit)(const char *instance, const char *name, void *arg), void *arg);
 
+/* True if the supervisor has made the ring and no writer has had use for it yet. */
+bool ring_is_unused(const char *instance, const char *name);
+
 /* True if `id` is [a-z0-9][a-z0-9_-]{0,31}. */
 bool ring_id_valid(const char *id);
 

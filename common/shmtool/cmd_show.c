@@ -37,8 +37,8 @@ static struct print_text duration(int64_t from, int64_t to)
 
 static void show_slots(const struct ring_stat *stat)
 {
-    static const char *const columns[] = {"SLOT",   "STATE",   ">SEQUENCE", ">FRAME",  ">SOURCE", ">AGE",
-                                          ">BYTES", "PICTURE", "COLOURS",   ">QUEUED", ">WORK",   NULL};
+    static const char *const columns[] = {"SLOT",    "STATE",   ">SEQUENCE", ">FRAME",  ">SOURCE", ">AGE", ">BYTES",
+                                          "PICTURE", "VARIANT", "COLOURS",   ">QUEUED", ">WORK",   NULL};
     int64_t now = clock_now();
     struct print_table *table = print_table_create(columns);
     for (unsigned i = 0; i < stat->slots && i < RING_MAX_SLOTS; i++) {
@@ -57,6 +57,7 @@ static void show_slots(const struct ring_stat *stat)
         print_table_cell(table, "%s", print_age(describe_age(now, frame->committed_ns)).text);
         print_table_cell(table, "%" PRIu32, frame->bytes);
         print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(frame->format), frame->width, frame->height);
+        print_table_cell(table, "%s", describe_variant(frame->variant).text);
         print_table_cell(table, "%s %s", describe_range(frame->range), describe_matrix(frame->matrix));
         print_table_cell(table, "%s", duration(frame->captured_ns, frame->started_ns).text);
         print_table_cell(table, "%s", duration(frame->started_ns, frame->committed_ns).text);

@@ -1,6 +1,7 @@
 #include "describe.h"
 
 #include "common/clock.h"
+#include "common/variant.h"
 #include "reader.h"
 
 #include <math.h>
@@ -77,6 +78,14 @@ const char *describe_matrix(uint8_t matrix)
     return matrix == RING_MATRIX_BT709 ? "bt709" : "bt601";
 }
 
+struct print_text describe_variant(uint32_t variant)
+{
+    struct print_text text = {"-"};
+    if (variant != 0)
+        variant_text(variant_unpack(variant), text.text);
+    return text;
+}
+
 static json_t *or_null(bool known, json_int_t value)
 {
     return known ? json_integer(value) : json_null();
@@ -106,12 +115,13 @@ static json_t *json_readers(const struct ring_stat *stat)
 static json_t *json_frame(const struct ring_frame *frame, int64_t now)
 {
     int64_t age = describe_age(now, frame->committed_ns);
-    return json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I}", "frame", (json_int_t)frame->number,
-                     "source", (json_int_t)frame->source, "age_ns", or_null(age >= 0, age), "bytes", (json_int_t)frame->bytes,
-                     "width", (json_int_t)frame->width, "height", (json_int_t)frame->height, "format",
-                     describe_format(frame->format), "range", describe_range(frame->range), "matrix",
-                     describe_matrix(frame->matrix), "captured_ns", (json_int_t)frame->captured_ns, "started_ns",
-                     (json_int_t)frame->started_ns, "committed_ns", (json_int_t)frame->committed_ns);
+    return json_pack(
+        "{s:I, s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I, s:I, s:I}", "frame", (json_int_t)frame->number, "source",
+        (json_int_t)frame->source, "age_ns", or_null(age >= 0, age), "bytes", (json_int_t)frame->bytes, "width",
+        (json_int_t)frame->width, "height", (json_int_t)frame->height, "format", describe_format(frame->format), "variant",
+        frame->variant ? json_string(describe_variant(frame->variant).text) : json_null(), "range",
+        describe_range(frame->range), "matrix", describe_matrix(frame->matrix), "captured_ns", (json_int_t)frame->captured_ns,
+        "started_ns", (json_int_t)frame->started_ns, "committed_ns", (json_int_t)frame->committed_ns);
 }
 
 static json_t *json_slots(const struct ring_stat *stat)

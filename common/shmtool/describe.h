@@ -32,6 +32,7 @@ int64_t describe_age(int64_t now, int64_t then);
 const char *describe_format(uint32_t format);
 const char *describe_range(uint8_t range);
 const char *describe_matrix(uint8_t matrix);
+struct print_text describe_variant(uint32_t variant); /* of ring_frame.variant: "640w q60", "-" for the camera's own picture */
 
 /* An entry of {"rings": […]}; with `slots` also what every slot holds. */
 json_t *describe_json(const struct ring_stat *stat, bool slots);

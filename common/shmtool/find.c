@@ -1,5 +1,6 @@
 #include "find.h"
 
+#include "common/variant.h"
 #include "print.h"
 
 #include <stdio.h>
@@ -22,10 +23,18 @@ static void append(const char *instance, const char *name, void *arg)
     snprintf(ring->name, sizeof ring->name, "%s", name);
 }
 
+static void append_if_used(const char *instance, const char *name, void *arg)
+{
+    char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
+    find_split(name, camera, variant);
+    if (variant_slot(variant) < 0 || !ring_is_unused(instance, name))
+        append(instance, name, arg);
+}
+
 struct find_set find_all(const char *instance)
 {
     struct find_set set = {0};
-    ring_list(instance, append, &set);
+    ring_list(instance, append_if_used, &set);
     return set;
 }
 

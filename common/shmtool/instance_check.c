@@ -79,6 +79,17 @@ static bool read_head(const struct ring_stat *stat, uint64_t *head)
     return stat && (stat->head > 0 || stat->generation == 0);
 }
 
+static void check_variants(struct check *check, const struct board_camera *camera)
+{
+    uint64_t word = atomic_load_explicit(&camera->variant_lease.word, memory_order_acquire);
+    bool is_free = lease_holder(&camera->variant_lease) < 0;
+    uint64_t taken = atomic_load(&camera->variant_taken);
+    uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
+    if (is_free && booked != taken && atomic_load(&camera->variant_lease.word) == word)
+        verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera->id,
+                    "%" PRIu64 " pictures of variants were taken up, and %" PRIu64 " are booked", taken, booked);
+}
+
 static void check_heads(struct check *check, const char *camera, const struct account *account, const struct ring_stat *raw,
                         const struct ring_stat *jpeg)
 {
@@ -96,10 +107,27 @@ static void check_heads(struct check *check, const char *camera, const struct ac
                     raw_head + jpeg_head - account->encoded);
 }
 
+/* Whoever is said to hold a lease of the camera must be able to. */
+static void check_holder(struct check *check, unsigned index, int holder, const char *lease)
+{
+    const char *camera = board_camera(check->board, index)->id;
+    uint64_t place = holder == LEASE_CAPTURE ? index : (uint64_t)board_cameras(check->board) + (unsigned)holder;
+    const char *who = holder == LEASE_CAPTURE ? "its capture" : "a worker";
+    if (place >= board_children(check->board))
+        verdict_add(&check->certain, false, check->instance, NULL, lease, camera, "is held by worker %d, whom there can't be",
+                    holder);
+    else if (!owner_child_alive(check->board, (unsigned)place))
+        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, lease, camera,
+                    "is held by %s that is dead", who);
+}
+
 static void check_lease(struct check *check, unsigned index, const struct account *account, const struct ring_stat *raw)
 {
     struct board_camera *camera = board_camera(check->board, index);
     const struct lease word = {account->word};
+    int variants = lease_holder(&camera->variant_lease);
+    if (variants >= 0)
+        check_holder(check, index, variants, "variant lease");
     int holder = lease_holder(&word);
     if (holder < 0) {
         uint64_t again = atomic_load(&camera->lease.word);
@@ -108,14 +136,7 @@ static void check_lease(struct check *check, unsigned index, const struct accoun
                         "pins a frame, and nobody holds the camera's lease");
         return;
     }
-    uint64_t place = holder == LEASE_CAPTURE ? index : (uint64_t)board_cameras(check->board) + (unsigned)holder;
-    const char *who = holder == LEASE_CAPTURE ? "its capture" : "a worker";
-    if (place >= board_children(check->board))
-        verdict_add(&check->certain, false, check->instance, NULL, "lease", camera->id,
-                    "is held by worker %d, whom there can't be", holder);
-    else if (!owner_child_alive(check->board, (unsigned)place))
-        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, "lease", camera->id,
-                    "is held by %s that is dead", who);
+    check_holder(check, index, holder, "lease");
 }
 
 static struct ring_stat *stat_of(const struct check *check, const char *camera, const char *variant)
@@ -149,10 +170,15 @@ static void check_camera(struct check *check, unsigned index)
     struct ring_stat *raw = stat_of(check, camera->id, "raw"), *jpeg = stat_of(check, camera->id, "jpeg");
     if (account.settled)
         check_settled(check, camera->id, &account);
+    check_variants(check, camera);
     check_heads(check, camera->id, &account, raw, jpeg);
     check_lease(check, index, &account, raw);
     check_has_ring(check, camera->id, "raw");
     check_has_ring(check, camera->id, "jpeg");
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        char name[VARIANT_NAME_SIZE];
+        check_has_ring(check, camera->id, variant_name(slot, name));
+    }
     free(raw);
     free(jpeg);
 }

@@ -81,7 +81,16 @@ static int create_rings(const struct conf *conf, const struct crew *crew, const 
     jpeg.variant = "jpeg";
     jpeg.kind = RING_JPEG;
     jpeg.rows = jpeg_rows(conf, crew);
-    return ring_create(&raw, err) == 0 && ring_create(&jpeg, err) == 0 ? 0 : -1;
+    if (ring_create(&raw, err) != 0 || ring_create(&jpeg, err) != 0)
+        return -1;
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        char name[VARIANT_NAME_SIZE];
+        struct ring_create variant = jpeg;
+        variant.variant = variant_name(slot, name);
+        if (ring_create(&variant, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 struct board *memory_create(const struct conf *conf, const struct crew *crew, struct error *err)

@@ -30,6 +30,16 @@ static void attend(const struct recover *recover, unsigned camera, const char *v
     ring_ctl_close(ctl);
 }
 
+/* Of the variants' rings only those that anybody has had to do with. */
+static void attend_variants(const struct recover *recover, unsigned camera, unsigned duties)
+{
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        char name[VARIANT_NAME_SIZE];
+        if (variant_was_wanted(board_camera(recover->board, camera), slot))
+            attend(recover, camera, variant_name(slot, name), duties);
+    }
+}
+
 static void wake_servers(const struct recover *recover)
 {
     for (unsigned i = 0; i < recover->waker_count; i++)
@@ -75,10 +85,25 @@ static void recover_leased(const struct recover *recover, unsigned index, unsign
     lease_reset(&camera->lease, worker);
 }
 
+/* The same for the variants, which have a lease of their own. */
+static void recover_variants(const struct recover *recover, unsigned index, unsigned worker)
+{
+    struct board_camera *camera = board_camera(recover->board, index);
+    if (lease_holder(&camera->variant_lease) != (int)worker)
+        return;
+    attend_variants(recover, index, DUTY_WRITER | DUTY_RING);
+    uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
+    uint64_t taken = atomic_load(&camera->variant_taken);
+    if (booked < taken)
+        board_count(&camera->variant_failed, taken - booked);
+    lease_reset(&camera->variant_lease, worker);
+}
+
 void recover_encoder(const struct recover *recover, unsigned worker)
 {
     for (unsigned i = 0; i < recover->conf->camera_count; i++) {
         recover_leased(recover, i, worker);
+        recover_variants(recover, i, worker);
         /* It may have finished a frame, released the lease and died before it told capture. */
         bell_ring(&board_camera(recover->board, i)->demand, BELL_ALL);
     }
@@ -92,5 +117,6 @@ void recover_server(const struct recover *recover, unsigned server)
     for (unsigned i = 0; i < recover->conf->camera_count; i++) {
         attend(recover, i, "raw", DUTY_REAP);
         attend(recover, i, "jpeg", DUTY_REAP);
+        attend_variants(recover, i, DUTY_REAP);
     }
 }

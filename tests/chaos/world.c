@@ -93,10 +93,11 @@ static uint32_t generation_of(const char *ring)
 
 bool world_is_tidy(void)
 {
-    static const char *const rings[] = {WORLD_JPEG, WORLD_RAW}; /* in the directory's order */
+    static const char *const rings[] = {WORLD_JPEG, WORLD_RAW, "cam.v0", "cam.v1", "cam.v2",
+                                        "cam.v3",   "cam.v4",  "cam.v5", "cam.v6", "cam.v7"}; /* in the directory's order */
     char found[1024], wanted[1024];
     size_t used = (size_t)snprintf(wanted, sizeof wanted, "\n");
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < sizeof rings / sizeof *rings; i++) {
         uint32_t generation = generation_of(rings[i]);
         used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s\n", rings[i]);
         if (generation > 0)

@@ -19,9 +19,9 @@ from shmtool import HOLD, needs_library, program, rings, shm, shm_json
 CAMERAS = {"door": "test:?size=320x240&fps=25", "nothing": "file:/nowhere.mp4"}
 WIDE = {"burst": 10000, "window": "30s", "max": "60s"}  # restarts are never damped
 
-# Where things lie on the board (common/board.h, board.c).
-HEADER, CAMERA, LEASE = 128, 192, 128
-TAKEN, FINISHED, ENCODED, CAPTURED = 136, 144, 152, 88
+# Where things lie in a camera's place on the board (common/board.h).
+LEASE, TAKEN, FINISHED, ENCODED, CAPTURED = 128, 136, 144, 152, 88
+VARIANT_LEASE, VARIANT_TAKEN = 384, 392
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,14 @@ def poked(name, at, form, value):
 
 def board_of(camring):
     return f"camring.{camring.instance}"
+
+
+def place(camring, camera):
+    """Where the camera's place begins."""
+    with mapped(board_of(camring)) as memory:
+        at = memory.find(camera.encode() + b"\0")
+        assert at > 0 and at % 64 == 0
+        return at
 
 
 def faults(camring, *words, told=""):
@@ -90,7 +98,7 @@ def test_nothing_and_nobody(live):
 
 
 def test_damage_is_for_people_too(live):
-    with poked(board_of(live), HEADER + CAMERA + TAKEN, "<Q", 7):
+    with poked(board_of(live), place(live, "nothing") + TAKEN, "<Q", 7):
         done = shm(live.instance, "verify")
         assert done.returncode == 1 and not done.stderr
         lines = done.stdout.splitlines()
@@ -106,10 +114,12 @@ def test_damage_is_for_people_too(live):
     (FINISHED, "<Q", 3, [(None, "accounts", "nothing")], "nobody holds the lease"),
     (CAPTURED, "<Q", 3, [(None, "accounts", "nothing")], "0 published"),
     (LEASE, "<Q", 0x10000 | 7 ^ 0xffff, [(None, "lease", "nothing")], "worker 7, whom there can't be"),
+    (VARIANT_LEASE, "<Q", 0x10000 | 7 ^ 0xffff, [(None, "variant lease", "nothing")], "worker 7, whom there can't be"),
+    (VARIANT_TAKEN, "<Q", 3, [(None, "accounts", "nothing")], "3 pictures of variants"),
     (0, "<B", ord("/"), [(None, "board", "")], "no proper name"),
 ])
 def test_the_board_is_checked(live, offset, form, value, wanted, told):
-    with poked(board_of(live), HEADER + CAMERA + offset, form, value):
+    with poked(board_of(live), place(live, "nothing") + offset, form, value):
         found = faults(live, told=told)
         orphans = [fault for fault in found if fault[1] == "orphan"]  # rings of a camera that lost its name
         assert [fault for fault in found if fault not in orphans] == wanted
@@ -124,11 +134,11 @@ def test_a_lease_of_the_dead(live):
         victim = live.children("encoder")[0]
         with mapped(board_of(live)) as memory:
             cameras, children = struct.unpack_from("<II", memory, 16)
-            pids = [struct.unpack_from("<i", memory, HEADER + cameras * CAMERA + 64 * i)[0] for i in range(children)]
+            pids = [struct.unpack_from("<i", memory, len(memory) - 64 * (children - i))[0] for i in range(children)]
         worker = pids.index(victim.pid) - cameras
         victim.kill()
         wait_for(lambda: not victim.alive(), 10, "a dead encoder")
-        with poked(board_of(live), HEADER + CAMERA + LEASE, "<Q", 0x10000 | worker ^ 0xffff):
+        with poked(board_of(live), place(live, "nothing") + LEASE, "<Q", 0x10000 | worker ^ 0xffff):
             assert (None, "lease", "nothing") in faults(live)
     finally:
         live.supervisor.kill(signal.SIGCONT)
