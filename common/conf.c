@@ -121,6 +121,47 @@ static void apply_profiles(struct loader *loader, const struct target *target, c
     }
 }
 
+static void apply_file(struct loader *loader, const struct target *target, const struct conf_option *option,
+                       const struct conf_node *node)
+{
+    char text[CONF_VALUE_SIZE], expected[160];
+    conf_value_expected(option, expected, sizeof expected);
+    if (node->kind != CONF_NODE_SCALAR || node->missing)
+        fault_type(loader, node, target->where, option->path, expected);
+    else if (conf_expand(node, text, &loader->faults) &&
+             !conf_file_resolve(loader->faults.file, text, (char *)target->base + option->offset))
+        conf_fault(&loader->faults, node->line, node->column, "%s%s: the path is empty or too long", target->where,
+                   option->path);
+}
+
+static void apply_entry(struct loader *loader, const struct target *target, const struct conf_option *option,
+                        const struct conf_node *node)
+{
+    char text[CONF_VALUE_SIZE], expected[160], quote[CONF_QUOTE_SIZE];
+    conf_value_expected(option, expected, sizeof expected);
+    if (node->kind != CONF_NODE_SCALAR || node->missing) {
+        fault_type(loader, node, target->where, option->path, expected);
+        return;
+    }
+    const char *wrong = conf_expand(node, text, &loader->faults) ? conf_list_add(option, text, target->base) : NULL;
+    if (wrong)
+        conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s; %s %s", target->where, option->path, expected,
+                   conf_quote(node->text, quote), wrong);
+}
+
+/* One value stands for a list of one. */
+static void apply_list(struct loader *loader, const struct target *target, const struct conf_option *option,
+                       const struct conf_node *node)
+{
+    conf_list_clear(option, target->base);
+    if (node->kind != CONF_NODE_LIST) {
+        apply_entry(loader, target, option, node);
+        return;
+    }
+    for (const struct conf_node *entry = node->first; entry; entry = entry->next)
+        apply_entry(loader, target, option, entry);
+}
+
 static void apply_option(struct loader *loader, const struct target *target, const struct conf_option *option,
                          const struct conf_node *node)
 {
@@ -131,6 +172,14 @@ static void apply_option(struct loader *loader, const struct target *target, con
         break;
     case CONF_LISTEN:
         loader->listen = node;
+        break;
+    case CONF_FILE:
+        apply_file(loader, target, option, node);
+        break;
+    case CONF_SET:
+    case CONF_ORIGINS:
+    case CONF_PROXIES:
+        apply_list(loader, target, option, node);
         break;
     case CONF_DEFAULTS:
         loader->defaults = node;
@@ -301,6 +350,8 @@ static void apply_root(struct loader *loader, const struct conf_node *root)
         return;
     }
     apply_map(loader, &target, "", root);
+    if (!loader->partial)
+        conf_http_check(&loader->conf->http, root, &loader->faults);
     conf_listen_apply(&loader->conf->http, loader->listen, loader->partial, &loader->faults);
     apply_defaults(loader);
     apply_cameras(loader);

@@ -14,15 +14,42 @@
 #define CONF_MAX_CAMERAS 1000
 #define CONF_MAX_PROFILES 8
 #define CONF_SOURCE_SIZE 2048
+#define CONF_FILE_SIZE 512
+#define CONF_MAX_ORIGINS 16
+#define CONF_MAX_PROXIES 32
 
 struct conf_log {
     enum log_level level;
     enum log_format format;
 };
 
+/* What a request is about, for http.protect: bit numbers. */
+enum conf_route { CONF_ROUTE_PAGE, CONF_ROUTE_STREAM, CONF_ROUTE_SNAPSHOT, CONF_ROUTE_API, CONF_ROUTE_METRICS };
+
+struct conf_origins {
+    unsigned count;
+    char item[CONF_MAX_ORIGINS][128]; /* "*", or as browsers send it */
+};
+
+struct conf_proxies {
+    bool unix_sockets; /* whoever comes by a unix socket */
+    unsigned count;
+    struct {
+        uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d */
+        uint8_t bits;        /* 0..128 */
+    } item[CONF_MAX_PROXIES];
+};
+
 struct conf_http {
-    char listen[CONF_MAX_LISTEN][128]; /* "host:port" or "[v6]:port", checked */
+    char listen[CONF_MAX_LISTEN][128]; /* "host:port", "[v6]:port" or "unix:/path", checked */
     unsigned listen_count;
+    char users_file[CONF_FILE_SIZE], tokens_file[CONF_FILE_SIZE]; /* absolute; "": none */
+    char tls_cert[CONF_FILE_SIZE], tls_key[CONF_FILE_SIZE];       /* both or neither */
+    unsigned protect;                                             /* bits by enum conf_route */
+    struct conf_origins cors_origins;
+    struct conf_proxies trusted_proxies;
+    char base_path[128]; /* "", or like "/cameras" */
+    unsigned unix_mode;
     unsigned workers; /* 0: auto */
     unsigned max_clients;
     int64_t client_timeout_ns;
@@ -86,6 +113,9 @@ struct conf {
  * "FILE:LINE:COL: message", one a line.  conf_free frees. */
 struct conf *conf_load(const char *path, FILE *faults);
 void conf_free(struct conf *conf);
+
+/* True if pictures could be had without a login, and the file doesn't say that this is meant. */
+bool conf_http_is_open(const struct conf_http *http);
 
 /* The file that is used when none is named: ./camring.yaml, then /etc/camring/camring.yaml; NULL if neither exists. */
 const char *conf_default_path(void);

@@ -76,6 +76,17 @@ static const char *check_address(const char *text, bool *loopback)
     return check_host(host, loopback) ? NULL : "the host is neither an IPv4 address nor a name";
 }
 
+static bool has_logins(const struct conf_http *http)
+{
+    return http->users_file[0] || http->tokens_file[0];
+}
+
+bool conf_http_is_open(const struct conf_http *http)
+{
+    const unsigned pictures = 1u << CONF_ROUTE_STREAM | 1u << CONF_ROUTE_SNAPSHOT;
+    return !http->allow_open_bind && (!has_logins(http) || (http->protect & pictures) != pictures);
+}
+
 static void apply_one(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults)
 {
     char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
@@ -93,11 +104,13 @@ static void apply_one(struct conf_http *http, const struct conf_node *node, bool
         conf_fault(faults, node->line, node->column, "http.listen %s: %s", quote, wrong);
         return;
     }
-    if (!loopback && !http->allow_open_bind && !partial)
-        conf_fault(
-            faults, node->line, node->column,
-            "http.listen %s: everyone who can reach this machine could watch; say http.allow_open_bind: true if that is meant",
-            quote);
+    if (!loopback && !partial && conf_http_is_open(http))
+        conf_fault(faults, node->line, node->column,
+                   "http.listen %s: everyone who can reach this machine could watch; %s, or say http.allow_open_bind: true if "
+                   "that is meant",
+                   quote,
+                   has_logins(http) ? "let http.protect have stream and snapshot"
+                                    : "name an http.users_file or http.tokens_file");
     for (unsigned i = 0; i < http->listen_count; i++)
         if (strcmp(http->listen[i], text) == 0)
             conf_fault(faults, node->line, node->column, "http.listen %s: twice the same address", quote);

@@ -18,6 +18,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 static const char *const transport_names[] = {"tcp", "udp", "auto", NULL};
 static const char *const idle_names[] = {"standby", "off", "full", NULL};
 static const char *const passthrough_names[] = {"auto", "off", NULL};
+static const char *const route_names[] = {"page", "stream", "snapshot", "api", "metrics", NULL}; /* enum conf_route */
 static const char *const offline_names[] = {"placeholder", "last", "close", NULL};
 
 #define IN_FILE(field) CONF_SCOPE_GLOBAL, .offset = offsetof(struct conf, field)
@@ -38,13 +39,19 @@ const struct conf_option conf_options[] = {
      .fallback = "10s", .help = "A stream client that took no byte for so long is cut."},
     {"http.allow_open_bind", IN_FILE(http.allow_open_bind), .type = CONF_BOOL, .fallback = "false",
      .help = "Allows http.listen to be reachable from other machines although nobody has to log in."},
-    {"http.users_file", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
-    {"http.tokens_file", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
-    {"http.tls", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.users_file", IN_FILE(http.users_file), .type = CONF_FILE,
+     .help = "Who may log in: a line NAME:HASH each, HASH as `mkpasswd` or `htpasswd -B` make it; read again when it changes."},
+    {"http.tokens_file", IN_FILE(http.tokens_file), .type = CONF_FILE,
+     .help = "Tokens (Authorization: Bearer TOKEN) that let programs in, one a line; read again when it changes."},
+    {"http.protect", IN_FILE(http.protect), .type = CONF_SET, .names = route_names,
+     .fallback = "[page, stream, snapshot, api, metrics]",
+     .help = "What needs a user or token, where there are any; /healthz and /readyz never do."},
+    {"http.trusted_proxies", IN_FILE(http.trusted_proxies), .type = CONF_PROXIES, .fallback = "[]",
+     .help = "Proxies whose X-Forwarded-For is believed when failed logins are counted."},
+    {"http.tls.cert", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.tls.key", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"http.cors_origins", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"http.base_path", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
-    {"http.trusted_proxies", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
-    {"http.protect", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"http.unix_mode", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"encoder.workers", IN_FILE(encoder_workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = 256, .fallback = "auto",
      .help = "Encoder processes; auto: one per core."},
@@ -133,12 +140,28 @@ bool conf_option_is_section(enum conf_scope scope, const char *path)
     return false;
 }
 
+/* "[a, b]" */
+static bool list_default(const struct conf_option *option, void *base)
+{
+    for (const char *p = option->fallback + strspn(option->fallback, "[, "); *p && *p != ']'; p += strspn(p, ", ")) {
+        char word[CONF_PATH_SIZE];
+        size_t length = strcspn(p, ",]");
+        snprintf(word, sizeof word, "%.*s", (int)length, p);
+        if (conf_list_add(option, word, base))
+            return false;
+        p += length;
+    }
+    return true;
+}
+
 void conf_option_defaults(enum conf_scope scope, void *base)
 {
-    for (const struct conf_option *option = conf_options; option->path; option++)
-        if (option->scope == scope && option->fallback && option->type != CONF_LISTEN &&
-            !conf_value_parse(option, option->fallback, base))
+    for (const struct conf_option *option = conf_options; option->path; option++) {
+        if (option->scope != scope || !option->fallback || option->type == CONF_LISTEN)
+            continue;
+        if (!(conf_list_is(option) ? list_default(option, base) : conf_value_parse(option, option->fallback, base)))
             fatal("the default of %s is not valid", option->path);
+    }
 }
 
 /* Edits (a letter more, less, other, or two swapped) from `a` to `b`, case ignored; both at most 63 long. */

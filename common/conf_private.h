@@ -81,6 +81,12 @@ enum conf_type {
     CONF_PERCENT,
     CONF_PICTURE_SIZE, /* two uint32_t, width first */
     CONF_SOURCE,
+    CONF_FILE,      /* the absolute path of one */
+    CONF_BASE_PATH, /* of URLs */
+    CONF_MODE,      /* of a file */
+    CONF_SET,       /* a list of `names`, as bits */
+    CONF_ORIGINS,   /* a list */
+    CONF_PROXIES,   /* a list */
     CONF_LISTEN,
     CONF_CAMERAS,
     CONF_DEFAULTS,
@@ -120,6 +126,20 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
 
 /* Replaces ${VAR}, ${file:PATH} and $$ in the scalar's text.  False if that failed, with the faults added. */
 bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE], struct conf_faults *faults);
+
+/* Adds one entry to a list's field; NULL, or what is wrong with it. */
+const char *conf_list_add(const struct conf_option *option, const char *text, void *base);
+void conf_list_clear(const struct conf_option *option, void *base);
+bool conf_list_is(const struct conf_option *option);
+
+/* CONF_BASE_PATH and CONF_MODE. */
+bool conf_http_parse(const struct conf_option *option, const char *text, void *field);
+
+/* A path that doesn't begin with / counts from the folder of `config`.  False if it is empty or too long. */
+bool conf_file_resolve(const char *config, const char *text, char out[static CONF_FILE_SIZE]);
+
+/* What more than one of http's keys together can get wrong. */
+void conf_http_check(const struct conf_http *http, const struct conf_node *root, struct conf_faults *faults);
 
 /* Checks http.listen (NULL: it isn't in the file) and stores it. */
 void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults);

@@ -167,7 +167,14 @@ bool conf_value_parse(const struct conf_option *option, const char *text, void *
         return parse_number(option, text, "%", field);
     case CONF_PICTURE_SIZE:
         return parse_picture_size(option, text, field);
+    case CONF_BASE_PATH:
+    case CONF_MODE:
+        return conf_http_parse(option, text, field);
     case CONF_SOURCE:
+    case CONF_FILE:
+    case CONF_SET:
+    case CONF_ORIGINS:
+    case CONF_PROXIES:
     case CONF_LISTEN:
     case CONF_CAMERAS:
     case CONF_DEFAULTS:
@@ -189,11 +196,12 @@ static void format_duration(int64_t ns, char *out, size_t size)
         snprintf(out, size, "%jdms", (intmax_t)(ns / NS_PER_MS));
 }
 
-static void format_choices(const char *const *names, char *out, size_t size)
+/* "a, b or c" */
+static void format_choices(const char *const *names, const char *last, char *out, size_t size)
 {
     size_t used = 0;
     for (unsigned i = 0; names[i] && used < size; i++) {
-        const char *before = i == 0 ? "" : names[i + 1] ? ", " : " or ";
+        const char *before = i == 0 ? "" : names[i + 1] ? ", " : last;
         used += (size_t)snprintf(out + used, size - used, "%s%s", before, names[i]);
     }
 }
@@ -227,7 +235,7 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         snprintf(out, size, "true or false");
         break;
     case CONF_CHOICE:
-        format_choices(option->names, out, size);
+        format_choices(option->names, " or ", out, size);
         break;
     case CONF_RATE:
         snprintf(out, size, "a number from %jd to %jd", min, max);
@@ -240,6 +248,25 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         break;
     case CONF_SOURCE:
         snprintf(out, size, "a URL: test:, file:, rtsp:, rtsps:, http: or https:");
+        break;
+    case CONF_FILE:
+        snprintf(out, size, "the path of a file, absolute or from this file's folder");
+        break;
+    case CONF_BASE_PATH:
+        snprintf(out, size, "/ or a path like /cameras");
+        break;
+    case CONF_MODE:
+        snprintf(out, size, "an octal mode like \"0660\"");
+        break;
+    case CONF_SET:
+        snprintf(out, size, "a list of ");
+        format_choices(option->names, " and ", out + strlen(out), size - strlen(out));
+        break;
+    case CONF_ORIGINS:
+        snprintf(out, size, "a list of origins like https://example.org, or \"*\" for any");
+        break;
+    case CONF_PROXIES:
+        snprintf(out, size, "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on unix sockets");
         break;
     case CONF_LISTEN:
         snprintf(out, size, "HOST:PORT or \"[IPV6]:PORT\", or a list of them");

@@ -121,7 +121,13 @@ static bool header_fits(const struct msg_header *header, size_t received, int fd
 static void end_texts(struct msg *msg)
 {
     if (msg->type == MSG_HELLO) {
+        struct conf_http *http = &msg->body.hello.http;
         msg->body.hello.instance[RING_ID_SIZE - 1] = '\0';
+        http->users_file[CONF_FILE_SIZE - 1] = http->tokens_file[CONF_FILE_SIZE - 1] = '\0';
+        http->tls_cert[CONF_FILE_SIZE - 1] = http->tls_key[CONF_FILE_SIZE - 1] = '\0';
+        http->base_path[sizeof http->base_path - 1] = '\0';
+        for (unsigned i = 0; i < CONF_MAX_ORIGINS; i++)
+            http->cors_origins.item[i][sizeof http->cors_origins.item[i] - 1] = '\0';
     } else if (msg->type == MSG_CAMERA) {
         msg->body.camera.conf.id[RING_ID_SIZE - 1] = '\0';
         msg->body.camera.conf.source[CONF_SOURCE_SIZE - 1] = '\0';

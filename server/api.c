@@ -156,5 +156,7 @@ void api_handle_ready(struct http_request *request)
     char message[80];
     snprintf(message, sizeof message, "%u of %u cameras are not fresh", unready, count);
     http_add_header(request, "Retry-After", "2");
+    if (request->anonymous)
+        json_array_clear(list);
     http_reply_json(request, 503, json_pack("{s:s, s:s, s:o}", "status", "unready", "error", message, "cameras", list));
 }

@@ -3,10 +3,12 @@
 #include "common/board.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/auth.h"
 #include "server/camera.h"
 #include "server/linger.h"
 #include "server/loop.h"
 #include "server/presence.h"
+#include "server/proxy.h"
 #include "server/route.h"
 
 #include <errno.h>
@@ -71,11 +73,14 @@ static const char *phrase(int status)
     } phrases[] = {{200, "OK"},
                    {204, "No Content"},
                    {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
                    {413, "Content Too Large"},
                    {414, "URI Too Long"},
                    {417, "Expectation Failed"},
+                   {429, "Too Many Requests"},
                    {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
                    {503, "Service Unavailable"}};
@@ -105,6 +110,43 @@ static void send_answer(struct http_request *request, int status, struct evbuffe
 const char *http_header(const struct http_request *request, const char *name)
 {
     return evhttp_find_header(evhttp_request_get_input_headers(request->raw), name);
+}
+
+const char *http_forwarded(const struct http_request *request, char out[static HTTP_FORWARDED_SIZE])
+{
+    size_t used = 0;
+    const struct evkeyval *header;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request->raw), next)
+    {
+        if (strcasecmp(header->key, "X-Forwarded-For") != 0)
+            continue;
+        int length = snprintf(out + used, HTTP_FORWARDED_SIZE - used, "%s%s", used ? "," : "", header->value);
+        if (length < 0 || used + (size_t)length >= HTTP_FORWARDED_SIZE)
+            return NULL;
+        used += (size_t)length;
+    }
+    return used ? out : NULL;
+}
+
+static int descriptor_of(const struct http_request *request)
+{
+    return bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
+}
+
+void http_peer(const struct http_request *request, uint8_t address[16])
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t size = sizeof peer;
+    getpeername(descriptor_of(request), (struct sockaddr *)&peer, &size);
+    proxy_address((struct sockaddr *)&peer, address);
+}
+
+bool http_peer_user(const struct http_request *request, struct ucred *user)
+{
+    int fd = descriptor_of(request), domain = 0;
+    socklen_t domain_size = sizeof domain, size = sizeof *user;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && domain == AF_UNIX &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, user, &size) == 0;
 }
 
 void http_add_header(struct http_request *request, const char *name, const char *value)
@@ -300,6 +342,57 @@ static bool find_camera(struct http_request *request, const struct route_match *
     return false;
 }
 
+/* A request that waits for the verdict on its credentials. */
+struct deferred {
+    struct auth_waiter waiter; /* first: a waiter is its deferred request */
+    struct http_request request;
+    struct route_match match;
+};
+
+static void handle(struct http_request *request, const struct route_match *match, enum auth_verdict verdict)
+{
+    request->anonymous = verdict != AUTH_GRANTED;
+    if (request->anonymous && match->route->class != ROUTE_PROBE)
+        auth_refuse(request, verdict);
+    else if (find_camera(request, match))
+        match->route->handle(request);
+}
+
+static void on_verdict(struct auth_waiter *waiter, enum auth_verdict verdict)
+{
+    struct deferred *deferred = (struct deferred *)waiter;
+    loop_begin("HTTP request after a login");
+    if (evhttp_request_get_connection(deferred->request.raw))
+        handle(&deferred->request, &deferred->match, verdict);
+    else
+        evhttp_request_free(deferred->request.raw); /* the client left; evhttp leaves its request to us then */
+    free(deferred);
+}
+
+/* Meanwhile evhttp must not look at what the client sends. */
+static void stop_reading(const struct http_request *request)
+{
+    struct bufferevent *bufev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw));
+    bufferevent_event_cb on_event;
+    void *arg;
+    bufferevent_getcb(bufev, NULL, NULL, &on_event, &arg);
+    bufferevent_setcb(bufev, NULL, NULL, on_event, arg);
+}
+
+static void defer(struct http_request *request, const struct route_match *match)
+{
+    struct deferred *deferred = malloc(sizeof *deferred);
+    if (!deferred) {
+        http_reply_later(request, "out of memory");
+        return;
+    }
+    *deferred = (struct deferred){.waiter = {.on_verdict = on_verdict}, .request = *request, .match = *match};
+    stop_reading(request);
+    enum auth_verdict verdict = auth_wait(&deferred->request, &deferred->waiter);
+    if (verdict != AUTH_LATER)
+        on_verdict(&deferred->waiter, verdict);
+}
+
 static void dispatch(struct http_request *request, const struct route_match *match, enum http_method method)
 {
     char allow[64];
@@ -307,9 +400,13 @@ static void dispatch(struct http_request *request, const struct route_match *mat
         route_allow(match->allowed, allow, sizeof allow);
         http_add_header(request, "Allow", allow);
         reply_empty(request, 204);
-    } else if (find_camera(request, match)) {
-        match->route->handle(request);
+        return;
     }
+    enum auth_verdict verdict = auth_check(request, match->route);
+    if (verdict == AUTH_LATER)
+        defer(request, match);
+    else
+        handle(request, match, verdict);
 }
 
 /* A request that two servers in a row could understand differently is refused. */

@@ -1,12 +1,15 @@
 /* camring-server: shows the cameras' newest pictures to HTTP clients. */
 #include "common/log.h"
+#include "server/auth.h"
 #include "server/camera.h"
 #include "server/feed.h"
 #include "server/http.h"
 #include "server/loop.h"
 #include "server/push.h"
+#include "server/reload.h"
 #include "server/server.h"
 #include "server/uplink.h"
+#include "server/worker.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -48,6 +51,9 @@ int main(void)
     server.cameras = cameras_create(&setup, server.board, (int)setup.hello.index);
     server.feeds = feeds_create(server.base, server.cameras);
     server.push = push_create(&server);
+    server.worker = worker_create(server.base);
+    server.reload = reload_create(server.base, server.worker);
+    server.auth = auth_create(&server, server.worker, server.reload);
     server.http = http_create(&server);
     struct uplink *uplink = uplink_create(&server);
 
@@ -55,8 +61,11 @@ int main(void)
     loop_run();
 
     uplink_destroy(uplink);
+    worker_destroy(server.worker);
     push_destroy(server.push);
     http_destroy(server.http);
+    auth_destroy(server.auth);
+    reload_destroy(server.reload);
     feeds_destroy(server.feeds);
     cameras_destroy(server.cameras);
     loop_close();

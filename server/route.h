@@ -2,6 +2,7 @@
 #ifndef SERVER_ROUTE_H
 #define SERVER_ROUTE_H
 
+#include "common/conf.h"
 #include "server/query.h"
 
 #include <stdbool.h>
@@ -22,6 +23,16 @@ enum route_camera {
     ROUTE_ACTION, /* the query's action does: "stream" the first, "stream_N" the N-th from 0 */
 };
 
+/* What a path is about, for http.protect. */
+enum route_class {
+    ROUTE_PAGE = CONF_ROUTE_PAGE,
+    ROUTE_STREAM = CONF_ROUTE_STREAM,
+    ROUTE_SNAPSHOT = CONF_ROUTE_SNAPSHOT,
+    ROUTE_API = CONF_ROUTE_API,
+    ROUTE_METRICS = CONF_ROUTE_METRICS,
+    ROUTE_PROBE, /* never protected, but those who don't log in get to see less */
+};
+
 /* One row.  The first that fits wins. */
 struct route {
     const char *path;   /* a segment "{id}" stands for any one segment */
@@ -29,6 +40,7 @@ struct route {
     unsigned methods;   /* HEAD follows from GET, OPTIONS is always answered */
     enum route_camera camera;
     void (*handle)(struct http_request *request);
+    enum route_class class;
 };
 
 enum route_result {

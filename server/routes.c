@@ -7,23 +7,23 @@
 #include "server/stream.h"
 
 const struct route routes[] = {
-    {"/cameras/{id}/stream.mjpeg", NULL, HTTP_GET, ROUTE_BY_ID, stream_handle},
-    {"/cameras/{id}/snapshot.jpg", NULL, HTTP_GET, ROUTE_BY_ID, snapshot_handle},
-    {"/live", NULL, HTTP_GET, ROUTE_NO_CAMERA, live_handle},
-    {"/api/v1/cameras", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_cameras},
-    {"/api/v1/cameras/{id}", NULL, HTTP_GET, ROUTE_BY_ID, api_handle_camera},
-    {"/healthz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_health},
-    {"/readyz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_ready},
+    {"/cameras/{id}/stream.mjpeg", NULL, HTTP_GET, ROUTE_BY_ID, stream_handle, ROUTE_STREAM},
+    {"/cameras/{id}/snapshot.jpg", NULL, HTTP_GET, ROUTE_BY_ID, snapshot_handle, ROUTE_SNAPSHOT},
+    {"/live", NULL, HTTP_GET, ROUTE_NO_CAMERA, live_handle, ROUTE_STREAM},
+    {"/api/v1/cameras", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_cameras, ROUTE_API},
+    {"/api/v1/cameras/{id}", NULL, HTTP_GET, ROUTE_BY_ID, api_handle_camera, ROUTE_API},
+    {"/healthz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_health, ROUTE_PROBE},
+    {"/readyz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_ready, ROUTE_PROBE},
 
-    {"/stream", NULL, HTTP_GET, ROUTE_FIRST, stream_handle}, /* ustreamer */
-    {"/snapshot", NULL, HTTP_GET, ROUTE_FIRST, snapshot_handle},
-    {"/", "stream", HTTP_GET, ROUTE_ACTION, stream_handle}, /* mjpg-streamer */
-    {"/", "snapshot", HTTP_GET, ROUTE_ACTION, snapshot_handle},
+    {"/stream", NULL, HTTP_GET, ROUTE_FIRST, stream_handle, ROUTE_STREAM}, /* ustreamer */
+    {"/snapshot", NULL, HTTP_GET, ROUTE_FIRST, snapshot_handle, ROUTE_SNAPSHOT},
+    {"/", "stream", HTTP_GET, ROUTE_ACTION, stream_handle, ROUTE_STREAM}, /* mjpg-streamer */
+    {"/", "snapshot", HTTP_GET, ROUTE_ACTION, snapshot_handle, ROUTE_SNAPSHOT},
 
-    {"/", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_index},
-    {"/web/style.css", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_style},
-    {"/web/app.js", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_script},
-    {"/web/icon.svg", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_icon},
+    {"/", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_index, ROUTE_PAGE},
+    {"/web/style.css", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_style, ROUTE_PAGE},
+    {"/web/app.js", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_script, ROUTE_PAGE},
+    {"/web/icon.svg", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_icon, ROUTE_PAGE},
 };
 
 const size_t routes_count = sizeof routes / sizeof routes[0];

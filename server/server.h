@@ -12,6 +12,9 @@ struct server {
     struct cameras *cameras;
     struct feeds *feeds;
     struct push *push;
+    struct worker *worker;
+    struct reload *reload;
+    struct auth *auth;
     struct http *http;
 };
 

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "common/credentials.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,14 @@ static void apply_options(struct conf *conf, const struct options *options)
         conf->log.level = LOG_LEVEL_DEBUG;
 }
 
+/* The files that the configuration names are looked into as well: what is wrong with them is known before anything starts. */
+static bool check_files(const struct conf *conf, FILE *faults)
+{
+    struct credentials *credentials = credentials_load(&conf->http, faults);
+    credentials_free(credentials);
+    return credentials != NULL;
+}
+
 struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults)
 {
     path[0] = '\0';
@@ -35,6 +45,10 @@ struct conf *settings_load(const struct options *options, char path[PATH_MAX], F
     }
     absolute_path(name, path);
     struct conf *conf = conf_load(name, faults);
+    if (conf && !check_files(conf, faults)) {
+        conf_free(conf);
+        conf = NULL;
+    }
     if (conf)
         apply_options(conf, options);
     return conf;

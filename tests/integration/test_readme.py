@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from logins import write_users
 from product import BIN, ROOT, cli, mount_namespace, wait_for
 
 README = (ROOT / "README.md").read_text()
@@ -160,9 +161,11 @@ def test_command(command, box, clips):
 
 
 def test_the_configuration_shown_is_good(tmp_path):
+    write_users(tmp_path / "users", {"me": "pass"})
+    (tmp_path / "tokens").write_text("token\n")
     for i, block in enumerate(blocks("yaml")):
         path = tmp_path / f"{i}.yaml"
-        path.write_text(block)
+        path.write_text(block if "cameras:" in block else block + "cameras: {demo: 'test:'}\n")
         done = cli("check", "-c", path, env={"DOOR_USER": "a", "DOOR_PASS": "b"})
         assert (done.returncode, done.stderr) == (0, ""), block
 

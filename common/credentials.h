@@ -1,0 +1,33 @@
+/* credentials.h: the files that say who may log in: http.users_file and http.tokens_file.
+ *
+ * Users: NAME:HASH a line, HASH as crypt(3) knows it; what follows another colon is ignored.  Tokens: one a line.  Empty lines
+ * and those that begin with # are skipped.  Faults are written as "FILE:LINE:COL: message" and never show a hash, a token or a
+ * password. */
+#ifndef CAMRING_CREDENTIALS_H
+#define CAMRING_CREDENTIALS_H
+
+#include "conf.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define CREDENTIALS_FILE_MAX (1024 * 1024) /* bytes */
+#define CREDENTIALS_NAME_MAX 128
+#define CREDENTIALS_TOKEN_MAX 512
+
+struct credentials_user {
+    char *name, *hash;
+};
+
+struct credentials {
+    unsigned user_count, token_count;
+    struct credentials_user *users; /* each name once */
+    char **tokens;
+};
+
+/* Reads the files that are named.  NULL if anything is wrong with them, after writing every fault.  credentials_free wipes and
+ * frees. */
+struct credentials *credentials_load(const struct conf_http *http, FILE *faults);
+void credentials_free(struct credentials *credentials);
+
+#endif

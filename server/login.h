@@ -1,0 +1,62 @@
+/* login.h: is an Authorization header one that lets its sender in?
+ *
+ * Tokens are compared in constant time.  A password's hash takes its time on purpose, a tenth of a second or more, so it is the
+ * worker's: one at a time, and each password that was right counts as right for LOGIN_KEEP_NS without being hashed again, or
+ * until the users change.  Who asks while the same password is being hashed waits for that.
+ *
+ * A name that nobody has takes as long as one that somebody has.  An address that fails too often has to wait (throttle.h),
+ * and those that have failed are served after those that have not, so that guessing hurts only who guesses. */
+#ifndef SERVER_LOGIN_H
+#define SERVER_LOGIN_H
+
+#include "common/credentials.h"
+#include "server/worker.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define LOGIN_KEEP_NS (300 * INT64_C(1000000000))
+
+struct login;
+struct login_attempt;
+
+enum login_verdict {
+    LOGIN_RIGHT,
+    LOGIN_WRONG,
+    LOGIN_LIMITED, /* failed too often; wait for login_wait */
+    LOGIN_BUSY,    /* too many passwords wait to be hashed */
+    LOGIN_LATER,   /* it is being hashed */
+};
+
+/* Embedded in whoever waits for a verdict. */
+struct login_waiter {
+    void (*on_verdict)(struct login_waiter *waiter, enum login_verdict verdict); /* never LOGIN_LATER */
+    struct login_attempt *attempt;
+    TAILQ_ENTRY(login_waiter) entry;
+};
+
+/* Fatal when out of memory.  Nobody can log in until login_set. */
+struct login *login_create(struct worker *worker);
+
+/* After the worker.  Waiters hear nothing any more. */
+void login_destroy(struct login *login);
+
+/* From now on these count.  Takes them. */
+void login_set(struct login *login, struct credentials *credentials);
+
+/* `authorization` is the header's value, `address` who sent it (as in throttle.h).  LOGIN_LATER: call login_join to hear the
+ * verdict. */
+enum login_verdict login_check(struct login *login, const char *authorization, const uint8_t address[16]);
+
+/* LOGIN_LATER: on_verdict follows.  Else it does not. */
+enum login_verdict login_join(struct login *login, const char *authorization, const uint8_t address[16],
+                              struct login_waiter *waiter);
+
+/* True if it is a token that is known.  Counts nothing. */
+bool login_is_token(const struct login *login, const char *authorization);
+
+/* How long an address has to wait, in ns. */
+int64_t login_wait(const struct login *login, const uint8_t address[16]);
+
+#endif
