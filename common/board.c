@@ -203,6 +203,7 @@ unsigned board_clients(struct board *board)
 void board_clear_server(struct board *board, unsigned index)
 {
     ring_store_u32(&board_server(board, index)->clients, 0, memory_order_relaxed);
+    ring_store_u32(&board_server(board, index)->load, 0, memory_order_relaxed);
     for (unsigned i = 0; i < board->cameras; i++) {
         ring_store_u32(&board_camera(board, i)->viewers[index], 0, memory_order_relaxed);
         variant_clear_server(board_camera(board, i), index);

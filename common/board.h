@@ -57,6 +57,7 @@ struct board_camera {
  * it served at that moment (with its viewers above), and its successor counts on. */
 struct board_server {
     _Atomic uint32_t clients;  /* of streams and events, now: the places that http.max_clients limits */
+    _Atomic uint32_t load;     /* these, and the connections taken in the last second or so: who takes the next goes by it */
     _Atomic uint64_t accepted; /* connections */
     _Atomic uint64_t requests; /* read whole, whatever the answer */
     uint8_t pad[64 - 3 * 8];

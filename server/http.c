@@ -1,31 +1,26 @@
 #include "server/http.h"
 
 #include "common/board.h"
-#include "common/clock.h"
 #include "common/log.h"
 #include "server/auth.h"
 #include "server/camera.h"
+#include "server/intake.h"
 #include "server/linger.h"
 #include "server/loop.h"
 #include "server/presence.h"
 #include "server/proxy.h"
 #include "server/route.h"
 
-#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
-#include <event2/listener.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 #define MAX_URI_BYTES 8192
 #define MAX_HEADER_BYTES 16384 /* and the first line */
@@ -36,8 +31,6 @@
 #define IDLE_S 30                                  /* between a client's bytes, either way */
 #define RETRY_AFTER "2"
 #define MAX_WAITS 1000 /* requests whose answer is put off, each with a second descriptor */
-#define ACCEPT_PAUSE_US 200000
-#define ACCEPT_SAY_NS (10 * NS_PER_S) /* said once, until it has been over for so long */
 
 /* One request that is answered later. */
 struct http_wait {
@@ -53,9 +46,7 @@ TAILQ_HEAD(wait_list, http_wait);
 struct http {
     struct server *server;
     struct evhttp *evhttp;
-    struct evconnlistener *listener[CONF_MAX_LISTEN];
-    unsigned listeners;
-    struct event *resume;
+    struct intake *intake;
     struct wait_list waits;
     unsigned wait_count;
 };
@@ -530,54 +521,19 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
     struct http *http = arg;
     loop_begin("HTTP connection");
-    board_count(&http->server->place->accepted, 1);
     struct bufferevent *bufev = bufferevent_socket_new(base, -1, 0);
     if (bufev) {
+        intake_on_taken(http->intake);
         bufferevent_setwatermark(bufev, EV_READ, 0, READ_AHEAD_BYTES);
         bufferevent_set_max_single_write(bufev, WRITE_BYTES);
     }
     return bufev;
 }
 
-/* No descriptors or no memory left.  The connection stays in the queue, so the loop would spin: look again a little later. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-    (void)arg;
-    loop_begin("accept error");
-    static int64_t said_ns;
-    if (clock_now() - said_ns > ACCEPT_SAY_NS)
-        log_warn("can't accept a connection: %s", strerror(errno));
-    said_ns = clock_now();
-    evconnlistener_disable(listener);
-    event_add(only->resume, &(struct timeval){.tv_usec = ACCEPT_PAUSE_US});
-}
-
-static void on_resume(int fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    struct http *http = arg;
-    loop_begin("accept again");
-    for (unsigned i = 0; i < http->listeners; i++)
-        evconnlistener_enable(http->listener[i]);
-}
-
-static void accept_on(struct http *http, int fd)
-{
-    int on = 1; /* accepted sockets inherit it */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(http->evhttp, fd);
-    if (!bound)
-        fatal("can't accept connections on descriptor %d", fd);
-    struct evconnlistener *listener = evhttp_bound_socket_get_listener(bound);
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    http->listener[http->listeners++] = listener;
-}
-
 struct http *http_create(struct server *server)
 {
     struct http *http = calloc(1, sizeof *http);
-    if (!http || !(http->evhttp = evhttp_new(server->base)) || !(http->resume = evtimer_new(server->base, on_resume, http)))
+    if (!http || !(http->evhttp = evhttp_new(server->base)))
         fatal("can't create the HTTP server");
     only = http;
     TAILQ_INIT(&http->waits);
@@ -589,17 +545,16 @@ struct http *http_create(struct server *server)
     evhttp_set_allowed_methods(http->evhttp, 0xffff); /* unknown ones, too: the route table answers them */
     evhttp_set_bevcb(http->evhttp, on_connection, http);
     evhttp_set_gencb(http->evhttp, on_request, server);
-    for (unsigned i = 0; i < server->setup->listener_count; i++)
-        accept_on(http, server->setup->listeners[i]);
+    http->intake = intake_create(server, http->evhttp);
     return http;
 }
 
 void http_destroy(struct http *http)
 {
-    event_free(http->resume);
     while (!TAILQ_EMPTY(&http->waits))
         give_up(TAILQ_FIRST(&http->waits));
     linger_stop_all();
     evhttp_free(http->evhttp);
+    intake_destroy(http->intake);
     free(http);
 }
