@@ -63,6 +63,7 @@ static struct ring_reader *open_reader(struct camera *camera)
 static void init_camera(struct camera *camera, unsigned index, const struct conf_camera *conf, struct board *board)
 {
     camera->index = index;
+    camera->conf = conf;
     snprintf(camera->id, sizeof camera->id, "%s", conf->id);
     camera->offline = conf->offline;
     camera->stall_timeout_ns = conf->stall_timeout_ns;

@@ -14,6 +14,7 @@
 struct camera {
     unsigned index;
     char id[RING_ID_SIZE];
+    const struct conf_camera *conf;
     enum conf_offline offline;
     int64_t stall_timeout_ns;
     struct board_camera *board;
@@ -33,7 +34,7 @@ struct camera {
 struct cameras;
 
 /* Attaches to the rings as far as that goes; the rest follows when a camera is looked at.  `waker` is this process's number
- * among those that rings can wake.  Fatal when out of memory. */
+ * among those that rings can wake.  `setup` stays the caller's and unchanged.  Fatal when out of memory. */
 struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker);
 void cameras_destroy(struct cameras *cameras);
 

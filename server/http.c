@@ -551,8 +551,11 @@ struct http *http_create(struct server *server)
 
 void http_destroy(struct http *http)
 {
-    while (!TAILQ_EMPTY(&http->waits))
-        give_up(TAILQ_FIRST(&http->waits));
+    struct http_wait *wait = TAILQ_FIRST(&http->waits), *next;
+    for (; wait; wait = next) {
+        next = TAILQ_NEXT(wait, entry);
+        give_up(wait);
+    }
     linger_stop_all();
     evhttp_free(http->evhttp);
     intake_destroy(http->intake);

@@ -1,16 +1,20 @@
 #include "server/live.h"
 
+#include "common/clock.h"
 #include "server/camera.h"
 #include "server/feed.h"
+#include "server/pace.h"
 #include "server/push.h"
 #include "server/turns.h"
+#include "server/view.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct live_camera {
-    struct feed_viewer viewer; /* `arg` is the client */
+    struct feed_viewer viewer; /* first: a viewer is its camera; `arg` is the client */
     const struct camera *camera;
+    struct pace pace;
 };
 
 struct live_client {
@@ -21,11 +25,16 @@ struct live_client {
     struct live_camera camera[];
 };
 
-/* Which cameras the query asks for, each once. */
+struct choice {
+    const struct camera *camera;
+    struct view view;
+};
+
+/* Which cameras the query asks for, each once, and how it wants to see them. */
 struct selection {
     unsigned count, known;
-    bool *chosen;                 /* of the known ones, by index */
-    const struct camera **camera; /* in the order of the query */
+    bool *chosen;          /* of the known ones, by index */
+    struct choice *choice; /* in the order of the query */
 };
 
 /* ---- one client ---------------------------------------------------------------------------------------------------- */
@@ -42,15 +51,19 @@ static void advance(struct live_client *client)
     }
 }
 
-static unsigned number_of(const struct live_client *client, const struct feed_viewer *viewer)
+/* The camera shows another picture: is it due? */
+static void look(struct live_client *client, struct live_camera *camera)
 {
-    return (unsigned)((const struct live_camera *)viewer - client->camera);
+    uint64_t turn;
+    const struct picture *picture = feed_picture(camera->viewer.feed, &turn);
+    if (picture && pace_due(&camera->pace, picture->frame.captured_ns, clock_now()))
+        turns_mark(&client->turns, (unsigned)(camera - client->camera));
 }
 
 static void on_picture(struct feed_viewer *viewer)
 {
     struct live_client *client = viewer->arg;
-    turns_mark(&client->turns, number_of(client, viewer));
+    look(client, (struct live_camera *)viewer);
     advance(client);
 }
 
@@ -91,7 +104,8 @@ static struct live_client *create(const struct selection *selection)
     for (unsigned i = 0; i < client->count; i++)
         client->camera[i] = (struct live_camera){
             .viewer = {.on_picture = on_picture, .on_end = on_end, .arg = client},
-            .camera = selection->camera[i],
+            .camera = selection->choice[i].camera,
+            .pace = pace_of(selection->choice[i].view.fps),
         };
     return client;
 }
@@ -111,10 +125,8 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     for (unsigned i = 0; i < client->count; i++) {
-        uint64_t turn;
         feed_join(feeds_of(feeds, client->camera[i].camera), &client->camera[i].viewer);
-        if (feed_picture(client->camera[i].viewer.feed, &turn))
-            turns_mark(&client->turns, i);
+        look(client, &client->camera[i]);
     }
     if (push_flush(&client->push))
         advance(client);
@@ -125,7 +137,7 @@ static void choose(struct selection *selection, const struct camera *camera)
     if (selection->chosen[camera->index])
         return;
     selection->chosen[camera->index] = true;
-    selection->camera[selection->count++] = camera;
+    selection->choice[selection->count++].camera = camera;
 }
 
 /* "a,b,c"; NULL: all of them.  False: answered. */
@@ -158,6 +170,19 @@ static bool select_cameras(struct http_request *request, struct selection *selec
     return true;
 }
 
+/* False: answered. */
+static bool read_views(struct http_request *request, struct selection *selection)
+{
+    for (unsigned i = 0; i < selection->count; i++) {
+        struct error err;
+        if (!view_read(&request->query, selection->choice[i].camera->conf, &selection->choice[i].view, &err)) {
+            http_reply_error(request, 400, "%s", err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A part's header tells its camera, so it can't be sent before the camera is known. */
 static bool read_wishes(struct http_request *request, struct push_wishes *wishes)
 {
@@ -178,12 +203,13 @@ void live_handle(struct http_request *request)
     struct selection selection = {
         .known = known,
         .chosen = calloc(known + 1, sizeof *selection.chosen),
-        .camera = calloc(known + 1, sizeof *selection.camera),
+        .choice = calloc(known + 1, sizeof *selection.choice),
     };
-    if (!selection.chosen || !selection.camera)
+    if (!selection.chosen || !selection.choice)
         http_reply_later(request, "out of memory");
-    else if (select_cameras(request, &selection) && read_wishes(request, &wishes) && push_admit(request))
+    else if (select_cameras(request, &selection) && read_views(request, &selection) && read_wishes(request, &wishes) &&
+             push_admit(request))
         join(request, &wishes, &selection);
     free(selection.chosen);
-    free(selection.camera);
+    free(selection.choice);
 }

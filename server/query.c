@@ -95,7 +95,7 @@ const char *query_get(const struct query *query, const char *key)
 
 const char *query_unsupported(const struct query *query)
 {
-    static const char *const keys[] = {"fps", "width", "quality", "profile"};
+    static const char *const keys[] = {"width", "quality", "profile"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (query_get(query, keys[i]))
             return keys[i];
@@ -118,6 +118,34 @@ bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *numbe
     return digits > 0 && value[digits] == '\0' && *number >= min && *number <= max;
 }
 
+/* Reads digits, and decimals if there are any; what follows them is in *rest.  False: it is no number. */
+static bool read_decimal(const char *text, uint64_t *whole, double *fraction, const char **rest)
+{
+    uint64_t decimals = 0;
+    size_t digits = read_digits(text, whole), places = 0;
+    *fraction = 0;
+    *rest = text + digits;
+    if (digits == 0 || **rest != '.')
+        return digits > 0;
+    places = read_digits(text + digits + 1, &decimals);
+    *fraction = (double)decimals;
+    for (size_t i = 0; i < places; i++)
+        *fraction /= 10;
+    *rest += 1 + places;
+    return places > 0 && places <= 9;
+}
+
+bool query_decimal(const char *value, double min, double max, double *number)
+{
+    uint64_t whole;
+    double fraction;
+    const char *rest;
+    if (!read_decimal(value, &whole, &fraction, &rest) || *rest != '\0')
+        return false;
+    *number = (double)whole + fraction;
+    return *number >= min && *number <= max;
+}
+
 static int64_t unit_ns(const char *unit)
 {
     static const struct {
@@ -132,21 +160,14 @@ static int64_t unit_ns(const char *unit)
 
 bool query_duration(const char *value, int64_t *ns)
 {
-    uint64_t whole, fraction = 0;
-    size_t digits = read_digits(value, &whole), decimals = 0;
-    const char *unit = value + digits;
-    if (digits > 0 && *unit == '.') {
-        decimals = read_digits(unit + 1, &fraction);
-        if (decimals == 0 || decimals > 9)
-            return false;
-        unit += 1 + decimals;
-    }
-    int64_t scale = unit_ns(unit);
-    if (digits == 0 || scale == 0 || whole > (uint64_t)(MAX_DURATION / scale))
+    uint64_t whole;
+    double fraction;
+    const char *unit;
+    if (!read_decimal(value, &whole, &fraction, &unit))
         return false;
-    double part = (double)fraction;
-    for (size_t i = 0; i < decimals; i++)
-        part /= 10;
-    *ns = (int64_t)whole * scale + (int64_t)(part * (double)scale);
+    int64_t scale = unit_ns(unit);
+    if (scale == 0 || whole > (uint64_t)(MAX_DURATION / scale))
+        return false;
+    *ns = (int64_t)whole * scale + (int64_t)(fraction * (double)scale);
     return *ns <= MAX_DURATION;
 }

@@ -39,6 +39,9 @@ const char *query_unsupported(const struct query *query);
 /* A decimal number within the range. */
 bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *number);
 
+/* Likewise, with at most nine decimals if it likes: "7", "2.5". */
+bool query_decimal(const char *value, double min, double max, double *number);
+
 /* "500ms", "2s", "2" (seconds, as in the configuration), "1.5s", "1m", at most a day, in ns. */
 bool query_duration(const char *value, int64_t *ns);
 

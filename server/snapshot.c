@@ -5,6 +5,7 @@
 #include "server/camera.h"
 #include "server/feed.h"
 #include "server/loop.h"
+#include "server/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,6 +149,12 @@ static bool read_wish(struct http_request *request, struct wish *wish)
     const char *max_age = query_get(&request->query, "max_age");
     const char *unsupported = query_unsupported(&request->query);
     *wish = (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
+    struct view view;
+    struct error err;
+    if (!view_read(&request->query, request->camera->conf, &view, &err)) {
+        http_reply_error(request, 400, "%s", err.text);
+        return false;
+    }
     if (unsupported) {
         http_reply_error(request, 400, "\"%s\" is not supported by this version", unsupported);
         return false;

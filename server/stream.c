@@ -1,25 +1,41 @@
 #include "server/stream.h"
 
+#include "common/clock.h"
 #include "server/camera.h"
 #include "server/feed.h"
+#include "server/pace.h"
 #include "server/push.h"
+#include "server/view.h"
 
 #include <stdlib.h>
 
 struct stream_client {
     struct push_client push;   /* first: a push_client is its stream */
     struct feed_viewer viewer; /* `arg` is the stream */
-    uint64_t turn;             /* of the picture queued last */
+    struct pace pace;
+    uint64_t turn; /* of the picture looked at last */
+    bool due;      /* for a picture: that one, or a newer one if the client is not ready for it */
 };
 
-/* Sends what the feed shows if the client has not had it and what it had before is on its way. */
-static void advance(struct stream_client *client)
+static struct picture *look(struct stream_client *client)
 {
     uint64_t turn;
     struct picture *picture = feed_picture(client->viewer.feed, &turn);
-    if (!picture || turn == client->turn || !push_ready(&client->push))
+    if (picture && turn != client->turn) {
+        client->turn = turn;
+        if (pace_due(&client->pace, picture->frame.captured_ns, clock_now()))
+            client->due = true;
+    }
+    return picture;
+}
+
+/* Sends what the feed shows if it is due and what the client had before is on its way. */
+static void advance(struct stream_client *client)
+{
+    struct picture *picture = look(client);
+    if (!client->due || !push_ready(&client->push))
         return;
-    client->turn = turn;
+    client->due = false;
     push_picture(&client->push, picture, NULL);
 }
 
@@ -47,7 +63,7 @@ static void destroy(struct push_client *push)
 }
 
 /* The status line leaves at once, with the newest picture if there is one. */
-static void join(struct http_request *request, const struct push_wishes *wishes)
+static void join(struct http_request *request, const struct push_wishes *wishes, const struct view *view)
 {
     static const struct push_kind kind = {.name = "stream", .on_ready = on_ready, .destroy = destroy};
     struct feed *feed = feeds_of(request->server->feeds, request->camera);
@@ -56,13 +72,15 @@ static void join(struct http_request *request, const struct push_wishes *wishes)
         http_reply_later(request, "out of memory");
         return;
     }
+    client->pace = pace_of(view->fps);
     client->viewer = (struct feed_viewer){.on_picture = on_picture, .on_end = on_end, .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
         push_end(&client->push, "out of memory");
         return;
     }
     feed_join(feed, &client->viewer);
-    struct picture *picture = feed_picture(feed, &client->turn);
+    struct picture *picture = look(client);
+    client->due = false;
     if (picture)
         push_picture(&client->push, picture, NULL);
     else
@@ -73,11 +91,17 @@ void stream_handle(struct http_request *request)
 {
     const struct camera *camera = request->camera;
     struct push_wishes wishes;
+    struct view view;
+    struct error err;
+    if (!view_read(&request->query, camera->conf, &view, &err)) {
+        http_reply_error(request, 400, "%s", err.text);
+        return;
+    }
     if (!push_read_wishes(request, &wishes) || !push_admit(request))
         return;
     if (feed_is_closed(feeds_of(request->server->feeds, camera)))
         http_reply_later(request, "camera \"%s\" is away: %s", camera->id,
                          camera->why[0] ? camera->why : camera_state_name(camera->state));
     else
-        join(request, &wishes);
+        join(request, &wishes, &view);
 }

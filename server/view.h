@@ -1,0 +1,21 @@
+/* view.h: how a client wants to see a camera: ?width= &quality= &fps= &profile=.  Pure. */
+#ifndef SERVER_VIEW_H
+#define SERVER_VIEW_H
+
+#include "common/conf.h"
+#include "common/error.h"
+#include "server/query.h"
+
+#include <stdbool.h>
+
+/* 0: as the camera has it. */
+struct view {
+    unsigned width, quality;
+    double fps;
+};
+
+/* What a profile says and the query says, too, is as the query says.  False with err: a value out of range, or no such profile;
+ * the text names what there is. */
+bool view_read(const struct query *query, const struct conf_camera *camera, struct view *view, struct error *err);
+
+#endif
