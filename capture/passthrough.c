@@ -156,8 +156,10 @@ static int publish(struct passthrough *passthrough, const AVPacket *packet, cons
     bool done = ring_commit(passthrough->writer, &loan, &frame);
     ring_loan_release(passthrough->writer, &loan);
     board_count(done ? &shared->captured : &shared->corrupt, 1);
-    if (done)
-        capture_tell_picture(passthrough->capture, info->width, info->height, "mjpeg");
+    if (!done)
+        return 0;
+    stats_observe(&shared->took[STATS_CAPTURE], frame.committed_ns - captured_ns);
+    capture_tell_picture(passthrough->capture, info->width, info->height, "mjpeg");
     return 0;
 }
 

@@ -160,6 +160,7 @@ enum publish_result publish_commit(struct publish *publish, const struct ring_lo
     publish->last = frame->number;
     board_count(&capture->shared->captured, 1);
     bell_ring(board_pool_bell(capture->board), 1);
+    stats_observe(&capture->shared->took[STATS_CAPTURE], frame->committed_ns - frame->captured_ns);
     return PUBLISH_DONE;
 }
 

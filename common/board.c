@@ -16,21 +16,22 @@
 #include <unistd.h>
 
 #define BOARD_MAGIC 0x44424243u /* "CBBD" */
-#define BOARD_VERSION 2
+#define BOARD_VERSION 3
 
 struct board_header {
     uint32_t magic, version;
     uint64_t object_bytes;
     uint32_t cameras, children;
-    uint8_t pad0[40];
+    int64_t started_wall_ns;
+    uint8_t pad0[32];
     struct bell pool;
     uint8_t pad1[60];
     struct board_server servers[RING_MAX_WAKERS];
 };
 
 _Static_assert(offsetof(struct board_header, servers) == 128, "layout");
-_Static_assert(sizeof(struct board_camera) == 512, "layout");
-_Static_assert(sizeof(struct board_server) == 64, "layout");
+_Static_assert(sizeof(struct board_camera) == 512 + STATS_STAGES * 192, "layout");
+_Static_assert(sizeof(struct board_server) == 320, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
 
 /* cameras, then children, follow the header */
@@ -69,8 +70,12 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
     struct board_header *header = ring_object_create(size, UINT64_MAX, &fd, err);
     if (header == MAP_FAILED)
         return NULL;
-    *header = (struct board_header){
-        .magic = BOARD_MAGIC, .version = BOARD_VERSION, .object_bytes = size, .cameras = cameras, .children = children};
+    *header = (struct board_header){.magic = BOARD_MAGIC,
+                                    .version = BOARD_VERSION,
+                                    .object_bytes = size,
+                                    .cameras = cameras,
+                                    .children = children,
+                                    .started_wall_ns = clock_wall(clock_now())};
     struct board *board = board_wrap(header, size, cameras, children, err);
     for (unsigned i = 0; board && i < cameras; i++)
         snprintf(board_camera(board, i)->id, RING_ID_SIZE, "%s", ids[i]);
@@ -147,6 +152,11 @@ void board_unlink(const char *instance)
     board_path(path, sizeof path, instance);
     unlink(path);
     ring_store_point();
+}
+
+int64_t board_started(const struct board *board)
+{
+    return board->header->started_wall_ns;
 }
 
 unsigned board_cameras(const struct board *board)

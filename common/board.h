@@ -8,6 +8,7 @@
 #include "error.h"
 #include "lease.h"
 #include "ring.h"
+#include "stats.h"
 #include "variant.h"
 
 #include <stdint.h>
@@ -51,7 +52,14 @@ struct board_camera {
     _Atomic uint64_t variant_failed;  /* not; also those in hand when a worker died, which the supervisor counts */
     uint8_t pad2[64 - 4 * 8];
     _Atomic uint64_t variant_done[VARIANT_SLOTS]; /* which picture each slot was last taken up with (encoder/variants.c) */
+
+    /* by enum stats_stage: how long the camera's own pictures took.  Capture counts a frame when it counts it as captured, an
+     * encoder as encoded, and any server what it sends */
+    struct stats_histogram took[STATS_STAGES];
 };
+
+#define BOARD_ROUTES 8
+#define BOARD_STATUSES 4 /* 2xx … 5xx */
 
 /* One server's place, by its number.  Only that server writes here while it lives; when it has died, the supervisor clears what
  * it served at that moment (with its viewers above), and its successor counts on. */
@@ -59,8 +67,9 @@ struct board_server {
     _Atomic uint32_t clients;  /* of streams and events, now: the places that http.max_clients limits */
     _Atomic uint32_t load;     /* these, and the connections taken in the last second or so: who takes the next goes by it */
     _Atomic uint64_t accepted; /* connections */
-    _Atomic uint64_t requests; /* read whole, whatever the answer */
+    _Atomic uint64_t bytes;    /* that the kernel took for clients, TLS's own not counted */
     uint8_t pad[64 - 3 * 8];
+    _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES]; /* by enum route_class (server/route.h) and board_status */
 };
 
 /* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child
@@ -69,7 +78,8 @@ struct board_child {
     _Atomic int32_t pid;         /* written by the supervisor */
     _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat: pid and start time name a process for good */
     _Atomic int64_t deadline_ns;
-    uint8_t pad[40];
+    _Atomic uint64_t restarts; /* deaths that a successor followed; written by the supervisor */
+    uint8_t pad[32];
 };
 
 struct board;
@@ -82,6 +92,7 @@ struct board *board_inspect(const char *instance, struct error *err); /* read-on
 void board_close(struct board *board);
 void board_unlink(const char *instance);
 
+int64_t board_started(const struct board *board); /* when the instance began, since the epoch */
 unsigned board_cameras(const struct board *board);
 unsigned board_children(const struct board *board);
 struct bell *board_pool_bell(struct board *board);

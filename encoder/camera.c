@@ -192,7 +192,10 @@ static bool publish(struct camera *camera, struct jpeg_encoder *encoder, const s
         return false;
     bool committed = ring_commit(camera->jpeg, &loan, &made);
     ring_loan_release(camera->jpeg, &loan);
-    if (!committed) {
+    if (committed) {
+        stats_observe(&camera->place->took[STATS_QUEUE], made.started_ns - frame->committed_ns);
+        stats_observe(&camera->place->took[STATS_ENCODE], made.committed_ns - made.started_ns);
+    } else {
         *stage = STAGE_COMMIT;
         error_set(err, 0, "the JPEG ring was replaced meanwhile");
     }

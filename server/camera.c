@@ -158,6 +158,7 @@ static enum ring_result copy_newest(struct camera *camera, uint64_t after, struc
         return result;
     }
     picture->wall_ns = clock_wall(picture->frame.captured_ns);
+    picture->place = camera->board;
     picture_release(camera->newest);
     camera->newest = picture;
     camera->width = picture->frame.width;

@@ -50,6 +50,8 @@ static void tell(struct feed *feed, bool end)
 /* Takes the reference to `picture`. */
 static void show(struct feed *feed, struct picture *picture, int64_t now)
 {
+    if (picture == feed->shown)
+        picture->place = NULL; /* shown once more: that it is old says nothing about the way */
     picture_release(feed->shown);
     feed->shown = picture;
     feed->shown_ns = now;

@@ -81,6 +81,13 @@ static const char *phrase(int status)
     return "Unknown";
 }
 
+static void count_answer(const struct http_request *request, int status)
+{
+    _Static_assert((int)ROUTE_CLASSES <= BOARD_ROUTES, "each class has a place on the board");
+    unsigned kind = status >= 200 && status < 600 ? (unsigned)status / 100 - 2 : BOARD_STATUSES - 1;
+    board_count(&request->server->place->answers[request->class][kind], 1);
+}
+
 static void end_wait(struct http_wait *wait)
 {
     TAILQ_REMOVE(&only->waits, wait, entry);
@@ -93,6 +100,7 @@ static void end_wait(struct http_wait *wait)
 static void send_answer(struct http_request *request, int status, struct evbuffer *body)
 {
     struct evhttp_request *raw = request->raw;
+    count_answer(request, status);
     if (request->wait)
         end_wait(request->wait); /* and with it the request */
     evhttp_send_reply(raw, status, phrase(status), body);
@@ -163,11 +171,6 @@ void http_reply_endless(struct http_request *request, const char *type)
     send_answer(request, 200, NULL);
 }
 
-static void reply_empty(struct http_request *request, int status)
-{
-    send_answer(request, status, NULL);
-}
-
 static void reply_bytes(struct http_request *request, int status, const char *type, const void *data, size_t size,
                         evbuffer_ref_cleanup_cb on_sent)
 {
@@ -177,7 +180,7 @@ static void reply_bytes(struct http_request *request, int status, const char *ty
     } else {
         if (on_sent)
             on_sent(data, size, NULL);
-        reply_empty(request, 500);
+        send_answer(request, 500, NULL);
     }
     if (body)
         evbuffer_free(body);
@@ -201,7 +204,7 @@ void http_reply_json(struct http_request *request, int status, json_t *body)
     json_decref(body);
     if (!text) {
         log_error("can't write a JSON answer");
-        reply_empty(request, 500);
+        send_answer(request, 500, NULL);
         return;
     }
     http_add_header(request, "Cache-Control", "no-store");
@@ -283,6 +286,7 @@ struct http_connection *http_take(struct http_request *request, int *fd)
     struct bufferevent *bufev = evhttp_connection_get_bufferevent(connection);
     bufferevent_disable(bufev, EV_READ | EV_WRITE);
     bufferevent_setcb(bufev, NULL, NULL, NULL, NULL);
+    count_answer(request, 200);
     *fd = bufferevent_getfd(bufev);
     return (struct http_connection *)connection;
 }
@@ -387,10 +391,11 @@ static void defer(struct http_request *request, const struct route_match *match)
 static void dispatch(struct http_request *request, const struct route_match *match, enum http_method method)
 {
     char allow[64];
+    request->class = match->route->class;
     if (method == HTTP_OPTIONS) {
         route_allow(match->allowed, allow, sizeof allow);
         http_add_header(request, "Allow", allow);
-        reply_empty(request, 204);
+        send_answer(request, 204, NULL);
         return;
     }
     enum auth_verdict verdict = auth_check(request, match->route);
@@ -462,10 +467,10 @@ static void answer(struct http_request *request, const char *path, const char *q
 static void on_request(struct evhttp_request *raw, void *arg)
 {
     loop_begin("HTTP request");
-    board_count(&only->server->place->requests, 1);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(raw);
     struct http_request request = {
         .server = arg,
+        .class = ROUTE_OTHER,
         .head = evhttp_request_get_command(raw) == EVHTTP_REQ_HEAD,
         .raw = raw,
     };
@@ -506,7 +511,8 @@ void evhttp_send_error(struct evhttp_request *raw, int status, const char *reaso
 {
     (void)reason;
     loop_begin("unreadable HTTP request");
-    struct http_request request = {.server = only->server, .head = raw->type == EVHTTP_REQ_HEAD, .raw = raw};
+    struct http_request request = {
+        .server = only->server, .class = ROUTE_OTHER, .head = raw->type == EVHTTP_REQ_HEAD, .raw = raw};
     bool has_line = raw->major > 0;
     if (!has_line)
         raw->major = raw->minor = 1;
@@ -517,6 +523,14 @@ void evhttp_send_error(struct evhttp_request *raw, int status, const char *reaso
 
 /* ---- accepting ----------------------------------------------------------------------------------------------------- */
 
+/* Bytes leave the buffer as the kernel takes them. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *change, void *place)
+{
+    (void)output;
+    if (change->n_deleted > 0)
+        board_count(&((struct board_server *)place)->bytes, change->n_deleted);
+}
+
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
     struct http *http = arg;
@@ -526,6 +540,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
         intake_on_taken(http->intake);
         bufferevent_setwatermark(bufev, EV_READ, 0, READ_AHEAD_BYTES);
         bufferevent_set_max_single_write(bufev, WRITE_BYTES);
+        evbuffer_add_cb(bufferevent_get_output(bufev), on_output, http->server->place);
     }
     return bufev;
 }

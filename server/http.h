@@ -6,6 +6,7 @@
 #define SERVER_HTTP_H
 
 #include "server/query.h"
+#include "server/route.h"
 #include "server/server.h"
 
 #include <event2/buffer.h>
@@ -19,6 +20,7 @@ struct http_request {
     struct server *server;
     struct camera *camera; /* the route's; NULL: it has none */
     struct query query;
+    enum route_class class;
     bool head;                  /* HEAD: the answer is sent without its body */
     bool anonymous;             /* somebody would have to log in, and this client has not: tell it little */
     struct evhttp_request *raw; /* private */

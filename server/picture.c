@@ -21,6 +21,7 @@ struct picture *picture_create(void)
             return NULL;
     }
     picture->references = 1;
+    picture->place = NULL;
     picture->next = NULL;
     return picture;
 }

@@ -10,7 +10,8 @@
 struct picture {
     struct ring_buffer buffer; /* its first frame.bytes bytes are the JPEG */
     struct ring_frame frame;
-    int64_t wall_ns; /* when it was captured, since the epoch */
+    int64_t wall_ns;            /* when it was captured, since the epoch */
+    struct board_camera *place; /* whose times it tells when it is sent, NULL: drawn here, or sent before */
     unsigned references;
     struct picture *next; /* in the pool */
 };

@@ -43,9 +43,26 @@ static void count_clients(struct push *push, uint32_t change)
                           memory_order_relaxed);
 }
 
+/* Books what the kernel has taken; and how long the picture took, once that is all of it. */
+static void book(struct push_client *client)
+{
+    struct push_transit *transit = &client->transit;
+    uint64_t written = sender_written(client->sender);
+    board_count(&client->push->place->bytes, written - client->booked);
+    client->booked = written;
+    if (!transit->place || sender_pending(client->sender) > 0)
+        return;
+    int64_t now = clock_now();
+    stats_observe(&transit->place->took[STATS_SEND], now - transit->committed_ns);
+    stats_observe(&transit->place->took[STATS_TOTAL], now - transit->captured_ns);
+    transit->place = NULL;
+}
+
 static void destroy(struct push_client *client)
 {
     struct push *push = client->push;
+    if (client->sender)
+        book(client);
     if (client->sender)
         sender_destroy(client->sender);
     http_close(client->connection);
@@ -63,6 +80,7 @@ void push_end(struct push_client *client, const char *why)
 static void on_drained(void *arg)
 {
     struct push_client *client = arg;
+    book(client);
     client->kind->on_ready(client);
 }
 
@@ -91,6 +109,7 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
     client->kind = kind;
     client->push = push;
     client->wishes = *wishes;
+    client->begun_ns = clock_now();
     client->connection = http_take(request, &fd);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
     count_clients(push, 1);
@@ -105,8 +124,10 @@ bool push_ready(struct push_client *client)
 
 bool push_flush(struct push_client *client)
 {
-    if (sender_flush(client->sender))
+    if (sender_flush(client->sender)) {
+        book(client);
         return true;
+    }
     push_end(client, "the client is gone");
     return false;
 }
@@ -133,10 +154,21 @@ static bool queue_picture(struct push_client *client, struct picture *picture, c
            evbuffer_add_reference(out, after, strlen(after), NULL, NULL) == 0;
 }
 
+/* A picture that was there before the client was has waited for the client. */
+static struct push_transit transit_of(const struct push_client *client, const struct picture *picture)
+{
+    bool tells = picture->frame.committed_ns >= client->begun_ns;
+    return (struct push_transit){.place = tells ? picture->place : NULL,
+                                 .captured_ns = picture->frame.captured_ns,
+                                 .committed_ns = picture->frame.committed_ns};
+}
+
 bool push_picture(struct push_client *client, struct picture *picture, const char *camera)
 {
-    if (queue_picture(client, picture, camera))
+    if (queue_picture(client, picture, camera)) {
+        client->transit = transit_of(client, picture);
         return push_flush(client);
+    }
     push_end(client, "out of memory");
     return false;
 }

@@ -29,6 +29,12 @@ struct push_wishes {
     bool info;
 };
 
+/* The picture on its way, for the histograms. */
+struct push_transit {
+    struct board_camera *place; /* NULL: none, or one that tells nothing */
+    int64_t captured_ns, committed_ns;
+};
+
 /* Embedded in whatever is a client.  Private, but for reading `wishes`. */
 struct push_client {
     const struct push_kind *kind;
@@ -36,6 +42,9 @@ struct push_client {
     struct push_wishes wishes;
     struct http_connection *connection;
     struct sender *sender;
+    int64_t begun_ns;
+    uint64_t booked; /* bytes, of those written */
+    struct push_transit transit;
     TAILQ_ENTRY(push_client) entry;
 };
 

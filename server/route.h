@@ -31,6 +31,8 @@ enum route_class {
     ROUTE_API = CONF_ROUTE_API,
     ROUTE_METRICS = CONF_ROUTE_METRICS,
     ROUTE_PROBE, /* never protected, but those who don't log in get to see less */
+    ROUTE_OTHER, /* no path of the table, or no request that can be read */
+    ROUTE_CLASSES
 };
 
 /* One row.  The first that fits wins. */

@@ -210,6 +210,11 @@ struct evbuffer *sender_buffer(struct sender *sender)
     return sender->out;
 }
 
+uint64_t sender_written(const struct sender *sender)
+{
+    return sender->gate.written;
+}
+
 size_t sender_pending(const struct sender *sender)
 {
     return evbuffer_get_length(sender->out);

@@ -26,6 +26,9 @@ struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns
                              void *arg);
 void sender_destroy(struct sender *sender);
 
+/* Bytes that the kernel has taken so far. */
+uint64_t sender_written(const struct sender *sender);
+
 /* Where to append; call sender_flush after it. */
 struct evbuffer *sender_buffer(struct sender *sender);
 

@@ -120,6 +120,7 @@ void fleet_event(struct member *member, enum child_event event)
     enum child_state before = member->life.state;
     unsigned actions = child_event(&member->life, event, clock_now(), random);
     enum child_state after = member->life.state;
+    atomic_store(&board_child(member->fleet->board, member->place)->restarts, member->life.restarts);
     arm_timer(member);
     if (before != after)
         log_debug("%s: %s, was %s", member->name, child_state_name(after), child_state_name(before));
