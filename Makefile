@@ -126,7 +126,7 @@ parts_test_reload := $(patsubst %,server/%.c,reload worker loop)
 parts_test_share := server/share.c
 parts_test_turns := server/turns.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
-parts_test_shmtool := common/shmtool/decode.c common/shmtool/image.c common/shmtool/print.c
+parts_test_shmtool := common/shmtool/image.c common/shmtool/print.c
 parts_test_shmwatch := $(patsubst %,common/shmtool/%.c,describe find objects print reader spark terminal watched)
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
@@ -226,7 +226,6 @@ tidy/%:
 FUZZ_CC ?= clang-14
 SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz_parts_jpeg := $(call obj,common/shmtool/decode.c common/shmtool/image.c)
 $(foreach target,ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) := $(call obj,tests/fuzz/hostile.c)))
 fuzz_parts_board := # guard.c, as the four above
 $(foreach target,board ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) += $(call obj,tests/fuzz/guard.c)) \

@@ -1,5 +1,5 @@
 #include "common/jpeg.h"
-#include "decode.h"
+#include "common/jpeg_decode.h"
 #include "describe.h"
 #include "find.h"
 #include "image.h"
@@ -48,7 +48,7 @@ static int to_planes(const struct picture *picture, struct image_planes *planes,
     if (!is_jpeg(picture))
         return image_planes_copy(planes, &picture->frame, picture->buffer.data, err);
     bool damaged = false;
-    int result = decode_planes(planes, picture->buffer.data, picture->frame.bytes, &damaged, err);
+    int result = jpeg_decode_planes(planes, picture->buffer.data, picture->frame.bytes, 0, &damaged, err);
     warn_damaged(picture, damaged);
     return result;
 }
@@ -57,7 +57,7 @@ static int to_rgb(const struct picture *picture, struct image_rgb *rgb, struct e
 {
     bool damaged = false;
     if (is_jpeg(picture)) {
-        int result = decode_rgb(rgb, picture->buffer.data, picture->frame.bytes, &damaged, err);
+        int result = jpeg_decode_rgb(rgb, picture->buffer.data, picture->frame.bytes, &damaged, err);
         warn_damaged(picture, damaged);
         return result;
     }

@@ -1,6 +1,6 @@
 /* JPEGs: looking into them, and decoding those that are not too large for that to be quick. */
 #include "common/jpeg.h"
-#include "common/shmtool/decode.h"
+#include "common/jpeg_decode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +31,10 @@ static void decode(const uint8_t *data, size_t size)
     struct image_planes planes = {0};
     struct error err = {0};
     bool damaged;
-    if (decode_rgb(&rgb, data, size, &damaged, &err) < 0 && !err.text[0])
+    if (jpeg_decode_rgb(&rgb, data, size, &damaged, &err) < 0 && !err.text[0])
         abort();
     err.text[0] = '\0';
-    if (decode_planes(&planes, data, size, &damaged, &err) < 0 && !err.text[0])
+    if (jpeg_decode_planes(&planes, data, size, 0, &damaged, &err) < 0 && !err.text[0])
         abort();
     image_rgb_free(&rgb);
     image_planes_free(&planes);

@@ -1,7 +1,7 @@
 /* camring-shm: pictures that come out of rings are decoded exactly, whatever their size and sampling; what is no JPEG is
  * refused without a crash; text out of shared memory can't reach the terminal's controls. */
 #include "common/clock.h"
-#include "common/shmtool/decode.h"
+#include "common/jpeg_decode.h"
 #include "common/shmtool/image.h"
 #include "common/shmtool/print.h"
 
@@ -124,13 +124,13 @@ static void check_decoding(const struct sampling *sampling, uint32_t width, uint
     bool damaged = true;
     struct bytes jpeg = make_jpeg(sampling, width, height, NULL, 0);
 
-    assert_int_equal(decode_rgb(&direct, jpeg.data, jpeg.size, &damaged, &err), 0);
+    assert_int_equal(jpeg_decode_rgb(&direct, jpeg.data, jpeg.size, &damaged, &err), 0);
     assert_false(damaged);
     assert_int_equal(direct.width, width);
     assert_int_equal(direct.height, height);
     assert_true(rgb_error(&direct, sampling->components) < 1.4);
 
-    assert_int_equal(decode_planes(&planes, jpeg.data, jpeg.size, &damaged, &err), 0);
+    assert_int_equal(jpeg_decode_planes(&planes, jpeg.data, jpeg.size, 0, &damaged, &err), 0);
     assert_false(damaged);
     assert_int_equal(planes.format, sampling->format);
     assert_int_equal(planes.range, RING_RANGE_FULL);
@@ -155,6 +155,56 @@ static void test_decodes_every_sampling_and_size(void **state)
             check_decoding(&samplings[s], sizes[i][0], sizes[i][1]);
 }
 
+/* Mean distance of a picture from a `by` times larger one, each of whose squares it stands for. */
+static double shrunk_difference(const struct image_rgb *large, const struct image_rgb *small, unsigned by)
+{
+    double sum = 0;
+    uint32_t width = large->width / by, height = large->height / by;
+    for (uint32_t y = 0; y < height; y++)
+        for (uint32_t x = 0; x < width * 3; x++) {
+            unsigned mean = 0;
+            for (unsigned i = 0; i < by * by; i++)
+                mean += large->data[(y * by + i / by) * large->stride + (x / 3 * by + i % by) * 3 + x % 3];
+            sum += difference((uint8_t)(mean / (by * by)), small->data[y * small->stride + x]);
+        }
+    return sum / (3.0 * width * height);
+}
+
+static void check_shrinking(const struct sampling *sampling, uint32_t width, uint32_t height)
+{
+    struct error err = {0};
+    struct image_rgb full = {0}, shrunk = {0};
+    struct image_planes planes = {0};
+    bool damaged = true;
+    struct bytes jpeg = make_jpeg(sampling, width, height, NULL, 0);
+    assert_int_equal(jpeg_decode_rgb(&full, jpeg.data, jpeg.size, &damaged, &err), 0);
+    for (unsigned by = 1; by <= 8; by *= 2) {
+        uint32_t to_width = (width + by - 1) / by, to_height = (height + by - 1) / by;
+        assert_int_equal(jpeg_decode_planes(&planes, jpeg.data, jpeg.size, to_width, &damaged, &err), 0);
+        assert_false(damaged);
+        if (width >= 32) {
+            assert_int_equal(planes.width, to_width);
+            assert_int_equal(planes.height, to_height);
+            assert_int_equal(image_rgb_convert(&shrunk, &planes, &err), 0);
+            assert_true(shrunk_difference(&full, &shrunk, by) < 8); /* coarse chroma blurs the edges of the teeth */
+            image_rgb_free(&shrunk);
+        }
+    }
+    assert_int_equal(jpeg_decode_planes(&planes, jpeg.data, jpeg.size, width + 1, &damaged, &err), 0);
+    assert_int_equal(planes.width, width);
+    image_rgb_free(&full);
+    image_planes_free(&planes);
+    free(jpeg.data);
+}
+
+static void test_shrinks_every_sampling_and_size(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(samplings); s++)
+        for (size_t i = 0; i < COUNT(sizes); i++)
+            check_shrinking(&samplings[s], sizes[i][0], sizes[i][1]);
+}
+
 /* ---- what is no JPEG -------------------------------------------------------------------------------------------- */
 
 /* A malloc of its own, so that a sanitizer sees a read past the end. */
@@ -165,10 +215,10 @@ static void decode_both(const uint8_t *data, size_t size, int *results, bool *da
     struct image_planes planes = {0};
     uint8_t *copy = malloc(size ? size : 1);
     memcpy(copy, data, size);
-    results[0] = decode_rgb(&rgb, copy, size, &damaged[0], &err);
+    results[0] = jpeg_decode_rgb(&rgb, copy, size, &damaged[0], &err);
     assert_true(results[0] == 0 || err.text[0]);
     err = (struct error){0};
-    results[1] = decode_planes(&planes, copy, size, &damaged[1], &err);
+    results[1] = jpeg_decode_planes(&planes, copy, size, 0, &damaged[1], &err);
     assert_true(results[1] == 0 || err.text[0]);
     image_rgb_free(&rgb);
     image_planes_free(&planes);
@@ -223,7 +273,7 @@ static void test_too_large_is_refused(void **state)
             memcpy(jpeg.data + i + 5, "\xff\xdc\xff\xdc", 4);
             break;
         }
-    assert_int_equal(decode_rgb(&rgb, jpeg.data, jpeg.size, &damaged, &err), -1);
+    assert_int_equal(jpeg_decode_rgb(&rgb, jpeg.data, jpeg.size, &damaged, &err), -1);
     assert_non_null(strstr(err.text, "size"));
     assert_null(rgb.data);
     free(jpeg.data);
@@ -329,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decodes_every_sampling_and_size),
+        cmocka_unit_test(test_shrinks_every_sampling_and_size),
         cmocka_unit_test(test_truncated_is_refused_or_called_damaged),
         cmocka_unit_test(test_flipped_bytes_never_crash),
         cmocka_unit_test(test_too_large_is_refused),

@@ -1,13 +1,17 @@
-#include "decode.h"
+#include "jpeg_decode.h"
 
 #include <errno.h>
 #include <setjmp.h>
+#include <stdio.h> /* jpeglib.h counts on it */
 #include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
 
-#define SCANS_MAX 200 /* a hostile progressive JPEG has thousands, each of which costs a pass over the whole picture */
+/* A hostile progressive JPEG has thousands of scans, each of which costs a pass over the whole picture. */
+#define SCANS_MAX 200
+#define PIXELS_MAX 400000000u /* that all scans together may go over, once there is more than one */
+#define MEMORY_MAX (512l << 20)
 
 struct decoder {
     struct jpeg_decompress_struct jpeg;
@@ -19,6 +23,7 @@ struct decoder {
     struct image_rgb *rgb;
     struct image_planes *planes;
     uint8_t *line; /* one line, Y Cb Cr interleaved */
+    uint32_t least_width;
     struct error *err;
 };
 
@@ -40,9 +45,11 @@ static void on_message(j_common_ptr jpeg, int level)
 static void on_progress(j_common_ptr jpeg)
 {
     struct decoder *decoder = jpeg->client_data;
-    if (decoder->jpeg.input_scan_number <= SCANS_MAX)
+    uint64_t scans = (uint64_t)decoder->jpeg.input_scan_number;
+    uint64_t pixels = (uint64_t)decoder->jpeg.image_width * decoder->jpeg.image_height;
+    if (scans <= 1 || (scans <= SCANS_MAX && scans * pixels <= PIXELS_MAX))
         return;
-    error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: more than %d scans", SCANS_MAX);
+    error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: more than %d scans, or too many for its size", SCANS_MAX);
     longjmp(decoder->jump, 1);
 }
 
@@ -56,6 +63,7 @@ static void read_header(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     jpeg_create_decompress(jpeg);
+    jpeg->mem->max_memory_to_use = MEMORY_MAX;
     jpeg->progress = &decoder->progress;
     decoder->progress.progress_monitor = on_progress;
     jpeg_mem_src(jpeg, decoder->data, decoder->size);
@@ -85,10 +93,12 @@ static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
 {
     const jpeg_component_info *y = &jpeg->comp_info[0], *cb = &jpeg->comp_info[1], *cr = &jpeg->comp_info[2];
     if (jpeg->num_components != RING_PLANES || jpeg->max_h_samp_factor > 2 || jpeg->max_v_samp_factor > 2 ||
-        cb->h_samp_factor != cr->h_samp_factor || cb->v_samp_factor != cr->v_samp_factor)
+        cb->h_samp_factor != cr->h_samp_factor || cb->v_samp_factor != cr->v_samp_factor ||
+        cb->DCT_scaled_size != cr->DCT_scaled_size || y->DCT_scaled_size != jpeg->min_DCT_scaled_size)
         return 0;
-    bool half_width = y->h_samp_factor == 2 * cb->h_samp_factor, half_height = y->v_samp_factor == 2 * cb->v_samp_factor;
-    bool full_width = y->h_samp_factor == cb->h_samp_factor, full_height = y->v_samp_factor == cb->v_samp_factor;
+    int y_h = y->h_samp_factor * y->DCT_scaled_size, y_v = y->v_samp_factor * y->DCT_scaled_size;
+    int c_h = cb->h_samp_factor * cb->DCT_scaled_size, c_v = cb->v_samp_factor * cb->DCT_scaled_size;
+    bool half_width = y_h == 2 * c_h, half_height = y_v == 2 * c_v, full_width = y_h == c_h, full_height = y_v == c_v;
     if (half_width && half_height)
         return RING_I420;
     if (half_width && full_height)
@@ -96,9 +106,23 @@ static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
     return full_width && full_height ? RING_I444 : 0;
 }
 
+/* As small as it may be; the sizes that the planes will have are known then. */
+static void choose_size(struct decoder *decoder)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    unsigned eighths = 8;
+    while (decoder->least_width > 0 && eighths > 1 &&
+           ((uint64_t)jpeg->image_width * (eighths / 2) + 7) / 8 >= decoder->least_width)
+        eighths /= 2;
+    jpeg->scale_num = eighths;
+    jpeg->scale_denom = 8;
+    jpeg_calc_output_dimensions(jpeg);
+}
+
 static void alloc_planes(struct decoder *decoder, uint32_t format)
 {
-    if (image_planes_alloc(decoder->planes, format, decoder->jpeg.image_width, decoder->jpeg.image_height, decoder->err) < 0)
+    const struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    if (image_planes_alloc(decoder->planes, format, jpeg->output_width, jpeg->output_height, decoder->err) < 0)
         longjmp(decoder->jump, 1);
     decoder->planes->range = RING_RANGE_FULL;
     decoder->planes->matrix = RING_MATRIX_BT601;
@@ -109,14 +133,13 @@ static void read_native(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     struct image_planes *planes = decoder->planes;
-    jpeg->raw_data_out = TRUE;
     jpeg_start_decompress(jpeg);
-    unsigned rows = (unsigned)jpeg->max_v_samp_factor * DCTSIZE;
+    unsigned rows = (unsigned)(jpeg->max_v_samp_factor * jpeg->min_DCT_scaled_size);
     while (jpeg->output_scanline < jpeg->output_height) {
         JSAMPROW row[RING_PLANES][2 * DCTSIZE];
         JSAMPARRAY rows_of[RING_PLANES] = {row[0], row[1], row[2]};
         for (unsigned i = 0; i < RING_PLANES; i++) {
-            unsigned count = (unsigned)jpeg->comp_info[i].v_samp_factor * DCTSIZE;
+            unsigned count = (unsigned)(jpeg->comp_info[i].v_samp_factor * jpeg->comp_info[i].DCT_scaled_size);
             size_t first = (size_t)jpeg->output_scanline / rows * count;
             for (unsigned y = 0; y < count; y++)
                 row[i][y] = planes->plane[i] + (first + y) * planes->stride[i];
@@ -130,7 +153,6 @@ static void read_grey(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     struct image_planes *planes = decoder->planes;
-    jpeg->out_color_space = JCS_GRAYSCALE;
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {
         JSAMPROW row = planes->plane[0] + jpeg->output_scanline * planes->stride[0];
@@ -145,7 +167,6 @@ static void read_upsampled(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     struct image_planes *planes = decoder->planes;
-    jpeg->out_color_space = JCS_YCbCr;
     jpeg_start_decompress(jpeg);
     decoder->line = malloc((size_t)jpeg->output_width * RING_PLANES);
     if (!decoder->line)
@@ -162,21 +183,22 @@ static void read_upsampled(struct decoder *decoder)
 
 static void read_planes(struct decoder *decoder)
 {
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     read_header(decoder);
-    J_COLOR_SPACE space = decoder->jpeg.jpeg_color_space;
-    uint32_t native = native_format(&decoder->jpeg);
+    J_COLOR_SPACE space = jpeg->jpeg_color_space;
     if (space != JCS_YCbCr && space != JCS_GRAYSCALE)
         refuse(decoder, "its colours are not Y, Cb, Cr");
-    if (space == JCS_GRAYSCALE) {
-        alloc_planes(decoder, RING_I420);
-        read_grey(decoder);
-    } else if (native) {
-        alloc_planes(decoder, native);
+    jpeg->out_color_space = space;
+    choose_size(decoder);
+    uint32_t native = space == JCS_YCbCr ? native_format(jpeg) : 0;
+    jpeg->raw_data_out = native != 0;
+    alloc_planes(decoder, native ? native : space == JCS_GRAYSCALE ? RING_I420 : RING_I444);
+    if (native)
         read_native(decoder);
-    } else {
-        alloc_planes(decoder, RING_I444);
+    else if (space == JCS_GRAYSCALE)
+        read_grey(decoder);
+    else
         read_upsampled(decoder);
-    }
 }
 
 /* A function of its own, without locals: longjmp leaves those undefined. */
@@ -201,14 +223,15 @@ static int decode(struct decoder *decoder, void (*read)(struct decoder *decoder)
     return good ? 0 : -1;
 }
 
-int decode_rgb(struct image_rgb *rgb, const uint8_t *jpeg, size_t size, bool *damaged, struct error *err)
+int jpeg_decode_rgb(struct image_rgb *rgb, const uint8_t *jpeg, size_t size, bool *damaged, struct error *err)
 {
     struct decoder decoder = {.data = jpeg, .size = size, .rgb = rgb, .err = err};
     return decode(&decoder, read_rgb, damaged);
 }
 
-int decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t size, bool *damaged, struct error *err)
+int jpeg_decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t size, uint32_t least_width, bool *damaged,
+                       struct error *err)
 {
-    struct decoder decoder = {.data = jpeg, .size = size, .planes = planes, .err = err};
+    struct decoder decoder = {.data = jpeg, .size = size, .planes = planes, .least_width = least_width, .err = err};
     return decode(&decoder, read_planes, damaged);
 }
