@@ -317,8 +317,10 @@ static enum http_method method_of(struct evhttp_request *raw)
 static bool find_camera(struct http_request *request, const struct route_match *match)
 {
     const struct cameras *cameras = request->server->cameras;
+    request->name = match->camera;
     switch (match->route->camera) {
     case ROUTE_NO_CAMERA:
+    case ROUTE_BY_NAME:
         return true;
     case ROUTE_BY_ID:
         request->camera = cameras_find(cameras, match->camera);

@@ -19,6 +19,7 @@ struct http;
 struct http_request {
     struct server *server;
     struct camera *camera; /* the route's; NULL: it has none */
+    const char *name;      /* what stood for {id}, shortened if need be */
     struct query query;
     enum route_class class;
     bool head;                  /* HEAD: the answer is sent without its body */

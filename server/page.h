@@ -4,9 +4,7 @@
 
 #include "server/http.h"
 
-void page_handle_index(struct http_request *request);
-void page_handle_style(struct http_request *request);
-void page_handle_script(struct http_request *request);
-void page_handle_icon(struct http_request *request);
+void page_handle_index(struct http_request *request); /* GET / */
+void page_handle_file(struct http_request *request);  /* GET /web/{name} */
 
 #endif

@@ -18,9 +18,10 @@ enum http_method { HTTP_OTHER = 0, HTTP_GET = 1, HTTP_HEAD = 2, HTTP_OPTIONS = 4
 
 enum route_camera {
     ROUTE_NO_CAMERA,
-    ROUTE_BY_ID,  /* {id} names it */
-    ROUTE_FIRST,  /* the first in the file */
-    ROUTE_ACTION, /* the query's action does: "stream" the first, "stream_N" the N-th from 0 */
+    ROUTE_BY_NAME, /* {id} names something else */
+    ROUTE_BY_ID,   /* {id} names it */
+    ROUTE_FIRST,   /* the first in the file */
+    ROUTE_ACTION,  /* the query's action does: "stream" the first, "stream_N" the N-th from 0 */
 };
 
 /* What a path is about, for http.protect. */

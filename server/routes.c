@@ -21,9 +21,7 @@ const struct route routes[] = {
     {"/", "snapshot", HTTP_GET, ROUTE_ACTION, snapshot_handle, ROUTE_SNAPSHOT},
 
     {"/", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_index, ROUTE_PAGE},
-    {"/web/style.css", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_style, ROUTE_PAGE},
-    {"/web/app.js", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_script, ROUTE_PAGE},
-    {"/web/icon.svg", NULL, HTTP_GET, ROUTE_NO_CAMERA, page_handle_icon, ROUTE_PAGE},
+    {"/web/{id}", NULL, HTTP_GET, ROUTE_BY_NAME, page_handle_file, ROUTE_PAGE},
 };
 
 const size_t routes_count = sizeof routes / sizeof routes[0];

@@ -1,156 +1,364 @@
-// The page for people.  URLs are relative, so that it works behind a proxy's path.  All text from the server is set as text, never as HTML.
-'use strict';
+// The wall: which cameras are shown, what is in view, and one stream for it all.  URLs are relative, so that it works behind a
+// proxy's path.  Whatever the server says is set as text, never as HTML.
 
-const LIVE_MAX = 4; // streams held open at once: a browser has six connections to one server, and this page needs some itself
+import { Cameras, groupOf } from './cameras.js';
+import { Live } from './live.js';
+import { setText } from './text.js';
+import { Tile } from './tile.js';
+import { Viewer } from './viewer.js';
+
 const POLL_MS = 2000;
-const SNAPSHOT_MS = 250; // between two snapshots
-const RETRY_MS = 2000;
+const KEEP = 60; // pictures kept of tiles out of view
+const SIZES = [150, 200, 260, 340, 460, 640, 900]; // least width of a tile
+const SIZE_KEY = 'camring-size';
 
-const wall = document.getElementById('wall');
-const summary = document.getElementById('summary');
-const template = document.getElementById('card');
-const cards = new Map();
-let lost = false;
+const get = id => document.getElementById(id);
+const [wall, summary, states, search, empty, more, trouble] = ['wall', 'summary', 'states', 'search', 'empty', 'more', 'trouble'].map(get);
+const emptyText = empty.querySelector('p'), emptyButton = empty.querySelector('button');
+const troubleText = trouble.querySelector('span');
 
-const sleep = ms => new Promise(done => setTimeout(done, ms));
-const relative = path => path.replace(/^\//, '');
-const fresh = path => relative(path) + '?t=' + Date.now();
+const tiles = new Map(); // by id
+const inView = new Set(); // ids
+const kept = new Set(); // tiles out of view that still have a picture, longest out first
+let open = []; // ids in the stream now
+let link = { state: 'off' }; // how the stream does
+let answering = true; // the last question to the server was answered
+let events = null;
+let arrived = false; // this page itself opened the viewer
 
-function setText(element, value) {
-  if (element.textContent !== value)
-    element.textContent = value;
+const cameras = new Cameras(onAdded, onChanged);
+const live = new Live(onPart, onLink);
+const viewer = new Viewer({ leave, step });
+
+// ---- pictures
+
+function onPart(id, fields, pieces) {
+  if (viewer.camera)
+    viewer.camera.info.id === id && viewer.offer(fields, pieces);
+  else
+    tiles.get(id)?.picture.offer(fields, pieces);
 }
 
-function age(ms) {
-  if (ms === null)
-    return '–';
-  if (ms < 1000)
-    return ms + ' ms';
-  if (ms < 120000)
-    return (ms / 1000).toFixed(1) + ' s';
-  return Math.round(ms / 60000) + ' min';
-}
-
-function addCard(camera) {
-  const element = template.content.firstElementChild.cloneNode(true);
-  const find = name => element.querySelector(name);
-  const card = {
-    element, live: cards.size < LIVE_MAX, img: find('img'), camera,
-    state: find('.state'), why: find('.why'), fps: find('.fps'), age: find('.age'), size: find('.size'), viewers: find('.viewers'),
-  };
-  find('h2').textContent = camera.id;
-  card.img.alt = 'camera ' + camera.id;
-  find('.view').href = find('.stream').href = relative(camera.stream);
-  find('.snapshot').href = relative(camera.snapshot);
-  find('.details').href = 'api/v1/cameras/' + encodeURIComponent(camera.id);
-  cards.set(camera.id, card);
-  if (card.live) {
-    card.img.addEventListener('error', () => setTimeout(() => play(card), RETRY_MS));
-    play(card);
+// The wall's pictures, or the enlarged camera's alone.  Tiles that have just left the view stay in the stream, so that it is not
+// opened anew for each row that is scrolled by.
+function choose() {
+  if (viewer.camera) {
+    open = [viewer.camera.info.id];
+  } else {
+    const stay = open.length <= 2 * inView.size + 4 && [...inView].every(id => open.includes(id)) && open.every(id => tiles.has(id));
+    if (!stay)
+      open = [...tiles.keys()].filter(id => inView.has(id));
   }
-  wall.append(element);
-  return card;
+  live.show(open);
 }
 
-function play(card) {
-  if (cards.get(card.camera.id) === card)
-    card.img.src = fresh(card.camera.stream);
-}
-
-// A stream that breaks off leaves its last picture standing, without an event; but the browser then books the request as finished.
-new PerformanceObserver(entries => {
-  for (const entry of entries.getEntries())
-    for (const card of cards.values())
-      if (card.live && card.img.src === entry.name)
-        setTimeout(() => play(card), RETRY_MS);
-}).observe({ type: 'resource' });
-
-function show(card, camera) {
-  card.camera = camera;
-  setText(card.state, camera.state);
-  card.state.className = 'state ' + (camera.state === 'live' ? 'live' : camera.state === 'away' ? 'away' : '');
-  card.state.title = 'since ' + new Date(camera.since * 1000).toLocaleString();
-  setText(card.why, camera.why || '');
-  setText(card.fps, camera.fps.toFixed(camera.fps < 10 ? 1 : 0) + ' fps');
-  setText(card.age, age(camera.age_ms));
-  setText(card.size, camera.width ? camera.width + ' × ' + camera.height : '–');
-  setText(card.viewers, String(camera.viewers));
-}
-
-async function fetchCameras() {
-  const list = [];
-  for (let cursor = null;;) {
-    const answer = await fetch('api/v1/cameras' + (cursor ? '?cursor=' + encodeURIComponent(cursor) : ''), { cache: 'no-store' });
-    if (!answer.ok)
-      throw new Error('status ' + answer.status);
-    const page = await answer.json();
-    list.push(...page.cameras);
-    if (!(cursor = page.next))
-      return list;
+const watcher = new IntersectionObserver(entries => {
+  for (const { target, isIntersecting } of entries) {
+    const tile = tiles.get(target.dataset.id);
+    tile.inView = isIntersecting;
+    kept.delete(tile);
+    if (isIntersecting)
+      inView.add(target.dataset.id);
+    else if (inView.delete(target.dataset.id) || !tile.picture.empty)
+      kept.add(tile);
   }
+  for (const tile of kept) {
+    if (kept.size <= KEEP)
+      break;
+    kept.delete(tile);
+    tile.picture.clear();
+  }
+  choose();
+}, { rootMargin: '20% 0%' });
+
+// ---- the connection
+
+function onLink(status) {
+  link = status;
+  showTrouble();
 }
 
-function update(list) {
-  const known = new Set(list.map(camera => camera.id));
-  for (const [id, card] of cards)
-    if (!known.has(id)) {
-      cards.delete(id);
-      card.img.removeAttribute('src');
-      card.element.remove();
-    }
-  for (const camera of list)
-    show(cards.get(camera.id) || addCard(camera), camera);
-  const live = list.filter(camera => camera.state === 'live').length;
-  setText(summary, list.length ? `${live} of ${list.length} live` : 'no cameras are configured');
-  summary.className = '';
+function showTrouble() {
+  const lost = link.state === 'lost' || (link.state === 'opening' && !trouble.hidden) || !answering;
+  document.body.classList.toggle('lost', lost);
+  trouble.hidden = !lost;
+  if (!lost)
+    return;
+  const seconds = link.state === 'lost' ? Math.ceil((link.retryAt - performance.now()) / 1000) : 0;
+  const reason = link.reason || 'the server does not answer';
+  setText(troubleText, `Connection lost: ${reason}. ` + (seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …'));
 }
 
 async function poll() {
+  try {
+    if (!cameras.known)
+      await cameras.more();
+    else if (viewer.camera)
+      await cameras.refreshOne(viewer.camera.info.id);
+    else
+      await cameras.refresh(inView);
+    if (!answering && link.state !== 'open')
+      live.retry();
+    answering = true;
+  } catch (error) {
+    if (answering && !error.status)
+      live.retry(); // a dead line may look open for minutes
+    answering = Boolean(error.status);
+  }
+  showTrouble();
+  showSummary();
+}
+
+async function polling() {
   for (;;) {
+    if (!document.hidden)
+      await poll();
+    await new Promise(done => setTimeout(done, POLL_MS));
+  }
+}
+
+function listen() {
+  events?.close();
+  events = document.hidden ? null : new EventSource('api/v1/events');
+  const onNews = event => {
     try {
-      update(await fetchCameras());
-      if (lost)
-        for (const card of cards.values())
-          if (card.live)
-            play(card);
-      lost = false;
+      const news = JSON.parse(event.data);
+      for (const one of Array.isArray(news) ? news : news.cameras || [news])
+        cameras.learn(one);
+      showSummary();
+    } catch { /* for other readers */ }
+  };
+  for (const name of ['message', 'camera', 'state'])
+    events?.addEventListener(name, onNews);
+}
+
+document.addEventListener('visibilitychange', () => {
+  live.pause(document.hidden);
+  listen();
+  if (!document.hidden)
+    poll();
+});
+addEventListener('online', () => live.retry());
+trouble.querySelector('button').addEventListener('click', () => { live.retry(); poll(); });
+
+// ---- tiles
+
+function onAdded(added) {
+  const fragment = document.createDocumentFragment();
+  for (const camera of added) {
+    const tile = new Tile(camera);
+    tile.element.dataset.id = camera.info.id;
+    tile.element.hidden = !matches(camera);
+    tiles.set(camera.info.id, tile);
+    fragment.append(tile.element);
+    watcher.observe(tile.element);
+  }
+  wall.append(fragment);
+  wall.classList.toggle('few', tiles.size <= 2 && cameras.done);
+  resize(0);
+  showSummary();
+  read();
+}
+
+function onChanged(camera) {
+  const tile = tiles.get(camera.info.id);
+  if (tile) {
+    tile.show();
+    tile.element.hidden = !matches(camera);
+  }
+  if (viewer.camera === camera)
+    viewer.show();
+}
+
+function matches({ info }) {
+  const state = states.querySelector(':checked').value;
+  return (!state || groupOf(info.state) === state) && info.id.includes(search.value.trim().toLowerCase());
+}
+
+const shownTiles = () => [...tiles.values()].filter(tile => !tile.element.hidden);
+
+function filter() {
+  for (const tile of tiles.values())
+    tile.element.hidden = !matches(tile.camera);
+  showSummary();
+}
+
+function showSummary() {
+  const count = cameras.count(), shown = shownTiles().length;
+  if (cameras.known) {
+    const rest = [count.away && `${count.away} away`, count.other && `${count.other} other`].filter(Boolean);
+    setText(summary, count.total ? [`${count.live} of ${count.total} live`, ...rest].join(' · ') : 'no cameras are configured');
+    for (const [value, number] of Object.entries({ '': count.total, live: count.live, away: count.away, other: count.other })) {
+      const label = states.querySelector(`input[value="${value}"]`).parentElement;
+      setText(label.querySelector('b'), String(number));
+      label.hidden = value === 'other' && number === 0 && !label.firstElementChild.checked;
+    }
+    document.title = count.total && count.live < count.total ? `${count.live}/${count.total} camring` : 'camring';
+  }
+  empty.hidden = !cameras.known || shown > 0 || !cameras.done;
+  emptyButton.hidden = count.total === 0;
+  const wanted = search.value.trim();
+  setText(emptyText, !count.total ? 'No cameras are configured.' : wanted ? `No camera matches “${wanted}”.` : 'No camera is in this state.');
+}
+
+states.addEventListener('change', filter);
+search.addEventListener('input', filter);
+emptyButton.addEventListener('click', () => {
+  search.value = '';
+  states.querySelector('input').checked = true;
+  filter();
+  search.focus();
+});
+
+// The end of the list is near: more of it, until it is not.
+let near = false;
+async function fill() {
+  while (near && cameras.known && !cameras.done) {
+    try {
+      await cameras.more();
     } catch {
-      lost = true;
-      setText(summary, 'the server does not answer');
-      summary.className = 'lost';
+      return; // said by the next poll
     }
-    await sleep(POLL_MS);
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+  }
+  showSummary();
+}
+new IntersectionObserver(entries => {
+  near = entries.at(-1).isIntersecting;
+  fill();
+}, { rootMargin: '60% 0%' }).observe(more);
+
+let size = null; // of the tiles; null: nobody has chosen
+try {
+  size = localStorage.getItem(SIZE_KEY);
+} catch { /* forbidden: then nothing is remembered */ }
+
+// The more cameras, the smaller, until somebody chooses.
+function resize(by) {
+  const usual = tiles.size >= 20 ? 2 : tiles.size >= 7 ? 3 : 4;
+  const now = Math.min(SIZES.length - 1, Math.max(0, Number(size ?? usual) + by));
+  if (by) {
+    size = now;
+    try {
+      localStorage.setItem(SIZE_KEY, String(size));
+    } catch { /* for this page only */ }
+  }
+  wall.style.setProperty('--tile', SIZES[now] + 'px');
+  get('smaller').disabled = now === 0;
+  get('larger').disabled = now === SIZES.length - 1;
+}
+get('smaller').addEventListener('click', () => resize(-1));
+get('larger').addEventListener('click', () => resize(1));
+
+// ---- one camera enlarged: the URL's hash names it, so that reload, back and links work
+
+async function read() {
+  const id = location.hash.slice(1);
+  if (viewer.camera?.info.id === id)
+    return;
+  if (!id) {
+    close();
+    return;
+  }
+  let camera = cameras.get(id);
+  if (!camera && cameras.known) {
+    try {
+      camera = await cameras.refreshOne(id);
+    } catch (error) {
+      if (error.status === 404)
+        history.replaceState(null, '', location.pathname + location.search);
+    }
+  }
+  if (!camera || location.hash.slice(1) !== id)
+    return;
+  const shown = shownTiles(), at = shown.findIndex(tile => tile.camera === camera);
+  viewer.open(camera, { first: at <= 0, last: at < 0 || (cameras.done && at === shown.length - 1) });
+  choose();
+}
+
+function close() {
+  if (!viewer.camera)
+    return;
+  const tile = tiles.get(viewer.camera.info.id);
+  viewer.close();
+  arrived = false;
+  tile?.link.focus();
+  tile?.element.scrollIntoView({ block: 'nearest' });
+  choose();
+}
+
+function leave() {
+  if (arrived) {
+    history.back();
+  } else {
+    history.replaceState(null, '', location.pathname + location.search);
+    close();
   }
 }
 
-// Shows the card's next picture once it is there whole.
-function load(card, src) {
-  return new Promise(done => {
-    const next = new Image();
-    next.alt = card.img.alt;
-    next.onload = () => { card.img.replaceWith(next); card.img = next; done(); };
-    next.onerror = done;
-    next.src = src;
-  });
-}
-
-function visible(element) {
-  const box = element.getBoundingClientRect();
-  return box.bottom > 0 && box.top < innerHeight;
-}
-
-// Cameras beyond the live ones: one snapshot after the other, of those that are in view.
-async function snapshots() {
-  for (;;) {
-    for (const card of [...cards.values()].filter(each => !each.live)) {
-      if (document.hidden || card.camera.age_ms === null || !visible(card.element))
-        continue;
-      await load(card, fresh(card.camera.snapshot));
-      await sleep(SNAPSHOT_MS);
-    }
-    await sleep(SNAPSHOT_MS);
+async function step(by) {
+  const shown = shownTiles(), at = shown.findIndex(tile => tile.camera === viewer.camera);
+  if (at >= 0 && shown[at + by]) {
+    history.replaceState(null, '', '#' + shown[at + by].camera.info.id);
+    read();
+    if (at + 2 * by >= shown.length)
+      await cameras.more().catch(() => {});
   }
 }
 
-poll();
-snapshots();
+wall.addEventListener('click', event => {
+  if (event.target.closest('.tile') && !event.ctrlKey && !event.metaKey && !event.shiftKey)
+    arrived = true;
+});
+addEventListener('hashchange', read);
+
+// ---- keys
+
+function focusBy(key) {
+  const shown = shownTiles(), at = shown.findIndex(tile => tile.link === document.activeElement);
+  if (at < 0)
+    return false;
+  const row = shown.filter(tile => tile.element.offsetTop === shown[0].element.offsetTop).length;
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - row, ArrowDown: at + row, Home: 0, End: shown.length - 1 }[key];
+  shown[to]?.link.focus();
+  return to !== undefined;
+}
+
+addEventListener('keydown', event => {
+  if (viewer.camera || event.altKey || event.ctrlKey || event.metaKey)
+    return;
+  const typing = event.target.closest?.('input');
+  if (event.key === '/' && !typing) {
+    event.preventDefault();
+    search.select();
+  } else if (event.key === 'Escape' && event.target === search) {
+    search.value = '';
+    filter();
+  } else if (!typing && focusBy(event.key)) {
+    event.preventDefault();
+  }
+});
+
+// ---- every second
+
+function tick() {
+  if (document.hidden)
+    return;
+  const watched = new Set(link.state === 'open' ? open : []);
+  for (const camera of cameras.all())
+    camera.tick(watched.has(camera.info.id) && camera.info.state === 'live');
+  if (viewer.camera) {
+    viewer.show();
+    viewer.plot();
+  } else {
+    for (const id of inView) {
+      tiles.get(id).show();
+      tiles.get(id).plot();
+    }
+  }
+  showTrouble();
+}
+
+listen();
+polling();
+setInterval(tick, 1000);

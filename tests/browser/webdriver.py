@@ -95,6 +95,24 @@ class Browser:
     def screenshot(self):
         return Image.open(io.BytesIO(base64.b64decode(self._get("/screenshot")))).convert("RGB")
 
+    def reload(self):
+        self._post("/refresh")
+
+    def back(self):
+        self._post("/back")
+
+    def type(self, keys):
+        """Presses keys, each once, wherever the focus is."""
+        steps = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._post("/actions", actions=[{"type": "key", "id": "keyboard", "actions": steps}])
+
+    def devtools(self, command, **params):
+        return self._post("/goog/cdp/execute", cmd=command, params=params)
+
+    def new_tab(self):
+        """Opens one and goes there."""
+        self.switch(self._post("/window/new", type="tab")["handle"])
+
     def tabs(self):
         return self._get("/window/handles")
 

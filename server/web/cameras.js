@@ -1,0 +1,158 @@
+// What is known of the cameras: read by pages, kept current by events or, without those, by asking again; and what this page
+// itself sees of them.
+
+import { Series } from './plot.js';
+
+const PAGE = 50;
+const LIMIT_MS = 8000; // for an answer
+
+export async function ask(path) {
+  const answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(LIMIT_MS) });
+  if (!answer.ok)
+    throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
+  return answer.json();
+}
+
+// live, away or other.
+export function groupOf(state) {
+  return state === 'live' || state === 'away' ? state : 'other';
+}
+
+export class Camera {
+  fps = new Series();
+  age = new Series();
+  shownAge = NaN; // of the picture shown last, when it was
+  #shownAt = 0;
+  #count = 0;
+  #sum = 0;
+
+  constructor(info) {
+    this.info = info;
+  }
+
+  shown(age) {
+    this.shownAge = age;
+    this.#shownAt = performance.now();
+    this.#count++;
+    this.#sum += age;
+  }
+
+  // Once a second; `watched`: pictures of it should come.
+  tick(watched) {
+    const older = this.shownAge + performance.now() - this.#shownAt;
+    this.fps.add(watched ? this.#count : NaN);
+    this.age.add(!watched ? NaN : this.#count > 0 ? this.#sum / this.#count : older);
+    this.#count = this.#sum = 0;
+  }
+}
+
+export class Cameras {
+  #byId = new Map();
+  #pages = []; // { cursor, ids }
+  #next = null; // cursor of the next page
+  #loading = null;
+  #turn = 0;
+  #onAdded; // (cameras)
+  #onChanged; // (camera)
+  done = false; // all pages are there
+  known = false; // at least one answer came
+  total = null; // as the server counts them
+  states = null;
+
+  constructor(onAdded, onChanged) {
+    this.#onAdded = onAdded;
+    this.#onChanged = onChanged;
+  }
+
+  all() {
+    return [...this.#byId.values()];
+  }
+
+  get(id) {
+    return this.#byId.get(id);
+  }
+
+  // How many are in which group, as far as is known.
+  count() {
+    const found = { live: 0, away: 0, other: 0, total: 0 };
+    const states = this.states || this.all().reduce((sum, { info }) => ({ ...sum, [info.state]: (sum[info.state] || 0) + 1 }), {});
+    for (const [state, count] of Object.entries(states)) {
+      found[groupOf(state)] += count;
+      found.total += count;
+    }
+    return found;
+  }
+
+  // The next page; rejects if the server does not answer.
+  more() {
+    if (this.done)
+      return Promise.resolve();
+    this.#loading ??= this.#load(this.#next).finally(() => { this.#loading = null; });
+    return this.#loading;
+  }
+
+  async #load(cursor) {
+    const page = await this.#fetchPage(cursor);
+    this.#pages.push({ cursor, ids: page.cameras.map(({ id }) => id) });
+    this.#next = page.next;
+    this.done = !page.next;
+    this.known = true;
+    this.#take(page.cameras);
+  }
+
+  async #fetchPage(cursor) {
+    const page = await ask(`api/v1/cameras?limit=${PAGE}` + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''));
+    this.total = page.total ?? null;
+    this.states = page.states ?? null;
+    return page;
+  }
+
+  #take(infos) {
+    const added = [];
+    for (const info of infos) {
+      const camera = this.#byId.get(info.id);
+      if (camera) {
+        camera.info = info;
+        this.#onChanged(camera);
+      } else {
+        this.#byId.set(info.id, new Camera(info));
+        added.push(this.#byId.get(info.id));
+      }
+    }
+    if (added.length)
+      this.#onAdded(added);
+  }
+
+  // Asks again about the pages that these are on, and about one of the others in turn.
+  async refresh(ids) {
+    const wanted = new Set(ids);
+    const turn = this.#turn++ % Math.max(1, this.#pages.length);
+    const pages = this.#pages.filter((page, i) => i === turn || page.ids.some(id => wanted.has(id)));
+    for (const page of pages)
+      this.#take((await this.#fetchPage(page.cursor)).cameras);
+  }
+
+  // One, which need not be on a page that was read.
+  async refreshOne(id) {
+    const info = await ask('api/v1/cameras/' + encodeURIComponent(id));
+    const camera = this.#byId.get(id);
+    if (!camera)
+      return new Camera(info);
+    camera.info = info;
+    this.#onChanged(camera);
+    return camera;
+  }
+
+  // What an event says: an object with an id and some of the fields.
+  learn(news) {
+    const camera = this.#byId.get(news.id);
+    if (!camera)
+      return;
+    if (this.states && news.state && news.state !== camera.info.state) {
+      this.states[camera.info.state]--;
+      this.states[news.state] = (this.states[news.state] || 0) + 1;
+    }
+    camera.info = { ...camera.info, ...news };
+    this.#onChanged(camera);
+  }
+}

@@ -1,0 +1,101 @@
+// All pictures of the page over one connection.  It is opened anew when other cameras are wanted, and by itself when it breaks,
+// after a pause that grows.
+
+import { Parts } from './parts.js';
+
+const SETTLE_MS = 120; // until the cameras wanted stay the same
+const MOST = 200; // cameras in one request
+const PAUSE_MS = [500, 1000, 2000, 4000, 8000];
+
+async function reasonOf(answer) {
+  try {
+    return (await answer.json()).error || `status ${answer.status}`;
+  } catch {
+    return `status ${answer.status}`;
+  }
+}
+
+export class Live {
+  #onPart; // (id, fields, pieces)
+  #onStatus; // ({ state: 'off' | 'opening' | 'open' | 'lost', reason, retryAt })
+  #wanted = '';
+  #opened = '';
+  #paused = false;
+  #controller = null;
+  #failures = 0; // in a row
+  #open = false; // a picture has come
+  #timer = 0;
+
+  constructor(onPart, onStatus) {
+    this.#onPart = onPart;
+    this.#onStatus = onStatus;
+  }
+
+  // The pictures of these cameras, `more` in the query.
+  show(ids, more = '') {
+    this.#wanted = ids.length ? 'live?info=1' + more + '&cameras=' + ids.slice(0, MOST).map(encodeURIComponent).join(',') : '';
+    if (this.#wanted === this.#opened || this.#paused)
+      return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.retry(), SETTLE_MS);
+  }
+
+  // Now, whatever was agreed on before.
+  retry() {
+    clearTimeout(this.#timer);
+    this.#controller?.abort();
+    this.#controller = null;
+    this.#opened = this.#paused ? '' : this.#wanted;
+    if (this.#opened)
+      this.#run(this.#opened, this.#controller = new AbortController());
+    else
+      this.#onStatus({ state: 'off' });
+  }
+
+  pause(paused) {
+    this.#paused = paused;
+    this.retry();
+  }
+
+  async #run(url, controller) {
+    this.#open = false;
+    this.#onStatus({ state: 'opening' });
+    try {
+      const answer = await fetch(url, { signal: controller.signal, cache: 'no-store' });
+      if (!answer.ok)
+        throw new Error(await reasonOf(answer));
+      const parts = new Parts((fields, pieces) => this.#take(fields, pieces, controller));
+      const reader = answer.body.getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (controller !== this.#controller)
+          return;
+        if (done)
+          throw new Error('the server closed the connection');
+        parts.push(value);
+      }
+    } catch (error) {
+      if (controller === this.#controller)
+        this.#lost(error instanceof TypeError ? 'the server does not answer' : error.message);
+      controller.abort();
+    }
+  }
+
+  #take(fields, pieces, controller) {
+    if (controller !== this.#controller)
+      return;
+    if (!this.#open) {
+      this.#open = true;
+      this.#failures = 0;
+      this.#onStatus({ state: 'open' });
+    }
+    this.#onPart(fields['x-camera'], fields, pieces);
+  }
+
+  #lost(reason) {
+    const pause = PAUSE_MS[Math.min(this.#failures++, PAUSE_MS.length - 1)] * (0.8 + 0.4 * Math.random());
+    this.#controller = null;
+    this.#onStatus({ state: 'lost', reason, retryAt: performance.now() + pause });
+    this.#timer = setTimeout(() => this.retry(), pause);
+  }
+}

@@ -1,0 +1,35 @@
+// Numbers for people.
+
+export function setText(element, value) {
+  if (element.textContent !== value)
+    element.textContent = value;
+}
+
+export function age(ms) {
+  if (ms === null || ms === undefined || Number.isNaN(ms))
+    return '–';
+  if (ms < 1000)
+    return `${Math.round(ms)} ms`;
+  if (ms < 10000)
+    return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 120000)
+    return `${Math.round(ms / 1000)} s`;
+  return ms < 7200000 ? `${Math.round(ms / 60000)} min` : `${Math.round(ms / 3600000)} h`;
+}
+
+export function rate(fps) {
+  return fps === null || fps === undefined || Number.isNaN(fps) ? '–' : `${fps < 9.95 && fps % 1 > 0.05 ? fps.toFixed(1) : Math.round(fps)} fps`;
+}
+
+export function share(cores) {
+  return typeof cores === 'number' ? `${cores < 0.0995 ? (cores * 100).toFixed(1) : Math.round(cores * 100)} %` : null;
+}
+
+export function viewers(count) {
+  return count === 1 ? '1 viewer' : `${count} viewers`;
+}
+
+export function time(seconds) {
+  const when = new Date(seconds * 1000);
+  return when.toDateString() === new Date().toDateString() ? when.toLocaleTimeString() : when.toLocaleString();
+}
