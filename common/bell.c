@@ -17,6 +17,11 @@ void bell_ring(struct bell *bell, int waiters)
     ring_store_point();
 }
 
+void bell_wake(const struct bell *bell)
+{
+    syscall(SYS_futex, &bell->value, FUTEX_WAKE, BELL_ALL, NULL, NULL, 0);
+}
+
 uint32_t bell_read(const struct bell *bell)
 {
     return atomic_load_explicit(&bell->value, memory_order_seq_cst);

@@ -23,6 +23,9 @@ struct bell {
 /* Rings and wakes at most `waiters` of those who wait. */
 void bell_ring(struct bell *bell, int waiters);
 
+/* Wakes all who wait, and only those: who is about to wait sleeps nevertheless.  For memory that can't be written. */
+void bell_wake(const struct bell *bell);
+
 uint32_t bell_read(const struct bell *bell);
 
 /* Blocks until the bell's value differs from `seen` or CLOCK_MONOTONIC reaches `deadline` (CLOCK_NEVER: no limit).

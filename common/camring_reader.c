@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define JOIN_NS (50 * NS_PER_MS)
+
 /* What camring_hold gives: either a mapping, or a frame copied out of the ring. */
 struct camring_memory {
     _Atomic unsigned users;
@@ -96,15 +98,25 @@ fail:
     return NULL;
 }
 
+/* One ring of the bell ends the helper, unless its memory is not what it should be: somebody has put another ring under the
+ * name before the helper looked it up, or writes to the bell.  Then waking it works, some time. */
+static void end_thread(struct camring_reader *reader)
+{
+    struct timespec soon;
+    atomic_store(&reader->stop, true);
+    ring_reader_ring(reader->ring);
+    do {
+        ring_reader_wake(reader->watched);
+        soon = clock_timespec(clock_now() + JOIN_NS);
+    } while (pthread_clockjoin_np(reader->thread, NULL, CLOCK_MONOTONIC, &soon) == ETIMEDOUT);
+}
+
 static void stop_watching(struct camring_reader *reader)
 {
     if (!reader->watched)
         return;
-    if (camring_is_here(reader->process)) { /* else the thread is the parent's, too */
-        atomic_store(&reader->stop, true);
-        ring_reader_ring(reader->ring);
-        pthread_join(reader->thread, NULL);
-    }
+    if (camring_is_here(reader->process)) /* else the thread is the parent's, too */
+        end_thread(reader);
     ring_reader_close(reader->watched);
     close(reader->eventfd);
 }

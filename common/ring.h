@@ -217,6 +217,9 @@ int ring_reader_row(const struct ring_reader *reader);
 /* Makes everybody who waits on the ring return from it.  For members. */
 void ring_reader_ring(struct ring_reader *reader);
 
+/* Makes those return who wait at this moment, without a change to the ring. */
+void ring_reader_wake(const struct ring_reader *reader);
+
 /* ---- inspection ------------------------------------------------------------------------------------------------- */
 
 struct ring_row_stat {

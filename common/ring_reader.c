@@ -346,6 +346,11 @@ void ring_reader_ring(struct ring_reader *reader)
         bell_ring(&reader->ctl->header->bell, BELL_ALL);
 }
 
+void ring_reader_wake(const struct ring_reader *reader)
+{
+    bell_wake(&reader->ctl->header->bell);
+}
+
 void ring_reader_want(struct ring_reader *reader, int waker)
 {
     if (!reader->row)
