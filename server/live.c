@@ -121,15 +121,14 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     if (!push_begin(&client->push, &kind, request, wishes)) {
-        push_end(&client->push, "out of memory");
+        push_end(&client->push, "it could not begin");
         return;
     }
     for (unsigned i = 0; i < client->count; i++) {
         feed_join(feeds_of(feeds, client->camera[i].camera), &client->camera[i].viewer);
         look(client, &client->camera[i]);
     }
-    if (push_flush(&client->push))
-        advance(client);
+    advance(client);
 }
 
 static void choose(struct selection *selection, const struct camera *camera)

@@ -7,10 +7,13 @@
 
 #include <event2/util.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 TAILQ_HEAD(client_list, push_client);
+
+/* Pictures come to all who see them one client after the other: the last part of each form is kept for the next client. */
+enum part_form { PART_ADVANCE, PART_LENGTH, PART_CAMERA, PART_FORMS };
 
 struct push {
     struct event_base *base;
@@ -19,6 +22,7 @@ struct push {
     struct board *board;
     struct board_server *place;
     struct client_list clients;
+    struct parcel *part[PART_FORMS]; /* NULL: none */
 };
 
 static const struct {
@@ -32,6 +36,7 @@ static const struct {
     {"X-Accel-Buffering", "no"},
 };
 
+#define RESPONSE_SIZE 512 /* they take 290 bytes */
 #define RESPONSE_HEADERS (sizeof response_headers / sizeof response_headers[0])
 
 /* ---- one client ---------------------------------------------------------------------------------------------------- */
@@ -58,15 +63,25 @@ static void book(struct push_client *client)
     transit->place = NULL;
 }
 
+static void forget_parts(struct push *push)
+{
+    for (unsigned i = 0; i < PART_FORMS; i++) {
+        parcel_release(push->part[i]);
+        push->part[i] = NULL;
+    }
+}
+
 static void destroy(struct push_client *client)
 {
     struct push *push = client->push;
-    if (client->sender)
+    if (client->sender) {
         book(client);
-    if (client->sender)
         sender_destroy(client->sender);
+    }
     http_close(client->connection);
     TAILQ_REMOVE(&push->clients, client, entry);
+    if (TAILQ_EMPTY(&push->clients))
+        forget_parts(push);
     count_clients(push, UINT32_MAX); /* less one */
     client->kind->destroy(client);
 }
@@ -89,15 +104,18 @@ static void on_gone(void *arg, const char *why)
     push_end(arg, why);
 }
 
-static bool queue_response(struct push_client *client)
+static bool send_response(struct push_client *client)
 {
-    struct evbuffer *out = sender_buffer(client->sender);
-    char date[64];
+    char text[RESPONSE_SIZE], date[64];
     evutil_date_rfc1123(date, sizeof date, NULL);
-    bool ok = evbuffer_add_printf(out, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date) > 0;
-    for (size_t i = 0; i < RESPONSE_HEADERS && ok; i++)
-        ok = evbuffer_add_printf(out, "%s: %s\r\n", response_headers[i].name, response_headers[i].value) > 0;
-    return ok && evbuffer_add_printf(out, "\r\n%s", multipart_opening(client->wishes.form)) > 0;
+    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date);
+    for (size_t i = 0; i < RESPONSE_HEADERS; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", response_headers[i].name, response_headers[i].value);
+    n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
+    struct parcel *parcel = parcel_create(text, (size_t)n, NULL, multipart_opening(client->wishes.form));
+    bool ok = parcel && sender_send(client->sender, parcel);
+    parcel_release(parcel);
+    return ok;
 }
 
 bool push_begin(struct push_client *client, const struct push_kind *kind, struct http_request *request,
@@ -114,7 +132,7 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
     count_clients(push, 1);
     client->sender = sender_create(push->base, fd, push->client_timeout_ns, &events, client);
-    return client->sender && queue_response(client);
+    return client->sender && send_response(client);
 }
 
 bool push_ready(struct push_client *client)
@@ -122,21 +140,9 @@ bool push_ready(struct push_client *client)
     return sender_ready(client->sender);
 }
 
-bool push_flush(struct push_client *client)
+static struct parcel *make_part(const struct push_client *client, struct picture *picture, const char *camera)
 {
-    if (sender_flush(client->sender)) {
-        book(client);
-        return true;
-    }
-    push_end(client, "the client is gone");
-    return false;
-}
-
-static bool queue_picture(struct push_client *client, struct picture *picture, const char *camera)
-{
-    struct evbuffer *out = sender_buffer(client->sender);
     const struct ring_frame *frame = &picture->frame;
-    const char *after = multipart_after(client->wishes.form);
     int64_t now = client->wishes.info ? clock_now() : 0;
     struct multipart_part part = {
         .camera = camera,
@@ -150,8 +156,21 @@ static bool queue_picture(struct push_client *client, struct picture *picture, c
     };
     char head[MULTIPART_HEAD_SIZE];
     size_t length = multipart_head(client->wishes.form, &part, head);
-    return (length == 0 || evbuffer_add(out, head, length) == 0) && picture_append(picture, out) &&
-           evbuffer_add_reference(out, after, strlen(after), NULL, NULL) == 0;
+    return parcel_create(head, length, picture, multipart_after(client->wishes.form));
+}
+
+/* The picture as a part, held for the caller.  A picture is of one camera, so it knows the part.  NULL: out of memory. */
+static struct parcel *part_of(const struct push_client *client, struct picture *picture, const char *camera)
+{
+    if (client->wishes.info) /* tells the time */
+        return make_part(client, picture, camera);
+    enum part_form form = client->wishes.form == MULTIPART_ADVANCE ? PART_ADVANCE : camera ? PART_CAMERA : PART_LENGTH;
+    struct parcel **part = &client->push->part[form];
+    if (!*part || (*part)->picture != picture) {
+        parcel_release(*part);
+        *part = make_part(client, picture, camera);
+    }
+    return *part ? parcel_acquire(*part) : NULL;
 }
 
 /* A picture that was there before the client was has waited for the client. */
@@ -165,12 +184,16 @@ static struct push_transit transit_of(const struct push_client *client, const st
 
 bool push_picture(struct push_client *client, struct picture *picture, const char *camera)
 {
-    if (queue_picture(client, picture, camera)) {
+    struct parcel *part = part_of(client, picture, camera);
+    bool sent = part && sender_send(client->sender, part);
+    if (sent) {
         client->transit = transit_of(client, picture);
-        return push_flush(client);
+        book(client);
+    } else {
+        push_end(client, part ? "the client is gone" : "out of memory");
     }
-    push_end(client, "out of memory");
-    return false;
+    parcel_release(part);
+    return sent;
 }
 
 /* ---- joining ------------------------------------------------------------------------------------------------------- */

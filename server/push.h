@@ -59,20 +59,17 @@ bool push_read_wishes(struct http_request *request, struct push_wishes *wishes);
  * each further server process may mean one client more. */
 bool push_admit(struct http_request *request);
 
-/* Takes the request's connection and queues the response's header, nothing else.  From here on the client is its kind's to
- * destroy.  False: out of memory; call push_end. */
+/* Takes the request's connection and sends the response's header, nothing else.  From here on the client is its kind's to
+ * destroy.  False: out of memory, or the client is gone; call push_end. */
 bool push_begin(struct push_client *client, const struct push_kind *kind, struct http_request *request,
                 const struct push_wishes *wishes);
 
 /* True if a picture may be pushed.  If false, on_ready follows. */
 bool push_ready(struct push_client *client);
 
-/* Queues the picture as a part that names its camera (unless NULL), and sends what the kernel takes.  False: the client has
- * ended and is gone. */
+/* Sends the picture as a part that names its camera (unless NULL), after push_ready.  False: the client has ended and is gone.
+ */
 bool push_picture(struct push_client *client, struct picture *picture, const char *camera);
-
-/* Sends what is queued.  False: the client has ended and is gone. */
-bool push_flush(struct push_client *client);
 
 /* Destroys the client, which is not to be touched any more. */
 void push_end(struct push_client *client, const char *why);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #define UNSENT_MAX 16384
 #define IGNORED_MAX 65536 /* a client has nothing to say to a stream; one that says more than this is cut */
@@ -19,13 +20,13 @@
 struct sender {
     int fd;
     int64_t timeout_ns;
-    int64_t progress_ns; /* when the last byte left, or the first was queued */
-    bool waiting;        /* for the kernel to take more */
-    bool closed;         /* the gate, until its timer fires */
-    bool tcp;            /* else there is no gate */
+    int64_t progress_ns;   /* when the last byte left, or the parcel came */
+    bool closed;           /* the gate, until its timer fires */
+    bool tcp;              /* else there is no gate */
+    struct parcel *parcel; /* which has not left as a whole: the kernel is waited for; NULL: none */
+    size_t sent;           /* of it */
     size_t ignored;
     struct gate gate;
-    struct evbuffer *out;
     struct event *readable, *writable, *reopen;
     const struct sender_events *events;
     void *arg;
@@ -43,30 +44,34 @@ static void add_event(struct event *event, int64_t after_ns)
 static void wait_writable(struct sender *sender)
 {
     add_event(sender->writable, sender->progress_ns + sender->timeout_ns - clock_now());
-    sender->waiting = true;
 }
 
-static int write_some(struct sender *sender, int64_t now)
+/* Goes on with `parcel`.  False: the client is gone, errno says why. */
+static bool write_some(struct sender *sender, const struct parcel *parcel, int64_t now)
 {
-    int n = evbuffer_write(sender->out, sender->fd);
-    if (n > 0)
-        gate_wrote(&sender->gate, (size_t)n, now);
-    return n;
+    struct iovec rest[PARCEL_SPANS];
+    int count = parcel_rest(parcel, sender->sent, rest);
+    ssize_t n = writev(sender->fd, rest, count);
+    if (n <= 0)
+        return n == 0 || errno == EAGAIN || errno == EINTR;
+    sender->sent += (size_t)n;
+    sender->progress_ns = now;
+    gate_wrote(&sender->gate, (size_t)n, now);
+    return true;
 }
 
-bool sender_flush(struct sender *sender)
+bool sender_send(struct sender *sender, struct parcel *parcel)
 {
-    if (sender->waiting)
-        return true;
-    size_t length = evbuffer_get_length(sender->out);
-    if (length > 0) {
-        sender->progress_ns = clock_now();
-        gate_begin(&sender->gate, length);
-        if (write_some(sender, sender->progress_ns) < 0 && errno != EAGAIN && errno != EINTR)
-            return false;
-    }
-    if (evbuffer_get_length(sender->out) > 0)
+    int64_t now = clock_now();
+    sender->progress_ns = now;
+    sender->sent = 0;
+    gate_begin(&sender->gate, parcel->length);
+    if (!write_some(sender, parcel, now))
+        return false;
+    if (sender->sent < parcel->length) {
+        sender->parcel = parcel_acquire(parcel);
         wait_writable(sender);
+    }
     return true;
 }
 
@@ -81,19 +86,16 @@ static void give_up(struct sender *sender, const char *why)
 static void on_writable(int fd, short what, void *arg)
 {
     struct sender *sender = arg;
-    loop_begin("stream write");
-    sender->waiting = false;
     (void)fd;
-    int64_t now = clock_now();
-    int n = write_some(sender, now);
-    int failure = errno;
-    if (n > 0)
-        sender->progress_ns = now;
-    if (n < 0 && failure != EAGAIN && failure != EINTR) {
-        sender->events->on_gone(sender->arg, strerror(failure));
-    } else if (evbuffer_get_length(sender->out) == 0) {
+    loop_begin("stream write");
+    size_t before = sender->sent;
+    if (!write_some(sender, sender->parcel, clock_now())) {
+        sender->events->on_gone(sender->arg, strerror(errno));
+    } else if (sender->sent == sender->parcel->length) {
+        parcel_release(sender->parcel);
+        sender->parcel = NULL;
         sender->events->on_drained(sender->arg);
-    } else if (what & EV_TIMEOUT && n <= 0) {
+    } else if (what & EV_TIMEOUT && sender->sent == before) {
         give_up(sender, "the client took nothing for too long");
     } else {
         wait_writable(sender);
@@ -122,7 +124,7 @@ static bool read_facts(struct sender *sender, struct gate_facts *facts)
 bool sender_ready(struct sender *sender)
 {
     struct gate_facts facts;
-    if (sender->closed || evbuffer_get_length(sender->out) > 0)
+    if (sender->closed || sender->parcel)
         return false;
     if (!sender->tcp || !read_facts(sender, &facts))
         return true;
@@ -179,12 +181,11 @@ struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns
     if (!sender)
         return NULL;
     *sender = (struct sender){.fd = fd, .timeout_ns = timeout_ns, .progress_ns = clock_now(), .events = events, .arg = arg};
-    sender->out = evbuffer_new();
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);
     sender->gate.progress_ns = sender->progress_ns;
-    if (!sender->out || !sender->readable || !sender->writable || !sender->reopen || event_add(sender->readable, NULL) < 0) {
+    if (!sender->readable || !sender->writable || !sender->reopen || event_add(sender->readable, NULL) < 0) {
         sender_destroy(sender);
         return NULL;
     }
@@ -200,14 +201,8 @@ void sender_destroy(struct sender *sender)
         event_free(sender->writable);
     if (sender->reopen)
         event_free(sender->reopen);
-    if (sender->out)
-        evbuffer_free(sender->out);
+    parcel_release(sender->parcel);
     free(sender);
-}
-
-struct evbuffer *sender_buffer(struct sender *sender)
-{
-    return sender->out;
 }
 
 uint64_t sender_written(const struct sender *sender)
@@ -217,5 +212,5 @@ uint64_t sender_written(const struct sender *sender)
 
 size_t sender_pending(const struct sender *sender)
 {
-    return evbuffer_get_length(sender->out);
+    return sender->parcel ? sender->parcel->length - sender->sent : 0;
 }

@@ -1,14 +1,15 @@
-/* sender.h: the bytes on their way to one streaming client.
+/* sender.h: the bytes on their way to one streaming client: one parcel at a time.
  *
- * They are written at once, straight from the shared pictures; only when the kernel takes no more does the event loop wait for
- * the client.  A client that takes no byte for the time-out, while there is something for it, is given up, however often
- * something new would have been there to send: only bytes that leave count.
+ * It is written at once, straight from the shared picture; only when the kernel takes no more does the event loop wait for the
+ * client.  A client that takes no byte for the time-out, while there is something for it, is given up, however often something
+ * new would have been there to send: only bytes that leave count.
  *
- * A next picture should be begun only when sender_ready says so (gate.h says why and when). */
+ * A next parcel may be sent only when sender_ready says so (gate.h says why and when). */
 #ifndef SERVER_SENDER_H
 #define SERVER_SENDER_H
 
-#include <event2/buffer.h>
+#include "server/parcel.h"
+
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@
 struct sender;
 
 struct sender_events {
-    void (*on_drained)(void *arg);               /* everything queued has left, or sender_ready may say something else now */
+    void (*on_drained)(void *arg);               /* sender_ready may say something else now */
     void (*on_gone)(void *arg, const char *why); /* the client left or was given up: destroy the sender */
 };
 
@@ -29,16 +30,14 @@ void sender_destroy(struct sender *sender);
 /* Bytes that the kernel has taken so far. */
 uint64_t sender_written(const struct sender *sender);
 
-/* Where to append; call sender_flush after it. */
-struct evbuffer *sender_buffer(struct sender *sender);
-
-/* Bytes that are still queued here. */
+/* Bytes that have not left yet. */
 size_t sender_pending(const struct sender *sender);
 
-/* True if nothing is queued here and the kernel holds little enough.  If false, on_drained or on_gone follows. */
+/* True if nothing is pending here and the kernel holds little enough.  If false, on_drained or on_gone follows. */
 bool sender_ready(struct sender *sender);
 
-/* Writes what the kernel takes.  Never calls back; false: the client is gone, destroy the sender. */
-bool sender_flush(struct sender *sender);
+/* Writes what the kernel takes of the parcel and keeps the rest, if there is one, until it has left; nothing may be pending.
+ * Never calls back; false: the client is gone, destroy the sender. */
+bool sender_send(struct sender *sender, struct parcel *parcel);
 
 #endif

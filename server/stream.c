@@ -75,16 +75,12 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
     client->pace = pace_of(view->fps);
     client->viewer = (struct feed_viewer){.on_picture = on_picture, .on_end = on_end, .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
-        push_end(&client->push, "out of memory");
+        push_end(&client->push, "it could not begin");
         return;
     }
     feed_join(feed, &client->viewer);
-    struct picture *picture = look(client);
-    client->due = false;
-    if (picture)
-        push_picture(&client->push, picture, NULL);
-    else
-        push_flush(&client->push);
+    client->due = look(client) != NULL;
+    advance(client);
 }
 
 void stream_handle(struct http_request *request)
