@@ -104,6 +104,7 @@ $(call obj,server/page.c): $(wildcard server/web/*)
 parts_test_camera := capture/camera.c
 parts_test_child := common/supervisor/child.c
 parts_test_cameras := common/supervisor/cameras.c common/supervisor/mail.c
+parts_test_crew := common/supervisor/crew.c
 parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
 parts_test_rate := capture/rate.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c

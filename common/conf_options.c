@@ -31,7 +31,8 @@ const struct conf_option conf_options[] = {
     {"http.listen", IN_FILE(http.listen), .type = CONF_LISTEN, .fallback = "127.0.0.1:8080",
      .help = "Where the server listens; one address or a list of up to eight."},
     {"http.workers", IN_FILE(http.workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = RING_MAX_WAKERS, .fallback = "auto",
-     .help = "Server processes."},
+     .help =
+         "Server processes; auto: one for every 1000 of http.max_clients, with TLS for every 250, at most one per two cores."},
     {"http.max_clients", IN_FILE(http.max_clients), .type = CONF_NUMBER, .min = 1, .max = 100000, .fallback = "1000",
      .help = "Clients of streams, walls and events at the same time, over all server processes; more are told to come back "
              "later (503)."},

@@ -5,31 +5,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #define SHM_DIRECTORY "/dev/shm"
 #define SERVER_ROWS_SPARE 2 /* rows in a JPEG ring beside reader_rows and one a server: for a server's successor */
-
-static unsigned core_count(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return (unsigned)CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than a cpu_set_t holds */
-    return online > 0 ? (unsigned)online : 1;
-}
-
-struct crew memory_crew(const struct conf *conf)
-{
-    return (struct crew){.captures = conf->camera_count,
-                         .encoders = conf->encoder_workers ? conf->encoder_workers : core_count(),
-                         .servers = conf->http.workers ? conf->http.workers : 1};
-}
 
 static unsigned jpeg_rows(const struct conf *conf, const struct crew *crew)
 {

@@ -4,14 +4,7 @@
 
 #include "common/board.h"
 #include "common/conf.h"
-
-/* How many processes of each kind there will be. */
-struct crew {
-    unsigned captures, encoders, servers;
-};
-
-/* With "auto" worked out from the cores this process may use. */
-struct crew memory_crew(const struct conf *conf);
+#include "crew.h"
 
 /* Creates the board and every camera's ring control objects.  If all cameras say their max_size, checks first that the pictures
  * will fit.  NULL with err; what was made so far is unlinked with the instance. */

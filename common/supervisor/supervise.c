@@ -171,7 +171,7 @@ static int set_up(struct supervisor *self, struct error *err)
         return -1;
     if (listen_open(&self->listen, &conf->http, err) != 0)
         return -1;
-    self->crew = memory_crew(conf);
+    self->crew = crew_decide(conf, crew_cores());
     if (!(self->board = memory_create(conf, &self->crew, err)) || instance_guard_board(self->instance, err) != 0)
         return -1;
     if (open_fleet(self, err) != 0 || open_control(self, err) != 0)

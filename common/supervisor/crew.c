@@ -1,0 +1,37 @@
+#include "crew.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+/* 1,000 viewers of 720p30 cost a server a quarter of a core, beside what the kernel's network takes; to encrypt as much takes
+ * most of one.  A server to two cores leaves room for those who decode and encode. */
+#define CLIENTS_PER_SERVER 1000
+#define TLS_CLIENTS_PER_SERVER 250
+#define CORES_PER_SERVER 2
+
+unsigned crew_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than a cpu_set_t holds */
+    return online > 0 ? (unsigned)online : 1;
+}
+
+static unsigned servers_for(const struct conf_http *http, unsigned cores)
+{
+    unsigned each = http->tls_cert[0] ? TLS_CLIENTS_PER_SERVER : CLIENTS_PER_SERVER;
+    unsigned wanted = (http->max_clients + each - 1) / each, most = cores / CORES_PER_SERVER;
+    if (most > RING_MAX_WAKERS)
+        most = RING_MAX_WAKERS;
+    if (wanted > most)
+        wanted = most;
+    return wanted > 0 ? wanted : 1;
+}
+
+struct crew crew_decide(const struct conf *conf, unsigned cores)
+{
+    return (struct crew){.captures = conf->camera_count,
+                         .encoders = conf->encoder_workers ? conf->encoder_workers : cores,
+                         .servers = conf->http.workers ? conf->http.workers : servers_for(&conf->http, cores)};
+}
