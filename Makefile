@@ -121,6 +121,7 @@ parts_test_picture := server/picture.c
 parts_test_sender := server/sender.c server/parcel.c server/picture.c server/gate.c server/loop.c
 parts_test_parcel := server/parcel.c server/picture.c
 parts_test_gate := server/gate.c
+parts_test_usage := server/usage.c
 parts_test_throttle := server/throttle.c
 parts_test_proxy := server/proxy.c
 parts_test_login := $(patsubst %,server/%.c,login worker loop throttle proxy)

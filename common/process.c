@@ -11,8 +11,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* State and start time of `pid`, fields 3 and 22; false if there is no such process. */
-static bool read_stat(pid_t pid, char *state, unsigned long long *start)
+struct stat_fields {
+    char state;                             /* field 3 */
+    unsigned long long user, system, start; /* 14, 15, 22: in ticks */
+    long long pages;                        /* 24 */
+};
+
+/* False if there is no such process. */
+static bool read_stat(pid_t pid, struct stat_fields *out)
 {
     char path[40], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -27,22 +33,39 @@ static bool read_stat(pid_t pid, char *state, unsigned long long *start)
 
     /* Field 2, the name in brackets, may hold anything: count from its end. */
     const char *at = strrchr(text, ')');
-    return at && sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", state,
-                        start) == 2;
+    return at && sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %*u %lld",
+                        &out->state, &out->user, &out->system, &out->start, &out->pages) == 5;
+}
+
+static bool is_dead(char state)
+{
+    return state == 'Z' || state == 'X';
 }
 
 uint64_t process_start_time(pid_t pid)
 {
-    char state;
-    unsigned long long start;
-    return read_stat(pid, &state, &start) && state != 'Z' && state != 'X' ? start : 0;
+    struct stat_fields stat;
+    return read_stat(pid, &stat) && !is_dead(stat.state) ? stat.start : 0;
 }
 
 char process_state(pid_t pid)
 {
-    char state;
-    unsigned long long start;
-    return read_stat(pid, &state, &start) ? state : '\0';
+    struct stat_fields stat;
+    return read_stat(pid, &stat) ? stat.state : '\0';
+}
+
+bool process_usage(pid_t pid, struct process_usage *usage)
+{
+    struct stat_fields stat;
+    int64_t hertz = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
+    if (hertz <= 0 || !read_stat(pid, &stat) || is_dead(stat.state))
+        return false;
+    int64_t tick = NS_PER_S / hertz, age = clock_read_ns(CLOCK_BOOTTIME) - (int64_t)stat.start * tick;
+    *usage = (struct process_usage){.start_time = stat.start,
+                                    .age_ns = age > 0 ? age : 0,
+                                    .cpu_ns = (int64_t)(stat.user + stat.system) * tick,
+                                    .memory = stat.pages * page};
+    return true;
 }
 
 int process_pidfd(pid_t pid)
