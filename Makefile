@@ -112,6 +112,8 @@ parts_test_trim := capture/trim.c
 parts_test_multipart := server/multipart.c
 parts_test_query := server/query.c
 parts_test_route := server/route.c server/query.c
+parts_test_wire := server/wire.c
+parts_test_crowd := server/crowd.c
 parts_test_fresh := server/fresh.c
 parts_test_pace := server/pace.c
 parts_test_view := server/view.c server/query.c
@@ -229,6 +231,8 @@ tidy/%:
 FUZZ_CC ?= clang-14
 SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_parts_http := $(call obj,$(filter-out server/main.c server/uplink.c,$(src_server)) tests/fuzz/http_answers.c)
+fuzz_libs_http := server
 $(foreach target,ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) := $(call obj,tests/fuzz/hostile.c)))
 fuzz_parts_board := # guard.c, as the four above
 $(foreach target,board ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) += $(call obj,tests/fuzz/guard.c)) \
@@ -238,7 +242,7 @@ fuzz_wrap_ring_list := scandir
 $(fuzz_targets): $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $$(fuzz_parts_$$*) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(fuzz_wrap_$*:%=-Wl,--wrap=%) $(call libs,shmtool)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(fuzz_wrap_$*:%=-Wl,--wrap=%) $(call libs,$(or $(fuzz_libs_$*),shmtool))
 $(BUILD)/fuzz/seeds: $(call obj,tests/fuzz/seeds.c) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "server/auth.h"
 #include "server/camera.h"
+#include "server/connections.h"
 #include "server/intake.h"
 #include "server/linger.h"
 #include "server/loop.h"
@@ -22,13 +23,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define MAX_URI_BYTES 8192
-#define MAX_HEADER_BYTES 16384 /* and the first line */
-#define MAX_BODY_BYTES 16384
 #define READ_AHEAD_BYTES 65536 /* of a client that sends while it is being answered; more than header and body together */
 #define EVHTTP_HEADER_BYTES (READ_AHEAD_BYTES - 1) /* where evhttp gives up: all it holds is no header yet */
 #define WRITE_BYTES (1 << 20)                      /* at once */
-#define IDLE_S 30                                  /* between a client's bytes, either way */
+#define TIMEOUT_S 150                              /* evhttp's own, after those of connections.c */
 #define RETRY_AFTER "2"
 #define MAX_WAITS 1000 /* requests whose answer is put off, each with a second descriptor */
 
@@ -68,6 +66,7 @@ static const char *phrase(int status)
                    {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {411, "Length Required"},
                    {413, "Content Too Large"},
                    {414, "URI Too Long"},
                    {417, "Expectation Failed"},
@@ -284,6 +283,7 @@ struct http_connection *http_take(struct http_request *request, int *fd)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(request->raw);
     struct bufferevent *bufev = evhttp_connection_get_bufferevent(connection);
+    connections_forget(connection);
     bufferevent_disable(bufev, EV_READ | EV_WRITE);
     bufferevent_setcb(bufev, NULL, NULL, NULL, NULL);
     count_answer(request, 200);
@@ -407,43 +407,16 @@ static void dispatch(struct http_request *request, const struct route_match *mat
         handle(request, match, verdict);
 }
 
-/* A request that two servers in a row could understand differently is refused. */
-static bool is_ambiguous(const struct http_request *request)
-{
-    return http_header(request, "Transfer-Encoding") && http_header(request, "Content-Length");
-}
-
-/* False: it has been refused. */
-static bool check_head(struct http_request *request, const char *path)
-{
-    if (is_ambiguous(request)) {
-        http_add_header(request, "Connection", "close");
-        http_reply_error(request, 400, "both Content-Length and Transfer-Encoding");
-        return false;
-    }
-    if (strlen(path) >= ROUTE_PATH_SIZE) {
-        http_reply_error(request, 414, "the path is longer than %d bytes", ROUTE_PATH_SIZE - 1);
-        return false;
-    }
-    if (strlen(request->raw->uri) > MAX_URI_BYTES) {
-        http_reply_error(request, 414, "the URI is longer than %d bytes", MAX_URI_BYTES);
-        return false;
-    }
-    if (request->raw->headers_size > MAX_HEADER_BYTES) {
-        http_reply_error(request, 431, "the header is longer than %d bytes", MAX_HEADER_BYTES);
-        return false;
-    }
-    return true;
-}
-
 static void answer(struct http_request *request, const char *path, const char *query)
 {
     struct error err;
     struct route_match match;
     char allow[64];
     enum http_method method = method_of(request->raw);
-    if (!check_head(request, path))
+    if (strlen(path) >= ROUTE_PATH_SIZE) {
+        http_reply_error(request, 414, "the path is longer than %d bytes", ROUTE_PATH_SIZE - 1);
         return;
+    }
     if (query_parse(query, &request->query, &err) < 0) {
         http_reply_error(request, 400, "%s", err.text);
         return;
@@ -466,9 +439,28 @@ static void answer(struct http_request *request, const char *path, const char *q
     }
 }
 
+/* Whatever else the client sends is thrown away, and the connection closed: nobody knows where the next request begins. */
+static void refuse(struct http_request *request, int status, const char *text)
+{
+    struct evhttp_request *raw = request->raw;
+    raw->major = raw->minor = 1;
+    linger_start(only->server->base, bufferevent_getfd(evhttp_connection_get_bufferevent(raw->evcon)));
+    http_add_header(request, "Connection", "close");
+    http_reply_error(request, status, "%s", text);
+}
+
+/* evhttp never closes a connection after CONNECT.  Nothing here can be done with either method. */
+static void rename_connect(struct evhttp_request *raw)
+{
+    if (raw->type == EVHTTP_REQ_CONNECT)
+        raw->type = EVHTTP_REQ_PUT;
+}
+
 static void on_request(struct evhttp_request *raw, void *arg)
 {
     loop_begin("HTTP request");
+    rename_connect(raw);
+    enum wire_fault fault = connections_request(raw);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(raw);
     struct http_request request = {
         .server = arg,
@@ -479,33 +471,10 @@ static void on_request(struct evhttp_request *raw, void *arg)
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     if (strncmp(raw->uri, "//", 2) == 0) /* no host begins there, as it would in a link */
         path = raw->uri;
-    answer(&request, path && *path ? path : "/", uri ? evhttp_uri_get_query(uri) : NULL);
-}
-
-/* ---- requests that can't be read ------------------------------------------------------------------------------------ */
-
-/* It is in the middle of a line, or has read too many of them. */
-static bool is_head_too_long(struct evhttp_request *raw)
-{
-    struct evbuffer *unread = bufferevent_get_input(evhttp_connection_get_bufferevent(raw->evcon));
-    if (raw->headers_size > EVHTTP_HEADER_BYTES)
-        return true;
-    return raw->headers_size + evbuffer_get_length(unread) > EVHTTP_HEADER_BYTES &&
-           evbuffer_search_eol(unread, NULL, NULL, EVBUFFER_EOL_CRLF).pos < 0;
-}
-
-static void refuse(struct http_request *request, int status, bool has_line)
-{
-    if (status == 413)
-        http_reply_error(request, 413, "the body is longer than %d bytes or badly encoded", MAX_BODY_BYTES);
-    else if (status != 400)
-        http_reply_error(request, status, "the request can't be met");
-    else if (!is_head_too_long(request->raw))
-        http_reply_error(request, 400, "this is not a request in HTTP/1.0 or HTTP/1.1");
-    else if (has_line)
-        http_reply_error(request, 431, "the header is longer than %d bytes", MAX_HEADER_BYTES);
+    if (fault)
+        refuse(&request, wire_status(fault), wire_text(fault));
     else
-        http_reply_error(request, 414, "the URI is longer than %d bytes", MAX_URI_BYTES);
+        answer(&request, path && *path ? path : "/", uri ? evhttp_uri_get_query(uri) : NULL);
 }
 
 /* Stands in for libevent's function of this name, which it calls for requests that it can't read and which answers in HTML. */
@@ -513,14 +482,16 @@ void evhttp_send_error(struct evhttp_request *raw, int status, const char *reaso
 {
     (void)reason;
     loop_begin("unreadable HTTP request");
+    rename_connect(raw);
+    enum wire_fault fault = connections_request(raw);
     struct http_request request = {
         .server = only->server, .class = ROUTE_OTHER, .head = raw->type == EVHTTP_REQ_HEAD, .raw = raw};
-    bool has_line = raw->major > 0;
-    if (!has_line)
-        raw->major = raw->minor = 1;
-    linger_start(only->server->base, bufferevent_getfd(evhttp_connection_get_bufferevent(raw->evcon)));
-    http_add_header(&request, "Connection", "close");
-    refuse(&request, status, has_line);
+    if (status == 417)
+        refuse(&request, status, "this expectation can't be met");
+    else if (status == 413 && !fault)
+        refuse(&request, status, wire_text(WIRE_BODY_LONG));
+    else
+        refuse(&request, wire_status(fault), wire_text(fault));
 }
 
 /* ---- accepting ----------------------------------------------------------------------------------------------------- */
@@ -543,6 +514,8 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
         bufferevent_setwatermark(bufev, EV_READ, 0, READ_AHEAD_BYTES);
         bufferevent_set_max_single_write(bufev, WRITE_BYTES);
         evbuffer_add_cb(bufferevent_get_output(bufev), on_output, http->server->place);
+        if (!connections_add(bufev))
+            log_error("out of memory");
     }
     return bufev;
 }
@@ -554,10 +527,11 @@ struct http *http_create(struct server *server)
         fatal("can't create the HTTP server");
     only = http;
     TAILQ_INIT(&http->waits);
+    connections_open(server);
     http->server = server;
     evhttp_set_max_headers_size(http->evhttp, EVHTTP_HEADER_BYTES);
-    evhttp_set_max_body_size(http->evhttp, MAX_BODY_BYTES);
-    evhttp_set_timeout(http->evhttp, IDLE_S);
+    evhttp_set_max_body_size(http->evhttp, WIRE_BODY_MAX);
+    evhttp_set_timeout(http->evhttp, TIMEOUT_S);
     evhttp_set_default_content_type(http->evhttp, NULL);
     evhttp_set_allowed_methods(http->evhttp, 0xffff); /* unknown ones, too: the route table answers them */
     evhttp_set_bevcb(http->evhttp, on_connection, http);
@@ -576,5 +550,6 @@ void http_destroy(struct http *http)
     linger_stop_all();
     evhttp_free(http->evhttp);
     intake_destroy(http->intake);
+    connections_close();
     free(http);
 }

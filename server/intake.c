@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/connections.h"
 #include "server/loop.h"
 #include "server/share.h"
 
@@ -130,12 +131,14 @@ static void on_resume(int fd, short what, void *arg)
     wait_for_knocks(intake);
 }
 
-/* No descriptors or no memory left.  The connection stays in the queue: look again a little later. */
+/* No descriptors or no memory left.  If nobody is idle, the connection stays in the queue: look again a little later. */
 static void on_error(struct evconnlistener *listener, void *arg)
 {
     (void)listener;
     (void)arg;
     loop_begin("accept error");
+    if (connections_make_room())
+        return;
     int64_t now = clock_now();
     if (only->said_ns == 0 || now - only->said_ns > SAY_NS)
         log_warn("can't accept a connection: %s", strerror(errno));

@@ -28,6 +28,7 @@ stop()
 }
 trap stop INT TERM
 trap 'rm -rf "$work"' EXIT
+export TMPDIR=$work
 
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1:handle_abort=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -36,7 +37,9 @@ mkdir "$work/seeds" && "$build/fuzz/seeds" "$work/seeds" || exit 1
 findings=0
 for target; do
     mkdir -p "$build/corpus/$target"
-    "$build/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=49152 -print_final_stats=1 \
+    options=(-max_len=49152)
+    [ "$target" != http ] || options=(-max_len=4096 -dict=tests/fuzz/http.dict)
+    "$build/fuzz/fuzz_$target" "${options[@]}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
         -verbosity=1 -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$work/seeds/$target" >"$work/log" 2>&1 &
     pid=$!
     wait "$pid"

@@ -321,6 +321,70 @@ static void write_texts(void)
     }
 }
 
+/* fuzz_http.c says what the bytes from \xf8 on do. */
+static void write_requests(void)
+{
+#define HOST "Host: x\r\n\r\n"
+    static const char *const paths[] = {"/cameras/door/stream.mjpeg?headers=advance",
+                                        "/cameras/door/stream.mjpeg?info=1&headers=length",
+                                        "/cameras/dark/stream.mjpeg",
+                                        "/cameras/gone/stream.mjpeg",
+                                        "/cameras/door/snapshot.jpg?max_age=2s",
+                                        "/cameras/dark/snapshot.jpg",
+                                        "/api/v1/cameras?limit=2&cursor=door",
+                                        "/api/v1/cameras/door",
+                                        "/healthz",
+                                        "/readyz",
+                                        "/stream",
+                                        "/snapshot",
+                                        "/?action=stream_0",
+                                        "/?action=snapshot_1",
+                                        "/",
+                                        "/web/style.css",
+                                        "/web/app.js",
+                                        "/web/icon.svg",
+                                        "/cameras/%64oor/../x",
+                                        "/live?cameras=door,dark",
+                                        "/metrics",
+                                        "/state",
+                                        "/door/mjpg",
+                                        "/api/stream.mjpeg?src=door",
+                                        "/api/v1/events",
+                                        "//x/y",
+                                        "http://x/healthz"};
+    static const char *const texts[] = {
+        "GET / HTTP/1.1\r\n" HOST "\xf8"
+        "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "GE\xf8T /heal\xf8thz HTTP/1.1\r\xf8\nHost: \xf8x\r\n\r\xf8\nGET /stream HTTP/1.1\r\n" HOST "\xf9\xf9\xfa\xf9",
+        "POST /api/v1/cameras/door/restart HTTP/1.1\r\nContent-Length: 5\r\nAuthorization: Bearer abc\r\n" HOST "12345",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n" HOST "123GET / HTTP/1.1\r\n" HOST,
+        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n" HOST "3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked, identity\r\n" HOST "0\r\n\r\n",
+        "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" HOST "\xf8"
+        "ab",
+        "GET / HTTP/1.1\r\nX : y\r\nA: b\r\n c\r\n" HOST,
+        "GET /snapshot HTTP/1.1\nHost: x\n\nHEAD /stream HTTP/1.1\r\n" HOST,
+        "OPTIONS * HTTP/1.1\r\n" HOST "CONNECT x:80 HTTP/1.1\r\n" HOST "TRACE / HTTP/1.1\r\n" HOST "BREW / HTTP/1.1\r\n" HOST,
+        "GET /a\xfb HTTP/1.1\r\n" HOST,
+        "GET / HTTP/1.1\r\nX: a\xfb\xfb\xfb\xfb\xfb\r\n" HOST,
+        "GET /\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET / HTTP/1.1\r\nRange: bytes=0-1\r\nAccept-Encoding: gzip\r\n" HOST,
+        "GET /stream HTTP/1.1\r\n" HOST "\xf8\xfc"
+        "GET /snapshot HTTP/1.1\r\n" HOST "\xf9\xfd\xfc\xf9\xfe\xf9\xfc"
+        "abc\xf8"};
+    char name[32], text[256];
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        snprintf(name, sizeof name, "path-%zu", i);
+        int size = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\n" HOST, i % 5 == 4 ? "HEAD" : "GET", paths[i]);
+        write_seed("http", name, text, (size_t)size, "", 0);
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        snprintf(name, sizeof name, "text-%zu", i);
+        write_seed("http", name, texts[i], strlen(texts[i]), "", 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -335,5 +399,6 @@ int main(int argc, char **argv)
     write_messages();
     write_pictures();
     write_texts();
+    write_requests();
     return 0;
 }

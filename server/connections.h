@@ -1,0 +1,31 @@
+/* connections.h: the connections in evhttp's hands: read along byte by byte (wire.h), bounded in number and time (crowd.h). */
+#ifndef SERVER_CONNECTIONS_H
+#define SERVER_CONNECTIONS_H
+
+#include "server/server.h"
+#include "server/wire.h"
+
+#include <stdbool.h>
+
+struct bufferevent;
+struct evhttp_connection;
+struct evhttp_request;
+
+/* As many as there are descriptors beside those of streams, within bounds.  Fatal when out of memory. */
+void connections_open(const struct server *server);
+void connections_close(void); /* after evhttp has closed them */
+
+/* evhttp is about to make a connection of it.  False: out of memory. */
+bool connections_add(struct bufferevent *bufev);
+
+/* evhttp has read a request, or can't read what came, and will be given the answer.  Says what is wrong with the bytes;
+ * WIRE_FINE: nothing. */
+enum wire_fault connections_request(struct evhttp_request *raw);
+
+/* It is no longer HTTP's. */
+void connections_forget(struct evhttp_connection *evhttp);
+
+/* Closes some that have been idle for longest; false: there are none. */
+bool connections_make_room(void);
+
+#endif
