@@ -1,14 +1,21 @@
-/* camera.h: the cameras this server knows: their state as the supervisor tells it, and the newest picture of each, copied once
- * out of its JPEG ring and shared. */
+/* camera.h: the cameras this server knows: their state as the supervisor tells it, and the newest picture of each. */
 #ifndef SERVER_CAMERA_H
 #define SERVER_CAMERA_H
 
 #include "common/board.h"
 #include "common/channel.h"
-#include "server/picture.h"
+#include "server/supply.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* What the JPEG ring holds, without copying a picture; looked up at most every 50 ms. */
+struct camera_stat {
+    double fps;
+    uint64_t frame;         /* number of the newest picture, 0: none */
+    int64_t newest_ns;      /* when it was published, -1: none */
+    uint32_t width, height; /* its size; without one what the camera says, 0: unknown */
+};
 
 /* For others to read; only camera.c writes. */
 struct camera {
@@ -26,9 +33,10 @@ struct camera {
     char codec[16];
     char why[256]; /* why it is away, or was: kept until it is live again */
 
-    struct picture *newest; /* NULL: none yet */
+    struct supply supply; /* of its own pictures, as it is configured */
 
-    struct camera_ring *ring; /* private */
+    struct camera_stat stat; /* private */
+    int64_t looked_ns;       /* private: when it was taken */
 };
 
 struct cameras;
@@ -45,27 +53,14 @@ struct camera *cameras_find(const struct cameras *cameras, const char *id);
 /* A message of the supervisor's; one that makes no sense is ignored. */
 void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *state);
 
-/* Looks into the ring: true if there is a new newest picture. */
+/* Looks for a new newest picture of its own: true if there is one. */
 bool camera_refresh(struct camera *camera);
-
-/* Whether each new picture shall wake this process.  Look for one after it. */
-void camera_want(struct camera *camera, bool want);
 
 /* Somebody watches the camera here, or does no more. */
 void camera_add_viewer(struct camera *camera);
 void camera_drop_viewer(struct camera *camera);
 
-/* When the newest picture was published, -1: there is none. */
-int64_t camera_newest_ns(const struct camera *camera);
-
-/* What the JPEG ring holds, without copying a picture; looked up at most every 50 ms. */
-struct camera_stat {
-    double fps;
-    uint64_t frame;         /* number of the newest picture, 0: none */
-    int64_t newest_ns;      /* when it was published, -1: none */
-    uint32_t width, height; /* its size; without one what the camera says, 0: unknown */
-};
-
+/* What is known of its own pictures, taken anew if it is old. */
 void camera_stat(struct camera *camera, struct camera_stat *stat);
 
 #endif

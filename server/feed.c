@@ -2,20 +2,28 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/variant.h"
 #include "server/fresh.h"
 #include "server/loop.h"
 #include "server/placeholder.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define TICK_US 250000
 #define REPEAT_NS (900 * NS_PER_MS) /* a picture that is shown again: once a second, as the ticks fall */
+#define KEEP_NS (4 * NS_PER_S)      /* a variant without viewers */
+#define LEFT_OVER_NS NS_PER_S       /* older pictures of a variant that nobody wanted are not shown, unless they are the last */
 
 TAILQ_HEAD(viewer_list, feed_viewer);
 
 struct feed {
     struct feeds *feeds;
     struct camera *camera;
+    struct variant variant;
+    struct supply *supply; /* of its pictures: the camera's, or own_supply */
+    struct supply own_supply;
+    int64_t left_ns; /* a variant's: when it was begun or its last viewer left */
     struct viewer_list viewers;
     unsigned viewer_count;
     int64_t watched_ns; /* when the first viewer came */
@@ -26,9 +34,18 @@ struct feed {
     struct placeholder *placeholder; /* NULL: not needed yet */
 };
 
+/* All of one camera's. */
+struct feed_set {
+    struct feed own;
+    unsigned variants;                   /* how many there are */
+    struct feed *variant[VARIANT_SLOTS]; /* by slot, NULL: none */
+};
+
 struct feeds {
-    struct feed *feed;
-    unsigned count, watched; /* watched: how many have viewers */
+    struct board *board;
+    unsigned server;
+    struct feed_set *set;
+    unsigned count, active; /* active: feeds that have viewers, or are a variant's */
     struct event *tick;
 };
 
@@ -58,6 +75,20 @@ static void show(struct feed *feed, struct picture *picture, int64_t now)
     feed->turn++;
 }
 
+static bool is_variant(const struct feed *feed)
+{
+    return feed->supply == &feed->own_supply;
+}
+
+/* When the newest picture was made, -1: there is none.  A variant can be made of an old picture. */
+static int64_t newest_ns(const struct feed *feed)
+{
+    const struct picture *newest = feed->supply->newest;
+    if (!newest)
+        return -1;
+    return is_variant(feed) ? newest->frame.captured_ns : newest->frame.committed_ns;
+}
+
 static void show_placeholder(struct feed *feed, int64_t now)
 {
     const struct camera *camera = feed->camera;
@@ -65,8 +96,8 @@ static void show_placeholder(struct feed *feed, int64_t now)
         feed->placeholder = placeholder_create();
     if (!feed->placeholder)
         return;
-    int64_t since = camera->newest ? camera_newest_ns(camera) : camera->away_ns;
-    struct picture *picture = placeholder_picture(feed->placeholder, camera, since);
+    int64_t since = feed->supply->newest ? newest_ns(feed) : camera->away_ns;
+    struct picture *picture = placeholder_picture(feed->placeholder, camera, feed->variant, since);
     if (picture)
         show(feed, picture, now);
 }
@@ -78,12 +109,23 @@ static enum fresh_view view_of(const struct feed *feed, int64_t now)
         .state = camera->state,
         .cause = camera->why[0] != '\0',
         .now_ns = now,
-        .newest_ns = camera_newest_ns(camera),
+        .newest_ns = newest_ns(feed),
         .watched_ns = feed->watched_ns,
+        .first_ns = FRESH_FIRST_NS,
         .offline_ns = feed->offline_ns,
         .stall_timeout_ns = camera->stall_timeout_ns,
     };
+    if (is_variant(feed) && camera->state == CAMERA_LIVE) /* one of its next pictures */
+        facts.first_ns = camera->stall_timeout_ns;
     return fresh_decide(&facts);
+}
+
+static void refresh(struct feed *feed)
+{
+    if (is_variant(feed))
+        supply_refresh(feed->supply);
+    else
+        camera_refresh(feed->camera);
 }
 
 /* Brings the feed up to date without telling anybody; true if it shows something else, or the same once more. */
@@ -92,7 +134,8 @@ static bool update(struct feed *feed, int64_t now)
     struct camera *camera = feed->camera;
     uint64_t before = feed->turn;
     bool due = now - feed->shown_ns >= REPEAT_NS;
-    camera_refresh(camera);
+    refresh(feed);
+    struct picture *newest = feed->supply->newest;
     enum fresh_view view = view_of(feed, now);
     bool went_offline = view == FRESH_OFFLINE && feed->offline_ns < 0;
     feed->offline_ns = view != FRESH_OFFLINE ? -1 : went_offline ? now : feed->offline_ns;
@@ -100,18 +143,18 @@ static bool update(struct feed *feed, int64_t now)
     case FRESH_WAITING:
         break;
     case FRESH_LIVE:
-        if (feed->shown != camera->newest)
-            show(feed, picture_acquire(camera->newest), now);
+        if (feed->shown != newest)
+            show(feed, picture_acquire(newest), now);
         break;
     case FRESH_ENDED:
-        if (feed->shown != camera->newest || due)
-            show(feed, picture_acquire(camera->newest), now);
+        if (feed->shown != newest || due)
+            show(feed, picture_acquire(newest), now);
         break;
     case FRESH_OFFLINE:
         if (camera->offline == CONF_OFFLINE_PLACEHOLDER && (went_offline || due))
             show_placeholder(feed, now);
-        else if (camera->offline == CONF_OFFLINE_LAST && camera->newest && (feed->shown != camera->newest || due))
-            show(feed, picture_acquire(camera->newest), now);
+        else if (camera->offline == CONF_OFFLINE_LAST && newest && (feed->shown != newest || due))
+            show(feed, picture_acquire(newest), now);
         break;
     }
     return feed->turn != before;
@@ -131,41 +174,61 @@ static void update_and_tell(struct feed *feed, int64_t now)
         tell(feed, false);
 }
 
+static void look(struct feed *feed, int64_t now)
+{
+    if (feed && feed->viewer_count > 0)
+        update_and_tell(feed, now);
+}
+
 void feeds_on_wake(struct feeds *feeds)
 {
     int64_t now = clock_now();
-    for (unsigned i = 0; i < feeds->count && feeds->watched > 0; i++)
-        if (feeds->feed[i].viewer_count > 0)
-            update_and_tell(&feeds->feed[i], now);
-}
-
-static void on_tick(int fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    loop_begin("feed tick");
-    feeds_on_wake(arg);
+    for (unsigned i = 0; i < feeds->count && feeds->active > 0; i++) {
+        struct feed_set *set = &feeds->set[i];
+        look(&set->own, now);
+        for (unsigned slot = 0; slot < VARIANT_SLOTS && set->variants > 0; slot++)
+            look(set->variant[slot], now);
+    }
 }
 
 /* ---- viewers ------------------------------------------------------------------------------------------------------- */
+
+static void add_active(struct feeds *feeds)
+{
+    if (feeds->active++ == 0)
+        event_add(feeds->tick, &(struct timeval){.tv_usec = TICK_US});
+}
+
+static void drop_active(struct feeds *feeds)
+{
+    if (--feeds->active == 0)
+        event_del(feeds->tick);
+}
+
+static void init_feed(struct feed *feed, struct feeds *feeds, struct camera *camera)
+{
+    *feed = (struct feed){.feeds = feeds, .camera = camera, .supply = &camera->supply, .offline_ns = -1};
+    TAILQ_INIT(&feed->viewers);
+}
 
 static void start_watching(struct feed *feed)
 {
     feed->watched_ns = clock_now();
     feed->offline_ns = -1;
     feed->shown_ns = feed->watched_ns - NS_PER_S;
-    camera_want(feed->camera, true);
-    if (feed->feeds->watched++ == 0)
-        event_add(feed->feeds->tick, &(struct timeval){.tv_usec = TICK_US});
+    supply_want(feed->supply, true);
+    if (!is_variant(feed))
+        add_active(feed->feeds);
 }
 
 static void stop_watching(struct feed *feed)
 {
-    camera_want(feed->camera, false);
+    supply_want(feed->supply, false);
     picture_release(feed->shown);
     feed->shown = NULL;
-    if (--feed->feeds->watched == 0)
-        event_del(feed->feeds->tick);
+    feed->left_ns = clock_now();
+    if (!is_variant(feed))
+        drop_active(feed->feeds);
     if (feed->placeholder)
         placeholder_destroy(feed->placeholder);
     feed->placeholder = NULL;
@@ -203,46 +266,163 @@ struct picture *feed_picture(const struct feed *feed, uint64_t *turn)
 void feed_refresh(struct feed *feed)
 {
     camera_refresh(feed->camera);
+    if (is_variant(feed))
+        supply_refresh(feed->supply);
 }
 
 struct picture *feed_newest(const struct feed *feed)
 {
-    return feed->camera->newest;
+    return feed->supply->newest;
 }
 
-bool feed_is_closed(struct feed *feed)
+/* ---- variants ------------------------------------------------------------------------------------------------------ */
+
+static void destroy_variant(struct feed_set *set, unsigned slot)
 {
-    camera_refresh(feed->camera);
-    return feed->camera->offline == CONF_OFFLINE_CLOSE && view_of(feed, clock_now()) == FRESH_OFFLINE;
+    struct feed *feed = set->variant[slot];
+    struct feeds *feeds = feed->feeds;
+    variant_leave(feed->camera->board, feeds->server, slot);
+    supply_close(&feed->own_supply);
+    set->variant[slot] = NULL;
+    set->variants--;
+    drop_active(feeds);
+    free(feed);
+}
+
+static void drop_unwatched(struct feeds *feeds, int64_t now)
+{
+    for (unsigned i = 0; i < feeds->count; i++) {
+        struct feed_set *set = &feeds->set[i];
+        for (unsigned slot = 0; slot < VARIANT_SLOTS && set->variants > 0; slot++) {
+            const struct feed *feed = set->variant[slot];
+            if (feed && feed->viewer_count == 0 && now - feed->left_ns >= KEEP_NS)
+                destroy_variant(set, slot);
+        }
+    }
+}
+
+/* Of those without viewers, the one whose last left first.  False: there is none. */
+static bool make_room(struct feed_set *set)
+{
+    int oldest = -1;
+    for (int slot = 0; slot < VARIANT_SLOTS; slot++) {
+        const struct feed *feed = set->variant[slot];
+        if (feed && feed->viewer_count == 0 && (oldest < 0 || feed->left_ns < set->variant[oldest]->left_ns))
+            oldest = slot;
+    }
+    if (oldest >= 0)
+        destroy_variant(set, (unsigned)oldest);
+    return oldest >= 0;
+}
+
+static int join_slot(struct feeds *feeds, struct feed_set *set, struct variant variant)
+{
+    struct board_camera *place = set->own.camera->board;
+    int slot = variant_join(place, feeds->server, variant);
+    if (slot < 0 && make_room(set))
+        slot = variant_join(place, feeds->server, variant);
+    return slot;
+}
+
+/* A picture that is left from when somebody wanted this variant before is current only if it is young, or made of the picture
+ * that is still the camera's newest. */
+static int64_t oldest_current(struct camera *camera, int64_t now)
+{
+    camera_refresh(camera);
+    const struct picture *newest = camera->supply.newest;
+    int64_t young = now - LEFT_OVER_NS;
+    return newest && newest->frame.captured_ns < young ? newest->frame.captured_ns : young;
+}
+
+static struct feed *create_variant(struct feeds *feeds, struct feed_set *set, struct variant variant, struct error *err)
+{
+    struct camera *camera = set->own.camera;
+    char name[VARIANT_NAME_SIZE];
+    struct feed *feed = calloc(1, sizeof *feed);
+    int slot = feed ? join_slot(feeds, set, variant) : -1;
+    if (slot < 0 || set->variant[slot]) {
+        error_set(err, 503, "camera \"%s\" is being watched in as many other sizes and qualities as are possible: %d",
+                  camera->id, VARIANT_SLOTS);
+        free(feed);
+        return NULL;
+    }
+    int64_t now = clock_now();
+    init_feed(feed, feeds, camera);
+    feed->variant = variant;
+    feed->supply = &feed->own_supply;
+    feed->left_ns = now;
+    supply_open(&feed->own_supply, camera->supply.instance, camera->id, variant_name((unsigned)slot, name), camera->board,
+                (int)feeds->server);
+    supply_only(&feed->own_supply, variant_pack(variant), oldest_current(camera, now));
+    set->variant[slot] = feed;
+    set->variants++;
+    add_active(feeds);
+    bell_ring(board_pool_bell(feeds->board), BELL_ALL); /* there may be a picture to make one of already */
+    return feed;
+}
+
+struct feed *feeds_in_view(struct feeds *feeds, struct camera *camera, const struct view *view, struct error *err)
+{
+    struct feed_set *set = &feeds->set[camera->index];
+    bool passed_through = atomic_load_explicit(&camera->board->passthrough, memory_order_relaxed);
+    struct variant variant =
+        variant_round(view->width, view->quality, camera->width, passed_through ? 0 : camera->conf->jpeg_quality);
+    if (variant_pack(variant) == 0)
+        return &set->own;
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        struct feed *feed = set->variant[slot];
+        if (feed && variant_pack(feed->variant) == variant_pack(variant))
+            return feed;
+    }
+    return create_variant(feeds, set, variant, err);
+}
+
+static void on_tick(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    loop_begin("feed tick");
+    feeds_on_wake(arg);
+    drop_unwatched(arg, clock_now());
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------------- */
 
-struct feeds *feeds_create(struct event_base *base, struct cameras *cameras)
+struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, struct board *board, unsigned server)
 {
     struct feeds *feeds = calloc(1, sizeof *feeds);
     if (!feeds)
         fatal("out of memory");
+    feeds->board = board;
+    feeds->server = server;
     feeds->count = cameras_count(cameras);
-    feeds->feed = calloc(feeds->count + 1, sizeof *feeds->feed);
+    feeds->set = calloc(feeds->count + 1, sizeof *feeds->set);
     feeds->tick = event_new(base, -1, EV_PERSIST, on_tick, feeds);
-    if (!feeds->feed || !feeds->tick)
+    if (!feeds->set || !feeds->tick)
         fatal("out of memory");
-    for (unsigned i = 0; i < feeds->count; i++) {
-        feeds->feed[i] = (struct feed){.feeds = feeds, .camera = cameras_at(cameras, i), .offline_ns = -1};
-        TAILQ_INIT(&feeds->feed[i].viewers);
-    }
+    for (unsigned i = 0; i < feeds->count; i++)
+        init_feed(&feeds->set[i].own, feeds, cameras_at(cameras, i));
     return feeds;
 }
 
 void feeds_destroy(struct feeds *feeds)
 {
+    for (unsigned i = 0; i < feeds->count; i++)
+        for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
+            if (feeds->set[i].variant[slot])
+                destroy_variant(&feeds->set[i], slot);
     event_free(feeds->tick);
-    free(feeds->feed);
+    free(feeds->set);
     free(feeds);
 }
 
 struct feed *feeds_of(struct feeds *feeds, const struct camera *camera)
 {
-    return &feeds->feed[camera->index];
+    return &feeds->set[camera->index].own;
+}
+
+bool feeds_are_closed(struct feeds *feeds, struct camera *camera)
+{
+    camera_refresh(camera);
+    return camera->offline == CONF_OFFLINE_CLOSE && view_of(&feeds->set[camera->index].own, clock_now()) == FRESH_OFFLINE;
 }

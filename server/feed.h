@@ -1,13 +1,19 @@
 /* feed.h: what the viewers of one camera get to see: each new picture, and while the camera is away whatever its `offline`
- * setting says.
+ * setting says.  There is one feed for the camera's own pictures, and one for each variant of them (variant.h) that somebody
+ * here wants; however many those are, it is encoded once.
  *
  * A feed sleeps while nobody watches.  With viewers its ring wakes this process for each picture, and one timer, shared by all
  * feeds, notices when pictures stop.  Every picture shown has a turn number, so that a viewer who was busy can tell if there is
- * a newer one. */
+ * a newer one.
+ *
+ * A variant is still wanted for some seconds after its last viewer left.  Who fetches one snapshot after the other then finds
+ * the newest picture there, and need not wait each time until one has been encoded for him alone. */
 #ifndef SERVER_FEED_H
 #define SERVER_FEED_H
 
+#include "common/error.h"
 #include "server/camera.h"
+#include "server/view.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -26,11 +32,19 @@ struct feed_viewer {
     TAILQ_ENTRY(feed_viewer) entry;
 };
 
-/* One feed for each camera.  Fatal when out of memory. */
-struct feeds *feeds_create(struct event_base *base, struct cameras *cameras);
+/* `server` is this process's number among the servers.  Fatal when out of memory. */
+struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, struct board *board, unsigned server);
 void feeds_destroy(struct feeds *feeds);
 
+/* Of the camera's own pictures: always there. */
 struct feed *feeds_of(struct feeds *feeds, const struct camera *camera);
+
+/* Of the camera's pictures in the view's size and quality, if need be begun now: it stays for some seconds, or as long as it
+ * has viewers.  NULL with err: the camera has viewers of as many other variants as there can be. */
+struct feed *feeds_in_view(struct feeds *feeds, struct camera *camera, const struct view *view, struct error *err);
+
+/* True if the camera is away and its setting is to end streams then. */
+bool feeds_are_closed(struct feeds *feeds, struct camera *camera);
 
 /* This process was woken: shows what is new. */
 void feeds_on_wake(struct feeds *feeds);
@@ -42,13 +56,10 @@ void feed_leave(struct feed_viewer *viewer);
 /* What is shown now (borrowed) and its turn, counted from 1; NULL: nothing yet. */
 struct picture *feed_picture(const struct feed *feed, uint64_t *turn);
 
-/* Looks for a newer picture, without showing it. */
+/* Looks for newer pictures, this feed's and the camera's own, without showing them. */
 void feed_refresh(struct feed *feed);
 
-/* The camera's newest picture, shown or not (borrowed); NULL: none yet. */
+/* The newest picture in this feed's variant, shown or not (borrowed); NULL: none yet. */
 struct picture *feed_newest(const struct feed *feed);
-
-/* True if the camera is away and its setting is to end streams then. */
-bool feed_is_closed(struct feed *feed);
 
 #endif

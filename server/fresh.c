@@ -8,15 +8,16 @@ static bool is_away(const struct fresh_facts *facts)
 enum fresh_view fresh_decide(const struct fresh_facts *facts)
 {
     bool any = facts->newest_ns >= 0;
+    bool waiting = !any && facts->offline_ns < 0 && facts->now_ns - facts->watched_ns <= facts->first_ns;
     int64_t age = any ? facts->now_ns - facts->newest_ns : INT64_MAX;
     if (facts->state == CAMERA_ENDED)
-        return any ? FRESH_ENDED : FRESH_OFFLINE;
+        return any ? FRESH_ENDED : waiting ? FRESH_WAITING : FRESH_OFFLINE;
     if (is_away(facts) && age > FRESH_AWAY_NS)
         return FRESH_OFFLINE;
     if (facts->offline_ns >= 0 && facts->newest_ns < facts->offline_ns)
         return FRESH_OFFLINE;
     if (!any)
-        return facts->now_ns - facts->watched_ns > FRESH_FIRST_NS ? FRESH_OFFLINE : FRESH_WAITING;
+        return waiting ? FRESH_WAITING : FRESH_OFFLINE;
     return age > facts->stall_timeout_ns ? FRESH_OFFLINE : FRESH_LIVE;
 }
 

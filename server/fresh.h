@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FRESH_FIRST_NS INT64_C(1000000000) /* viewers wait so long for a first picture */
+#define FRESH_FIRST_NS INT64_C(1000000000) /* viewers wait so long for a camera's first picture */
 #define FRESH_AWAY_NS INT64_C(1500000000)  /* pictures of a camera that is away count as current so long */
 
 enum fresh_view {
@@ -23,6 +23,7 @@ struct fresh_facts {
     int64_t now_ns;
     int64_t newest_ns;  /* when the newest picture was made, -1: there is none */
     int64_t watched_ns; /* since when somebody watches */
+    int64_t first_ns;   /* so long they wait for a first picture */
     int64_t offline_ns; /* since when viewers are told that it is offline, -1: they are not */
     int64_t stall_timeout_ns;
 };

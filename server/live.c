@@ -26,8 +26,9 @@ struct live_client {
 };
 
 struct choice {
-    const struct camera *camera;
+    struct camera *camera;
     struct view view;
+    struct feed *feed;
 };
 
 /* Which cameras the query asks for, each once, and how it wants to see them. */
@@ -114,7 +115,6 @@ static struct live_client *create(const struct selection *selection)
 static void join(struct http_request *request, const struct push_wishes *wishes, const struct selection *selection)
 {
     static const struct push_kind kind = {.name = "live", .on_ready = on_ready, .destroy = destroy};
-    struct feeds *feeds = request->server->feeds;
     struct live_client *client = create(selection);
     if (!client) {
         http_reply_later(request, "out of memory");
@@ -125,13 +125,13 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     for (unsigned i = 0; i < client->count; i++) {
-        feed_join(feeds_of(feeds, client->camera[i].camera), &client->camera[i].viewer);
+        feed_join(selection->choice[i].feed, &client->camera[i].viewer);
         look(client, &client->camera[i]);
     }
     advance(client);
 }
 
-static void choose(struct selection *selection, const struct camera *camera)
+static void choose(struct selection *selection, struct camera *camera)
 {
     if (selection->chosen[camera->index])
         return;
@@ -149,7 +149,7 @@ static bool select_cameras(struct http_request *request, struct selection *selec
     while (ids) {
         char id[RING_ID_SIZE];
         size_t length = strcspn(ids, ",");
-        const struct camera *camera = NULL;
+        struct camera *camera = NULL;
         if (length < sizeof id) {
             memcpy(id, ids, length);
             id[length] = '\0';
@@ -182,6 +182,21 @@ static bool read_views(struct http_request *request, struct selection *selection
     return true;
 }
 
+/* False: answered. */
+static bool find_feeds(struct http_request *request, struct selection *selection)
+{
+    for (unsigned i = 0; i < selection->count; i++) {
+        struct error err;
+        struct choice *choice = &selection->choice[i];
+        choice->feed = feeds_in_view(request->server->feeds, choice->camera, &choice->view, &err);
+        if (!choice->feed) {
+            http_reply_later(request, "%s", err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A part's header tells its camera, so it can't be sent before the camera is known. */
 static bool read_wishes(struct http_request *request, struct push_wishes *wishes)
 {
@@ -207,7 +222,7 @@ void live_handle(struct http_request *request)
     if (!selection.chosen || !selection.choice)
         http_reply_later(request, "out of memory");
     else if (select_cameras(request, &selection) && read_views(request, &selection) && read_wishes(request, &wishes) &&
-             push_admit(request))
+             push_admit(request) && find_feeds(request, &selection))
         join(request, &wishes, &selection);
     free(selection.chosen);
     free(selection.choice);

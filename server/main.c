@@ -49,7 +49,7 @@ int main(void)
     server.place = board_server(server.board, setup.hello.index);
     server.base = loop_open(board_child(server.board, setup.hello.child), setup.hello.debug);
     server.cameras = cameras_create(&setup, server.board, (int)setup.hello.index);
-    server.feeds = feeds_create(server.base, server.cameras);
+    server.feeds = feeds_create(server.base, server.cameras, server.board, setup.hello.index);
     server.push = push_create(&server);
     server.worker = worker_create(server.base);
     server.reload = reload_create(server.base, server.worker);

@@ -59,13 +59,13 @@ static uint32_t clamp_side(uint64_t side)
     return side < MIN_SIDE ? MIN_SIDE : side > MAX_SIDE ? MAX_SIDE : (uint32_t)side;
 }
 
-static void choose_size(const struct camera *camera, struct content *content)
+static void choose_size(const struct camera *camera, struct variant variant, struct content *content)
 {
-    uint64_t width = camera->width, height = camera->height;
-    if (width == 0 || height == 0) {
-        width = DEFAULT_WIDTH;
-        height = DEFAULT_HEIGHT;
-    }
+    bool known = camera->width > 0 && camera->height > 0;
+    uint32_t scaled_width, scaled_height;
+    variant_size(variant, known ? camera->width : DEFAULT_WIDTH, known ? camera->height : DEFAULT_HEIGHT, &scaled_width,
+                 &scaled_height);
+    uint64_t width = scaled_width, height = scaled_height;
     uint64_t longer = width > height ? width : height;
     if (longer > MAX_SIDE) {
         width = width * MAX_SIDE / longer;
@@ -75,13 +75,13 @@ static void choose_size(const struct camera *camera, struct content *content)
     content->height = clamp_side(height);
 }
 
-static void describe(const struct camera *camera, int64_t since_ns, struct content *content)
+static void describe(const struct camera *camera, struct variant variant, int64_t since_ns, struct content *content)
 {
     time_t seconds = clock_wall(since_ns) / NS_PER_S;
     struct tm local;
     char when[64];
     memset(content, 0, sizeof *content); /* compared as a whole */
-    choose_size(camera, content);
+    choose_size(camera, variant, content);
     localtime_r(&seconds, &local);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S %Z", &local);
     snprintf(content->line[0], LINE_SIZE, "%s", camera->id);
@@ -242,10 +242,11 @@ static struct picture *make(struct placeholder *placeholder, const struct conten
     return picture;
 }
 
-struct picture *placeholder_picture(struct placeholder *placeholder, const struct camera *camera, int64_t since_ns)
+struct picture *placeholder_picture(struct placeholder *placeholder, const struct camera *camera, struct variant variant,
+                                    int64_t since_ns)
 {
     struct content content;
-    describe(camera, since_ns, &content);
+    describe(camera, variant, since_ns, &content);
     if (!placeholder->picture || memcmp(&content, &placeholder->content, sizeof content) != 0) {
         picture_release(placeholder->picture);
         placeholder->content = content;

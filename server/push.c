@@ -201,12 +201,7 @@ bool push_picture(struct push_client *client, struct picture *picture, const cha
 bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
 {
     const char *headers = query_get(&request->query, "headers"), *info = query_get(&request->query, "info");
-    const char *unsupported = query_unsupported(&request->query);
     uint64_t number = 0;
-    if (unsupported) {
-        http_reply_error(request, 400, "\"%s\" is not supported by this version", unsupported);
-        return false;
-    }
     if (!multipart_choose(headers, http_header(request, "User-Agent"), &wishes->form)) {
         http_reply_error(request, 400, "headers must be \"advance\" or \"length\"");
         return false;

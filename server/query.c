@@ -93,15 +93,6 @@ const char *query_get(const struct query *query, const char *key)
     return NULL;
 }
 
-const char *query_unsupported(const struct query *query)
-{
-    static const char *const keys[] = {"width", "quality", "profile"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (query_get(query, keys[i]))
-            return keys[i];
-    return NULL;
-}
-
 /* Reads digits, at most 18 so that nothing overflows; returns how many. */
 static size_t read_digits(const char *text, uint64_t *number)
 {

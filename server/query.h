@@ -33,9 +33,6 @@ int query_parse(const char *text, struct query *query, struct error *err);
 /* The first value of `key`, NULL if it isn't there. */
 const char *query_get(const struct query *query, const char *key);
 
-/* The first key that asks for another picture than the camera's, which this version can't give; NULL: there is none. */
-const char *query_unsupported(const struct query *query);
-
 /* A decimal number within the range. */
 bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *number);
 

@@ -61,7 +61,7 @@ static void refuse(struct http_request *request, const struct wish *wish)
 
 static enum await decide(const struct wish *wish)
 {
-    const struct picture *newest = feed_newest(wish->feed);
+    const struct picture *newest = feed_newest(wish->feed), *original = wish->camera->supply.newest;
     struct await_facts facts = {
         .state = wish->camera->state,
         .cause = wish->camera->why[0] != '\0',
@@ -69,7 +69,7 @@ static enum await decide(const struct wish *wish)
         .asked_ns = wish->asked_ns,
         .max_age_ns = wish->max_age_ns,
         .picture_ns = newest ? newest->frame.captured_ns : -1,
-        .original_ns = wish->camera->newest ? wish->camera->newest->frame.captured_ns : -1,
+        .original_ns = original ? original->frame.captured_ns : -1,
     };
     return await_decide(&facts);
 }
@@ -147,24 +147,21 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
 static bool read_wish(struct http_request *request, struct wish *wish)
 {
     const char *max_age = query_get(&request->query, "max_age");
-    const char *unsupported = query_unsupported(&request->query);
-    *wish = (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
     struct view view;
     struct error err;
+    *wish = (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
     if (!view_read(&request->query, request->camera->conf, &view, &err)) {
         http_reply_error(request, 400, "%s", err.text);
-        return false;
-    }
-    if (unsupported) {
-        http_reply_error(request, 400, "\"%s\" is not supported by this version", unsupported);
         return false;
     }
     if (max_age && !query_duration(max_age, &wish->max_age_ns)) {
         http_reply_error(request, 400, "max_age must be a time from 0s to 24h, like 500ms or 2s");
         return false;
     }
-    wish->feed = feeds_of(request->server->feeds, request->camera);
-    return true;
+    wish->feed = feeds_in_view(request->server->feeds, request->camera, &view, &err);
+    if (!wish->feed)
+        http_reply_later(request, "%s", err.text);
+    return wish->feed;
 }
 
 void snapshot_handle(struct http_request *request)

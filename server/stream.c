@@ -63,16 +63,15 @@ static void destroy(struct push_client *push)
 }
 
 /* The status line leaves at once, with the newest picture if there is one. */
-static void join(struct http_request *request, const struct push_wishes *wishes, const struct view *view)
+static void join(struct http_request *request, const struct push_wishes *wishes, struct feed *feed, double fps)
 {
     static const struct push_kind kind = {.name = "stream", .on_ready = on_ready, .destroy = destroy};
-    struct feed *feed = feeds_of(request->server->feeds, request->camera);
     struct stream_client *client = calloc(1, sizeof *client);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
     }
-    client->pace = pace_of(view->fps);
+    client->pace = pace_of(fps);
     client->viewer = (struct feed_viewer){.on_picture = on_picture, .on_end = on_end, .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
         push_end(&client->push, "it could not begin");
@@ -85,7 +84,8 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
 
 void stream_handle(struct http_request *request)
 {
-    const struct camera *camera = request->camera;
+    struct camera *camera = request->camera;
+    struct feeds *feeds = request->server->feeds;
     struct push_wishes wishes;
     struct view view;
     struct error err;
@@ -95,9 +95,14 @@ void stream_handle(struct http_request *request)
     }
     if (!push_read_wishes(request, &wishes) || !push_admit(request))
         return;
-    if (feed_is_closed(feeds_of(request->server->feeds, camera)))
+    if (feeds_are_closed(feeds, camera)) {
         http_reply_later(request, "camera \"%s\" is away: %s", camera->id,
                          camera->why[0] ? camera->why : camera_state_name(camera->state));
+        return;
+    }
+    struct feed *feed = feeds_in_view(feeds, camera, &view, &err);
+    if (feed)
+        join(request, &wishes, feed, view.fps);
     else
-        join(request, &wishes, &view);
+        http_reply_later(request, "%s", err.text);
 }

@@ -221,13 +221,6 @@ def test_bad_query(server, query):
     assert error_of(server.get(f"/cameras/door/stream.mjpeg?{query}"))[0] == 400
 
 
-@pytest.mark.parametrize("query", ["width=320", "quality=50"])
-@pytest.mark.parametrize("path", ["/cameras/door/stream.mjpeg", "/cameras/door/snapshot.jpg", "/stream"])
-def test_what_this_version_can_not_do_is_refused(server, path, query):
-    status, error = error_of(server.get(f"{path}?{query}"))
-    assert status == 400 and "not supported by this version" in error and query.split("=")[0] in error
-
-
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=many", "limit=99999999999999999999"])
 def test_bad_limit(server, query):
     assert error_of(server.get(f"/api/v1/cameras?{query}"))[0] == 400

@@ -18,6 +18,7 @@ static struct fresh_facts live(void)
                                 .now_ns = 100 * S,
                                 .newest_ns = 100 * S,
                                 .watched_ns = 90 * S,
+                                .first_ns = FRESH_FIRST_NS,
                                 .offline_ns = -1,
                                 .stall_timeout_ns = 5 * S};
 }
@@ -67,6 +68,10 @@ static void test_first_picture_is_waited_for(void **state)
     assert_int_equal(fresh_decide(&facts), FRESH_WAITING);
     facts.watched_ns--;
     assert_int_equal(fresh_decide(&facts), FRESH_OFFLINE);
+    facts.first_ns = 5 * S;
+    assert_int_equal(fresh_decide(&facts), FRESH_WAITING);
+    facts.state = CAMERA_ENDED;
+    assert_int_equal(fresh_decide(&facts), FRESH_WAITING);
 }
 
 static void test_away_without_any_picture_needs_no_wait(void **state)

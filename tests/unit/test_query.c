@@ -161,15 +161,6 @@ static void test_decimals(void **state)
         assert_false(query_decimal(bad[i], 0.1, 240, &number));
 }
 
-static void test_unsupported(void **state)
-{
-    (void)state;
-    assert_int_equal(query_parse("max_age=2s&info=1&headers=length&t=17", &query, &err), 0);
-    assert_null(query_unsupported(&query));
-    assert_int_equal(query_parse("t=17&width=320", &query, &err), 0);
-    assert_string_equal(query_unsupported(&query), "width");
-}
-
 static void test_durations(void **state)
 {
     (void)state;
@@ -210,7 +201,6 @@ int main(void)
         cmocka_unit_test(test_decode),    cmocka_unit_test(test_bad_escapes), cmocka_unit_test(test_decode_is_bounded),
         cmocka_unit_test(test_pairs),     cmocka_unit_test(test_no_query),    cmocka_unit_test(test_first_of_equal_keys_counts),
         cmocka_unit_test(test_bounds),    cmocka_unit_test(test_numbers),     cmocka_unit_test(test_decimals),
-        cmocka_unit_test(test_durations), cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
