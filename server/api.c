@@ -109,6 +109,19 @@ static bool read_page(struct http_request *request, unsigned *first, unsigned *l
     return true;
 }
 
+/* How many cameras there are in each state that one is in, over all pages. */
+static json_t *count_states(const struct cameras *cameras)
+{
+    unsigned found[CAMERA_STATE_END] = {0};
+    json_t *json = json_object();
+    for (unsigned i = 0; i < cameras_count(cameras); i++)
+        found[cameras_at(cameras, i)->state]++;
+    for (enum camera_state state = CAMERA_STARTING; state < CAMERA_STATE_END; state++)
+        if (found[state] > 0)
+            json_object_set_new(json, camera_state_name(state), json_integer(found[state]));
+    return json;
+}
+
 void api_handle_cameras(struct http_request *request)
 {
     const struct server *server = request->server;
@@ -120,7 +133,9 @@ void api_handle_cameras(struct http_request *request)
     for (unsigned i = first; i < last; i++)
         json_array_append_new(list, describe(cameras_at(server->cameras, i)));
     json_t *next = last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
-    http_reply_json(request, 200, json_pack("{s:o, s:o}", "cameras", list, "next", next));
+    http_reply_json(request, 200,
+                    json_pack("{s:o, s:o, s:i, s:o}", "cameras", list, "next", next, "total", (int)count, "states",
+                              count_states(server->cameras)));
 }
 
 void api_handle_health(struct http_request *request)

@@ -9,6 +9,8 @@ import { Viewer } from './viewer.js';
 
 const POLL_MS = 2000;
 const KEEP = 60; // pictures kept of tiles out of view
+const MANY = 12; // tiles; beyond that each gets fewer pictures, which spares the browser
+const MANY_FPS = 10;
 const SIZES = [150, 200, 260, 340, 460, 640, 900]; // least width of a tile
 const SIZE_KEY = 'camring-size';
 
@@ -49,7 +51,7 @@ function choose() {
     if (!stay)
       open = [...tiles.keys()].filter(id => inView.has(id));
   }
-  live.show(open);
+  live.show(open, open.length > MANY ? `&fps=${MANY_FPS}` : '');
 }
 
 const watcher = new IntersectionObserver(entries => {

@@ -56,8 +56,7 @@ export class Cameras {
   #onChanged; // (camera)
   done = false; // all pages are there
   known = false; // at least one answer came
-  total = null; // as the server counts them
-  states = null;
+  #states = {}; // how many are in which, as the server counts
 
   constructor(onAdded, onChanged) {
     this.#onAdded = onAdded;
@@ -72,11 +71,10 @@ export class Cameras {
     return this.#byId.get(id);
   }
 
-  // How many are in which group, as far as is known.
+  // How many are in which group, those on pages that were not read yet included.
   count() {
     const found = { live: 0, away: 0, other: 0, total: 0 };
-    const states = this.states || this.all().reduce((sum, { info }) => ({ ...sum, [info.state]: (sum[info.state] || 0) + 1 }), {});
-    for (const [state, count] of Object.entries(states)) {
+    for (const [state, count] of Object.entries(this.#states)) {
       found[groupOf(state)] += count;
       found.total += count;
     }
@@ -102,8 +100,7 @@ export class Cameras {
 
   async #fetchPage(cursor) {
     const page = await ask(`api/v1/cameras?limit=${PAGE}` + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''));
-    this.total = page.total ?? null;
-    this.states = page.states ?? null;
+    this.#states = page.states;
     return page;
   }
 
@@ -148,9 +145,9 @@ export class Cameras {
     const camera = this.#byId.get(news.id);
     if (!camera)
       return;
-    if (this.states && news.state && news.state !== camera.info.state) {
-      this.states[camera.info.state]--;
-      this.states[news.state] = (this.states[news.state] || 0) + 1;
+    if (news.state && news.state !== camera.info.state) {
+      this.#states[camera.info.state]--;
+      this.#states[news.state] = (this.#states[news.state] || 0) + 1;
     }
     camera.info = { ...camera.info, ...news };
     this.#onChanged(camera);

@@ -76,8 +76,8 @@ def title_on(image):
 
 def sent(camring):
     """How much the server has sent on each of its connections, by the other end's address."""
-    lines = subprocess.run(["ss", "-Htino", "sport", "=", f":{camring.port}"], capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"^ESTAB.*?(\S+:\d+) .*\n\s.*?bytes_sent:(\d+)", lines, re.MULTILINE)
+    lines = subprocess.run(["ss", "-Htin", "sport", "=", f":{camring.port}"], capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"^ESTAB +\d+ +\d+ +\S+ +(\S+).*\n\s.*?bytes_sent:(\d+)", lines, re.MULTILINE)
     return {address: int(count) for address, count in found}
 
 

@@ -73,6 +73,7 @@ def test_api_lists_cameras(server):
 
 def test_api_pages(server):
     first = server.api("cameras?limit=2")
+    assert first["total"] == sum(first["states"].values()) == 3 and first["states"]["live"] == 2
     assert [camera["id"] for camera in first["cameras"]] == ["door", "slow"]
     rest = server.api(f"cameras?limit=2&cursor={first['next']}")
     assert [camera["id"] for camera in rest["cameras"]] == ["dead"]
