@@ -28,11 +28,12 @@ variant_fuzz := -O1 -fno-omit-frame-pointer -D__SANITIZE_ADDRESS__ -Wno-unknown-
 override CFLAGS += $(variant_$(VARIANT))
 
 pkg_common := jansson yaml-0.1 libjpeg
+pkg_encoder := libswscale libavutil
 pkg_capture := libavformat libavcodec libavutil libswscale
 pkg_server := libevent libevent_openssl openssl libxcrypt
 pkg_supervisor := libevent libxcrypt
 pkg_shmtool := libpng libswscale libavutil
-PKGS := $(sort $(pkg_common) $(pkg_capture) $(pkg_server) $(pkg_supervisor) $(pkg_shmtool))
+PKGS := $(sort $(pkg_common) $(pkg_encoder) $(pkg_capture) $(pkg_server) $(pkg_supervisor) $(pkg_shmtool))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
 
@@ -105,7 +106,8 @@ parts_test_camera := capture/camera.c
 parts_test_child := common/supervisor/child.c
 parts_test_cameras := common/supervisor/cameras.c common/supervisor/mail.c
 parts_test_crew := common/supervisor/crew.c
-parts_test_encoder := encoder/camera.c encoder/pool.c encoder/wakers.c
+encoder_parts := $(addprefix encoder/,camera.c output.c pool.c scale.c variants.c wakers.c)
+parts_test_encoder := $(encoder_parts)
 parts_test_rate := capture/rate.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c
 parts_test_trim := capture/trim.c
@@ -143,10 +145,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder kill_supervisor stage world picture) \
 		$(call chaos_obj,kill_points jpeg_gray) \
-		$(call obj,encoder/camera.c encoder/pool.c encoder/wakers.c $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
+		$(call obj,$(encoder_parts) $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,encoder) -lcmocka
 
 # The watchers of the chaos test.
 $(BUILD)/chaos/watch: $(call chaos_obj,watch watch_ring watch_http testcam jpeg_gray) $(BUILD)/obj/common/draw.o $(BUILD)/lib/libcamring.a

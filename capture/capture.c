@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include "common/log.h"
+#include "common/ring_store.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -149,4 +150,11 @@ void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t heig
     snprintf(told->codec, sizeof told->codec, "%s", codec);
     told->why[0] = '\0';
     channel_send(MSG_CAMERA_STATE, told);
+}
+
+void capture_tell_source(struct capture *capture, bool is_jpeg)
+{
+    _Atomic uint32_t *told = &capture->shared->passthrough;
+    if (atomic_load_explicit(told, memory_order_relaxed) != is_jpeg)
+        ring_store_u32(told, is_jpeg, memory_order_release);
 }

@@ -57,4 +57,7 @@ void capture_tell(struct capture *capture, enum camera_state state, const char *
 /* A picture of this size has been published: the camera is live.  `codec` is a static string. */
 void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height, const char *codec);
 
+/* After a commit: whether it was a JPEG as the camera sent it, or a raw picture.  Says on the board where the newest is. */
+void capture_tell_source(struct capture *capture, bool is_jpeg);
+
 #endif

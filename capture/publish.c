@@ -159,7 +159,8 @@ enum publish_result publish_commit(struct publish *publish, const struct ring_lo
         return PUBLISH_REFUSED;
     publish->last = frame->number;
     board_count(&capture->shared->captured, 1);
-    bell_ring(board_pool_bell(capture->board), 1);
+    capture_tell_source(capture, false);
+    bell_ring(board_pool_bell(capture->board), variant_any_wanted(capture->shared) ? 2 : 1); /* one for each lease */
     stats_observe(&capture->shared->took[STATS_CAPTURE], frame->committed_ns - frame->captured_ns);
     return PUBLISH_DONE;
 }

@@ -11,19 +11,15 @@
  * ours. */
 #include "camera.h"
 
+#include "output.h"
+
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/ring_store.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COMPLAIN_EVERY (60 * NS_PER_S)
-
-enum stage { STAGE_READ = 1, STAGE_OPEN, STAGE_RESERVE, STAGE_LOAN, STAGE_ENCODE, STAGE_GROW, STAGE_COMMIT };
 
 struct camera {
     const char *instance;
@@ -33,11 +29,7 @@ struct camera {
     struct ring_reader *raw;
     struct ring_writer *jpeg;
     int wakers[RING_MAX_WAKERS];
-
-    /* the last complaint that was logged */
-    enum stage complaint_stage;
-    int complaint_code;
-    int64_t complained_ns;
+    struct output_complaint complaint;
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
@@ -70,18 +62,6 @@ void camera_set_wakers(struct camera *camera, const int fds[RING_MAX_WAKERS])
     memcpy(camera->wakers, fds, sizeof camera->wakers);
     if (camera->jpeg)
         ring_writer_set_wakers(camera->jpeg, camera->wakers, RING_MAX_WAKERS);
-}
-
-/* Once until it changes; a lasting fault says so once a minute. */
-static void complain(struct camera *camera, enum stage stage, const struct error *err)
-{
-    int64_t now = clock_now();
-    if (stage == camera->complaint_stage && err->code == camera->complaint_code && now - camera->complained_ns < COMPLAIN_EVERY)
-        return;
-    camera->complaint_stage = stage;
-    camera->complaint_code = err->code;
-    camera->complained_ns = now;
-    log_warn("camera %s: frame not encoded: %s", camera->conf->id, err->text);
 }
 
 /* ---- what is due -------------------------------------------------------------------------------------------------- */
@@ -132,88 +112,33 @@ static bool open_jpeg(struct camera *camera, struct error *err)
     return camera->jpeg;
 }
 
-static bool borrow_slot(struct camera *camera, size_t size, struct ring_loan *loan, enum stage *stage, struct error *err)
-{
-    if (ring_writer_reserve(camera->jpeg, size, 0, err) < 0) {
-        *stage = *stage == STAGE_ENCODE ? STAGE_GROW : STAGE_RESERVE;
-        return false;
-    }
-    if (!ring_loan(camera->jpeg, loan)) {
-        *stage = STAGE_LOAN;
-        error_set(err, 0, "no free slot in the JPEG ring");
-        return false;
-    }
-    return true;
-}
-
-/* Encodes into a loaned slot, in a larger one if it turns out too small.  Returns the JPEG's length, with the loan; or 0,
- * without. */
-static size_t encode_into_slot(struct camera *camera, struct jpeg_encoder *encoder, const struct ring_frame *frame,
-                               const uint8_t *data, struct ring_loan *loan, enum stage *stage, struct error *err)
-{
-    size_t bound = jpeg_bound(frame->format, frame->width, frame->height);
-    size_t size = jpeg_usual(frame->format, frame->width, frame->height);
-    for (;;) {
-        if (!borrow_slot(camera, size, loan, stage, err))
-            return 0;
-        *stage = STAGE_ENCODE;
-        size_t length = jpeg_encode(encoder, frame, data, camera->conf->jpeg_quality, loan->data, loan->capacity, err);
-        if (length > 0)
-            return length;
-        size_t capacity = loan->capacity;
-        ring_loan_release(camera->jpeg, loan);
-        if (err->code != ENOSPC || capacity >= bound)
-            return 0;
-        size = 2 * capacity < bound ? 2 * capacity : bound;
-    }
-}
-
 static bool publish(struct camera *camera, struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data,
-                    enum stage *stage, struct error *err)
+                    struct output_fault *fault)
 {
-    *stage = STAGE_OPEN;
-    if (!open_jpeg(camera, err))
+    fault->stage = OUTPUT_OPEN;
+    if (!open_jpeg(camera, &fault->err))
         return false;
-    ring_writer_takeover(camera->jpeg);
     struct ring_frame made = {
-        .source = frame->number,
-        .camera_ns = frame->camera_ns,
-        .captured_ns = frame->captured_ns,
-        .started_ns = clock_now(),
-        .format = RING_FORMAT_JPEG,
-        .width = frame->width,
-        .height = frame->height,
-        .range = RING_RANGE_FULL,
-        .matrix = RING_MATRIX_BT601,
-    };
+        .source = frame->number, .camera_ns = frame->camera_ns, .captured_ns = frame->captured_ns, .started_ns = clock_now()};
     struct ring_loan loan;
-    made.bytes = (uint32_t)encode_into_slot(camera, encoder, frame, data, &loan, stage, err);
-    if (made.bytes == 0)
+    if (!output_publish(camera->jpeg, encoder, frame, data, camera->conf->jpeg_quality, &made, &loan, fault))
         return false;
-    bool committed = ring_commit(camera->jpeg, &loan, &made);
     ring_loan_release(camera->jpeg, &loan);
-    if (committed) {
-        stats_observe(&camera->place->took[STATS_QUEUE], made.started_ns - frame->committed_ns);
-        stats_observe(&camera->place->took[STATS_ENCODE], made.committed_ns - made.started_ns);
-    } else {
-        *stage = STAGE_COMMIT;
-        error_set(err, 0, "the JPEG ring was replaced meanwhile");
-    }
-    return committed;
+    stats_observe(&camera->place->took[STATS_QUEUE], made.started_ns - frame->committed_ns);
+    stats_observe(&camera->place->took[STATS_ENCODE], made.committed_ns - made.started_ns);
+    return true;
 }
 
 static void encode(struct camera *camera, struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data)
 {
     struct board_camera *place = camera->place;
-    struct error err;
-    enum stage stage;
-    if (publish(camera, encoder, frame, data, &stage, &err)) {
+    struct output_fault fault;
+    if (publish(camera, encoder, frame, data, &fault)) {
         board_count(&place->encoded, 1);
         return;
     }
-    board_count(stage == STAGE_GROW || (stage == STAGE_ENCODE && err.code == ENOSPC) ? &place->oversize : &place->encode_failed,
-                1);
-    complain(camera, stage, &err);
+    board_count(output_is_oversize(&fault) ? &place->oversize : &place->encode_failed, 1);
+    output_complain(&camera->complaint, camera->conf->id, "frame", &fault);
 }
 
 static void take(struct camera *camera, uint64_t number)
@@ -236,11 +161,11 @@ static void take_newest(struct camera *camera, struct jpeg_encoder *encoder)
 {
     struct ring_frame frame;
     const uint8_t *data;
-    struct error err;
+    struct output_fault fault = {.stage = OUTPUT_READ};
     uint64_t after, head;
     if (!is_due(camera, &after, &head))
         return;
-    enum ring_result result = ring_reader_acquire(camera->raw, after, &frame, &data, &err);
+    enum ring_result result = ring_reader_acquire(camera->raw, after, &frame, &data, &fault.err);
     if (result == RING_NONE)
         return; /* the ring moves on to another generation */
     uint64_t number = result == RING_GOT ? frame.number : head;
@@ -250,7 +175,7 @@ static void take_newest(struct camera *camera, struct jpeg_encoder *encoder)
         ring_reader_release(camera->raw);
     } else {
         board_count(&camera->place->encode_failed, 1);
-        complain(camera, STAGE_READ, &err);
+        output_complain(&camera->complaint, camera->conf->id, "frame", &fault);
     }
     finish(camera, number);
 }
@@ -263,4 +188,10 @@ bool camera_work(struct camera *camera, struct jpeg_encoder *encoder)
     take_newest(camera, encoder);
     lease_release(&camera->place->lease, camera->worker); /* ends with the fence that the second look needs */
     return true;
+}
+
+bool camera_waits(struct camera *camera)
+{
+    uint64_t after, head;
+    return camera->raw && lease_holder(&camera->place->lease) < 0 && is_due(camera, &after, &head);
 }

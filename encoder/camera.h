@@ -25,4 +25,7 @@ void camera_set_wakers(struct camera *camera, const int fds[RING_MAX_WAKERS]);
  * away. */
 bool camera_work(struct camera *camera, struct jpeg_encoder *encoder);
 
+/* True if there is work for camera_work, as far as a few loads can tell. */
+bool camera_waits(struct camera *camera);
+
 #endif

@@ -1,22 +1,30 @@
 #include "pool.h"
 
 #include "camera.h"
+#include "variants.h"
 
 #include "common/clock.h"
 
 #include <stdlib.h>
 
-#define HANG_AFTER (10 * NS_PER_S) /* no frame takes nearly as long */
+#define HANG_AFTER (10 * NS_PER_S)          /* no frame takes nearly as long */
+#define VARIANTS_AT_LEAST (100 * NS_PER_MS) /* one picture of a variant so often, however much else there is to do */
 
 struct pool {
     struct bell *bell;
     struct board_child *place;
     struct wakers *wakers;
     struct jpeg_encoder *encoder;
-    unsigned next; /* the camera to look at first: the one after the last that had work, so that none starves */
+    struct variants_tools tools;
+    int64_t variants_ns; /* when variants had their last turn */
+    /* the cameras to look at first: those after the last that had work, so that none starves */
+    unsigned next, next_variants;
     unsigned count;
     struct camera **cameras;
+    struct variants **variants;
 };
+
+static bool is_urgent(void *arg);
 
 struct pool *pool_create(const struct channel_setup *setup, struct board *board, struct wakers *wakers)
 {
@@ -28,14 +36,20 @@ struct pool *pool_create(const struct channel_setup *setup, struct board *board,
     pool->place = board_child(board, hello->child);
     pool->wakers = wakers;
     pool->encoder = jpeg_encoder_create();
+    pool->tools =
+        (struct variants_tools){.encoder = pool->encoder, .scale = scale_create(), .is_urgent = is_urgent, .arg = pool};
     pool->next = hello->cameras ? hello->index % hello->cameras : 0; /* workers begin at different cameras */
+    pool->next_variants = pool->next;
     pool->cameras = calloc(hello->cameras + 1, sizeof *pool->cameras);
-    if (!pool->encoder || !pool->cameras)
+    pool->variants = calloc(hello->cameras + 1, sizeof *pool->variants);
+    if (!pool->encoder || !pool->tools.scale || !pool->cameras || !pool->variants)
         goto fail;
-    for (; pool->count < hello->cameras; pool->count++) {
-        unsigned i = pool->count;
-        pool->cameras[i] = camera_create(hello->instance, &setup->cameras[i], board_camera(board, i), hello->index);
-        if (!pool->cameras[i])
+    for (unsigned i = 0; i < hello->cameras; i++) {
+        struct board_camera *place = board_camera(board, i);
+        pool->count = i + 1;
+        pool->cameras[i] = camera_create(hello->instance, &setup->cameras[i], place, hello->index);
+        pool->variants[i] = variants_create(hello->instance, &setup->cameras[i], place, hello->index);
+        if (!pool->cameras[i] || !pool->variants[i])
             goto fail;
     }
     return pool;
@@ -48,9 +62,16 @@ void pool_destroy(struct pool *pool)
 {
     if (!pool)
         return;
-    for (unsigned i = 0; i < pool->count; i++)
+    for (unsigned i = 0; i < pool->count; i++) {
         camera_destroy(pool->cameras[i]);
+        variants_destroy(pool->variants[i]);
+    }
     free(pool->cameras);
+    free(pool->variants);
+    free(pool->tools.source.data);
+    image_planes_free(&pool->tools.decoded);
+    image_planes_free(&pool->tools.reduced);
+    scale_destroy(pool->tools.scale);
     jpeg_encoder_destroy(pool->encoder);
     free(pool);
 }
@@ -63,9 +84,12 @@ static void promise(struct pool *pool, int64_t deadline)
 static void take_wakers(struct pool *pool)
 {
     int fds[RING_MAX_WAKERS];
-    if (wakers_take(pool->wakers, fds))
-        for (unsigned i = 0; i < pool->count; i++)
-            camera_set_wakers(pool->cameras[i], fds);
+    if (!wakers_take(pool->wakers, fds))
+        return;
+    for (unsigned i = 0; i < pool->count; i++) {
+        camera_set_wakers(pool->cameras[i], fds);
+        variants_set_wakers(pool->variants[i], fds);
+    }
 }
 
 /* Gives every camera one turn.  Returns whether one had work. */
@@ -84,6 +108,43 @@ static bool pass(struct pool *pool, const atomic_bool *stop)
     return worked;
 }
 
+/* Whether any camera's own picture waits, which comes before all variants. */
+static bool is_urgent(void *arg)
+{
+    struct pool *pool = arg;
+    promise(pool, clock_now() + HANG_AFTER);
+    for (unsigned i = 0; i < pool->count; i++)
+        if (camera_waits(pool->cameras[i]))
+            return true;
+    return false;
+}
+
+/* Gives the variants of one camera a turn: the first that has work.  Returns whether one had. */
+static bool pass_variants(struct pool *pool, const atomic_bool *stop)
+{
+    unsigned first = pool->next_variants;
+    for (unsigned i = 0; i < pool->count && !atomic_load(stop); i++) {
+        unsigned index = (first + i) % pool->count;
+        if (!variants_work(pool->variants[index], &pool->tools))
+            continue;
+        pool->next_variants = (index + 1) % pool->count;
+        return true;
+    }
+    return false;
+}
+
+/* Returns whether there was anything to do. */
+static bool work(struct pool *pool, const atomic_bool *stop)
+{
+    bool worked = pass(pool, stop);
+    int64_t now = clock_now();
+    if (worked && now - pool->variants_ns < VARIANTS_AT_LEAST)
+        return true;
+    pool->variants_ns = now;
+    promise(pool, now + HANG_AFTER);
+    return pass_variants(pool, stop) || worked;
+}
+
 void pool_run(struct pool *pool, const atomic_bool *stop)
 {
     for (;;) {
@@ -92,7 +153,7 @@ void pool_run(struct pool *pool, const atomic_bool *stop)
             break;
         take_wakers(pool);
         promise(pool, clock_now() + HANG_AFTER);
-        if (pass(pool, stop))
+        if (work(pool, stop))
             continue;
         promise(pool, CLOCK_NEVER);
         bell_wait(pool->bell, seen, CLOCK_NEVER);

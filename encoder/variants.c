@@ -1,0 +1,361 @@
+/* DESIGN
+ *
+ * The newest picture is in the raw ring, or, where a camera's own JPEGs are passed through, in its JPEG ring; the board says
+ * which.  It is copied out, as an observer does: that costs a tenth of what follows, needs no row and no pin beside the ones
+ * that go with the camera's lease, and gives the raw ring's slot back at once, however many variants there are.  A width is
+ * scaled once for all its qualities, and what two slots both want is encoded once.
+ *
+ * What is due is decided per slot by one word, board_camera.variant_done: the variant and the picture it was last taken up
+ * with. It is stored before the picture is touched, and `variant_taken` before it, so a picture that kills its worker costs a
+ * slot one picture, and what is taken and in no counter is what the dead worker had in hand: the supervisor books it as failed.
+ *
+ * Nothing is stranded.  A worker that finds the lease taken goes on its way; the holder looks again after its release, which
+ * ends with the fence that makes it see what came meanwhile.  Between two pictures it asks whether something more urgent waits,
+ * and if so leaves the rest to whoever looks next; slots take turns, so that under overload each has its share. */
+#include "variants.h"
+
+#include "output.h"
+
+#include "common/clock.h"
+#include "common/jpeg_decode.h"
+#include "common/ring_store.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct variants {
+    const char *instance;
+    const struct conf_camera *conf;
+    struct board_camera *place;
+    unsigned worker;
+    struct ring_reader *raw, *jpeg; /* observers; NULL: not open */
+    struct ring_writer *writer[VARIANT_SLOTS];
+    int wakers[RING_MAX_WAKERS];
+    unsigned next; /* slot that has the first turn */
+    struct output_complaint complaint;
+};
+
+/* What there is to do with one picture. */
+struct job {
+    bool is_jpeg;
+    uint64_t number; /* of the picture */
+    bool due[VARIANT_SLOTS];
+    struct variant wanted[VARIANT_SLOTS];
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+struct variants *variants_create(const char *instance, const struct conf_camera *conf, struct board_camera *place,
+                                 unsigned worker)
+{
+    struct variants *variants = calloc(1, sizeof *variants);
+    if (!variants)
+        return NULL;
+    variants->instance = instance;
+    variants->conf = conf;
+    variants->place = place;
+    variants->worker = worker;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        variants->wakers[i] = -1;
+    return variants;
+}
+
+static void close_writer(struct variants *variants, unsigned slot)
+{
+    ring_writer_close(variants->writer[slot]);
+    variants->writer[slot] = NULL;
+}
+
+static void close_sources(struct variants *variants)
+{
+    ring_reader_close(variants->raw);
+    ring_reader_close(variants->jpeg);
+    variants->raw = variants->jpeg = NULL;
+}
+
+void variants_destroy(struct variants *variants)
+{
+    if (!variants)
+        return;
+    close_sources(variants);
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
+        close_writer(variants, slot);
+    free(variants);
+}
+
+void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKERS])
+{
+    memcpy(variants->wakers, fds, sizeof variants->wakers);
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
+        if (variants->writer[slot])
+            ring_writer_set_wakers(variants->writer[slot], variants->wakers, RING_MAX_WAKERS);
+}
+
+/* ---- what is due -------------------------------------------------------------------------------------------------- */
+
+/* The ring the newest picture is in; NULL: there is none now. */
+static struct ring_reader *open_source(struct variants *variants, bool is_jpeg)
+{
+    struct ring_reader **source = is_jpeg ? &variants->jpeg : &variants->raw;
+    char name[RING_NAME_SIZE];
+    struct error ignored; /* looked for again with the next bell */
+    if (*source && !ring_reader_closed(*source))
+        return *source;
+    ring_reader_close(*source);
+    snprintf(name, sizeof name, "%s.%s", variants->conf->id, is_jpeg ? "jpeg" : "raw");
+    *source = ring_reader_open(variants->instance, name, RING_OBSERVER, "variants", &ignored);
+    return *source;
+}
+
+/* What variant_done says of a slot that was taken up with this picture. */
+static uint64_t mark(const struct job *job, unsigned slot)
+{
+    uint64_t number = job->number & ((UINT64_C(1) << 39) - 1);
+    return (uint64_t)variant_pack(job->wanted[slot]) << 40 | (uint64_t)job->is_jpeg << 39 | number;
+}
+
+/* Fills in which slots are due with the picture job->number; lets go of the rings of those that nobody wants. */
+static bool find_slots(struct variants *variants, struct job *job)
+{
+    bool any = false;
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        const _Atomic uint64_t *done = &variants->place->variant_done[slot];
+        bool is_wanted = variant_wanted(variants->place, slot, &job->wanted[slot]);
+        if (!is_wanted)
+            close_writer(variants, slot);
+        job->due[slot] = is_wanted && job->number > 0 && atomic_load_explicit(done, memory_order_relaxed) != mark(job, slot);
+        any |= job->due[slot];
+    }
+    return any;
+}
+
+/* The source is NULL if nobody wants anything, or there is nothing to make it from. */
+static bool find_job(struct variants *variants, struct job *job, struct ring_reader **source)
+{
+    *source = NULL;
+    if (!variant_any_wanted(variants->place)) {
+        close_sources(variants);
+        for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
+            close_writer(variants, slot);
+        return false;
+    }
+    job->is_jpeg = atomic_load(&variants->place->passthrough);
+    *source = open_source(variants, job->is_jpeg);
+    job->number = *source ? ring_reader_head(*source) : 0;
+    return find_slots(variants, job);
+}
+
+/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+
+/* The picture at hand, in ever more forms as they are needed. */
+struct source {
+    struct ring_frame frame; /* as the ring says */
+    bool is_decoded;
+    uint32_t least_width;       /* a JPEG is decoded no smaller than that */
+    struct image_planes planes; /* in its own size, or a JPEG in a smaller one; not to be freed */
+};
+
+static bool pad(struct ring_buffer *buffer, size_t bytes, struct error *err)
+{
+    if (buffer->size >= bytes + SCALE_PADDING)
+        return true;
+    uint8_t *grown = realloc(buffer->data, bytes + SCALE_PADDING);
+    if (!grown) {
+        error_set(err, ENOMEM, "out of memory");
+        return false;
+    }
+    memset(grown + bytes, 0, SCALE_PADDING);
+    *buffer = (struct ring_buffer){grown, bytes + SCALE_PADDING};
+    return true;
+}
+
+/* How wide the widest is that is due. */
+static uint32_t widest(const struct job *job, const struct ring_frame *frame)
+{
+    uint32_t most = 0;
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        uint32_t width, height;
+        variant_size(job->wanted[slot], frame->width, frame->height, &width, &height);
+        if (job->due[slot] && width > most)
+            most = width;
+    }
+    return most;
+}
+
+/* The colours of a JPEG that was damaged on its way are a guess, but viewers of the whole picture see them as well. */
+static bool decode(struct source *source, struct variants_tools *tools, struct output_fault *fault)
+{
+    bool ignored;
+    fault->stage = OUTPUT_DECODE;
+    if (source->is_decoded)
+        return true;
+    if (source->frame.format != RING_FORMAT_JPEG) {
+        if (!pad(&tools->source, source->frame.bytes, &fault->err))
+            return false;
+        image_planes_view(&source->planes, &source->frame, tools->source.data);
+    } else {
+        if (jpeg_decode_planes(&tools->decoded, tools->source.data, source->frame.bytes, source->least_width, &ignored,
+                               &fault->err) < 0)
+            return false;
+        source->planes = tools->decoded;
+    }
+    source->is_decoded = true;
+    return true;
+}
+
+/* The picture in the variant's size; the planes are the tools'. */
+static bool make_picture(struct source *source, struct variant wanted, struct variants_tools *tools,
+                         struct image_planes *picture, struct output_fault *fault)
+{
+    uint32_t width, height;
+    if (!decode(source, tools, fault))
+        return false;
+    fault->stage = OUTPUT_SCALE;
+    variant_size(wanted, source->frame.width, source->frame.height, &width, &height);
+    *picture = source->planes;
+    if (picture->width == width && picture->height == height)
+        return true;
+    if (scale_picture(tools->scale, &source->planes, width, height, &tools->reduced, &fault->err) < 0)
+        return false;
+    *picture = tools->reduced;
+    return true;
+}
+
+/* ---- slots -------------------------------------------------------------------------------------------------------- */
+
+static struct ring_writer *open_writer(struct variants *variants, unsigned slot, struct output_fault *fault)
+{
+    char variant[VARIANT_NAME_SIZE], name[RING_NAME_SIZE];
+    if (variants->writer[slot] && ring_writer_closed(variants->writer[slot]))
+        close_writer(variants, slot);
+    if (variants->writer[slot])
+        return variants->writer[slot];
+    fault->stage = OUTPUT_OPEN;
+    snprintf(name, sizeof name, "%s.%s", variants->conf->id, variant_name(slot, variant));
+    variants->writer[slot] = ring_writer_open(variants->instance, name, false, &fault->err);
+    if (variants->writer[slot])
+        ring_writer_set_wakers(variants->writer[slot], variants->wakers, RING_MAX_WAKERS);
+    return variants->writer[slot];
+}
+
+static void take(struct variants *variants, struct job *job, unsigned slot)
+{
+    board_count(&variants->place->variant_taken, 1);
+    ring_store_u64(&variants->place->variant_done[slot], mark(job, slot), memory_order_release);
+    job->due[slot] = false;
+}
+
+static void book(struct variants *variants, bool done, const struct output_fault *fault)
+{
+    board_count(done ? &variants->place->variant_encoded : &variants->place->variant_failed, 1);
+    if (!done)
+        output_complain(&variants->complaint, variants->conf->id, "variant", fault);
+}
+
+/* What has just been made, for every other slot that wants just that. */
+static void repeat(struct variants *variants, struct job *job, const struct ring_frame *made, const uint8_t *data)
+{
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        struct output_fault fault;
+        if (!job->due[slot] || variant_pack(job->wanted[slot]) != made->variant)
+            continue;
+        take(variants, job, slot);
+        struct ring_writer *writer = open_writer(variants, slot, &fault);
+        book(variants, writer && output_repeat(writer, made, data, &fault), &fault);
+    }
+}
+
+/* The slot is taken up already. */
+static void fill_slot(struct variants *variants, struct job *job, unsigned slot, const struct source *source,
+                      const struct image_planes *picture, struct variants_tools *tools)
+{
+    struct variant wanted = job->wanted[slot];
+    struct output_fault fault;
+    struct ring_loan loan;
+    struct ring_frame frame, made = {.source = source->frame.number,
+                                     .camera_ns = source->frame.camera_ns,
+                                     .captured_ns = source->frame.captured_ns,
+                                     .started_ns = clock_now(),
+                                     .variant = variant_pack(wanted)};
+    image_planes_describe(picture, &frame);
+    struct ring_writer *writer = open_writer(variants, slot, &fault);
+    bool done = writer && output_publish(writer, tools->encoder, &frame, picture->plane[0],
+                                         wanted.quality ? wanted.quality : variants->conf->jpeg_quality, &made, &loan, &fault);
+    book(variants, done, &fault);
+    if (!done)
+        return;
+    repeat(variants, job, &made, loan.data);
+    ring_loan_release(writer, &loan);
+}
+
+/* Fills the slots of one width, from `first` on, which is taken up before the picture is touched.  False: something more urgent
+ * waits. */
+static bool fill_width(struct variants *variants, struct job *job, unsigned first, struct source *source,
+                       struct variants_tools *tools)
+{
+    struct image_planes picture;
+    struct output_fault fault;
+    take(variants, job, first);
+    bool made = make_picture(source, job->wanted[first], tools, &picture, &fault);
+    for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
+        unsigned slot = (first + i) % VARIANT_SLOTS;
+        if (i > 0 && (!job->due[slot] || job->wanted[slot].width != job->wanted[first].width))
+            continue;
+        if (i > 0)
+            take(variants, job, slot);
+        variants->next = (slot + 1) % VARIANT_SLOTS;
+        if (!made) {
+            book(variants, false, &fault);
+            continue;
+        }
+        fill_slot(variants, job, slot, source, &picture, tools);
+        if (tools->is_urgent(tools->arg))
+            return false;
+    }
+    return true;
+}
+
+/* With the lease held. */
+static void work_off(struct variants *variants, struct variants_tools *tools)
+{
+    struct output_fault fault = {.stage = OUTPUT_READ};
+    struct source source = {0};
+    struct ring_reader *reader;
+    struct job job;
+    if (!find_job(variants, &job, &reader))
+        return;
+    enum ring_result result = ring_reader_copy(reader, 0, &tools->source, &source.frame, &fault.err);
+    if (result == RING_NONE)
+        return; /* overtaken: there is a newer one */
+    if (result == RING_GOT) {
+        job.number = source.frame.number;
+        find_slots(variants, &job);
+        source.least_width = widest(&job, &source.frame);
+    }
+    unsigned first = variants->next;
+    for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
+        unsigned slot = (first + i) % VARIANT_SLOTS;
+        if (!job.due[slot])
+            continue;
+        if (result == RING_FAILED) {
+            take(variants, &job, slot);
+            book(variants, false, &fault);
+        } else if (!fill_width(variants, &job, slot, &source, tools)) {
+            break;
+        }
+    }
+}
+
+bool variants_work(struct variants *variants, struct variants_tools *tools)
+{
+    struct ring_reader *ignored;
+    struct job job;
+    if (!find_job(variants, &job, &ignored) || !lease_acquire(&variants->place->variant_lease, variants->worker))
+        return false;
+    work_off(variants, tools);
+    lease_release(&variants->place->variant_lease, variants->worker); /* ends with the fence that the second look needs */
+    return true;
+}
