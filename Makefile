@@ -108,6 +108,7 @@ parts_test_cameras := common/supervisor/cameras.c common/supervisor/mail.c
 parts_test_crew := common/supervisor/crew.c
 encoder_parts := $(addprefix encoder/,camera.c output.c pool.c scale.c variants.c wakers.c)
 parts_test_encoder := $(encoder_parts)
+parts_test_variants := $(encoder_parts)
 parts_test_rate := capture/rate.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c
 parts_test_trim := capture/trim.c
