@@ -201,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_decode),    cmocka_unit_test(test_bad_escapes), cmocka_unit_test(test_decode_is_bounded),
         cmocka_unit_test(test_pairs),     cmocka_unit_test(test_no_query),    cmocka_unit_test(test_first_of_equal_keys_counts),
         cmocka_unit_test(test_bounds),    cmocka_unit_test(test_numbers),     cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
