@@ -49,8 +49,10 @@ const struct conf_option conf_options[] = {
      .help = "What needs a user or token, where there are any; /healthz and /readyz never do."},
     {"http.trusted_proxies", IN_FILE(http.trusted_proxies), .type = CONF_PROXIES, .fallback = "[]",
      .help = "Proxies whose X-Forwarded-For is believed when failed logins are counted."},
-    {"http.tls.cert", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
-    {"http.tls.key", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
+    {"http.tls.cert", IN_FILE(http.tls_cert), .type = CONF_FILE,
+     .help = "Certificate for HTTPS on all TCP addresses, PEM, with those that vouch for it behind it; read again when it "
+             "changes."},
+    {"http.tls.key", IN_FILE(http.tls_key), .type = CONF_FILE, .help = "Its key, PEM, without a passphrase."},
     {"http.cors_origins", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"http.base_path", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"http.unix_mode", CONF_SCOPE_GLOBAL, .type = CONF_LATER},

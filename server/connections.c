@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "server/crowd.h"
+#include "server/endpoint.h"
 #include "server/loop.h"
 
 #include <event2/buffer.h>
@@ -105,7 +106,7 @@ static void destroy(struct connection *connection)
 
 static void on_close(struct evhttp_connection *evhttp, void *arg)
 {
-    (void)evhttp;
+    endpoint_on_close(evhttp);
     destroy(arg);
 }
 

@@ -5,7 +5,7 @@
 #include "server/auth.h"
 #include "server/camera.h"
 #include "server/connections.h"
-#include "server/intake.h"
+#include "server/endpoint.h"
 #include "server/linger.h"
 #include "server/loop.h"
 #include "server/presence.h"
@@ -23,10 +23,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define READ_AHEAD_BYTES 65536 /* of a client that sends while it is being answered; more than header and body together */
-#define EVHTTP_HEADER_BYTES (READ_AHEAD_BYTES - 1) /* where evhttp gives up: all it holds is no header yet */
-#define WRITE_BYTES (1 << 20)                      /* at once */
-#define TIMEOUT_S 150                              /* evhttp's own, after those of connections.c */
 #define RETRY_AFTER "2"
 #define MAX_WAITS 1000 /* requests whose answer is put off, each with a second descriptor */
 
@@ -43,8 +39,7 @@ TAILQ_HEAD(wait_list, http_wait);
 
 struct http {
     struct server *server;
-    struct evhttp *evhttp;
-    struct intake *intake;
+    struct endpoint *endpoint;
     struct wait_list waits;
     unsigned wait_count;
 };
@@ -279,7 +274,7 @@ struct http_request *http_defer(const struct http_request *request, void (*on_go
 /* ---- connections that leave HTTP ----------------------------------------------------------------------------------- */
 
 /* evhttp keeps the connection object, which owns the socket, but neither waits for it nor times it out any more. */
-struct http_connection *http_take(struct http_request *request, int *fd)
+struct http_connection *http_take(struct http_request *request, struct transport *transport)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(request->raw);
     struct bufferevent *bufev = evhttp_connection_get_bufferevent(connection);
@@ -287,12 +282,28 @@ struct http_connection *http_take(struct http_request *request, int *fd)
     bufferevent_disable(bufev, EV_READ | EV_WRITE);
     bufferevent_setcb(bufev, NULL, NULL, NULL, NULL);
     count_answer(request, 200);
-    *fd = bufferevent_getfd(bufev);
+    *transport = (struct transport){.fd = bufferevent_getfd(bufev), .tls = endpoint_tls(connection)};
     return (struct http_connection *)connection;
+}
+
+size_t http_put_headers(const struct http_request *request, char *out, size_t size)
+{
+    size_t used = 0;
+    const struct evkeyval *header;
+    TAILQ_FOREACH(header, evhttp_request_get_output_headers(request->raw), next)
+    {
+        int length = snprintf(out + used, size - used, "%s: %s\r\n", header->key, header->value);
+        if (length < 0 || (size_t)length >= size - used)
+            break;
+        used += (size_t)length;
+    }
+    out[used] = '\0';
+    return used;
 }
 
 void http_close(struct http_connection *connection)
 {
+    endpoint_on_close((struct evhttp_connection *)connection);
     evhttp_connection_free((struct evhttp_connection *)connection);
 }
 
@@ -494,49 +505,18 @@ void evhttp_send_error(struct evhttp_request *raw, int status, const char *reaso
         refuse(&request, wire_status(fault), wire_text(fault));
 }
 
-/* ---- accepting ----------------------------------------------------------------------------------------------------- */
-
-/* Bytes leave the buffer as the kernel takes them. */
-static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *change, void *place)
-{
-    (void)output;
-    if (change->n_deleted > 0)
-        board_count(&((struct board_server *)place)->bytes, change->n_deleted);
-}
-
-static struct bufferevent *on_connection(struct event_base *base, void *arg)
-{
-    struct http *http = arg;
-    loop_begin("HTTP connection");
-    struct bufferevent *bufev = bufferevent_socket_new(base, -1, 0);
-    if (bufev) {
-        intake_on_taken(http->intake);
-        bufferevent_setwatermark(bufev, EV_READ, 0, READ_AHEAD_BYTES);
-        bufferevent_set_max_single_write(bufev, WRITE_BYTES);
-        evbuffer_add_cb(bufferevent_get_output(bufev), on_output, http->server->place);
-        if (!connections_add(bufev))
-            log_error("out of memory");
-    }
-    return bufev;
-}
+/* ---- all of it ----------------------------------------------------------------------------------------------------- */
 
 struct http *http_create(struct server *server)
 {
     struct http *http = calloc(1, sizeof *http);
-    if (!http || !(http->evhttp = evhttp_new(server->base)))
+    if (!http)
         fatal("can't create the HTTP server");
     only = http;
     TAILQ_INIT(&http->waits);
     connections_open(server);
     http->server = server;
-    evhttp_set_max_headers_size(http->evhttp, EVHTTP_HEADER_BYTES);
-    evhttp_set_max_body_size(http->evhttp, WIRE_BODY_MAX);
-    evhttp_set_timeout(http->evhttp, TIMEOUT_S);
-    evhttp_set_default_content_type(http->evhttp, NULL);
-    evhttp_set_allowed_methods(http->evhttp, 0xffff); /* unknown ones, too: the route table answers them */
-    evhttp_set_bevcb(http->evhttp, on_connection, http);
-    evhttp_set_gencb(http->evhttp, on_request, server);
-    http->intake = intake_create(server, http->evhttp);
+    http->endpoint = endpoint_create(server, on_request);
     return http;
 }
 
@@ -548,8 +528,7 @@ void http_destroy(struct http *http)
         give_up(wait);
     }
     linger_stop_all();
-    evhttp_free(http->evhttp);
-    intake_destroy(http->intake);
+    endpoint_destroy(http->endpoint);
     connections_close();
     free(http);
 }

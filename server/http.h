@@ -8,6 +8,7 @@
 #include "server/query.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "server/transport.h"
 
 #include <event2/buffer.h>
 #include <jansson.h>
@@ -73,9 +74,15 @@ void http_reply_later(struct http_request *request, const char *format, ...) __a
  * or no memory; answer now. */
 struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg), void *arg);
 
-/* Takes the connection away from HTTP: from now on only the caller reads and writes *fd.  http_close ends it. */
+/* Takes the connection away from HTTP: from now on only the caller reads and writes, through *transport.
+ * http_close ends it. */
 struct http_connection;
-struct http_connection *http_take(struct http_request *request, int *fd);
+struct http_connection *http_take(struct http_request *request, struct transport *transport);
+
+/* Writes the headers that have been added to the answer, as far as they fit, for whoever has taken the connection.  Returns the
+ * length. */
+size_t http_put_headers(const struct http_request *request, char *out, size_t size);
+
 void http_close(struct http_connection *connection);
 
 #endif

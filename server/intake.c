@@ -157,13 +157,13 @@ void intake_on_taken(struct intake *intake)
     wait_for_knocks(intake);
 }
 
-static void add_door(struct intake *intake, struct event_base *base, struct evhttp *evhttp, int fd)
+static void add_door(struct intake *intake, const struct server *server, struct evhttp *local, struct evhttp *network, int fd)
 {
     int on = 1; /* accepted sockets inherit it */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(evhttp, fd);
+    bool tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(tcp ? network : local, fd);
     struct door *door = &intake->door[intake->doors++];
-    if (!bound || !(door->knock = event_new(base, fd, EV_READ | EV_PERSIST, on_knock, door)))
+    if (!bound || !(door->knock = event_new(server->base, fd, EV_READ | EV_PERSIST, on_knock, door)))
         fatal("can't accept connections on descriptor %d", fd);
     door->intake = intake;
     door->fd = fd;
@@ -171,7 +171,7 @@ static void add_door(struct intake *intake, struct event_base *base, struct evht
     evconnlistener_set_error_cb(door->listener, on_error);
 }
 
-struct intake *intake_create(const struct server *server, struct evhttp *evhttp)
+struct intake *intake_create(const struct server *server, struct evhttp *local, struct evhttp *network)
 {
     const struct msg_hello *hello = &server->setup->hello;
     struct intake *intake = calloc(1, sizeof *intake);
@@ -186,7 +186,7 @@ struct intake *intake_create(const struct server *server, struct evhttp *evhttp)
         fatal("server %u can't be child %u", hello->index, hello->child);
     intake->servers = board_children(server->board) - intake->first_child;
     for (unsigned i = 0; i < server->setup->listener_count; i++)
-        add_door(intake, server->base, evhttp, server->setup->listeners[i]);
+        add_door(intake, server, local, network, server->setup->listeners[i]);
     if (intake->servers > 1)
         wait_for_knocks(intake);
     return intake;

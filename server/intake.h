@@ -9,9 +9,10 @@
 
 struct intake;
 
-/* What is taken becomes a connection of `evhttp`.  Fatal on failure. */
-struct intake *intake_create(const struct server *server, struct evhttp *evhttp);
-void intake_destroy(struct intake *intake); /* after the evhttp is freed */
+/* What is taken becomes a connection of `local` if it came by a unix socket, else of `network`; they may be one.  Fatal on
+ * failure. */
+struct intake *intake_create(const struct server *server, struct evhttp *local, struct evhttp *network);
+void intake_destroy(struct intake *intake); /* after the evhttps are freed */
 
 /* A connection has been taken. */
 void intake_on_taken(struct intake *intake);

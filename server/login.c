@@ -211,7 +211,7 @@ static bool prepare(struct login_attempt *attempt)
     attempt->password[fits ? length : 0] = '\0';
     explicit_bzero(text, sizeof text);
     free(attempt->hash);
-    attempt->hash = strdup(hash);
+    attempt->hash = hash ? strdup(hash) : NULL;
     attempt->generation = login->generation;
     return attempt->hash != NULL;
 }

@@ -36,7 +36,7 @@ static const struct {
     {"X-Accel-Buffering", "no"},
 };
 
-#define RESPONSE_SIZE 512 /* they take 290 bytes */
+#define RESPONSE_SIZE 1024 /* those below take 290 bytes, others that were added some hundred */
 #define RESPONSE_HEADERS (sizeof response_headers / sizeof response_headers[0])
 
 /* ---- one client ---------------------------------------------------------------------------------------------------- */
@@ -104,13 +104,14 @@ static void on_gone(void *arg, const char *why)
     push_end(arg, why);
 }
 
-static bool send_response(struct push_client *client)
+static bool send_response(struct push_client *client, const struct http_request *request)
 {
     char text[RESPONSE_SIZE], date[64];
     evutil_date_rfc1123(date, sizeof date, NULL);
     int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date);
     for (size_t i = 0; i < RESPONSE_HEADERS; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", response_headers[i].name, response_headers[i].value);
+    n += (int)http_put_headers(request, text + n, sizeof text - (size_t)n);
     n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
     struct parcel *parcel = parcel_create(text, (size_t)n, NULL, multipart_opening(client->wishes.form));
     bool ok = parcel && sender_send(client->sender, parcel);
@@ -123,16 +124,16 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
 {
     static const struct sender_events events = {.on_drained = on_drained, .on_gone = on_gone};
     struct push *push = request->server->push;
-    int fd;
+    struct transport transport;
     client->kind = kind;
     client->push = push;
     client->wishes = *wishes;
     client->begun_ns = clock_now();
-    client->connection = http_take(request, &fd);
+    client->connection = http_take(request, &transport);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
     count_clients(push, 1);
-    client->sender = sender_create(push->base, fd, push->client_timeout_ns, &events, client);
-    return client->sender && send_response(client);
+    client->sender = sender_create(push->base, &transport, push->client_timeout_ns, &events, client);
+    return client->sender && send_response(client, request);
 }
 
 bool push_ready(struct push_client *client)

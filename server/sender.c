@@ -18,7 +18,7 @@
 #define IGNORED_MAX 65536 /* a client has nothing to say to a stream; one that says more than this is cut */
 
 struct sender {
-    int fd;
+    struct transport transport;
     int64_t timeout_ns;
     int64_t progress_ns;   /* when the last byte left, or the parcel came */
     bool closed;           /* the gate, until its timer fires */
@@ -51,7 +51,7 @@ static bool write_some(struct sender *sender, const struct parcel *parcel, int64
 {
     struct iovec rest[PARCEL_SPANS];
     int count = parcel_rest(parcel, sender->sent, rest);
-    ssize_t n = writev(sender->fd, rest, count);
+    ssize_t n = transport_write(&sender->transport, rest, count);
     if (n <= 0)
         return n == 0 || errno == EAGAIN || errno == EINTR;
     sender->sent += (size_t)n;
@@ -79,7 +79,7 @@ bool sender_send(struct sender *sender, struct parcel *parcel)
 static void give_up(struct sender *sender, const char *why)
 {
     struct linger none = {.l_onoff = 1};
-    setsockopt(sender->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    setsockopt(sender->transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     sender->events->on_gone(sender->arg, why);
 }
 
@@ -108,12 +108,12 @@ static bool read_facts(struct sender *sender, struct gate_facts *facts)
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     int held;
-    if (ioctl(sender->fd, SIOCOUTQ, &held) < 0 || held < 0)
+    if (ioctl(sender->transport.fd, SIOCOUTQ, &held) < 0 || held < 0)
         return false;
     *facts = (struct gate_facts){.now_ns = clock_now(), .held = (size_t)held};
     if (held == 0)
         return true;
-    if (getsockopt(sender->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+    if (getsockopt(sender->transport.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         return false;
     facts->min_rtt_ns = info.tcpi_min_rtt == UINT32_MAX ? 0 : info.tcpi_min_rtt * NS_PER_US;
     facts->rate = info.tcpi_delivery_rate;
@@ -152,12 +152,12 @@ static void on_reopen(int fd, short what, void *arg)
 static void on_readable(int fd, short what, void *arg)
 {
     struct sender *sender = arg;
-    char dump[4096];
+    char dump[16384];
+    (void)fd;
     (void)what;
     loop_begin("stream read");
-    ssize_t n = recv(fd, dump, sizeof dump, 0);
-    if (n > 0)
-        sender->ignored += (size_t)n;
+    ssize_t n = transport_read(&sender->transport, dump, sizeof dump);
+    sender->ignored += n > 0 ? (size_t)n : 1; /* TLS has bytes of its own */
     if (n == 0)
         sender->events->on_gone(sender->arg, "the client left");
     else if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -171,16 +171,19 @@ static void on_readable(int fd, short what, void *arg)
 static void tune_kernel(struct sender *sender)
 {
     unsigned ms = (unsigned)(sender->timeout_ns / NS_PER_MS), unsent = UNSENT_MAX;
-    setsockopt(sender->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
-    sender->tcp = setsockopt(sender->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0;
+    setsockopt(sender->transport.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    sender->tcp = setsockopt(sender->transport.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0;
 }
 
-struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns, const struct sender_events *events, void *arg)
+struct sender *sender_create(struct event_base *base, const struct transport *transport, int64_t timeout_ns,
+                             const struct sender_events *events, void *arg)
 {
+    int fd = transport->fd;
     struct sender *sender = calloc(1, sizeof *sender);
     if (!sender)
         return NULL;
-    *sender = (struct sender){.fd = fd, .timeout_ns = timeout_ns, .progress_ns = clock_now(), .events = events, .arg = arg};
+    *sender = (struct sender){
+        .transport = *transport, .timeout_ns = timeout_ns, .progress_ns = clock_now(), .events = events, .arg = arg};
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);

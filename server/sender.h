@@ -9,6 +9,7 @@
 #define SERVER_SENDER_H
 
 #include "server/parcel.h"
+#include "server/transport.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -22,9 +23,9 @@ struct sender_events {
     void (*on_gone)(void *arg, const char *why); /* the client left or was given up: destroy the sender */
 };
 
-/* `fd` stays the caller's, who closes it after sender_destroy.  NULL: out of memory. */
-struct sender *sender_create(struct event_base *base, int fd, int64_t timeout_ns, const struct sender_events *events,
-                             void *arg);
+/* The connection stays the caller's, who closes it after sender_destroy.  NULL: out of memory. */
+struct sender *sender_create(struct event_base *base, const struct transport *transport, int64_t timeout_ns,
+                             const struct sender_events *events, void *arg);
 void sender_destroy(struct sender *sender);
 
 /* Bytes that the kernel has taken so far. */

@@ -47,7 +47,8 @@ static int open_socket(const struct addrinfo *address)
 
 /* A name may stand for several addresses (localhost: ::1 and 127.0.0.1).  One that this machine doesn't have is passed over if
  * another works; any other failure counts. */
-static int open_all(struct listen_set *set, const struct addrinfo *found, const char *text, struct error *err)
+static int open_all(struct listen_set *set, const struct addrinfo *found, const char *text, const struct conf_http *http,
+                    struct error *err)
 {
     unsigned opened = 0;
     int cause = 0;
@@ -63,7 +64,8 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
                 continue;
             break;
         }
-        snprintf(set->urls[set->count], sizeof *set->urls, "http://%s/", text);
+        snprintf(set->urls[set->count], sizeof *set->urls, "%s://%s%s/", http->tls_cert[0] ? "https" : "http", text,
+                 http->base_path);
         set->fds[set->count++] = fd;
         opened++;
         cause = 0;
@@ -74,7 +76,7 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
     return -1;
 }
 
-static int open_one(struct listen_set *set, const char *text, struct error *err)
+static int open_one(struct listen_set *set, const char *text, const struct conf_http *http, struct error *err)
 {
     char host[128];
     const char *port;
@@ -88,7 +90,7 @@ static int open_one(struct listen_set *set, const char *text, struct error *err)
         error_set(err, EINVAL, "cannot listen on %s: %s", text, r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
         return -1;
     }
-    r = open_all(set, found, text, err);
+    r = open_all(set, found, text, http, err);
     freeaddrinfo(found);
     return r;
 }
@@ -97,7 +99,7 @@ int listen_open(struct listen_set *set, const struct conf_http *http, struct err
 {
     *set = (struct listen_set){0};
     for (unsigned i = 0; i < http->listen_count; i++)
-        if (open_one(set, http->listen[i], err) != 0) {
+        if (open_one(set, http->listen[i], http, err) != 0) {
             listen_close(set);
             return -1;
         }

@@ -7,7 +7,7 @@
 struct listen_set {
     unsigned count;
     int fds[CONF_MAX_LISTEN];
-    char urls[CONF_MAX_LISTEN][160];
+    char urls[CONF_MAX_LISTEN][288];
 };
 
 /* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left open. */

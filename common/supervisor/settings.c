@@ -1,7 +1,9 @@
 #include "settings.h"
 
+#include "common/certificate.h"
 #include "common/credentials.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +32,11 @@ static void apply_options(struct conf *conf, const struct options *options)
 static bool check_files(const struct conf *conf, FILE *faults)
 {
     struct credentials *credentials = credentials_load(&conf->http, faults);
+    SSL_CTX *context = conf->http.tls_cert[0] ? certificate_load(&conf->http, faults) : NULL;
+    bool ok = credentials && (context || !conf->http.tls_cert[0]);
     credentials_free(credentials);
-    return credentials != NULL;
+    SSL_CTX_free(context);
+    return ok;
 }
 
 struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults)

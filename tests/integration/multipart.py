@@ -21,9 +21,10 @@ def parse_headers(block):
 class Stream:
     """Asks for `path` and collects parts on a thread of its own until closed or the server ends.
 
-    `rate`: bytes a second to read at most, through a small receive buffer or, with `buffered`, an ordinary one."""
+    `rate`: bytes a second to read at most, through a small receive buffer or, with `buffered`, an ordinary one.
+    `tls`: an ssl.SSLContext."""
 
-    def __init__(self, port, path, headers=None, rate=None, method="GET", host="127.0.0.1", buffered=False):
+    def __init__(self, port, path, headers=None, rate=None, method="GET", host="127.0.0.1", buffered=False, tls=None):
         self.status = 0
         self.headers = {}
         self.parts = []
@@ -37,6 +38,8 @@ class Stream:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         self._socket.settimeout(30)
         self._socket.connect((host, port))
+        if tls:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         fields = {"Host": f"{host}:{port}", "User-Agent": "camring-test", **(headers or {})}
         request = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()) + "\r\n"
         self._socket.sendall(request.encode())

@@ -75,9 +75,12 @@ def children_of(pid):
     return found
 
 
-def fetch(port, path, method="GET", headers=None, timeout=20):
-    """(status, headers with names in lower case, body)"""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def fetch(port, path, method="GET", headers=None, timeout=20, tls=None):
+    """(status, headers with names in lower case, body).  `tls`: an ssl.SSLContext."""
+    if tls:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, headers=headers or {})
         answer = connection.getresponse()
@@ -95,6 +98,7 @@ class Camring:
         self.folder = pathlib.Path(folder)
         self.config = self.folder / f"{self.instance}.yaml"
         self.log_path = self.folder / f"{self.instance}.log"
+        self.tls = None  # an ssl.SSLContext to ask with
         self.supervisor = None  # Process
         self.seen = {}
         self._popen = None
@@ -229,7 +233,7 @@ class Camring:
     # -- its HTTP
 
     def get(self, path, **options):
-        return fetch(self.port, path, **options)
+        return fetch(self.port, path, **{"tls": self.tls, **options})
 
     def api(self, path):
         status, headers, body = self.get(f"/api/v1/{path}")
@@ -276,9 +280,10 @@ def mount_namespace(*more):
 
 
 @contextlib.contextmanager
-def running(folder, cameras, **options):
+def running(folder, cameras, tls=None, **options):
     """A camring in the foreground, stopped and checked at the end."""
     camring = Camring(folder, cameras, **options)
+    camring.tls = tls
     try:
         camring.run()
         yield camring

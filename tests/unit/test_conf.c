@@ -541,7 +541,6 @@ static void test_unknown_keys(void **state)
         {"<<: {debug: true}", "f:2:1:", "unknown key \"<<\""},
         {"? [a]\n: 1", "f:2:3:", "a key must be a word, not a list"},
         {"? {a: [b, {c: d}]}", "f:2:3:", "a key must be a word, not a mapping"},
-        {"http: {tls: {cert: x}}", "f:2:14:", "http.tls.cert is not supported by this version"},
         {"user: camring", "f:2:1:", "user is not supported by this version"},
         {"defaults: {chain: [gray]}", "f:2:12:", "defaults.chain is not supported by this version"},
         {"rtsp://u:hunter2@h/: x", "f:2:1:", "unknown key \"rtsp://***@h/\""},

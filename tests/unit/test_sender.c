@@ -51,7 +51,7 @@ static int open_pair(void **state)
     near_end = pair[0];
     far_end = pair[1];
     base = loop_open(&child, false);
-    sender = sender_create(base, near_end, TIMEOUT_NS, &events, NULL);
+    sender = sender_create(base, &(struct transport){.fd = near_end}, TIMEOUT_NS, &events, NULL);
     return sender ? 0 : -1;
 }
 
