@@ -15,15 +15,16 @@ const SIZES = [150, 200, 260, 340, 460, 640, 900]; // least width of a tile
 const SIZE_KEY = 'camring-size';
 
 const get = id => document.getElementById(id);
-const [wall, summary, states, search, empty, more, trouble] = ['wall', 'summary', 'states', 'search', 'empty', 'more', 'trouble'].map(get);
+const [wall, summary, states, search, empty, more] = ['wall', 'summary', 'states', 'search', 'empty', 'more'].map(get);
 const emptyText = empty.querySelector('p'), emptyButton = empty.querySelector('button');
-const troubleText = trouble.querySelector('span');
+const troubles = document.querySelectorAll('.trouble'); // on the wall and on the enlarged camera
 
 const tiles = new Map(); // by id
 const inView = new Set(); // ids
 const kept = new Set(); // tiles out of view that still have a picture, longest out first
 let open = []; // ids in the stream now
 let link = { state: 'off' }; // how the stream does
+let lost = false; // and people were told
 let answering = true; // the last question to the server was answered
 let events = null;
 let arrived = false; // this page itself opened the viewer
@@ -81,14 +82,15 @@ function onLink(status) {
 }
 
 function showTrouble() {
-  const lost = link.state === 'lost' || (link.state === 'opening' && !trouble.hidden) || !answering;
+  lost = link.state === 'lost' || (link.state === 'opening' && lost) || !answering;
   document.body.classList.toggle('lost', lost);
-  trouble.hidden = !lost;
-  if (!lost)
-    return;
   const seconds = link.state === 'lost' ? Math.ceil((link.retryAt - performance.now()) / 1000) : 0;
   const reason = link.reason || 'the server does not answer';
-  setText(troubleText, `Connection lost: ${reason}. ` + (seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …'));
+  for (const trouble of troubles) {
+    trouble.hidden = !lost;
+    if (lost)
+      setText(trouble.firstElementChild, `Connection lost: ${reason}. ` + (seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …'));
+  }
 }
 
 async function poll() {
@@ -141,7 +143,8 @@ document.addEventListener('visibilitychange', () => {
     poll();
 });
 addEventListener('online', () => live.retry());
-trouble.querySelector('button').addEventListener('click', () => { live.retry(); poll(); });
+for (const trouble of troubles)
+  trouble.lastElementChild.addEventListener('click', () => { live.retry(); poll(); });
 
 // ---- tiles
 

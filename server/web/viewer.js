@@ -75,7 +75,8 @@ export class Viewer {
     text.setText(parts.fps, text.rate(info.fps));
     text.setText(parts.age, text.age(info.state === 'live' ? age.last() : info.age_ms));
     text.setText(parts.viewers, String(info.viewers));
-    text.setText(parts.cpu, text.share(info.cpu) || '–');
+    text.setText(parts.cpu, text.share(info.cpu) || '');
+    parts.cpu.parentElement.hidden = !parts.cpu.textContent;
     text.setText(parts.size, info.width ? `${info.width} × ${info.height}${info.codec ? ' · ' + info.codec : ''}` : '–');
     text.setText(parts.since, text.time(info.since));
   }

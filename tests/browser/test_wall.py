@@ -271,16 +271,16 @@ def test_comes_back_by_itself(browser, camring):
     resize(browser, 1280, 900)
     show(browser, camring, 30)
     wait_moving(browser, "cam-00")
-    assert not browser.find("#trouble:not([hidden])")
+    assert not browser.find("body > .trouble:not([hidden])")
     [server] = camring.children("server")
     os.kill(camring.supervisor.pid, signal.SIGSTOP)  # it can't start another one yet
     try:
         os.kill(server.pid, signal.SIGKILL)
-        wait_for(lambda: browser.find("#trouble:not([hidden])"), 15, "the message")
-        assert "Connection lost" in browser.find("#trouble")[0].text()
+        wait_for(lambda: browser.find("body > .trouble:not([hidden])"), 15, "the message")
+        assert "Connection lost" in browser.find("body > .trouble")[0].text()
     finally:
         os.kill(camring.supervisor.pid, signal.SIGCONT)
-    wait_for(lambda: not browser.find("#trouble:not([hidden])"), 40, "the end of the message")
+    wait_for(lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message")
     wait_moving(browser, "cam-00")
 
 
