@@ -11,6 +11,7 @@ const POLL_MS = 2000;
 const KEEP = 60; // pictures kept of tiles out of view
 const MANY = 12; // tiles; beyond that each gets fewer pictures, which spares the browser
 const MANY_FPS = 10;
+const WIDTHS = [320, 640, 1280]; // of pictures on the wall
 const SIZES = [150, 200, 260, 340, 460, 640, 900]; // least width of a tile
 const SIZE_KEY = 'camring-size';
 
@@ -42,6 +43,15 @@ function onPart(id, fields, pieces) {
     tiles.get(id)?.picture.offer(fields, pieces);
 }
 
+// No larger than they are shown, in few steps so that walls share them, and fewer of them where there are many.
+function wishes() {
+  if (viewer.camera || open.length === 0)
+    return '';
+  const needed = tiles.get(open[0]).width() * devicePixelRatio;
+  const width = WIDTHS.find(each => each >= 0.9 * needed);
+  return (width ? `&width=${width}` : '') + (open.length > MANY ? `&fps=${MANY_FPS}` : '');
+}
+
 // The wall's pictures, or the enlarged camera's alone.  Tiles that have just left the view stay in the stream, so that it is not
 // opened anew for each row that is scrolled by.
 function choose() {
@@ -52,7 +62,7 @@ function choose() {
     if (!stay)
       open = [...tiles.keys()].filter(id => inView.has(id));
   }
-  live.show(open, open.length > MANY ? `&fps=${MANY_FPS}` : '');
+  live.show(open, wishes());
 }
 
 const watcher = new IntersectionObserver(entries => {
@@ -73,6 +83,8 @@ const watcher = new IntersectionObserver(entries => {
   }
   choose();
 }, { rootMargin: '20% 0%' });
+
+new ResizeObserver(choose).observe(wall);
 
 // ---- the connection
 

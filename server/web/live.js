@@ -19,7 +19,7 @@ export class Live {
   #onPart; // (id, fields, pieces)
   #onStatus; // ({ state: 'off' | 'opening' | 'open' | 'lost', reason, retryAt })
   #wanted = '';
-  #opened = '';
+  #plain = ''; // the same without wishes
   #paused = false;
   #controller = null;
   #failures = 0; // in a row
@@ -31,11 +31,15 @@ export class Live {
     this.#onStatus = onStatus;
   }
 
-  // The pictures of these cameras, `more` in the query.
-  show(ids, more = '') {
-    this.#wanted = ids.length ? 'live?info=1' + more + '&cameras=' + ids.slice(0, MOST).map(encodeURIComponent).join(',') : '';
-    if (this.#wanted === this.#opened || this.#paused)
+  // The pictures of these cameras, as `wishes` in the query say, or as they are if that can't be had.
+  show(ids, wishes = '') {
+    this.#plain = ids.length ? 'live?info=1&cameras=' + ids.slice(0, MOST).map(encodeURIComponent).join(',') : '';
+    const wanted = this.#plain && this.#plain + wishes;
+    if (this.#wanted === wanted || this.#paused) {
+      this.#wanted = wanted;
       return;
+    }
+    this.#wanted = wanted;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.retry(), SETTLE_MS);
   }
@@ -45,9 +49,8 @@ export class Live {
     clearTimeout(this.#timer);
     this.#controller?.abort();
     this.#controller = null;
-    this.#opened = this.#paused ? '' : this.#wanted;
-    if (this.#opened)
-      this.#run(this.#opened, this.#controller = new AbortController());
+    if (this.#wanted && !this.#paused)
+      this.#run(this.#wanted, this.#controller = new AbortController());
     else
       this.#onStatus({ state: 'off' });
   }
@@ -61,7 +64,9 @@ export class Live {
     this.#open = false;
     this.#onStatus({ state: 'opening' });
     try {
-      const answer = await fetch(url, { signal: controller.signal, cache: 'no-store' });
+      let answer = await fetch(url, { signal: controller.signal, cache: 'no-store' });
+      if (answer.status === 503 && url !== this.#plain)
+        answer = await fetch(this.#plain, { signal: controller.signal, cache: 'no-store' });
       if (!answer.ok)
         throw new Error(await reasonOf(answer));
       const parts = new Parts((fields, pieces) => this.#take(fields, pieces, controller));

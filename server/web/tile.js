@@ -30,6 +30,11 @@ export class Tile {
     this.show();
   }
 
+  // In pixels of the page.
+  width() {
+    return this.#parts.canvas.clientWidth;
+  }
+
   // State and numbers, as they are known now.
   show() {
     const { info } = this.camera, parts = this.#parts, live = info.state === 'live';

@@ -59,14 +59,15 @@ def picture(browser, name=None):
     return Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB") if data else None
 
 
-def number_on(browser, name=None):
+def number_on(browser, name=None, size=SIZE):
+    """`size`: of the camera's pictures."""
     shown = picture(browser, name)
-    return shown and number_in(shown.resize(SIZE))
+    return shown and number_in(shown.resize(size))
 
 
-def wait_moving(browser, name=None, limit=20):
-    first = wait_for(lambda: number_on(browser, name), limit, f"a picture of {name}")
-    wait_for(lambda: (number_on(browser, name) or 0) > first, limit, f"a newer picture of {name}")
+def wait_moving(browser, name=None, limit=20, size=SIZE):
+    first = wait_for(lambda: number_on(browser, name, size), limit, f"a picture of {name}")
+    wait_for(lambda: (number_on(browser, name, size) or 0) > first, limit, f"a newer picture of {name}")
 
 
 def title_on(image):
@@ -309,6 +310,35 @@ def test_one_camera_away_and_one_ended(instance, browser, tmp_path):
     browser.find('[data-id="gone"] .tile')[0].click()
     wait_for(lambda: browser.find("#viewer aside .why") and "refused" in browser.find("#viewer aside .why")[0].text(), 10, "the cause")
     assert complaints(browser) == []
+
+
+def test_pictures_are_as_large_as_they_are_shown(instance, browser):
+    names = ["one", "two", "three"]
+    camring = instance({name: "test:?size=1280x720&fps=5" for name in names}).run().wait_live(*names)
+    resize(browser, 1280, 900)
+    show(browser, camring, 3)
+
+    def width(name=None):
+        shown = picture(browser, name)
+        return shown and shown.width
+
+    wait_for(lambda: [width(name) for name in names] == [640] * 3, 20, "pictures as wide as the tiles, about")
+    wait_moving(browser, "two", size=(1280, 720))
+    for wanted in (320, 640):
+        for _ in range(6):
+            browser.find("#smaller" if wanted == 320 else "#larger")[0].click()
+            if wait_for_no_longer(lambda: width("one") == wanted, 2):
+                break
+        assert width("one") == wanted
+    browser.find('[data-id="two"] .tile')[0].click()
+    wait_for(lambda: width() == 1280, 20, "the picture as the camera has it")
+    assert complaints(browser) == []
+
+
+def wait_for_no_longer(check, limit):
+    with contextlib.suppress(AssertionError):
+        return wait_for(check, limit, "")
+    return False
 
 
 @pytest.mark.limit(300)
