@@ -117,6 +117,7 @@ parts_test_query := server/query.c
 parts_test_route := server/route.c server/query.c
 parts_test_wire := server/wire.c
 parts_test_crowd := server/crowd.c
+parts_test_exposition := server/exposition.c
 parts_test_fresh := server/fresh.c
 parts_test_pace := server/pace.c
 parts_test_view := server/view.c server/query.c

@@ -69,7 +69,7 @@ struct board_server {
     _Atomic uint64_t accepted; /* connections */
     _Atomic uint64_t bytes;    /* that the kernel took for clients, TLS's own not counted */
     uint8_t pad[64 - 3 * 8];
-    _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES]; /* by enum route_class (server/route.h) and board_status */
+    _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES]; /* by enum route_class (server/route.h), and 2xx first */
 };
 
 /* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child

@@ -17,19 +17,25 @@ struct stat_fields {
     long long pages;                        /* 24 */
 };
 
-/* False if there is no such process. */
-static bool read_stat(pid_t pid, struct stat_fields *out)
+/* A file of /proc/PID as text; false if there is no such process. */
+static bool read_file(pid_t pid, const char *name, char *text, size_t size)
 {
-    char path[40], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    ssize_t n = read(fd, text, sizeof text - 1);
+    ssize_t n = read(fd, text, size - 1);
     close(fd);
-    if (n <= 0)
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+static bool read_stat(pid_t pid, struct stat_fields *out)
+{
+    char text[1024];
+    if (!read_file(pid, "stat", text, sizeof text))
         return false;
-    text[n] = '\0';
 
     /* Field 2, the name in brackets, may hold anything: count from its end. */
     const char *at = strrchr(text, ')');
@@ -66,6 +72,15 @@ bool process_usage(pid_t pid, struct process_usage *usage)
                                     .cpu_ns = (int64_t)(stat.user + stat.system) * tick,
                                     .memory = stat.pages * page};
     return true;
+}
+
+int64_t process_private_memory(pid_t pid)
+{
+    char text[128];
+    long long resident, shared;
+    if (!read_file(pid, "statm", text, sizeof text) || sscanf(text, "%*u %lld %lld", &resident, &shared) != 2)
+        return 0;
+    return resident > shared ? (resident - shared) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 int process_pidfd(pid_t pid)

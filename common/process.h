@@ -24,6 +24,9 @@ struct process_usage {
 /* False if there is no such process, or /proc doesn't tell. */
 bool process_usage(pid_t pid, struct process_usage *usage);
 
+/* Resident bytes of its own: in no file and no shared memory.  0 if there is no such process. */
+int64_t process_private_memory(pid_t pid);
+
 /* A descriptor that becomes readable when process `pid` ends; -1 with errno. */
 int process_pidfd(pid_t pid);
 bool process_await_exit(int pidfd, int timeout_ms); /* false: time-out */

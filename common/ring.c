@@ -164,6 +164,7 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl)
         if (atomic_load_explicit(&row->pid, memory_order_acquire) == 0 || !ring_lock(ctl->fd, (int)i))
             continue;
         clear_row(row);
+        ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
         ring_unlock(ctl->fd, (int)i);
         reaped++;
     }

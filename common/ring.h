@@ -249,6 +249,7 @@ struct ring_stat {
     double fps;         /* from the commit times of the frames in the slots */
     uint64_t bytes;     /* of ctl and data */
     uint64_t no_slot, aborted;
+    uint64_t reaped; /* rows whose owner had died, freed since the ring was made */
     size_t slot_bytes;
     unsigned slots, rows;
     struct ring_frame newest; /* valid if head > 0 */

@@ -95,7 +95,9 @@ struct ring_ctl_header {
     _Atomic uint32_t generation; /* 0: none yet */
     _Atomic uint32_t closed;     /* 1: unlinked by its owner, attach anew */
     _Atomic uint64_t no_slot, aborted;
-    uint8_t pad1[RING_LINE - 24];
+    /* whoever clears a row */
+    _Atomic uint64_t reaped; /* rows whose owner had died; one may go uncounted if he who clears it dies, too */
+    uint8_t pad1[RING_LINE - 32];
     struct bell bell;
     uint8_t pad2[RING_LINE - 4];
     struct ring_row rows[];

@@ -44,6 +44,8 @@ static bool row_claim(struct ring_reader *reader, const char *who)
             continue;
         reader->row = &reader->ctl->header->rows[i];
         reader->row_number = i;
+        if (atomic_load_explicit(&reader->row->pid, memory_order_relaxed) != 0) /* its last owner died */
+            ring_add_u64(&reader->ctl->header->reaped, 1, memory_order_relaxed);
         ring_reader_head(reader); /* attaches, if there is something to attach to */
         row_fill(reader->row, who, reader->map ? atomic_load(&reader->map->header->head) >> 8 : 0);
         return true;
@@ -446,6 +448,7 @@ int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct 
     stat->bytes = ctl->size;
     stat->no_slot = atomic_load(&ctl->header->no_slot);
     stat->aborted = atomic_load(&ctl->header->aborted);
+    stat->reaped = atomic_load(&ctl->header->reaped);
     stat->writer_alive = ring_lock_taken(ctl->fd, RING_LOCK_WRITER);
     if (follow(reader, err)) {
         stat->generation = reader->map->generation;

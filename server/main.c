@@ -5,6 +5,7 @@
 #include "server/feed.h"
 #include "server/http.h"
 #include "server/loop.h"
+#include "server/metrics.h"
 #include "server/push.h"
 #include "server/reload.h"
 #include "server/server.h"
@@ -54,6 +55,7 @@ int main(void)
     server.worker = worker_create(server.base);
     server.reload = reload_create(server.base, server.worker);
     server.auth = auth_create(&server, server.worker, server.reload);
+    server.metrics = metrics_create(&server);
     server.http = http_create(&server);
     struct uplink *uplink = uplink_create(&server);
 
@@ -66,6 +68,7 @@ int main(void)
     http_destroy(server.http);
     auth_destroy(server.auth);
     reload_destroy(server.reload);
+    metrics_destroy(server.metrics);
     feeds_destroy(server.feeds);
     cameras_destroy(server.cameras);
     loop_close();

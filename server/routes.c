@@ -1,6 +1,7 @@
 /* routes.c: every path this server answers, its own first, then those of other servers (SPEC, HTTP). */
 #include "server/api.h"
 #include "server/live.h"
+#include "server/metrics.h"
 #include "server/page.h"
 #include "server/route.h"
 #include "server/snapshot.h"
@@ -14,6 +15,7 @@ const struct route routes[] = {
     {"/api/v1/cameras/{id}", NULL, HTTP_GET, ROUTE_BY_ID, api_handle_camera, ROUTE_API},
     {"/healthz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_health, ROUTE_PROBE},
     {"/readyz", NULL, HTTP_GET, ROUTE_NO_CAMERA, api_handle_ready, ROUTE_PROBE},
+    {"/metrics", NULL, HTTP_GET, ROUTE_NO_CAMERA, metrics_handle, ROUTE_METRICS},
 
     {"/stream", NULL, HTTP_GET, ROUTE_FIRST, stream_handle, ROUTE_STREAM}, /* ustreamer */
     {"/snapshot", NULL, HTTP_GET, ROUTE_FIRST, snapshot_handle, ROUTE_SNAPSHOT},

@@ -15,6 +15,7 @@ struct server {
     struct worker *worker;
     struct reload *reload;
     struct auth *auth;
+    struct metrics *metrics;
     struct http *http;
 };
 
