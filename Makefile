@@ -145,7 +145,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
-$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder kill_supervisor stage world picture) \
+$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder kill_variants kill_supervisor stage world picture) \
 		$(call chaos_obj,kill_points jpeg_gray) \
 		$(call obj,$(encoder_parts) $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
 	@mkdir -p $(@D)

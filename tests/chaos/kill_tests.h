@@ -21,6 +21,11 @@ void kill_encoder_act(void);
 void kill_encoder_strand(void);
 void kill_encoder_check(void); /* and the end of the stage */
 
+void a_worker_that_makes_variants(void **state);
+void a_worker_that_makes_variants_while_a_frame_waits(void **state);
+void a_server_that_asks_for_variants(void **state);
+void a_supervisor_that_recovers_variants(void **state);
+
 void a_supervisor_that_recovers_an_encoder(void **state);
 void a_supervisor_that_recovers_a_capture(void **state);
 void a_supervisor_that_recovers_a_reader(void **state);

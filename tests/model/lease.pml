@@ -18,6 +18,12 @@
  * in hand: the supervisor books one frame as aborted and the rest as late (book_unfinished).  Each raw frame is in one counter,
  * whatever step the worker was killed at.
  *
+ * The variants' lease (encoder/variants.c) follows the same protocol with other words, and what is shown here holds for it as it
+ * stands: `taken` is a slot's variant_done, compared with the newest picture and with what is wanted of it, and stored before
+ * the picture is touched; a server that joins does what capture does here, one store and then the bell; `booked` against `taken`
+ * are variant_encoded + variant_failed against variant_taken, with whatever was in hand booked as failed.  There is no row 0: the
+ * picture is copied, not pinned.  Nor does the one lease wait for the other.
+ *
  * A dead worker may stay away for long (back-off), so its last wake-up must go to another: the pool's bell rings after each
  * death, also of one that held no lease, since it may have died before its second look. */
 
