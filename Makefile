@@ -237,6 +237,8 @@ SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_parts_http := $(call obj,$(filter-out server/main.c server/uplink.c,$(src_server)) tests/fuzz/http_answers.c)
 fuzz_libs_http := server
+# It looks at each byte by itself, which the fuzzer need not hear of: a fifth of the time.
+build-fuzz/obj/server/wire.o: override CFLAGS += -fno-sanitize-coverage=trace-cmp
 $(foreach target,ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) := $(call obj,tests/fuzz/hostile.c)))
 fuzz_parts_board := # guard.c, as the four above
 $(foreach target,board ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) += $(call obj,tests/fuzz/guard.c)) \

@@ -215,8 +215,11 @@ static void on_adopt(int fd, short what, void *arg)
     (void)what;
     (void)arg;
     loop_begin("new HTTP connections");
-    while (!TAILQ_EMPTY(&all.fresh))
-        adopt(TAILQ_FIRST(&all.fresh));
+    struct connection *connection = TAILQ_FIRST(&all.fresh), *next;
+    for (; connection; connection = next) {
+        next = TAILQ_NEXT(connection, entry);
+        adopt(connection);
+    }
     arm();
 }
 
@@ -292,9 +295,9 @@ void connections_open(const struct server *server)
 
 void connections_close(void)
 {
-    while (!TAILQ_EMPTY(&all.fresh)) {
-        struct connection *connection = TAILQ_FIRST(&all.fresh);
-        TAILQ_REMOVE(&all.fresh, connection, entry);
+    struct connection *connection = TAILQ_FIRST(&all.fresh), *next;
+    for (; connection; connection = next) {
+        next = TAILQ_NEXT(connection, entry);
         free(connection);
     }
     event_free(all.adopt);

@@ -42,6 +42,7 @@ enum op {
 
 #define CLIENTS 2
 #define REPEAT 4096
+#define OPS_MAX 24 /* in an input: they take most of the time */
 #define CAMERAS 3
 #define GROWTH_MAX (1 << 20) /* of the heap, over all runs: what is kept for later */
 
@@ -197,15 +198,19 @@ static void make_server(void)
     server->worker = worker_create(server->base);
     server->reload = reload_create(server->base, server->worker);
     server->auth = auth_create(server, server->worker, server->reload);
-    unlink(world.setup.hello.http.tokens_file);
     server->http = http_create(server);
 }
 
-/* What is mapped stays, so that nothing is left behind whatever ends this process. */
+/* What is mapped stays, so that nothing is left behind whatever ends this process; but for the tokens, which are looked at. */
 static void remove_names(void)
 {
     ring_unlink_all(world.setup.hello.instance);
     board_unlink(world.setup.hello.instance);
+}
+
+static void remove_tokens(void)
+{
+    unlink(world.setup.hello.http.tokens_file);
 }
 
 static int lowest_free_fd(void)
@@ -230,6 +235,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     tell_state(1, CAMERA_CONNECTING);
     tell_state(2, CAMERA_AWAY);
     remove_names();
+    atexit(remove_tokens);
     for (unsigned i = 0; i < CLIENTS; i++)
         world.client[i].fd = -1;
     return 0;
@@ -292,6 +298,8 @@ static void settle(void)
 static void client_send(struct client *client)
 {
     size_t done = 0;
+    if (client->out_size == 0)
+        return;
     if (client->fd < 0)
         client_connect(client);
     while (done < client->out_size) {
@@ -353,6 +361,8 @@ static void act(uint8_t op, struct client **client)
         *client = *client == world.client ? world.client + 1 : world.client;
         break;
     case OP_HALF:
+        if ((*client)->fd < 0)
+            break;
         shutdown((*client)->fd, SHUT_WR);
         (*client)->sends = false;
         settle();
@@ -387,17 +397,19 @@ static void check_nothing_left(void)
 static void run(const uint8_t *data, size_t size)
 {
     struct client *client = world.client;
+    unsigned ops = 0;
     for (size_t i = 0; i < size; i++) {
         if (data[i] < OP_CUT)
             client_queue(client, data[i], 1);
+        else if (ops++ == OPS_MAX)
+            break;
         else if (data[i] == OP_REPEAT)
             client_queue(client, i > 0 ? data[i - 1] : 'a', REPEAT);
         else
             act(data[i], &client);
     }
     for (unsigned i = 0; i < CLIENTS; i++) {
-        if (world.client[i].out_size > 0)
-            client_send(&world.client[i]);
+        client_send(&world.client[i]);
         client_check(&world.client[i]);
         client_close(&world.client[i]);
     }
@@ -417,7 +429,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (world.away)
         go_away(false);
-    settle();
     world.growth += (int64_t)__sanitizer_get_current_allocated_bytes() - (int64_t)before;
     if (world.growth > GROWTH_MAX) {
         fprintf(stderr, "the heap has grown by %lld bytes\n", (long long)world.growth);

@@ -38,7 +38,7 @@ findings=0
 for target; do
     mkdir -p "$build/corpus/$target"
     options=(-max_len=49152)
-    [ "$target" != http ] || options=(-max_len=4096 -dict=tests/fuzz/http.dict)
+    [ "$target" != http ] || options=(-max_len=2048 -dict=tests/fuzz/http.dict)
     "$build/fuzz/fuzz_$target" "${options[@]}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
         -verbosity=1 -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$work/seeds/$target" >"$work/log" 2>&1 &
     pid=$!
