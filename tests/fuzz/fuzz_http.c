@@ -20,6 +20,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <sanitizer/allocator_interface.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,9 +149,18 @@ static void make_instance(void)
     for (unsigned i = 0; i < CAMERAS; i++) {
         struct ring_create options = {
             .instance = hello->instance, .camera = ids[i], .variant = "jpeg", .kind = RING_JPEG, .rows = 4};
+        for (unsigned slot = 0; slot < VARIANT_SLOTS && i == 0; slot++) {
+            struct ring_create variant = options;
+            char name[VARIANT_NAME_SIZE];
+            variant.variant = variant_name(slot, name);
+            if (ring_create(&variant, &err) < 0)
+                die(err.text);
+        }
         snprintf(world.cameras[i].id, sizeof world.cameras[i].id, "%s", ids[i]);
         world.cameras[i].offline = offline[i];
         world.cameras[i].stall_timeout_ns = 3600 * NS_PER_S;
+        world.cameras[i].profile_count = 1;
+        world.cameras[i].profiles[0] = (struct conf_profile){.name = "thumb", .width = 16, .quality = 50, .fps = 2};
         if (ring_create(&options, &err) < 0)
             die(err.text);
     }
@@ -193,7 +203,7 @@ static void make_server(void)
     server->place = board_server(server->board, 0);
     server->base = loop_open(board_child(server->board, 0), false);
     server->cameras = cameras_create(&world.setup, server->board, 0);
-    server->feeds = feeds_create(server->base, server->cameras);
+    server->feeds = feeds_create(server->base, server->cameras, server->board, 0);
     server->push = push_create(server);
     server->worker = worker_create(server->base);
     server->reload = reload_create(server->base, server->worker);
@@ -201,15 +211,10 @@ static void make_server(void)
     server->http = http_create(server);
 }
 
-/* What is mapped stays, so that nothing is left behind whatever ends this process; but for the tokens, which are looked at. */
-static void remove_names(void)
+static void remove_instance(void)
 {
     ring_unlink_all(world.setup.hello.instance);
     board_unlink(world.setup.hello.instance);
-}
-
-static void remove_tokens(void)
-{
     unlink(world.setup.hello.http.tokens_file);
 }
 
@@ -227,6 +232,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     log_open("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+    signal(SIGPIPE, SIG_IGN);
     make_picture();
     make_instance();
     make_server();
@@ -234,8 +240,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     tell_state(0, CAMERA_LIVE);
     tell_state(1, CAMERA_CONNECTING);
     tell_state(2, CAMERA_AWAY);
-    remove_names();
-    atexit(remove_tokens);
+    atexit(remove_instance);
     for (unsigned i = 0; i < CLIENTS; i++)
         world.client[i].fd = -1;
     return 0;
