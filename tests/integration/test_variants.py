@@ -236,6 +236,27 @@ def test_more_variants_than_there_can_be(server):
     wait_for(lambda: server.get(f"{SNAPSHOT}?width=160&quality=50")[0] == 200, 10, "a free place")
 
 
+def test_servers_share_variants_and_a_dead_one_wants_none(tmp_path):
+    path = "/cameras/door/stream.mjpeg?width=320"
+    restart = {"burst": 1000, "window": "1s"}
+    with running(tmp_path, {"door": "test:?size=640x360&fps=20"}, http={"workers": 2}, restart=restart) as camring:
+        camring.wait_live("door")
+        with contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(Stream(camring.port, path)) for _ in range(12)]
+            for stream in streams:
+                stream.wait_parts(10)
+            assert len(rising(camring, "door")) == 1
+            servers = camring.children("server")
+            servers[0].kill()
+            wait_for(lambda: any(stream.ended for stream in streams), 20, "the clients of the killed one gone")
+            left = [stream for stream in streams if not stream.ended]
+            assert left, "both servers had some of twelve clients"
+            for stream in left:
+                stream.wait_parts(len(stream.parts) + 10)
+        wait_for(lambda: len(camring.children("server")) == 2, 20, "another server")
+        wait_for(lambda: not rising(camring, "door"), 30, "no variant being encoded")
+
+
 def test_head_of_a_variant(server):
     status, headers, body = server.get(f"{SNAPSHOT}?width=320", method="HEAD")
     assert (status, body) == (200, b"") and int(headers["content-length"]) > 500
