@@ -8,6 +8,7 @@ import { Tile } from './tile.js';
 import { Viewer } from './viewer.js';
 
 const POLL_MS = 2000;
+const LISTEN_MS = 30000; // until refused events are asked for again
 const KEEP = 60; // pictures kept of tiles out of view
 const MANY = 12; // tiles; beyond that each gets fewer pictures, which spares the browser
 const MANY_FPS = 10;
@@ -28,9 +29,10 @@ let link = { state: 'off' }; // how the stream does
 let lost = false; // and people were told
 let answering = true; // the last question to the server was answered
 let events = null;
+let listened = 0; // when they were asked for
 let arrived = false; // this page itself opened the viewer
 
-const cameras = new Cameras(onAdded, onChanged);
+const cameras = new Cameras({ onAdded, onChanged, onOther: () => location.reload() });
 const live = new Live(onPart, onLink);
 const viewer = new Viewer({ leave, step });
 
@@ -90,6 +92,10 @@ new ResizeObserver(choose).observe(wall);
 
 function onLink(status) {
   link = status;
+  if (status.code === 404) // the cameras are others now
+    location.reload();
+  if (status.state === 'opening')
+    cameras.all().forEach(camera => camera.opened());
   showTrouble();
 }
 
@@ -110,12 +116,14 @@ async function poll() {
     if (!cameras.known)
       await cameras.more();
     else if (viewer.camera)
-      await cameras.refreshOne(viewer.camera.info.id);
+      await cameras.refreshOne(viewer.camera);
     else
       await cameras.refresh(inView);
     if (!answering && link.state !== 'open')
       live.retry();
     answering = true;
+    if (events?.readyState === EventSource.CLOSED && performance.now() - listened > LISTEN_MS)
+      listen();
   } catch (error) {
     if (answering && !error.status)
       live.retry(); // a dead line may look open for minutes
@@ -133,19 +141,15 @@ async function polling() {
   }
 }
 
+// What changes is told at once; without that, the questions above find out.
 function listen() {
   events?.close();
   events = document.hidden ? null : new EventSource('api/v1/events');
-  const onNews = event => {
-    try {
-      const news = JSON.parse(event.data);
-      for (const one of Array.isArray(news) ? news : news.cameras || [news])
-        cameras.learn(one);
-      showSummary();
-    } catch { /* for other readers */ }
-  };
-  for (const name of ['message', 'camera', 'state'])
-    events?.addEventListener(name, onNews);
+  listened = performance.now();
+  events?.addEventListener('camera', ({ data }) => {
+    cameras.learn(JSON.parse(data));
+    showSummary();
+  });
 }
 
 document.addEventListener('visibilitychange', () => {
@@ -277,19 +281,18 @@ async function read() {
     close();
     return;
   }
-  let camera = cameras.get(id);
-  if (!camera && cameras.known) {
-    try {
-      camera = await cameras.refreshOne(id);
-    } catch (error) {
-      if (error.status === 404)
-        history.replaceState(null, '', location.pathname + location.search);
-    }
-  }
-  if (!camera || location.hash.slice(1) !== id)
+  while (!cameras.get(id) && cameras.known && !cameras.done)
+    await cameras.more().catch(() => new Promise(done => setTimeout(done, POLL_MS)));
+  if (location.hash.slice(1) !== id)
     return;
+  const camera = cameras.get(id);
+  if (!camera) {
+    if (cameras.done)
+      history.replaceState(null, '', location.pathname + location.search);
+    return;
+  }
   const shown = shownTiles(), at = shown.findIndex(tile => tile.camera === camera);
-  viewer.open(camera, { first: at <= 0, last: at < 0 || (cameras.done && at === shown.length - 1) });
+  viewer.open(camera, { first: at <= 0, last: at < 0 || at === shown.length - 1 && cameras.done });
   choose();
 }
 

@@ -21,8 +21,8 @@ export function groupOf(state) {
 export class Camera {
   fps = new Series();
   age = new Series();
-  shownAge = NaN; // of the picture shown last, when it was
-  #shownAt = 0;
+  #made = NaN; // when the picture shown last was made, by this page's clock; NaN: none since the stream was opened
+  #first = true; // the first picture of a stream was there before and says nothing about the way here
   #count = 0;
   #sum = 0;
 
@@ -30,18 +30,26 @@ export class Camera {
     this.info = info;
   }
 
+  // The stream was opened anew.
+  opened() {
+    this.#first = true;
+    this.#made = NaN;
+  }
+
   shown(age) {
-    this.shownAge = age;
-    this.#shownAt = performance.now();
+    if (this.#first) {
+      this.#first = false;
+      return;
+    }
+    this.#made = performance.now() - age;
     this.#count++;
     this.#sum += age;
   }
 
   // Once a second; `watched`: pictures of it should come.
   tick(watched) {
-    const older = this.shownAge + performance.now() - this.#shownAt;
-    this.fps.add(watched ? this.#count : NaN);
-    this.age.add(!watched ? NaN : this.#count > 0 ? this.#sum / this.#count : older);
+    this.fps.add(watched && !this.#first ? this.#count : NaN);
+    this.age.add(!watched ? NaN : this.#count > 0 ? this.#sum / this.#count : performance.now() - this.#made);
     this.#count = this.#sum = 0;
   }
 }
@@ -54,13 +62,15 @@ export class Cameras {
   #turn = 0;
   #onAdded; // (cameras)
   #onChanged; // (camera)
+  #onOther; // (): there are other cameras now than there were
   done = false; // all pages are there
   known = false; // at least one answer came
   #states = {}; // how many are in which, as the server counts
 
-  constructor(onAdded, onChanged) {
+  constructor({ onAdded, onChanged, onOther }) {
     this.#onAdded = onAdded;
     this.#onChanged = onChanged;
+    this.#onOther = onOther;
   }
 
   all() {
@@ -101,6 +111,8 @@ export class Cameras {
   async #fetchPage(cursor) {
     const page = await ask(`api/v1/cameras?limit=${PAGE}` + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''));
     this.#states = page.states;
+    if (this.done && page.total !== this.#byId.size)
+      this.#onOther();
     return page;
   }
 
@@ -129,27 +141,20 @@ export class Cameras {
       this.#take((await this.#fetchPage(page.cursor)).cameras);
   }
 
-  // One, which need not be on a page that was read.
-  async refreshOne(id) {
-    const info = await ask('api/v1/cameras/' + encodeURIComponent(id));
-    const camera = this.#byId.get(id);
-    if (!camera)
-      return new Camera(info);
-    camera.info = info;
-    this.#onChanged(camera);
-    return camera;
+  async refreshOne(camera) {
+    this.#take([await ask('api/v1/cameras/' + encodeURIComponent(camera.info.id))]);
   }
 
-  // What an event says: an object with an id and some of the fields.
+  // What an event says of a camera.
   learn(news) {
     const camera = this.#byId.get(news.id);
     if (!camera)
       return;
-    if (news.state && news.state !== camera.info.state) {
+    if (news.state !== camera.info.state) {
       this.#states[camera.info.state]--;
       this.#states[news.state] = (this.#states[news.state] || 0) + 1;
     }
-    camera.info = { ...camera.info, ...news };
+    camera.info = news;
     this.#onChanged(camera);
   }
 }

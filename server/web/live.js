@@ -17,7 +17,7 @@ async function reasonOf(answer) {
 
 export class Live {
   #onPart; // (id, fields, pieces)
-  #onStatus; // ({ state: 'off' | 'opening' | 'open' | 'lost', reason, retryAt })
+  #onStatus; // ({ state: 'off' | 'opening' | 'open' | 'lost', reason, code, retryAt })
   #wanted = '';
   #plain = ''; // the same without wishes
   #paused = false;
@@ -68,7 +68,7 @@ export class Live {
       if (answer.status === 503 && url !== this.#plain)
         answer = await fetch(this.#plain, { signal: controller.signal, cache: 'no-store' });
       if (!answer.ok)
-        throw new Error(await reasonOf(answer));
+        throw Object.assign(new Error(await reasonOf(answer)), { code: answer.status });
       const parts = new Parts((fields, pieces) => this.#take(fields, pieces, controller));
       const reader = answer.body.getReader();
       for (;;) {
@@ -81,7 +81,7 @@ export class Live {
       }
     } catch (error) {
       if (controller === this.#controller)
-        this.#lost(error instanceof TypeError ? 'the server does not answer' : error.message);
+        this.#lost(error instanceof TypeError ? 'the server does not answer' : error.message, error.code);
       controller.abort();
     }
   }
@@ -97,10 +97,10 @@ export class Live {
     this.#onPart(fields['x-camera'], fields, pieces);
   }
 
-  #lost(reason) {
+  #lost(reason, code) {
     const pause = PAUSE_MS[Math.min(this.#failures++, PAUSE_MS.length - 1)] * (0.8 + 0.4 * Math.random());
     this.#controller = null;
-    this.#onStatus({ state: 'lost', reason, retryAt: performance.now() + pause });
+    this.#onStatus({ state: 'lost', reason, code, retryAt: performance.now() + pause });
     this.#timer = setTimeout(() => this.retry(), pause);
   }
 }

@@ -18,7 +18,7 @@ export function age(ms) {
 }
 
 export function rate(fps) {
-  return fps === null || fps === undefined || Number.isNaN(fps) ? '–' : `${fps < 9.95 && fps % 1 > 0.05 ? fps.toFixed(1) : Math.round(fps)} fps`;
+  return fps === null || fps === undefined || Number.isNaN(fps) ? '–' : `${fps < 9.95 && Math.abs(fps - Math.round(fps)) >= 0.05 ? fps.toFixed(1) : Math.round(fps)} fps`;
 }
 
 export function share(cores) {

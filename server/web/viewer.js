@@ -34,13 +34,13 @@ export class Viewer {
   }
 
   open(camera, { first, last }) {
-    const { id, stream, snapshot } = camera.info, relative = path => path.replace(/^\//, '');
+    const { id } = camera.info;
     if (this.camera !== camera)
       this.#picture.clear();
     this.camera = camera;
     find('h2').textContent = id;
-    find('.stream').href = relative(stream);
-    find('.snapshot').href = relative(snapshot);
+    find('.stream').href = `cameras/${id}/stream.mjpeg`;
+    find('.snapshot').href = `cameras/${id}/snapshot.jpg`;
     find('.details').href = 'api/v1/cameras/' + encodeURIComponent(id);
     this.#canvas.setAttribute('aria-label', `picture of camera ${id}`);
     find('.previous').disabled = first;
