@@ -21,6 +21,12 @@ struct pace {
 /* fps 0: every picture. */
 struct pace pace_of(double fps);
 
+/* False: every picture is due, which needs no look at a clock. */
+static inline bool pace_any(const struct pace *pace)
+{
+    return pace->interval_ns > 0;
+}
+
 /* A picture captured at captured_ns has come: is it due?  One that is shown once more counts as of `now`. */
 bool pace_due(struct pace *pace, int64_t captured_ns, int64_t now);
 

@@ -21,6 +21,7 @@ struct sender {
     struct transport transport;
     int64_t timeout_ns;
     int64_t progress_ns;   /* when the last byte left, or the parcel came */
+    int64_t now_ns;        /* as of the last look at the client: a parcel is sent right after it */
     bool closed;           /* the gate, until its timer fires */
     bool tcp;              /* else there is no gate */
     struct parcel *parcel; /* which has not left as a whole: the kernel is waited for; NULL: none */
@@ -62,11 +63,10 @@ static bool write_some(struct sender *sender, const struct parcel *parcel, int64
 
 bool sender_send(struct sender *sender, struct parcel *parcel)
 {
-    int64_t now = clock_now();
-    sender->progress_ns = now;
+    sender->progress_ns = sender->now_ns;
     sender->sent = 0;
     gate_begin(&sender->gate, parcel->length);
-    if (!write_some(sender, parcel, now))
+    if (!write_some(sender, parcel, sender->now_ns))
         return false;
     if (sender->sent < parcel->length) {
         sender->parcel = parcel_acquire(parcel);
@@ -110,7 +110,7 @@ static bool read_facts(struct sender *sender, struct gate_facts *facts)
     int held;
     if (ioctl(sender->transport.fd, SIOCOUTQ, &held) < 0 || held < 0)
         return false;
-    *facts = (struct gate_facts){.now_ns = clock_now(), .held = (size_t)held};
+    *facts = (struct gate_facts){.now_ns = sender->now_ns, .held = (size_t)held};
     if (held == 0)
         return true;
     if (getsockopt(sender->transport.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
@@ -126,6 +126,7 @@ bool sender_ready(struct sender *sender)
     struct gate_facts facts;
     if (sender->closed || sender->parcel)
         return false;
+    sender->now_ns = clock_now();
     if (!sender->tcp || !read_facts(sender, &facts))
         return true;
     int64_t wait = gate_look(&sender->gate, &facts);
@@ -183,7 +184,8 @@ struct sender *sender_create(struct event_base *base, const struct transport *tr
     if (!sender)
         return NULL;
     *sender = (struct sender){
-        .transport = *transport, .timeout_ns = timeout_ns, .progress_ns = clock_now(), .events = events, .arg = arg};
+        .transport = *transport, .timeout_ns = timeout_ns, .now_ns = clock_now(), .events = events, .arg = arg};
+    sender->progress_ns = sender->now_ns;
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);

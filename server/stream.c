@@ -23,7 +23,7 @@ static struct picture *look(struct stream_client *client)
     struct picture *picture = feed_picture(client->viewer.feed, &turn);
     if (picture && turn != client->turn) {
         client->turn = turn;
-        if (pace_due(&client->pace, picture->frame.captured_ns, clock_now()))
+        if (!pace_any(&client->pace) || pace_due(&client->pace, picture->frame.captured_ns, clock_now()))
             client->due = true;
     }
     return picture;

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import pathlib
+import socket
 import statistics
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import time
 from programs import Failure, Program, scratch, verdict
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from product import Camring, free_port  # noqa: E402 pylint: disable=wrong-import-position
+from product import Camring, free_port, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 FPS = 30
 BYTES = 58000
@@ -86,6 +87,16 @@ class Ustreamer:
         command = ["ustreamer", "--device", clip, "--format", "MJPEG", "--encoder", "HW", "--resolution", SIZE,
                    "--host", "127.0.0.1", "--port", self.port, "--tcp-nodelay"]
         self.program = Program("ustreamer", command, log, env={**os.environ, **{k: str(v) for k, v in camera.items()}})
+        try:
+            wait_for(self.listens, 10, "ustreamer")
+        except AssertionError as wrong:
+            self.stop()
+            raise Failure(wrong) from wrong
+
+    def listens(self):
+        """It doesn't say so itself."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def pids(self):
         """The processes that serve."""
@@ -203,8 +214,8 @@ def measure(options, folder, log):
     found = {system: {} for system in options.systems}
     for number in range(options.rounds):
         for system in options.systems if number % 2 == 0 else reversed(options.systems):
-            # What a crowd does to the others is shown, not compared: once is enough.
-            crowds = options.crowds if system == "camring" or number == 0 else ()
+            # A crowd's figures are steady; and what it does to the others is shown, not compared.
+            crowds = options.crowds if number == 0 or (system == "camring" and number % 2 == 0) else ()
             for figure, value in run_once(options, folder, log, system, clip, crowds).items():
                 found[system].setdefault(figure, []).append(value)
         print(f"round {number + 1} of {options.rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
@@ -245,8 +256,8 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("programs", type=pathlib.Path, help="folder of the bench programs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4, help="measured per load (default: 4)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3, help="measured per load (default: 3)")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--crowds", nargs="*", type=int, choices=CROWDS, default=list(CROWDS))
     return parser.parse_args(arguments)

@@ -28,8 +28,10 @@ class Program:
         while b"\n" not in self.pending:
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
             more = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not more and ready:
+                raise Failure(f"{self.what}: ended, exit code {self.process.wait(10)}")
             if not more:
-                raise Failure(f"{self.what}: {'ended' if ready else 'said nothing'}, exit code {self.process.poll()}")
+                raise Failure(f"{self.what}: said nothing for {seconds:.0f} s")
             self.pending += more
         line, self.pending = self.pending.split(b"\n", 1)
         return line.decode()

@@ -172,6 +172,7 @@ static void test_idle_client_is_kept(void **state)
     assert_true(send_bytes(10));
     run_until(&drained, 2 * TIMEOUT_NS);
     assert_null(gone);
+    assert_true(sender_ready(sender));
     assert_true(send_bytes(10));
     assert_int_equal(take_all(), 20);
 }
