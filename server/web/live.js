@@ -4,7 +4,7 @@
 import { Parts } from './parts.js';
 
 const SETTLE_MS = 120; // until the cameras wanted stay the same
-const MOST = 200; // cameras in one request
+const MOST_BYTES = 6600; // of ids in one request
 const PAUSE_MS = [500, 1000, 2000, 4000, 8000];
 
 async function reasonOf(answer) {
@@ -33,7 +33,10 @@ export class Live {
 
   // The pictures of these cameras, as `wishes` in the query say, or as they are if that can't be had.
   show(ids, wishes = '') {
-    this.#plain = ids.length ? 'live?info=1&cameras=' + ids.slice(0, MOST).map(encodeURIComponent).join(',') : '';
+    let some = ids.join(',');
+    if (some.length > MOST_BYTES)
+      some = some.slice(0, some.lastIndexOf(',', MOST_BYTES));
+    this.#plain = some && 'live?info=1&cameras=' + some;
     const wanted = this.#plain && this.#plain + wishes;
     if (this.#wanted === wanted || this.#paused) {
       this.#wanted = wanted;
