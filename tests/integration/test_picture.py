@@ -88,14 +88,14 @@ def make_clip(path, size, matrix, pixels, range_, codec):
 
 
 def expected_planes(path, size):
-    """Y, Cb, Cr as JFIF means them, by FFmpeg."""
+    """Y, Cb, Cr as JFIF means them, in that size, by FFmpeg."""
     raw = ffmpeg(
         "-i",
         path,
         "-frames:v",
         1,
         "-vf",
-        "scale=out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic",
+        "scale=%d:%d:out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic" % size,
         "-pix_fmt",
         "yuvj444p",
         "-f",
@@ -125,15 +125,17 @@ def gallery(tmp_path_factory):
     for name, case in (CASES | TINY).items():
         make_clip(folder / f"{name}.mkv", *case)
         cameras[name] = {"source": f"file:{folder}/{name}.mkv?loop=1&realtime=1", "jpeg": {"quality": 90, "passthrough": "off"}}
+        if case[4] is MJPEG:
+            cameras[f"{name}-through"] = {"source": cameras[name]["source"]}
     with running(folder, cameras) as camring:
         camring.folder = folder
         yield camring
 
 
-def snapshot(gallery, name):
+def snapshot(gallery, name, query=""):
     wait_for(lambda: gallery.camera(name)["state"] == "live", 60, f"{name} live")
     return wait_for(
-        lambda: (answer := gallery.get(f"/cameras/{name}/snapshot.jpg"))[0] == 200 and answer[2], 20, f"a snapshot of {name}"
+        lambda: (answer := gallery.get(f"/cameras/{name}/snapshot.jpg{query}"))[0] == 200 and answer[2], 20, f"a snapshot of {name}"
     )
 
 
@@ -157,3 +159,24 @@ def test_snapshot_is_what_ffmpeg_shows(gallery, name):
     assert psnr(is_[0], should[0]) >= 38, shifts
     assert abs(shifts).max() <= 1, shifts
     assert min(psnr(is_[1], should[1]), psnr(is_[2], should[2])) >= 35
+
+
+def smaller(size, width):
+    """The size of a variant: proportions kept, height even."""
+    return width, (size[1] * width + size[0]) // (2 * size[0]) * 2
+
+
+@pytest.mark.limit(180)
+@pytest.mark.parametrize("width", [160, 240])
+@pytest.mark.parametrize("name", [*CASES, *(f"{name}-through" for name, case in CASES.items() if case[4] is MJPEG)])
+def test_a_smaller_picture_is_what_ffmpeg_makes(gallery, name, width):
+    """Also of a camera whose JPEGs are passed through, which are decoded for it."""
+    jpeg = snapshot(gallery, name, f"?width={width}&quality=95")
+    clip = name.removesuffix("-through")
+    size = smaller(CASES[clip][0], width)
+    is_, should = jpeg_planes(jpeg), expected_planes(gallery.folder / f"{clip}.mkv", size)
+    assert is_.shape == should.shape
+    shifts = (is_ - should).mean(axis=(1, 2))
+    assert psnr(is_[0], should[0]) >= 33, shifts
+    assert abs(shifts).max() <= 1, shifts
+    assert min(psnr(is_[1], should[1]), psnr(is_[2], should[2])) >= 30
