@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define LINGER_S 5
+#define LINGER_MAX 64 /* at once: each has a descriptor */
 
 struct refused {
     struct event *event;
@@ -21,10 +22,12 @@ struct refused {
 TAILQ_HEAD(refused_list, refused);
 
 static struct refused_list all = TAILQ_HEAD_INITIALIZER(all);
+static unsigned count;
 
 static void destroy(struct refused *refused)
 {
     TAILQ_REMOVE(&all, refused, entry);
+    count--;
     if (refused->event)
         event_free(refused->event);
     if (refused->fd >= 0)
@@ -45,10 +48,11 @@ static void on_linger(int fd, short what, void *arg)
 void linger_start(struct event_base *base, int fd)
 {
     const struct timeval timeout = {.tv_sec = LINGER_S};
-    struct refused *refused = calloc(1, sizeof *refused);
+    struct refused *refused = count < LINGER_MAX ? calloc(1, sizeof *refused) : NULL;
     if (!refused)
         return;
     TAILQ_INSERT_TAIL(&all, refused, entry);
+    count++;
     refused->end_ns = clock_now() + LINGER_S * NS_PER_S;
     refused->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     refused->event = refused->fd >= 0 ? event_new(base, refused->fd, EV_READ | EV_PERSIST, on_linger, refused) : NULL;

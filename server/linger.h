@@ -7,7 +7,8 @@
 struct event_base;
 
 /* Keeps the connection of `fd` open beside its owner, who may close `fd` at any time: what still comes in is thrown away, until
- * the client is done or a few seconds have passed.  Without a descriptor to spare nothing happens. */
+ * the client is done or a few seconds have passed.  Without a descriptor to spare, or where many are kept already, nothing
+ * happens. */
 void linger_start(struct event_base *base, int fd);
 
 /* Closes all that are still open. */
