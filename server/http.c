@@ -24,7 +24,7 @@
 #include <sys/queue.h>
 
 #define RETRY_AFTER "2"
-#define MAX_WAITS 1000 /* requests whose answer is put off, each with a second descriptor */
+#define MAX_WAITS 500 /* requests whose answer is put off, each with a second descriptor */
 
 /* One request that is answered later. */
 struct http_wait {
@@ -262,8 +262,13 @@ struct http_request *http_defer(const struct http_request *request, void (*on_go
         free(wait);
         return NULL;
     }
-    wait->request = (struct http_request){
-        .server = request->server, .camera = request->camera, .head = request->head, .raw = request->raw, .wait = wait};
+    wait->request = (struct http_request){.server = request->server,
+                                          .camera = request->camera,
+                                          .class = request->class,
+                                          .head = request->head,
+                                          .anonymous = request->anonymous,
+                                          .raw = request->raw,
+                                          .wait = wait};
     wait->on_gone = on_gone;
     wait->arg = arg;
     TAILQ_INSERT_TAIL(&only->waits, wait, entry);

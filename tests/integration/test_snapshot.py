@@ -173,6 +173,28 @@ def test_requests_sent_ahead_are_answered_in_turn(server):
     assert [kind.split(b"\r")[0] for kind in data.split(b"Content-Type: ")[1:]] == [b"image/jpeg"] * 3 + [b"application/json"]
 
 
+def test_a_request_sent_while_one_waits_is_answered_after_it(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(f"GET {RARE}?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        wait_for(lambda: server.camera("rare")["viewers"] > 0, 10, "a client that waits")
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        data = b""
+        while more := client.recv(65536):
+            data += more
+    assert [int(line.split()[0]) for line in data.split(b"HTTP/1.1 ")[1:]] == [503, 200]
+
+
+def test_answers_after_a_wait_are_counted_as_snapshots(server):
+    def count(metrics):
+        lines = [line for line in metrics.decode().splitlines() if 'route="snapshot"' in line and 'status="2xx"' in line]
+        assert len(lines) == 1
+        return int(lines[0].split()[-1])
+
+    before = count(server.get("/metrics")[2])
+    assert server.get("/cameras/slow/snapshot.jpg?max_age=0")[0] == 200
+    assert count(server.get("/metrics")[2]) == before + 1
+
+
 def test_clients_that_leave_meanwhile_leave_nothing(server):
     (process,) = server.children("server")
 

@@ -290,3 +290,14 @@ def test_a_viewer_that_talks_is_cut(secure):
             for _ in range(10000):
                 s.sendall(b"x" * 1000)
                 s.recv(65536)
+
+
+def test_snapshots_that_are_waited_for(secure):
+    login = basic("me", "Ux4-pass")
+    stamps = [secure.get("/snapshot?max_age=0", headers=login)[1]["x-timestamp"] for _ in range(5)]
+    assert stamps == sorted(set(stamps))
+    request = f"GET /snapshot?max_age=0 HTTP/1.1\r\nHost: x\r\nAuthorization: {login['Authorization']}\r\n\r\n"
+    for _ in range(20):
+        with connect(secure) as s:
+            s.sendall(request.encode())
+    assert secure.get("/snapshot?max_age=0", headers=login)[0] == 200
