@@ -145,8 +145,29 @@ void ring_ctl_close(struct ring_ctl *ctl)
     if (!ctl)
         return;
     munmap(ctl->header, ctl->size);
-    close(ctl->fd);
+    if (ctl->fd >= 0)
+        close(ctl->fd);
     free(ctl);
+}
+
+struct ring_ctl *ring_ctl_watch(const char *instance, const char *name, struct error *err)
+{
+    struct ring_ctl *ctl = ring_map_ctl(instance, name, false, err);
+    if (ctl) {
+        close(ctl->fd);
+        ctl->fd = -1;
+    }
+    return ctl;
+}
+
+bool ring_ctl_attended(const struct ring_ctl *ctl, bool (*known)(int32_t pid, void *arg), void *arg)
+{
+    for (unsigned i = 1; i < ctl->rows; i++) {
+        int32_t pid = atomic_load_explicit(&ctl->header->rows[i].pid, memory_order_relaxed);
+        if (pid != 0 && !known(pid, arg))
+            return true;
+    }
+    return false;
 }
 
 static void clear_row(struct ring_row *row)
@@ -163,10 +184,12 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl)
         struct ring_row *row = &ctl->header->rows[i];
         if (atomic_load_explicit(&row->pid, memory_order_acquire) == 0 || !ring_lock(ctl->fd, (int)i))
             continue;
-        clear_row(row);
-        ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
+        if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) { /* else it has just left by itself */
+            clear_row(row);
+            ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
+            reaped++;
+        }
         ring_unlock(ctl->fd, (int)i);
-        reaped++;
     }
     return reaped;
 }

@@ -93,6 +93,12 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl);          /* frees rows whose owner
 void ring_ctl_clear_encoder_row(struct ring_ctl *ctl); /* the lease holder of this ring is dead: unpin */
 void ring_ctl_clear_writer(struct ring_ctl *ctl);      /* the writer is dead: unlink generations not published yet or no more */
 void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
+
+/* A look at who has rows that costs no system call: a handle that keeps no descriptor, for ring_ctl_attended and
+ * ring_ctl_close.  True if a row has an owner, dead or alive, whom `known` doesn't know. */
+struct ring_ctl *ring_ctl_watch(const char *instance, const char *name, struct error *err);
+bool ring_ctl_attended(const struct ring_ctl *ctl, bool (*known)(int32_t pid, void *arg), void *arg);
+
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 
 /* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does

@@ -20,7 +20,8 @@
  * Pins (Dekker's argument).  Reader: store pin, fence, load seq.  Writer: store odd seq, fence, load pins.  With both fences
  * sequentially consistent at least one sees the other: either the reader sees odd and backs off, or the writer sees the pin and
  * takes another slot.  The slot head names is never loaned, so a reader that loses can always try the newest again.  A dead
- * reader's pin costs one slot until its row is reaped, and there are slots for every row's pin: readers never slow the writer.
+ * reader's pin costs one slot until its row is reaped, and there are slots for every row's pin: readers never slow the writer,
+ * living or dead.
  *
  * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so an equal seq means an
  * untouched slot (a loan that found a pin and was taken back restores the old value without having written).

@@ -260,8 +260,8 @@ static void check_member(struct member *member, int64_t now)
         fleet_condemn(member, "has closed its channel");
 }
 
-/* Looks at the heartbeats.  After a pause of this process itself (stopped, or the whole machine) the children get time to
- * catch up first. */
+/* Looks at the heartbeats, and for other people's programs that died.  After a pause of this process itself (stopped, or the
+ * whole machine) the children get time to catch up first. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -271,6 +271,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     fleet->next_tick_ns = now + TICK_NS;
     for (unsigned i = 0; !late && i < fleet->count; i++)
         check_member(&fleet->members[i], now);
+    if (!fleet->stopping)
+        reaper_look(fleet->reaper);
 }
 
 /* ---- from first to last ------------------------------------------------------------------------------------------- */
@@ -347,10 +349,11 @@ struct fleet *fleet_create(struct event_base *base, const struct conf *conf, con
         return NULL;
     *fleet = (struct fleet){.base = base, .conf = conf, .crew = *crew, .board = board, .listen = listen, .watch = *watch};
     fleet->recover = (struct recover){.conf = conf, .board = board, .wakers = fleet->wakers};
+    fleet->reaper = reaper_create(conf, board, crew->captures + crew->encoders);
     fleet->cameras = cameras_create(conf->camera_count, conf->max_connecting, clock_now());
     fleet->sigchld = evsignal_new(base, SIGCHLD, on_sigchld, fleet);
     fleet->tick = event_new(base, -1, EV_PERSIST, on_tick, fleet);
-    if (!fleet->cameras || !fleet->sigchld || !fleet->tick || !open_members(fleet))
+    if (!fleet->reaper || !fleet->cameras || !fleet->sigchld || !fleet->tick || !open_members(fleet))
         goto fail;
     if (check_descriptors(crew, err) != 0 || find_programs(fleet, err) != 0)
         goto fail;
@@ -383,6 +386,7 @@ void fleet_destroy(struct fleet *fleet)
     if (fleet->sigchld)
         event_free(fleet->sigchld);
     cameras_destroy(fleet->cameras);
+    reaper_destroy(fleet->reaper);
     free(fleet->members);
     free(fleet);
 }

@@ -4,6 +4,7 @@
 
 #include "fleet.h"
 #include "mail.h"
+#include "reaper.h"
 #include "recover.h"
 
 #include <limits.h>
@@ -34,6 +35,7 @@ struct fleet {
     struct fleet_watch watch;
     struct cameras *cameras;
     struct recover recover;
+    struct reaper *reaper;
     int wakers[RING_MAX_WAKERS]; /* one eventfd a server */
     char programs[MSG_SERVER + 1][PATH_MAX];
     struct event *sigchld, *tick;

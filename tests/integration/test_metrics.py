@@ -296,3 +296,31 @@ def test_readers(live):
         assert readers(metrics, "ring_pinned_readers")["stopped"] == 1
     wait_for(lambda: readers(Metrics(live)) == {"alive": 0, "stopped": 0, "dead": 0}, 10, "nobody")
     assert Metrics(live).get("ring_oldest_pin_age_seconds", camera="door", ring="raw") is None
+
+
+@needs_library
+def test_a_reader_that_is_killed_while_it_has_a_frame(live):
+    """It is seen as dead until the supervisor clears up, which is counted once."""
+    def reaped(ring="raw"):
+        return Metrics(live).get("ring_readers_reaped_total", camera="door", ring=ring)
+
+    def dead(name):
+        return Metrics(live).get(name, camera="door", ring="raw", state="dead")
+
+    before = reaped()
+    with program(live.instance, READ.format(ring="door")):
+        pass
+    with program(live.instance, HOLD.format(ring="door")) as holder:
+        os.kill(live.supervisor.pid, signal.SIGSTOP)
+        try:
+            holder.kill()
+            assert dead("ring_readers") == dead("ring_pinned_readers") == 1
+            assert reaped() == before
+        finally:
+            os.kill(live.supervisor.pid, signal.SIGCONT)
+        wait_for(lambda: reaped() == before + 1, 20, "a reaped reader")
+        assert dead("ring_readers") == dead("ring_pinned_readers") == 0
+        assert not [r for r in rings(live.instance)["door.raw"]["readers"] if r["pid"] == holder.pid]
+        assert "cleared up after 1 reader" in live.log()
+        time.sleep(2.5)  # two more looks
+    assert reaped() == before + 1 and reaped("jpeg") == 0

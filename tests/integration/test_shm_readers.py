@@ -1,6 +1,8 @@
 """Other people's programs that never give a frame back, are stopped, or are killed while they have one: they harm nobody, and are seen."""
 import contextlib
+import os
 import re
+import signal
 import time
 
 import pytest
@@ -107,8 +109,18 @@ def test_one_that_is_stopped_without_a_frame(live):
     use_every_row(live)
 
 
+@contextlib.contextmanager
+def nobody_clears_up(camring):
+    os.kill(camring.supervisor.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(camring.supervisor.pid, signal.SIGCONT)
+
+
 def test_one_that_is_killed_while_it_has_a_frame(live):
-    with program(live.instance, HOLD.format(ring="door")) as holder:
+    """Until the supervisor clears up, it is seen, and harms nobody."""
+    with nobody_clears_up(live), program(live.instance, HOLD.format(ring="door")) as holder:
         pin = reader_of(live, holder.pid)["pin"]
         holder.kill()
         reader = reader_of(live, holder.pid)
@@ -119,9 +131,22 @@ def test_one_that_is_killed_while_it_has_a_frame(live):
         assert said["ok"] and not said["faults"]
         assert [(r["ring"], r["fault"], r["where"]) for r in said["remains"]] == [("door.raw", "dead-reader", f"row {reader['row']}")]
         wait_overtaken(live, holder.pid)
-    assert_nobody_is_harmed(live)  # whose other reader takes the row
+        assert_nobody_is_harmed(live)  # whose other reader takes the row
     use_every_row(live)
     assert shm_json(live.instance, "verify")["remains"] == []
+
+
+def test_one_that_is_killed_is_cleared_away(live):
+    """Within a second or two, with the frame that it had, and while others stay."""
+    with program(live.instance, HOLD.format(ring="door")) as stopped, program(live.instance, HOLD.format(ring="door")) as holder:
+        stopped.stop()
+        holder.kill()
+        wait_for(lambda: not readers_of(live, holder.pid), 20, "no trace of the dead reader")
+        assert len(trouble_lines(live)) == 1 and "is stopped and holds" in trouble_lines(live)[0]
+        assert shm_json(live.instance, "verify")["remains"] == []
+        wait_overtaken(live, stopped.pid)  # never reaped, however long it is silent
+        assert reader_of(live, stopped.pid)["pin"] is not None
+    use_every_row(live)
 
 
 def test_every_row_held(live):

@@ -464,6 +464,67 @@ static void dead_readers_rows_are_reaped_living_ones_are_not(void **state)
     ring_writer_close(writer);
 }
 
+static uint64_t reaped(struct ring_reader *reader)
+{
+    static struct ring_stat stat;
+    struct error err;
+    assert_int_equal(ring_reader_stat(reader, &stat, &err), 0);
+    return stat.reaped;
+}
+
+static void readers_that_died_are_counted_whoever_frees_their_rows(void **state)
+{
+    (void)state;
+    struct error err;
+    struct ring_writer *writer = fixture_writer(0);
+    fixture_publish(writer, 1);
+    struct ring_reader *first = fixture_reader(RING_MEMBER);
+    assert_int_equal(reaped(first), 0);
+    in_killed_process(pin_and_die);
+    struct ring_ctl *ctl = ring_ctl_open(fixture_instance, "cam.raw", &err);
+    assert_int_equal(ring_ctl_reap(ctl), 1);
+    assert_int_equal(reaped(first), 1);
+    in_killed_process(pin_and_die);
+    struct ring_reader *heir = fixture_reader(RING_MEMBER);
+    assert_int_equal(reaped(first), 2);
+    ring_reader_close(heir); /* which is no death */
+    heir = fixture_reader(RING_MEMBER);
+    assert_int_equal(ring_ctl_reap(ctl), 0);
+    assert_int_equal(reaped(first), 2);
+    ring_ctl_close(ctl);
+    ring_reader_close(heir);
+    ring_reader_close(first);
+    ring_writer_close(writer);
+}
+
+static bool is_me(int32_t pid, void *arg)
+{
+    (*(unsigned *)arg)++;
+    return pid == (int32_t)getpid();
+}
+
+static void a_watched_ring_tells_of_owners_that_are_not_known(void **state)
+{
+    (void)state;
+    struct error err;
+    unsigned asked = 0;
+    struct ring_writer *writer = fixture_writer(0);
+    fixture_publish(writer, 1);
+    struct ring_ctl *ctl = ring_ctl_watch(fixture_instance, "cam.raw", &err);
+    assert_non_null(ctl);
+    assert_false(ring_ctl_attended(ctl, is_me, &asked));
+    assert_int_equal(asked, 0);
+    struct ring_reader *own = fixture_reader(RING_MEMBER);
+    assert_false(ring_ctl_attended(ctl, is_me, &asked));
+    assert_int_equal(asked, 1);
+    in_killed_process(pin_and_die);
+    assert_true(ring_ctl_attended(ctl, is_me, &asked));
+    ring_reader_close(own);
+    ring_ctl_close(ctl);
+    ring_writer_close(writer);
+    assert_null(ring_ctl_watch(fixture_instance, "nobody.raw", &err));
+}
+
 static void full_row_table_is_a_clear_error(void **state)
 {
     (void)state;
@@ -837,6 +898,8 @@ int main(void)
         RING_TEST(frame_beyond_head_is_cleared_and_its_number_used_again),
         RING_TEST(writer_that_could_not_map_at_first_takes_over_later),
         RING_TEST(dead_readers_rows_are_reaped_living_ones_are_not),
+        RING_TEST(readers_that_died_are_counted_whoever_frees_their_rows),
+        RING_TEST(a_watched_ring_tells_of_owners_that_are_not_known),
         RING_TEST(full_row_table_is_a_clear_error),
         RING_TEST(only_one_exclusive_writer_lives),
         RING_TEST(larger_picture_gets_a_new_generation_and_readers_follow),
