@@ -168,7 +168,8 @@ static bool pad(struct ring_buffer *buffer, size_t bytes, struct error *err)
         return false;
     }
     memset(grown + bytes, 0, SCALE_PADDING);
-    *buffer = (struct ring_buffer){grown, bytes + SCALE_PADDING};
+    buffer->data = grown;
+    buffer->size = bytes + SCALE_PADDING;
     return true;
 }
 
