@@ -312,7 +312,8 @@ installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
 	644,common/camring.h,include/camring.h 644,$(BUILD)/lib/libcamring.a,lib/libcamring.a \
 	644,$(BUILD)/lib/libcamring.so.$(SOVERSION),lib/libcamring.so.$(SOVERSION) link,libcamring.so.$(SOVERSION),lib/libcamring.so \
 	644,$(BUILD)/camring.pc,lib/pkgconfig/camring.pc 644,common/python/camring.py,$(dist_packages)/camring.py \
-	644,$(BUILD)/camring.service,lib/systemd/system/camring.service 644,scripts/camring.sysusers,lib/sysusers.d/camring.conf \
+	644,$(BUILD)/camring.service,lib/systemd/system/camring.service 644,scripts/camring.socket,lib/systemd/system/camring.socket \
+	644,scripts/camring.sysusers,lib/sysusers.d/camring.conf \
 	644,common/camring.3,share/man/man3/camring.3 $(foreach name,$(public_names),link,camring.3,share/man/man3/$(name).3) \
 	644,common/supervisor/camring.1,share/man/man1/camring.1 644,common/shmtool/camring-shm.1,share/man/man1/camring-shm.1 \
 	644,$(BUILD)/man/camring.yaml.5,share/man/man5/camring.yaml.5 \

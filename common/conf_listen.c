@@ -1,4 +1,5 @@
-/* http.listen: HOST:PORT or [V6]:PORT.  A name other than localhost counts as reachable from outside, whatever it resolves to.
+/* http.listen: HOST:PORT, [V6]:PORT or unix:/PATH.  A name other than localhost counts as reachable from outside, whatever it
+ * resolves to.
  */
 #include "conf_private.h"
 
@@ -6,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 static bool parse_port(const char *text)
 {
@@ -50,6 +52,14 @@ static bool check_host(const char *host, bool *loopback)
     return letters && host[0] != '-' && host[0] != '.'; /* only digits and dots, but no address: a typing error */
 }
 
+static const char *check_path(const char *path)
+{
+    struct sockaddr_un address;
+    if (path[0] != '/' || !path[1] || path[strlen(path) - 1] == '/')
+        return "must be unix:/PATH";
+    return strlen(path) < sizeof address.sun_path ? NULL : "the path is longer than 107 bytes, which sockets can't have";
+}
+
 /* Returns NULL, or what is wrong. */
 static const char *check_address(const char *text, bool *loopback)
 {
@@ -57,12 +67,14 @@ static const char *check_address(const char *text, bool *loopback)
     char host[sizeof http->listen[0]];
     bool bracket = text[0] == '[';
     const char *start = text + bracket, *end = bracket ? strchr(text, ']') : strrchr(text, ':');
-    if (strncmp(text, "unix:", 5) == 0)
-        return "unix sockets are not supported by this version";
+    if (strncmp(text, "unix:", 5) == 0) {
+        *loopback = true;
+        return check_path(text + 5);
+    }
     if (strlen(text) >= sizeof host)
         return "the address is too long";
     if (!end || end[bracket] != ':')
-        return "must be HOST:PORT or \"[IPV6]:PORT\", for example 127.0.0.1:8080";
+        return "must be HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, for example 127.0.0.1:8080";
     if (end == start)
         return "the host is missing; 0.0.0.0 means all IPv4 addresses, [::] all IPv6 ones";
     memcpy(host, start, (size_t)(end - start));
@@ -91,7 +103,7 @@ static void apply_one(struct conf_http *http, const struct conf_node *node, bool
 {
     char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
     if (node->kind != CONF_NODE_SCALAR || node->missing) {
-        conf_fault(faults, node->line, node->column, "http.listen: must be HOST:PORT or \"[IPV6]:PORT\", not %s",
+        conf_fault(faults, node->line, node->column, "http.listen: must be HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, not %s",
                    node->missing ? "empty" : conf_node_kind_name(node));
         return;
     }

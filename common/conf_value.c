@@ -269,7 +269,7 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         snprintf(out, size, "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on unix sockets");
         break;
     case CONF_LISTEN:
-        snprintf(out, size, "HOST:PORT or \"[IPV6]:PORT\", or a list of them");
+        snprintf(out, size, "HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, or a list of them");
         break;
     case CONF_CAMERAS:
     case CONF_DEFAULTS:

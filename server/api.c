@@ -52,16 +52,17 @@ static bool is_fresh(const struct camera *camera)
     return fresh_ready(camera->state, packet_ns, clock_now(), camera->stall_timeout_ns);
 }
 
-static json_t *describe(struct camera *camera)
+static json_t *describe(const struct server *server, struct camera *camera)
 {
-    char stream[96], snapshot[96];
+    char stream[256], snapshot[256];
+    const char *base = server->setup->hello.http.base_path;
     struct camera_stat stat;
     camera_stat(camera, &stat);
     int64_t age = stat.newest_ns < 0 ? -1 : clock_now() - stat.newest_ns;
     int64_t since_ms = clock_wall(camera->since_ns) / NS_PER_MS;
     bool why = camera->state != CAMERA_LIVE && camera->why[0];
-    snprintf(stream, sizeof stream, "/cameras/%s/stream.mjpeg", camera->id);
-    snprintf(snapshot, sizeof snapshot, "/cameras/%s/snapshot.jpg", camera->id);
+    snprintf(stream, sizeof stream, "%s/cameras/%s/stream.mjpeg", base, camera->id);
+    snprintf(snapshot, sizeof snapshot, "%s/cameras/%s/snapshot.jpg", base, camera->id);
 
     json_t *json = json_object();
     json_object_set_new(json, "id", text(camera->id));
@@ -84,7 +85,7 @@ static json_t *describe(struct camera *camera)
 
 void api_handle_camera(struct http_request *request)
 {
-    http_reply_json(request, 200, describe(request->camera));
+    http_reply_json(request, 200, describe(request->server, request->camera));
 }
 
 /* Which cameras: `limit` of them, from index `first`.  False: answered. */
@@ -131,7 +132,7 @@ void api_handle_cameras(struct http_request *request)
     unsigned count = cameras_count(server->cameras), last = count - first > limit ? first + limit : count;
     json_t *list = json_array();
     for (unsigned i = first; i < last; i++)
-        json_array_append_new(list, describe(cameras_at(server->cameras, i)));
+        json_array_append_new(list, describe(server, cameras_at(server->cameras, i)));
     json_t *next = last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
     http_reply_json(request, 200,
                     json_pack("{s:o, s:o, s:i, s:o}", "cameras", list, "next", next, "total", (int)count, "states",

@@ -5,6 +5,7 @@
 #include "server/auth.h"
 #include "server/camera.h"
 #include "server/connections.h"
+#include "server/cors.h"
 #include "server/endpoint.h"
 #include "server/linger.h"
 #include "server/loop.h"
@@ -56,6 +57,7 @@ static const char *phrase(int status)
         const char *phrase;
     } phrases[] = {{200, "OK"},
                    {204, "No Content"},
+                   {308, "Permanent Redirect"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},
@@ -413,6 +415,7 @@ static void dispatch(struct http_request *request, const struct route_match *mat
     if (method == HTTP_OPTIONS) {
         route_allow(match->allowed, allow, sizeof allow);
         http_add_header(request, "Allow", allow);
+        cors_add_preflight(request, allow);
         send_answer(request, 204, NULL);
         return;
     }
@@ -423,8 +426,27 @@ static void dispatch(struct http_request *request, const struct route_match *mat
         handle(request, match, verdict);
 }
 
+/* Probes don't come through the proxy: they find theirs at the root, too. */
+static enum route_result find_route(const char *below, const char *path, const struct query *query, enum http_method method,
+                                    struct route_match *match)
+{
+    enum route_result result = route_find(routes, routes_count, below ? below : path, query, method, match);
+    bool probe = result == ROUTE_FOUND && match->route->class == ROUTE_PROBE;
+    return below || probe ? result : ROUTE_UNKNOWN;
+}
+
+/* Links on the page are relative to a path that ends with a slash. */
+static void redirect_below(struct http_request *request, const char *base, const char *query)
+{
+    char target[WIRE_TARGET_MAX + 256];
+    snprintf(target, sizeof target, "%s/%s%s", base, query ? "?" : "", query ? query : "");
+    http_add_header(request, "Location", target);
+    send_answer(request, 308, NULL);
+}
+
 static void answer(struct http_request *request, const char *path, const char *query)
 {
+    const char *base = request->server->setup->hello.http.base_path, *below = route_below(base, path);
     struct error err;
     struct route_match match;
     char allow[64];
@@ -437,7 +459,11 @@ static void answer(struct http_request *request, const char *path, const char *q
         http_reply_error(request, 400, "%s", err.text);
         return;
     }
-    switch (route_find(routes, routes_count, path, &request->query, method, &match)) {
+    if (base[0] && below && !*below) {
+        redirect_below(request, base, query);
+        return;
+    }
+    switch (find_route(below, path, &request->query, method, &match)) {
     case ROUTE_FOUND:
         dispatch(request, &match, method);
         break;
@@ -484,6 +510,7 @@ static void on_request(struct evhttp_request *raw, void *arg)
         .head = evhttp_request_get_command(raw) == EVHTTP_REQ_HEAD,
         .raw = raw,
     };
+    cors_add(&request);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     if (strncmp(raw->uri, "//", 2) == 0) /* no host begins there, as it would in a link */
         path = raw->uri;

@@ -82,6 +82,14 @@ enum route_result route_find(const struct route *table, size_t rows, const char 
     return match->allowed ? ROUTE_METHOD : ROUTE_UNKNOWN;
 }
 
+const char *route_below(const char *base, const char *path)
+{
+    size_t length = strlen(base);
+    if (strncmp(path, base, length) != 0 || (path[length] && path[length] != '/'))
+        return NULL;
+    return path + length;
+}
+
 void route_allow(unsigned methods, char *out, size_t size)
 {
     static const struct {

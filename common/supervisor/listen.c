@@ -1,5 +1,7 @@
 #include "listen.h"
 
+#include "activation.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -76,10 +78,26 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
     return -1;
 }
 
+static int open_unix(struct listen_set *set, const char *text, const struct conf_http *http, struct error *err)
+{
+    if (set->count == CONF_MAX_LISTEN) {
+        error_set(err, E2BIG, "cannot listen on %s: more than %d sockets", text, CONF_MAX_LISTEN);
+        return -1;
+    }
+    int fd = unixsocket_open(text + 5, http->unix_mode, &set->files[set->count], err);
+    if (fd < 0)
+        return -1;
+    snprintf(set->urls[set->count], sizeof *set->urls, "%s", text);
+    set->fds[set->count++] = fd;
+    return 0;
+}
+
 static int open_one(struct listen_set *set, const char *text, const struct conf_http *http, struct error *err)
 {
     char host[128];
     const char *port;
+    if (strncmp(text, "unix:", 5) == 0)
+        return open_unix(set, text, http, err);
     if (!split(text, host, sizeof host, &port)) {
         error_set(err, EINVAL, "cannot listen on %s: not HOST:PORT", text);
         return -1;
@@ -98,6 +116,11 @@ static int open_one(struct listen_set *set, const char *text, const struct conf_
 int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err)
 {
     *set = (struct listen_set){0};
+    int given = activation_take(set, http, err);
+    if (given < 0)
+        listen_close(set);
+    if (given != 0)
+        return given < 0 ? -1 : 0;
     for (unsigned i = 0; i < http->listen_count; i++)
         if (open_one(set, http->listen[i], http, err) != 0) {
             listen_close(set);
@@ -108,6 +131,8 @@ int listen_open(struct listen_set *set, const struct conf_http *http, struct err
 
 void listen_close(struct listen_set *set)
 {
-    while (set->count > 0)
+    while (set->count > 0) {
         close(set->fds[--set->count]);
+        unixsocket_remove(&set->files[set->count]);
+    }
 }

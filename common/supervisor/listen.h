@@ -1,17 +1,21 @@
-/* listen.h: the sockets the servers accept on, opened before anything else so that a port in use is known at once. */
+/* listen.h: the sockets the servers accept on, opened before anything else so that a port in use is known at once; or those
+ * that a service manager gave, which then count instead of http.listen. */
 #ifndef CAMRING_LISTEN_H
 #define CAMRING_LISTEN_H
+
+#include "unixsocket.h"
 
 #include "common/conf.h"
 
 struct listen_set {
     unsigned count;
     int fds[CONF_MAX_LISTEN];
+    struct unixsocket_file files[CONF_MAX_LISTEN]; /* of those made here */
     char urls[CONF_MAX_LISTEN][288];
 };
 
 /* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left open. */
 int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err);
-void listen_close(struct listen_set *set);
+void listen_close(struct listen_set *set); /* removes the files of unix sockets */
 
 #endif
