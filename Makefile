@@ -213,7 +213,7 @@ chaos-build: chaos-tools chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-seq chaos-programs
 
 C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] \
-	tests/unit/*.[ch] tests/chaos/*.[ch])
+	tests/unit/*.[ch] tests/chaos/*.[ch]) $(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--suppress=missingIncludeSystem -D_GNU_SOURCE '-Dnoreturn=__attribute__((noreturn))' -DCAMRING_VERSION='""' -I.
 check: deps-check

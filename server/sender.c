@@ -183,8 +183,8 @@ struct sender *sender_create(struct event_base *base, const struct transport *tr
     struct sender *sender = calloc(1, sizeof *sender);
     if (!sender)
         return NULL;
-    *sender = (struct sender){
-        .transport = *transport, .timeout_ns = timeout_ns, .now_ns = clock_now(), .events = events, .arg = arg};
+    *sender =
+        (struct sender){.transport = *transport, .timeout_ns = timeout_ns, .now_ns = clock_now(), .events = events, .arg = arg};
     sender->progress_ns = sender->now_ns;
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);

@@ -190,6 +190,8 @@ def run_once(options, folder, log, system, clip, crowds):
         figures = {"cpu": (many["cpu_ms"] - few["cpu_ms"]) / (MANY - FEW), **ages(few), **ages(many)}
         if system == "camring":
             figures["commit_p99"] = load(options, server, log, FEW, "?info=1")["commit_p99_ms"]
+            if figures["commit_p99"] is None:
+                raise Failure("camring: ?info=1 does not tell when a picture was committed")
         for clients in crowds:
             crowd = load(options, server, log, clients)
             figures.update(ages(crowd))
