@@ -19,4 +19,8 @@ struct server {
     struct http *http;
 };
 
+/* Creates all of them, as `setup` (stays) says; HTTP begins with the loop.  Fatal on failure. */
+void server_create(struct server *server, const struct channel_setup *setup);
+void server_destroy(struct server *server);
+
 #endif

@@ -6,15 +6,9 @@
 #include "common/clock.h"
 #include "common/jpeg.h"
 #include "http_answers.h"
-#include "server/auth.h"
 #include "server/camera.h"
 #include "server/feed.h"
-#include "server/http.h"
-#include "server/loop.h"
-#include "server/push.h"
-#include "server/reload.h"
 #include "server/server.h"
-#include "server/worker.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -186,29 +180,14 @@ static int make_listener(void)
     return fd;
 }
 
-/* As server/main.c makes it. */
 static void make_server(void)
 {
-    struct server *server = &world.server;
-    struct error err;
     world.setup.listeners[0] = make_listener();
     world.setup.listener_count = 1;
     world.waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     world.setup.wakers[0] = world.waker;
     world.setup.waker_count = 1;
-    server->setup = &world.setup;
-    server->board = board_open(world.setup.hello.instance, &err);
-    if (!server->board)
-        die(err.text);
-    server->place = board_server(server->board, 0);
-    server->base = loop_open(board_child(server->board, 0), false);
-    server->cameras = cameras_create(&world.setup, server->board, 0);
-    server->feeds = feeds_create(server->base, server->cameras, server->board, 0);
-    server->push = push_create(server);
-    server->worker = worker_create(server->base);
-    server->reload = reload_create(server->base, server->worker);
-    server->auth = auth_create(server, server->worker, server->reload);
-    server->http = http_create(server);
+    server_create(&world.server, &world.setup);
 }
 
 static void remove_instance(void)

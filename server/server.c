@@ -1,0 +1,56 @@
+#include "server/server.h"
+
+#include "common/log.h"
+#include "server/auth.h"
+#include "server/camera.h"
+#include "server/feed.h"
+#include "server/http.h"
+#include "server/loop.h"
+#include "server/metrics.h"
+#include "server/push.h"
+#include "server/reload.h"
+#include "server/worker.h"
+
+static struct board *open_board(const struct channel_setup *setup)
+{
+    struct error err;
+    struct board *board = board_open(setup->hello.instance, &err);
+    if (!board)
+        fatal("%s", err.text);
+    if (setup->hello.child >= board_children(board))
+        fatal("told to be child %u, but the board has %u", setup->hello.child, board_children(board));
+    if (setup->hello.index >= RING_MAX_WAKERS)
+        fatal("told to be server %u, but there are at most %u", setup->hello.index, RING_MAX_WAKERS);
+    return board;
+}
+
+void server_create(struct server *server, const struct channel_setup *setup)
+{
+    *server = (struct server){.setup = setup};
+    server->board = open_board(setup);
+    server->place = board_server(server->board, setup->hello.index);
+    server->base = loop_open(board_child(server->board, setup->hello.child), setup->hello.debug);
+    server->cameras = cameras_create(setup, server->board, (int)setup->hello.index);
+    server->feeds = feeds_create(server->base, server->cameras, server->board, setup->hello.index);
+    server->push = push_create(server);
+    server->worker = worker_create(server->base);
+    server->reload = reload_create(server->base, server->worker);
+    server->auth = auth_create(server, server->worker, server->reload);
+    server->metrics = metrics_create(server);
+    server->http = http_create(server);
+}
+
+void server_destroy(struct server *server)
+{
+    worker_destroy(server->worker);
+    push_destroy(server->push);
+    http_destroy(server->http);
+    auth_destroy(server->auth);
+    reload_destroy(server->reload);
+    metrics_destroy(server->metrics);
+    feeds_destroy(server->feeds);
+    cameras_destroy(server->cameras);
+    loop_close();
+    picture_trim();
+    board_close(server->board);
+}
