@@ -122,6 +122,7 @@ parts_test_fresh := server/fresh.c
 parts_test_pace := server/pace.c
 parts_test_view := server/view.c server/query.c
 parts_test_await := server/await.c
+parts_test_supply := server/supply.c server/picture.c
 parts_test_presence := server/presence.c server/loop.c
 parts_test_picture := server/picture.c
 parts_test_sender := $(patsubst %,server/%.c,sender parcel picture gate loop transport)
