@@ -23,7 +23,6 @@ export class Live {
   #paused = false;
   #controller = null;
   #failures = 0; // in a row
-  #open = false; // a picture has come
   #timer = 0;
 
   constructor(onPart, onStatus) {
@@ -64,7 +63,6 @@ export class Live {
   }
 
   async #run(url, controller) {
-    this.#open = false;
     this.#onStatus({ state: 'opening' });
     try {
       let answer = await fetch(url, { signal: controller.signal, cache: 'no-store' });
@@ -72,6 +70,9 @@ export class Live {
         answer = await fetch(this.#plain, { signal: controller.signal, cache: 'no-store' });
       if (!answer.ok)
         throw Object.assign(new Error(await reasonOf(answer)), { code: answer.status });
+      if (controller !== this.#controller)
+        return;
+      this.#onStatus({ state: 'open' });
       const parts = new Parts((fields, pieces) => this.#take(fields, pieces, controller));
       const reader = answer.body.getReader();
       for (;;) {
@@ -92,11 +93,7 @@ export class Live {
   #take(fields, pieces, controller) {
     if (controller !== this.#controller)
       return;
-    if (!this.#open) {
-      this.#open = true;
-      this.#failures = 0;
-      this.#onStatus({ state: 'open' });
-    }
+    this.#failures = 0;
     this.#onPart(fields['x-camera'], fields, pieces);
   }
 
