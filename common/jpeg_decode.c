@@ -10,7 +10,7 @@
 
 /* A hostile progressive JPEG has thousands of scans, each of which costs a pass over the whole picture. */
 #define SCANS_MAX 200
-#define PIXELS_MAX 400000000u /* that all scans together may go over, once there is more than one */
+#define PIXELS_MAX 200000000u /* that all scans together may go over, once there is more than one */
 #define MEMORY_MAX (512l << 20)
 
 struct decoder {

@@ -6,6 +6,7 @@
 #include "scale.h"
 
 #include <errno.h>
+#include <libavutil/log.h>
 #include <libswscale/swscale.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct scale {
 
 struct scale *scale_create(void)
 {
+    av_log_set_level(AV_LOG_QUIET); /* what goes wrong is told by err */
     return calloc(1, sizeof(struct scale));
 }
 

@@ -26,6 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PIXELS_MAX (64u << 20) /* a JPEG of more is an attack on the worker's memory and time */
+
 struct variants {
     const char *instance;
     const struct conf_camera *conf;
@@ -193,6 +195,10 @@ static bool decode(struct source *source, struct variants_tools *tools, struct o
     fault->stage = OUTPUT_DECODE;
     if (source->is_decoded)
         return true;
+    if (source->frame.format == RING_FORMAT_JPEG && (uint64_t)source->frame.width * source->frame.height > PIXELS_MAX) {
+        error_set(&fault->err, EINVAL, "%ux%u is too large", source->frame.width, source->frame.height);
+        return false;
+    }
     if (source->frame.format != RING_FORMAT_JPEG) {
         if (!pad(&tools->source, source->frame.bytes, &fault->err))
             return false;

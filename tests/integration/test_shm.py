@@ -309,3 +309,20 @@ def test_the_same_by_way_of_camring(live):
     assert done.returncode == 0 and {ring["name"] for ring in json.loads(done.stdout)["rings"]} == set(rings(live.instance))
     assert live.cli("shm", "show", "nobody").returncode == 1
     assert live.cli("shm", "fly").returncode == 2
+
+
+def test_a_variants_ring_shows_once_it_is_used(live):
+    """Its name as any ring's; which size and quality it was made for is said of each picture, since a slot may have had others."""
+    assert "door.v0" not in rings(live.instance)
+    assert "no ring" in shm(live.instance, "show", "door.v0").stderr
+    assert live.get("/cameras/door/snapshot.jpg?width=320&quality=60")[0] == 200
+    ring = rings(live.instance)["door.v0"]
+    assert (ring["camera"], ring["variant"], ring["kind"]) == ("door", "v0", "jpeg")
+    assert (ring["width"], ring["height"], ring["format"]) == (320, 320 * HEIGHT // WIDTH, "JPEG")
+    slots = [slot for slot in rings(live.instance, "show", "door.v0")["door.v0"]["slots"] if slot["state"] in ("frame", "newest")]
+    assert slots and all(slot["variant"] == "320w q60" for slot in slots)
+    assert all(slot["variant"] is None for slot in rings(live.instance, "show", "door.jpeg")["door.jpeg"]["slots"] if "variant" in slot)
+    lines = shm(live.instance, "show", "door.v0").stdout.splitlines()
+    assert any("VARIANT" in line for line in lines) and any(" 320w q60 " in line for line in lines)
+    assert "door.v1" not in rings(live.instance)
+    assert shm(live.instance, "verify").returncode == 0
