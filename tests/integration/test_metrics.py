@@ -118,6 +118,18 @@ def test_a_picture_that_waited_for_its_viewer_is_no_slow_one(instance, clips):
         assert took(Metrics(camring), "film", "send") == 0
 
 
+def test_a_picture_that_is_shown_again_is_no_slow_one(instance, clips):
+    camring = instance({"film": f"file:{clips.small_h264()}?realtime=1"}).run()
+    camring.wait_live("film")
+    with Stream(camring.port, "/cameras/film/stream.mjpeg") as stream:
+        camring.wait_state("film", "ended", limit=60)
+        last = len(stream.parts)
+        stream.wait_parts(last + 4)  # the last one, once a second
+        metrics = Metrics(camring)
+    assert 5 < took(metrics, "film", "send") <= frames(metrics, "film", "encoded")
+    assert metrics.get("stage_duration_seconds_bucket", camera="film", stage="send", le="2.5") == took(metrics, "film", "send")
+
+
 def test_counters_are_those_of_the_api(instance, clips):
     """A file loses nothing and comes to rest."""
     camring = instance({"film": f"file:{clips.small_h264()}"}).run()
