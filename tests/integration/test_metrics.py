@@ -301,6 +301,7 @@ def test_readers(live):
         assert metrics.get("ring_rows_taken", camera="door", ring="raw") == rows + 2
         assert metrics.get("shm_ring_bytes", camera="door", ring="raw") == rings(live.instance)["door.raw"]["bytes"]
         assert metrics.get("shm_bytes") == metrics.sum("shm_ring_bytes") and metrics.get("shm_available_bytes") > 0
+        assert readers(metrics, "ring_pinned_readers")["alive"] >= 1
         holder.stop()
         wait_for(lambda: Metrics(live).get("ring_oldest_pin_age_seconds", camera="door", ring="raw") > 1, 20, "an old pin")
         metrics = Metrics(live)
