@@ -3,7 +3,7 @@
 
 import { Cameras, groupOf } from './cameras.js';
 import { Live } from './live.js';
-import { setText } from './text.js';
+import { here, setText } from './text.js';
 import { Tile } from './tile.js';
 import { Viewer } from './viewer.js';
 
@@ -144,7 +144,7 @@ async function polling() {
 // What changes is told at once; without that, the questions above find out.
 function listen() {
   events?.close();
-  events = document.hidden ? null : new EventSource('api/v1/events');
+  events = document.hidden ? null : new EventSource(here('api/v1/events'));
   listened = performance.now();
   events?.addEventListener('camera', ({ data }) => {
     cameras.learn(JSON.parse(data));

@@ -2,12 +2,13 @@
 // itself sees of them.
 
 import { Series } from './plot.js';
+import { here } from './text.js';
 
 const PAGE = 50;
 const LIMIT_MS = 8000; // for an answer
 
 export async function ask(path) {
-  const answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(LIMIT_MS) });
+  const answer = await fetch(here(path), { cache: 'no-store', signal: AbortSignal.timeout(LIMIT_MS) });
   if (!answer.ok)
     throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
   return answer.json();

@@ -2,6 +2,7 @@
 // after a pause that grows.
 
 import { Parts } from './parts.js';
+import { here } from './text.js';
 
 const SETTLE_MS = 120; // until the cameras wanted stay the same
 const MOST_BYTES = 6600; // of ids in one request
@@ -65,9 +66,9 @@ export class Live {
   async #run(url, controller) {
     this.#onStatus({ state: 'opening' });
     try {
-      let answer = await fetch(url, { signal: controller.signal, cache: 'no-store' });
+      let answer = await fetch(here(url), { signal: controller.signal, cache: 'no-store' });
       if (answer.status === 503 && url !== this.#plain)
-        answer = await fetch(this.#plain, { signal: controller.signal, cache: 'no-store' });
+        answer = await fetch(here(this.#plain), { signal: controller.signal, cache: 'no-store' });
       if (!answer.ok)
         throw Object.assign(new Error(await reasonOf(answer)), { code: answer.status });
       if (controller !== this.#controller)

@@ -1,4 +1,9 @@
-// Numbers for people.
+// Numbers for people, addresses for scripts.
+
+// Relative to the page, but without a name and password that may have come in its address: scripts may not repeat those.
+export function here(path) {
+  return new URL(path, location.origin + location.pathname).href;
+}
 
 export function setText(element, value) {
   if (element.textContent !== value)
