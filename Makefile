@@ -132,7 +132,6 @@ parts_test_usage := server/usage.c
 parts_test_throttle := server/throttle.c
 parts_test_proxy := server/proxy.c
 parts_test_login := $(patsubst %,server/%.c,login worker loop throttle proxy)
-parts_test_reload := $(patsubst %,server/%.c,reload worker loop)
 parts_test_share := server/share.c
 parts_test_turns := server/turns.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c

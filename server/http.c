@@ -37,11 +37,13 @@ struct http_wait {
 };
 
 TAILQ_HEAD(wait_list, http_wait);
+TAILQ_HEAD(deferred_list, deferred);
 
 struct http {
     struct server *server;
     struct endpoint *endpoint;
     struct wait_list waits;
+    struct deferred_list deferred;
     unsigned wait_count;
 };
 
@@ -362,6 +364,7 @@ struct deferred {
     struct auth_waiter waiter; /* first: a waiter is its deferred request */
     struct http_request request;
     struct route_match match;
+    TAILQ_ENTRY(deferred) entry;
 };
 
 static void handle(struct http_request *request, const struct route_match *match, enum auth_verdict verdict)
@@ -377,6 +380,7 @@ static void on_verdict(struct auth_waiter *waiter, enum auth_verdict verdict)
 {
     struct deferred *deferred = (struct deferred *)waiter;
     loop_begin("HTTP request after a login");
+    TAILQ_REMOVE(&only->deferred, deferred, entry);
     if (evhttp_request_get_connection(deferred->request.raw))
         handle(&deferred->request, &deferred->match, verdict);
     else
@@ -402,6 +406,7 @@ static void defer(struct http_request *request, const struct route_match *match)
         return;
     }
     *deferred = (struct deferred){.waiter = {.on_verdict = on_verdict}, .request = *request, .match = *match};
+    TAILQ_INSERT_TAIL(&only->deferred, deferred, entry);
     stop_reading(request);
     enum auth_verdict verdict = auth_wait(&deferred->request, &deferred->waiter);
     if (verdict != AUTH_LATER)
@@ -546,6 +551,7 @@ struct http *http_create(struct server *server)
         fatal("can't create the HTTP server");
     only = http;
     TAILQ_INIT(&http->waits);
+    TAILQ_INIT(&http->deferred);
     connections_open(server);
     http->server = server;
     http->endpoint = endpoint_create(server, on_request);
@@ -558,6 +564,11 @@ void http_destroy(struct http *http)
     for (; wait; wait = next) {
         next = TAILQ_NEXT(wait, entry);
         give_up(wait);
+    }
+    struct deferred *deferred = TAILQ_FIRST(&http->deferred), *later;
+    for (; deferred; deferred = later) {
+        later = TAILQ_NEXT(deferred, entry);
+        free(deferred);
     }
     linger_stop_all();
     endpoint_destroy(http->endpoint);

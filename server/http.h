@@ -31,7 +31,7 @@ struct http_request {
 
 /* Begins to accept on the supervisor's sockets.  Fatal on failure. */
 struct http *http_create(struct server *server);
-void http_destroy(struct http *http);
+void http_destroy(struct http *http); /* after the worker */
 
 /* A header of the request, NULL if there is none. */
 const char *http_header(const struct http_request *request, const char *name);

@@ -19,6 +19,7 @@ PATHS = {
     "stream": ["/cameras/cam/stream.mjpeg", "/stream", "/?action=stream", "/live"],
     "snapshot": ["/cameras/cam/snapshot.jpg", "/snapshot", "/?action=snapshot"],
     "api": ["/api/v1/cameras", "/api/v1/cameras/cam"],
+    "metrics": ["/metrics"],
 }
 ME, TOKEN = basic("me", "Ux4-pass"), bearer("Tk9-token")
 CAMERAS = {"cam": "test:?size=320x240&fps=20"}
