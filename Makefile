@@ -99,7 +99,7 @@ $(BUILD)/bin/camring-%: $(LIBRARY)
 $(BUILD)/bin/camring-capture: $(call obj,$(src_capture))
 $(BUILD)/bin/camring-encoder: $(call obj,$(src_encoder))
 $(BUILD)/bin/camring-server: $(call obj,$(src_server))
-$(call obj,server/page.c): $(wildcard server/web/*)
+$(call obj,server/page.c server/openapi.c): $(wildcard server/web/*)
 
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
 parts_test_camera := capture/camera.c

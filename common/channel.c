@@ -173,8 +173,10 @@ void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*
     pthread_detach(thread);
 }
 
-void channel_send(enum msg_type type, const void *payload)
+bool channel_send(enum msg_type type, const void *payload)
 {
-    if (msg_send(CHANNEL_FD, type, payload, -1) < 0)
-        log_debug("channel: %s not sent: %s", msg_type_name(type), strerror(errno));
+    if (msg_send(CHANNEL_FD, type, payload, -1) == 0)
+        return true;
+    log_debug("channel: %s not sent: %s", msg_type_name(type), strerror(errno));
+    return false;
 }

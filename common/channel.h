@@ -28,7 +28,7 @@ void channel_open(struct channel_setup *setup, enum msg_child_kind expected);
  * once, when SIGTERM comes. */
 void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg), void *arg);
 
-/* Tells the supervisor; a lost supervisor ends the process elsewhere, so failure needs no handling. */
-void channel_send(enum msg_type type, const void *payload);
+/* Tells the supervisor.  False: not sent, which few need to handle: a lost supervisor ends the process elsewhere. */
+bool channel_send(enum msg_type type, const void *payload);
 
 #endif

@@ -254,8 +254,8 @@ static void apply_defaults(struct loader *loader)
 /* Words that begin a path of the server's own. */
 static bool id_is_reserved(const char *id)
 {
-    static const char *const words[] = {"api",    "cameras",  "healthz", "live",  "metrics",
-                                        "readyz", "snapshot", "state",   "stream"};
+    static const char *const words[] = {"api", "cameras", "healthz",  "live",  "metrics",
+                                        "web", "readyz",  "snapshot", "state", "stream"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i], id) == 0)
             return true;

@@ -32,6 +32,7 @@ static const struct {
     [MSG_READY] = {"READY", 0, false},
     [MSG_OPEN_REQUEST] = {"OPEN_REQUEST", 0, false},
     [MSG_OPEN_DONE] = {"OPEN_DONE", 0, false},
+    [MSG_RESTART] = {"RESTART", sizeof(struct msg_index), false},
 };
 
 static bool type_known(uint32_t type)

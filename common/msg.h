@@ -19,6 +19,7 @@ enum msg_type {
     MSG_READY,        /* from child: set up, working */
     MSG_OPEN_REQUEST, /* from capture: asks for a turn to open */
     MSG_OPEN_DONE,    /* from capture: its camera is open, pictures will come; gives the turn back */
+    MSG_RESTART,      /* from server: somebody who may asks for a fresh capture of camera `index` */
     MSG_TYPE_END
 };
 
@@ -72,7 +73,7 @@ union msg_payload {
     struct msg_hello hello;
     struct msg_camera camera;
     struct msg_camera_state state;
-    struct msg_index index; /* MSG_WAKER */
+    struct msg_index index; /* MSG_WAKER, MSG_RESTART */
 };
 
 struct msg {

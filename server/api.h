@@ -6,6 +6,7 @@
 
 void api_handle_cameras(struct http_request *request); /* GET /api/v1/cameras?limit=&cursor= */
 void api_handle_camera(struct http_request *request);  /* GET /api/v1/cameras/{id} */
+void api_handle_restart(struct http_request *request); /* POST /api/v1/cameras/{id}/restart */
 void api_handle_health(struct http_request *request);  /* GET /healthz */
 void api_handle_ready(struct http_request *request);   /* GET /readyz */
 

@@ -24,6 +24,7 @@ static void init_camera(struct camera *camera, unsigned index, const struct conf
     camera->offline = conf->offline;
     camera->stall_timeout_ns = conf->stall_timeout_ns;
     camera->board = board_camera(board, index);
+    camera->capture = board_child(board, index);
     camera->state = CAMERA_STARTING;
     camera->since_ns = camera->away_ns = clock_now();
 }
@@ -36,7 +37,7 @@ struct cameras *cameras_create(const struct channel_setup *setup, struct board *
         cameras->camera = calloc(count + 1, sizeof *cameras->camera);
     if (!cameras || !cameras->camera)
         fatal("out of memory");
-    if (count != board_cameras(board))
+    if (count != board_cameras(board) || count > board_children(board))
         fatal("told of %u cameras, but the board has %u", count, board_cameras(board));
     cameras->count = count;
     for (unsigned i = 0; i < count; i++) {
@@ -129,6 +130,8 @@ static void look(struct camera *camera, struct camera_stat *out)
         return;
     out->fps = stat.fps;
     out->frame = stat.head;
+    out->captured_ns = stat.newest.captured_ns;
+    out->started_ns = stat.newest.started_ns;
     out->newest_ns = stat.newest.committed_ns;
     out->width = stat.newest.width;
     out->height = stat.newest.height;
@@ -142,4 +145,11 @@ void camera_stat(struct camera *camera, struct camera_stat *stat)
         camera->looked_ns = now;
     }
     *stat = camera->stat;
+}
+
+const struct usage *camera_usage(struct camera *camera)
+{
+    pid_t pid = atomic_load_explicit(&camera->capture->pid, memory_order_relaxed);
+    usage_look(&camera->usage, pid, atomic_load_explicit(&camera->capture->start_time, memory_order_relaxed), clock_now());
+    return &camera->usage;
 }

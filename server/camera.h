@@ -5,6 +5,7 @@
 #include "common/board.h"
 #include "common/channel.h"
 #include "server/supply.h"
+#include "server/usage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,9 +13,10 @@
 /* What the JPEG ring holds, without copying a picture; looked up at most every 50 ms. */
 struct camera_stat {
     double fps;
-    uint64_t frame;         /* number of the newest picture, 0: none */
-    int64_t newest_ns;      /* when it was published, -1: none */
-    uint32_t width, height; /* its size; without one what the camera says, 0: unknown */
+    uint64_t frame;                  /* number of the newest picture, 0: none */
+    int64_t captured_ns, started_ns; /* when that was captured, and encoding began */
+    int64_t newest_ns;               /* when it was published, -1: none */
+    uint32_t width, height;          /* its size; without one what the camera says, 0: unknown */
 };
 
 /* For others to read; only camera.c writes. */
@@ -25,6 +27,7 @@ struct camera {
     enum conf_offline offline;
     int64_t stall_timeout_ns;
     struct board_camera *board;
+    struct board_child *capture; /* its process */
 
     enum camera_state state;
     int64_t since_ns; /* of the state */
@@ -37,6 +40,7 @@ struct camera {
 
     struct camera_stat stat; /* private */
     int64_t looked_ns;       /* private: when it was taken */
+    struct usage usage;      /* private: camera_usage */
 };
 
 struct cameras;
@@ -59,6 +63,9 @@ bool camera_refresh(struct camera *camera);
 /* Somebody watches the camera here, or does no more. */
 void camera_add_viewer(struct camera *camera);
 void camera_drop_viewer(struct camera *camera);
+
+/* What its capture process uses. */
+const struct usage *camera_usage(struct camera *camera);
 
 /* What is known of its own pictures, taken anew if it is old. */
 void camera_stat(struct camera *camera, struct camera_stat *stat);

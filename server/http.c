@@ -58,6 +58,7 @@ static const char *phrase(int status)
         int status;
         const char *phrase;
     } phrases[] = {{200, "OK"},
+                   {202, "Accepted"},
                    {204, "No Content"},
                    {308, "Permanent Redirect"},
                    {400, "Bad Request"},
@@ -337,6 +338,8 @@ static enum http_method method_of(struct evhttp_request *raw)
 static bool find_camera(struct http_request *request, const struct route_match *match)
 {
     const struct cameras *cameras = request->server->cameras;
+    const char *src = query_get(&request->query, "src");
+    uint64_t number;
     request->name = match->camera;
     switch (match->route->camera) {
     case ROUTE_NO_CAMERA:
@@ -345,6 +348,14 @@ static bool find_camera(struct http_request *request, const struct route_match *
     case ROUTE_BY_ID:
         request->camera = cameras_find(cameras, match->camera);
         break;
+    case ROUTE_NUMBER:
+        request->camera = cameras_find(cameras, match->camera);
+        if (!request->camera && query_number(match->camera, 1, cameras_count(cameras), &number))
+            request->camera = cameras_at(cameras, (unsigned)number - 1);
+        break;
+    case ROUTE_SRC:
+        request->camera = src ? cameras_find(cameras, src) : NULL;
+        break;
     case ROUTE_FIRST:
     case ROUTE_ACTION:
         request->camera = cameras_at(cameras, match->number);
@@ -352,7 +363,11 @@ static bool find_camera(struct http_request *request, const struct route_match *
     }
     if (request->camera)
         return true;
-    if (match->route->camera == ROUTE_BY_ID)
+    if (match->route->camera == ROUTE_SRC && !src)
+        http_reply_error(request, 400, "src must name a camera");
+    else if (match->route->camera == ROUTE_SRC)
+        http_reply_error(request, 404, "unknown camera \"%s\"", src);
+    else if (match->route->camera == ROUTE_BY_ID || match->route->camera == ROUTE_NUMBER)
         http_reply_error(request, 404, "unknown camera \"%s\"", match->camera);
     else
         http_reply_error(request, 404, "there is no camera number %u", match->number);

@@ -222,7 +222,7 @@ void live_handle(struct http_request *request)
     if (!selection.chosen || !selection.choice)
         http_reply_later(request, "out of memory");
     else if (select_cameras(request, &selection) && read_views(request, &selection) && read_wishes(request, &wishes) &&
-             push_admit(request) && find_feeds(request, &selection))
+             push_admit(request, MULTIPART_CONTENT_TYPE) && find_feeds(request, &selection))
         join(request, &wishes, &selection);
     free(selection.chosen);
     free(selection.choice);

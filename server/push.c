@@ -28,7 +28,6 @@ struct push {
 static const struct {
     const char *name, *value;
 } response_headers[] = {
-    {"Content-Type", MULTIPART_CONTENT_TYPE},
     {"Cache-Control", "no-store, no-cache, must-revalidate, max-age=0"},
     {"Pragma", "no-cache"},
     {"Expires", "0"},
@@ -104,16 +103,22 @@ static void on_gone(void *arg, const char *why)
     push_end(arg, why);
 }
 
+static const char *type_of(const struct push_kind *kind)
+{
+    return kind->type ? kind->type : MULTIPART_CONTENT_TYPE;
+}
+
 static bool send_response(struct push_client *client, const struct http_request *request)
 {
     char text[RESPONSE_SIZE], date[64];
     evutil_date_rfc1123(date, sizeof date, NULL);
-    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date);
+    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\n", date, type_of(client->kind));
     for (size_t i = 0; i < RESPONSE_HEADERS; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", response_headers[i].name, response_headers[i].value);
     n += (int)http_put_headers(request, text + n, sizeof text - (size_t)n);
     n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
-    struct parcel *parcel = parcel_create(text, (size_t)n, NULL, multipart_opening(client->wishes.form));
+    const char *opening = client->kind->opening ? client->kind->opening : multipart_opening(client->wishes.form);
+    struct parcel *parcel = parcel_create(text, (size_t)n, NULL, opening);
     bool ok = parcel && sender_send(client->sender, parcel);
     parcel_release(parcel);
     return ok;
@@ -127,7 +132,8 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
     struct transport transport;
     client->kind = kind;
     client->push = push;
-    client->wishes = *wishes;
+    if (wishes)
+        client->wishes = *wishes;
     client->begun_ns = clock_now();
     client->connection = http_take(request, &transport);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
@@ -197,6 +203,18 @@ bool push_picture(struct push_client *client, struct picture *picture, const cha
     return sent;
 }
 
+bool push_text(struct push_client *client, const char *text, size_t size)
+{
+    struct parcel *parcel = parcel_create(text, size, NULL, "");
+    bool sent = parcel && sender_send(client->sender, parcel);
+    if (sent)
+        book(client);
+    else
+        push_end(client, parcel ? "the client is gone" : "out of memory");
+    parcel_release(parcel);
+    return sent;
+}
+
 /* ---- joining ------------------------------------------------------------------------------------------------------- */
 
 bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
@@ -215,18 +233,18 @@ bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
     return true;
 }
 
-static void reply_head(struct http_request *request)
+static void reply_head(struct http_request *request, const char *type)
 {
-    for (size_t i = 1; i < RESPONSE_HEADERS; i++)
+    for (size_t i = 0; i < RESPONSE_HEADERS; i++)
         http_add_header(request, response_headers[i].name, response_headers[i].value);
-    http_reply_endless(request, response_headers[0].value);
+    http_reply_endless(request, type);
 }
 
-bool push_admit(struct http_request *request)
+bool push_admit(struct http_request *request, const char *type)
 {
     const struct push *push = request->server->push;
     if (request->head)
-        reply_head(request);
+        reply_head(request, type);
     else if (board_clients(push->board) >= push->max_clients)
         http_reply_later(request, "all %u places for clients are taken", push->max_clients);
     else

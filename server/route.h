@@ -20,6 +20,8 @@ enum route_camera {
     ROUTE_NO_CAMERA,
     ROUTE_BY_NAME, /* {id} names something else */
     ROUTE_BY_ID,   /* {id} names it */
+    ROUTE_NUMBER,  /* {id} names it, or is its number in the file, counted from 1 */
+    ROUTE_SRC,     /* the query's src names it */
     ROUTE_FIRST,   /* the first in the file */
     ROUTE_ACTION,  /* the query's action does: "stream" the first, "stream_N" the N-th from 0 */
 };

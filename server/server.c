@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "server/auth.h"
 #include "server/camera.h"
+#include "server/events.h"
 #include "server/feed.h"
 #include "server/http.h"
 #include "server/loop.h"
@@ -33,6 +34,7 @@ void server_create(struct server *server, const struct channel_setup *setup)
     server->cameras = cameras_create(setup, server->board, (int)setup->hello.index);
     server->feeds = feeds_create(server->base, server->cameras, server->board, setup->hello.index);
     server->push = push_create(server);
+    server->events = events_create(server);
     server->worker = worker_create(server->base);
     server->reload = reload_create(server->base, server->worker);
     server->auth = auth_create(server, server->worker, server->reload);
@@ -44,6 +46,7 @@ void server_destroy(struct server *server)
 {
     worker_destroy(server->worker);
     push_destroy(server->push);
+    events_destroy(server->events);
     http_destroy(server->http);
     auth_destroy(server->auth);
     reload_destroy(server->reload);

@@ -12,6 +12,7 @@ struct server {
     struct cameras *cameras;
     struct feeds *feeds;
     struct push *push;
+    struct events *events;
     struct worker *worker;
     struct reload *reload;
     struct auth *auth;

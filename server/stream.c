@@ -93,7 +93,7 @@ void stream_handle(struct http_request *request)
         http_reply_error(request, 400, "%s", err.text);
         return;
     }
-    if (!push_read_wishes(request, &wishes) || !push_admit(request))
+    if (!push_read_wishes(request, &wishes) || !push_admit(request, MULTIPART_CONTENT_TYPE))
         return;
     if (feeds_are_closed(feeds, camera)) {
         http_reply_later(request, "camera \"%s\" is away: %s", camera->id,

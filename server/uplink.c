@@ -3,6 +3,7 @@
 #include "common/bell.h"
 #include "common/log.h"
 #include "server/camera.h"
+#include "server/events.h"
 #include "server/feed.h"
 #include "server/loop.h"
 
@@ -18,10 +19,18 @@ struct uplink {
     struct event *message, *wake, *term;
 };
 
+static void on_state(const struct server *server, const struct msg_camera_state *state)
+{
+    cameras_on_state(server->cameras, state);
+    const struct camera *camera = cameras_at(server->cameras, state->index);
+    if (camera)
+        events_on_state(server->events, camera);
+}
+
 static void handle(const struct uplink *uplink, struct msg *msg)
 {
     if (msg->type == MSG_CAMERA_STATE)
-        cameras_on_state(uplink->server->cameras, &msg->body.state);
+        on_state(uplink->server, &msg->body.state);
     else
         log_debug("ignored a message: %s", msg_type_name(msg->type));
     if (msg->fd >= 0)

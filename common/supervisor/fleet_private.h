@@ -23,6 +23,7 @@ struct member {
     struct mail mail;
     bool was_ready;     /* in some life */
     int64_t stopped_ns; /* when it was stopped (SIGSTOP), 0: it is not */
+    int64_t asked_ns;   /* when its restart was last asked for over HTTP, 0: never */
     unsigned hung_up;   /* ticks since its channel ended, plus 1; 0: it hasn't */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RESTART_GAP_NS (2 * NS_PER_S)
 #define RECEIVE_BATCH 32 /* messages taken from one child before the others have their turn */
 
 /* ---- saying ------------------------------------------------------------------------------------------------------- */
@@ -106,6 +107,17 @@ void fleet_talk_grant(struct fleet *fleet)
 
 /* ---- hearing ------------------------------------------------------------------------------------------------------ */
 
+/* Whoever has a token may ask as often as he likes; a camera that is being opened anew isn't helped by that. */
+static void restart_if_due(struct fleet *fleet, unsigned camera)
+{
+    struct member *capture = &fleet->members[camera];
+    int64_t now = clock_now();
+    if (capture->asked_ns && now - capture->asked_ns < RESTART_GAP_NS)
+        return;
+    capture->asked_ns = now;
+    fleet_restart_camera(fleet, camera);
+}
+
 static void take(struct member *member, const struct msg *msg)
 {
     struct fleet *fleet = member->fleet;
@@ -127,6 +139,9 @@ static void take(struct member *member, const struct msg *msg)
     } else if (msg->type == MSG_OPEN_DONE && capture) {
         cameras_opened(fleet->cameras, member->index);
         fleet_talk_grant(fleet);
+    } else if (msg->type == MSG_RESTART && member->kind == MSG_SERVER &&
+               msg->body.index.index < fleet->conf->camera_count) {
+        restart_if_due(fleet, msg->body.index.index);
     } else {
         log_error("%s: sent %s, which it may not", member->name, msg_type_name(msg->type));
         fleet_condemn(member, "breaks the rules");

@@ -216,7 +216,7 @@ def observe(camring, stream, seconds):
 @pytest.mark.limit(120)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_camera_that_spins_and_one_that_is_stopped_delay_nobody(tmp_path, workers):
-    cameras = {"calm": "test:?size=640x360&fps=20", "spin": "test:?size=1920x1080&fps=1000", "still": "test:?size=320x240&fps=20"}
+    cameras = {"calm": "test:?size=640x360&fps=20", "spin": "test:?size=3840x2160&fps=1000", "still": "test:?size=320x240&fps=20"}
     cameras = {name: {"source": source, "idle": "standby"} for name, source in cameras.items()}
     with running(tmp_path, cameras, http={"workers": workers}) as camring:
         camring.wait_live(*cameras)
