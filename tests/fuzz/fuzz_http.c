@@ -7,6 +7,7 @@
 #include "common/jpeg.h"
 #include "http_answers.h"
 #include "server/camera.h"
+#include "server/events.h"
 #include "server/feed.h"
 #include "server/server.h"
 
@@ -110,6 +111,7 @@ static void tell_state(unsigned camera, enum camera_state state)
     if (state == CAMERA_AWAY)
         snprintf(message.why, sizeof message.why, "not \"there\" \\ \xff");
     cameras_on_state(world.server.cameras, &message);
+    events_on_state(world.server.events, cameras_at(world.server.cameras, camera));
 }
 
 /* Logins are asked for where a proxy's headers show that a client is not this process itself.  The token is "fuzz". */
@@ -137,6 +139,7 @@ static void make_instance(void)
     struct error err;
     snprintf(hello->instance, sizeof hello->instance, "fuzz%d", (int)getpid());
     hello->kind = MSG_SERVER;
+    hello->child = CAMERAS;
     hello->cameras = CAMERAS;
     make_settings(&hello->http);
     world.setup.cameras = world.cameras;
@@ -158,7 +161,7 @@ static void make_instance(void)
         if (ring_create(&options, &err) < 0)
             die(err.text);
     }
-    struct board *board = board_create(hello->instance, ids, CAMERAS, 1, &err);
+    struct board *board = board_create(hello->instance, ids, CAMERAS, CAMERAS + 1, &err);
     if (!board)
         die(err.text);
     atomic_store(&board_camera(board, 0)->packet_ns, clock_now());
@@ -197,6 +200,16 @@ static void remove_instance(void)
     unlink(world.setup.hello.http.tokens_file);
 }
 
+/* Where the supervisor would be: hears nothing, and soon takes nothing more. */
+static void make_channel(void)
+{
+    int pair[2];
+    if (fcntl(CHANNEL_FD, F_GETFD) >= 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        die("no channel");
+    if (pair[0] != CHANNEL_FD && dup2(pair[0], CHANNEL_FD) < 0)
+        die("dup2");
+}
+
 static int lowest_free_fd(void)
 {
     int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
@@ -212,6 +225,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     log_open("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     signal(SIGPIPE, SIG_IGN);
+    make_channel();
     make_picture();
     make_instance();
     make_server();
