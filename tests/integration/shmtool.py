@@ -35,8 +35,12 @@ def rings(instance, *words):
 
 def objects(instance):
     """Names and bytes of what the instance has in /dev/shm."""
-    names = [name for name in os.listdir("/dev/shm") if re.fullmatch(rf"camring\.{instance}(\..*)?", name)]
-    return {name: os.stat(f"/dev/shm/{name}").st_blocks * 512 for name in names}
+    found = {}
+    for name in os.listdir("/dev/shm"):
+        if re.fullmatch(rf"camring\.{instance}(\..*)?", name):
+            with contextlib.suppress(FileNotFoundError):  # gone since
+                found[name] = os.stat(f"/dev/shm/{name}").st_blocks * 512
+    return found
 
 
 class Program:

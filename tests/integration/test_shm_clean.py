@@ -220,6 +220,7 @@ def test_a_producers_ring(name):
 @needs_library
 def test_a_producers_ring_in_a_running_instance(instance):
     camring = instance(CAMERAS).run().wait_live("door")
+    wait_for(lambda: rings(camring.instance)["door.jpeg"]["frame"] > 0, 10, "pictures")
     before = objects(camring.instance)
     with program(camring.instance, PRODUCE.format(ring="mine.jpeg")) as producer:
         assert set(clean(camring)[1]) == {None, "mine.jpeg"}
