@@ -314,8 +314,7 @@ static void write_texts(void)
         "cameras: {a: \"file:x.mp4?loop=1\"}\nhttp: {listen: ['127.0.0.1:0', \"[::1]:8080\"]}\nshm: {max_bytes: 1GiB}\n",
         "a: &a {b: [1, 2, *a]}\n? [x]\n: y\n--- !!str\n...\n%YAML 1.1\n",
         "defaults: {reconnect: {every: 1s, for: 5m}}\nlog: {level: debug}\n",
-        "cameras: {a: {source: 'test:', profiles: {t: {width: 320, fps: 2, quality: 60}, u: , t: {}}}}\n"
-        "defaults: {profiles: {b: {width: 0}}}\n"};
+        "cameras: {a: {source: 'test:', profiles: {t: {width: 320, fps: 2, quality: 60}, u: , t: {}}}}\n"};
     for (size_t i = 0; i < sizeof snippets / sizeof *snippets; i++) {
         char name[16];
         snprintf(name, sizeof name, "text-%zu", i);
