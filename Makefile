@@ -231,7 +231,7 @@ check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
 tidy/%:
 	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>/dev/null
 
-# The fuzz targets, in a build by clang.  SECONDS is per target; `make fuzz-short` takes less than a minute altogether.
+# The fuzz targets, in a build by clang.  SECONDS is per target; `make fuzz-short` takes less than a minute altogether, and one for HTTP.
 FUZZ_CC ?= clang-14
 SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -257,6 +257,7 @@ $(BUILD)/fuzz/seeds: $(call obj,tests/fuzz/seeds.c) $(LIBRARY)
 deps-fuzz:
 	@scripts/deps.sh build fuzz
 fuzz-build: $(fuzz_targets) $(BUILD)/fuzz/seeds
+fuzz-short: export FUZZ_HTTP_SECONDS = 60
 fuzz fuzz-short: deps-fuzz
 	$(PARALLEL) VARIANT=fuzz CC=$(FUZZ_CC) fuzz-build
 	@tests/fuzz/run.sh build-fuzz $(if $(filter fuzz-short,$@),3,$(SECONDS)) $(FUZZ)

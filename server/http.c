@@ -99,10 +99,13 @@ static void end_wait(struct http_wait *wait)
 static void send_answer(struct http_request *request, int status, struct evbuffer *body)
 {
     struct evhttp_request *raw = request->raw;
+    struct evhttp_connection *connection = evhttp_request_get_connection(raw);
     count_answer(request, status);
     if (request->wait)
         end_wait(request->wait); /* and with it the request */
     evhttp_send_reply(raw, status, phrase(status), body);
+    if (connection) /* a client that has nothing more to send may still want the answer, but evhttp would close */
+        bufferevent_disable(evhttp_connection_get_bufferevent(connection), EV_READ);
 }
 
 const char *http_header(const struct http_request *request, const char *name)

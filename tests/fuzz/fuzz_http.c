@@ -30,15 +30,15 @@ enum op {
     OP_CUT = 0xf8, /* what stands before leaves, and the server sees it, before what stands behind */
     OP_PICTURE,    /* the first camera has a new one */
     OP_AWAY,       /* it is away, or live again */
-    OP_REPEAT,     /* the byte before, 4,096 times */
+    OP_REPEAT,     /* the byte before, REPEAT times */
     OP_OTHER,      /* from here on the other of two clients sends */
     OP_HALF,       /* this client sends no more */
     OP_GONE,       /* this client is gone, and another one comes */
 };
 
 #define CLIENTS 2
-#define REPEAT 4096
-#define OPS_MAX 24 /* in an input: they take most of the time */
+#define REPEAT 8192
+#define OPS_MAX 12 /* in an input: they take most of the time */
 #define CAMERAS 3
 #define GROWTH_MAX (1 << 20) /* of the heap, over all runs: what is kept for later */
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh BUILD SECONDS [TARGET...]: runs the fuzz targets in BUILD/fuzz (all, or those named) for SECONDS each, from fresh seeds and
-# what earlier runs found to be interesting (BUILD/corpus).  Prints the executions per target; exit code 1 on a finding, whose input
-# is then in BUILD/findings: `BUILD/fuzz/TARGET INPUT` repeats it (`-runs=1000`, if other threads had a part in it).
+# what earlier runs found to be interesting (BUILD/corpus); FUZZ_HTTP_SECONDS is for the one that the network reaches.  Prints the
+# executions per target; exit code 1 on a finding, whose input is then in BUILD/findings: `BUILD/fuzz/TARGET INPUT` repeats it
+# (`-runs=1000`, if other threads had a part in it).
 set -u
 
 build=$1 seconds=$2
@@ -37,9 +38,9 @@ mkdir "$work/seeds" && "$build/fuzz/seeds" "$work/seeds" || exit 1
 findings=0
 for target; do
     mkdir -p "$build/corpus/$target"
-    options=(-max_len=49152)
-    [ "$target" != http ] || options=(-max_len=2048 -dict=tests/fuzz/http.dict)
-    "$build/fuzz/fuzz_$target" "${options[@]}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+    options=(-max_len=49152) limit=$seconds
+    [ "$target" != http ] || { options=(-max_len=1024 -dict=tests/fuzz/http.dict) limit=${FUZZ_HTTP_SECONDS:-$seconds}; }
+    "$build/fuzz/fuzz_$target" "${options[@]}" -max_total_time="$limit" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
         -verbosity=1 -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$work/seeds/$target" >"$work/log" 2>&1 &
     pid=$!
     wait "$pid"
@@ -47,7 +48,7 @@ for target; do
     clear_up
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
     paths=$(sed -nE 's/^#[0-9]+.* (ft: [0-9]+).*/\1/p' "$work/log" | tail -n 1)
-    printf '%-14s %9s executions in %4d s, %s\n' "$target" "${runs:-0}" "$seconds" "${paths:-no coverage}"
+    printf '%-14s %9s executions in %4d s, %s\n' "$target" "${runs:-0}" "$limit" "${paths:-no coverage}"
     if [ $code -ne 0 ]; then
         findings=$((findings + 1))
         grep -vE '^#|^INFO|^stat::' "$work/log" | tail -n 60 | sed 's/^/    /'
