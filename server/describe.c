@@ -69,7 +69,8 @@ static void add_state(json_t *json, const struct camera *camera)
 /* Milliseconds between two times of the newest picture's life, to the microsecond. */
 static json_t *span(int64_t from_ns, int64_t to_ns)
 {
-    return json_real(to_ns > from_ns ? (double)((to_ns - from_ns) / NS_PER_US) / 1000 : 0);
+    int64_t us = to_ns > from_ns ? (to_ns - from_ns) / NS_PER_US : 0;
+    return json_real((double)us / 1000);
 }
 
 static void add_picture(json_t *json, struct camera *camera)

@@ -139,8 +139,7 @@ static void take(struct member *member, const struct msg *msg)
     } else if (msg->type == MSG_OPEN_DONE && capture) {
         cameras_opened(fleet->cameras, member->index);
         fleet_talk_grant(fleet);
-    } else if (msg->type == MSG_RESTART && member->kind == MSG_SERVER &&
-               msg->body.index.index < fleet->conf->camera_count) {
+    } else if (msg->type == MSG_RESTART && member->kind == MSG_SERVER && msg->body.index.index < fleet->conf->camera_count) {
         restart_if_due(fleet, msg->body.index.index);
     } else {
         log_error("%s: sent %s, which it may not", member->name, msg_type_name(msg->type));
