@@ -26,8 +26,11 @@ export function rate(fps) {
   return fps === null || fps === undefined || Number.isNaN(fps) ? '–' : `${fps < 9.95 && Math.abs(fps - Math.round(fps)) >= 0.05 ? fps.toFixed(1) : Math.round(fps)} fps`;
 }
 
+// null: not known.
 export function share(cores) {
-  return typeof cores === 'number' ? `${cores < 0.0995 ? (cores * 100).toFixed(1) : Math.round(cores * 100)} %` : null;
+  if (typeof cores !== 'number')
+    return null;
+  return cores < 0.01 ? '< 1 %' : `${Math.round(cores * 100)} %`;
 }
 
 export function viewers(count) {
