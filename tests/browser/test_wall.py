@@ -6,7 +6,6 @@ import io
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 
@@ -388,29 +387,3 @@ def page_viewers(camring):
         cursor = page["next"]
         if not cursor:
             return found
-
-
-def test_below_a_path(instance, browser):
-    camring = instance({"cam": "test:?size=320x180&fps=5"}, http={"base_path": "/cams/"}).run(wait=False)
-    wait_for(lambda: connects(camring.port), 20, "the server")
-    show(browser, camring, path="/cams/")
-    wait_for(lambda: len(browser.find("#wall .tile")) == 1, 20, "a card")
-    wait_moving(browser, "cam")
-    assert all(f":{camring.port}/cams/" in url for url in requests(browser)) and browser.complaints() == []
-
-
-def connects(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_with_a_login(instance, browser, tmp_path):
-    """Also when name and password came in the address, which scripts may not repeat."""
-    from logins import write_users
-
-    write_users(tmp_path / "users", {"me": "Ux4-pass"})
-    camring = instance({"cam": "test:?size=320x180&fps=5"}, http={"users_file": "users"}).run()
-    browser.open(f"http://me:Ux4-pass@127.0.0.1:{camring.port}/")
-    wait_for(lambda: len(browser.find("#wall .tile")) == 1, 20, "a card")
-    wait_moving(browser, "cam")
-    assert browser.complaints() == []
