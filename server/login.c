@@ -221,9 +221,8 @@ static struct login_attempt *choose(struct login *login)
 {
     struct login_attempt *best = NULL;
     unsigned fewest = 0;
-    struct login_attempt *attempt;
-    TAILQ_FOREACH(attempt, &login->waiting, entry)
-    {
+    struct login_attempt *attempt = TAILQ_FIRST(&login->waiting);
+    for (; attempt; attempt = TAILQ_NEXT(attempt, entry)) {
         unsigned failures = throttle_failures(login->throttle, attempt->address, clock_now());
         if (!best || failures < fewest) {
             best = attempt;
@@ -304,18 +303,17 @@ static struct login_attempt *find_attempt(const struct login *login, const struc
     struct login_attempt *attempt = login->running;
     if (attempt && is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
         return attempt;
-    TAILQ_FOREACH(attempt, &login->waiting, entry)
-    if (is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
-        return attempt;
+    for (attempt = TAILQ_FIRST(&login->waiting); attempt; attempt = TAILQ_NEXT(attempt, entry))
+        if (is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
+            return attempt;
     return NULL;
 }
 
 static bool has_too_many(const struct login *login, const uint8_t address[16])
 {
     unsigned count = 0;
-    const struct login_attempt *attempt;
-    TAILQ_FOREACH(attempt, &login->waiting, entry)
-    count += memcmp(attempt->address, address, 16) == 0;
+    for (const struct login_attempt *attempt = TAILQ_FIRST(&login->waiting); attempt; attempt = TAILQ_NEXT(attempt, entry))
+        count += memcmp(attempt->address, address, 16) == 0;
     return count >= ATTEMPTS_PER_ADDRESS;
 }
 
@@ -325,10 +323,9 @@ static bool make_room(struct login *login, const uint8_t address[16])
     int64_t now = clock_now();
     if (login->attempts < ATTEMPTS_MAX)
         return true;
-    struct login_attempt *worst = NULL, *attempt;
+    struct login_attempt *worst = NULL, *attempt = TAILQ_FIRST(&login->waiting);
     unsigned most = throttle_failures(login->throttle, address, now);
-    TAILQ_FOREACH(attempt, &login->waiting, entry)
-    {
+    for (; attempt; attempt = TAILQ_NEXT(attempt, entry)) {
         unsigned failures = throttle_failures(login->throttle, attempt->address, now);
         if (failures > most) {
             worst = attempt;
