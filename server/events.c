@@ -165,13 +165,12 @@ static bool note(struct events *events, const struct camera *camera)
 {
     struct news *news = &events->news[camera->index];
     struct sight sight = look(camera);
-    struct events_client *client;
     if (same(&sight, &news->sight))
         return false;
     news->sight = sight;
     forget(news);
-    TAILQ_FOREACH(client, &events->clients, entry)
-    client->due[camera->index] = true;
+    for (struct events_client *client = TAILQ_FIRST(&events->clients); client; client = TAILQ_NEXT(client, entry))
+        client->due[camera->index] = true;
     return true;
 }
 
