@@ -135,6 +135,14 @@ def test_protect(own, protected):
             assert status_of(camring, path) == (401 if kind in protected else 200), path
 
 
+def test_what_changes_things_is_always_protected(own):
+    camring = own(protect=[])
+    for headers, status in [(None, 401), (ME, 403), (TOKEN, 202)]:
+        assert status_of(camring, "/api/v1/cameras/cam/restart", headers, "POST") == status
+    guesses = [status_of(camring, "/api/v1/cameras/cam/restart", bearer(f"{n}"), "POST", "127.0.8.1") for n in range(7)]
+    assert guesses == [401] * 5 + [429] * 2
+
+
 def test_only_users_or_only_tokens(instance, tmp_path):
     files = write_files(tmp_path)
     for key, good, bad in [("users_file", ME, TOKEN), ("tokens_file", TOKEN, ME)]:

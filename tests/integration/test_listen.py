@@ -192,6 +192,15 @@ def test_logins_on_a_unix_socket(instance, place):
     assert camring.get("/api/v1/cameras")[0] == 401
 
 
+def test_a_unix_socket_is_as_good_as_a_token(instance, place):
+    camring, path = on_unix(instance, place)
+    camring.run()
+    restart = "/api/v1/cameras/cam/restart"
+    assert camring.get(restart, method="POST")[0] == 403
+    assert ask_unix(path, restart, "POST", {"X-Forwarded-For": "203.0.113.7"})[0] == 403
+    assert ask_unix(path, restart, "POST")[0] == 202
+
+
 # ---- sockets that are given --------------------------------------------------------------------------------------------
 
 GIVE = """
