@@ -311,6 +311,27 @@ def test_restart(tmp_path):
         assert "restarted by request" in camring.log()
 
 
+def test_restart_by_unix_socket(tmp_path):
+    """Who may read the server's memory anyway needs no token; who comes through a proxy does."""
+    port, path = free_port(), tmp_path / "http"
+    listen = {"listen": [f"127.0.0.1:{port}", f"unix:{path}"]}
+    with running(tmp_path, {"door": "test:?size=320x240&fps=20"}, port=port, http=listen) as camring:
+        camring.wait_live("door")
+        before = capture(camring)
+
+        def post(headers):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(str(path))
+                s.sendall(
+                    f"POST /api/v1/cameras/door/restart HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}\r\n".encode()
+                )
+                return int(s.recv(4096).split()[1])
+
+        assert post("X-Forwarded-For: 10.0.0.1\r\n") == 403 and capture(camring) == before
+        assert post("") == 202
+        wait_for(lambda: capture(camring) not in (None, before), 20, "another process")
+
+
 # ---- other servers' paths
 
 STREAMS = [
