@@ -15,6 +15,11 @@ TAILQ_HEAD(client_list, push_client);
 /* Pictures come to all who see them one client after the other: the last part of each form is kept for the next client. */
 enum part_form { PART_ADVANCE, PART_LENGTH, PART_CAMERA, PART_FORMS };
 
+struct kept_part {
+    struct parcel *parcel; /* NULL: none */
+    int64_t wall_ns;       /* which it tells: a drawn picture is shown again as of a later time */
+};
+
 struct push {
     struct event_base *base;
     int64_t client_timeout_ns;
@@ -22,7 +27,7 @@ struct push {
     struct board *board;
     struct board_server *place;
     struct client_list clients;
-    struct parcel *part[PART_FORMS]; /* NULL: none */
+    struct kept_part part[PART_FORMS];
 };
 
 static const struct {
@@ -65,8 +70,8 @@ static void book(struct push_client *client)
 static void forget_parts(struct push *push)
 {
     for (unsigned i = 0; i < PART_FORMS; i++) {
-        parcel_release(push->part[i]);
-        push->part[i] = NULL;
+        parcel_release(push->part[i].parcel);
+        push->part[i].parcel = NULL;
     }
 }
 
@@ -172,12 +177,12 @@ static struct parcel *part_of(const struct push_client *client, struct picture *
     if (client->wishes.info) /* tells the time */
         return make_part(client, picture, camera);
     enum part_form form = client->wishes.form == MULTIPART_ADVANCE ? PART_ADVANCE : camera ? PART_CAMERA : PART_LENGTH;
-    struct parcel **part = &client->push->part[form];
-    if (!*part || (*part)->picture != picture) {
-        parcel_release(*part);
-        *part = make_part(client, picture, camera);
+    struct kept_part *part = &client->push->part[form];
+    if (!part->parcel || part->parcel->picture != picture || part->wall_ns != picture->wall_ns) {
+        parcel_release(part->parcel);
+        *part = (struct kept_part){.parcel = make_part(client, picture, camera), .wall_ns = picture->wall_ns};
     }
-    return *part ? parcel_acquire(*part) : NULL;
+    return part->parcel ? parcel_acquire(part->parcel) : NULL;
 }
 
 /* A picture that was there before the client was has waited for the client. */

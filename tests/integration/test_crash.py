@@ -205,6 +205,10 @@ def test_a_camera_falls_silent(instance, own_rtsp_camera, own_http_camera, kind)
         source.signal(signal.SIGSTOP)
         wait_placeholder(stream)
         assert camring.camera("cam")["state"] != "live"
+        begin = len(stream.parts)
+        stream.wait(lambda s: len(s.parts) >= begin + 4, BOUND, "the same picture again and again")
+        times = [float(part.headers["x-timestamp"]) for part in stream.parts[begin : begin + 4]]
+        assert times == sorted(set(times)), "each says how things are as it is sent"
         source.signal(signal.SIGCONT)
         wait_new_numbers(stream, limit=30)
 
