@@ -61,9 +61,9 @@ static void book(struct push_client *client)
     client->booked = written;
     if (!transit->place || sender_pending(client->sender) > 0)
         return;
-    int64_t left_ns = sender_progress(client->sender);
-    stats_observe(&transit->place->took[STATS_SEND], left_ns - transit->committed_ns);
-    stats_observe(&transit->place->took[STATS_TOTAL], left_ns - transit->captured_ns);
+    int64_t now = clock_now();
+    stats_observe(&transit->place->took[STATS_SEND], now - transit->committed_ns);
+    stats_observe(&transit->place->took[STATS_TOTAL], now - transit->captured_ns);
     transit->place = NULL;
 }
 

@@ -20,7 +20,7 @@
 struct sender {
     struct transport transport;
     int64_t timeout_ns;
-    int64_t progress_ns;   /* when the last bytes left, or the parcel came */
+    int64_t progress_ns;   /* when the last byte left, or the parcel came */
     int64_t now_ns;        /* as of the last look at the client: a parcel is sent right after it */
     bool closed;           /* the gate, until its timer fires */
     bool tcp;              /* else there is no gate */
@@ -213,11 +213,6 @@ void sender_destroy(struct sender *sender)
 uint64_t sender_written(const struct sender *sender)
 {
     return sender->gate.written;
-}
-
-int64_t sender_progress(const struct sender *sender)
-{
-    return sender->progress_ns;
 }
 
 size_t sender_pending(const struct sender *sender)

@@ -31,9 +31,6 @@ void sender_destroy(struct sender *sender);
 /* Bytes that the kernel has taken so far. */
 uint64_t sender_written(const struct sender *sender);
 
-/* When the last of them were handed to it, or the client came. */
-int64_t sender_progress(const struct sender *sender);
-
 /* Bytes that have not left yet. */
 size_t sender_pending(const struct sender *sender);
 
