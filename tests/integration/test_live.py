@@ -1,11 +1,13 @@
 """/live: many cameras on one connection, each part naming its camera."""
 import collections
+import io
 import json
 import re
 import subprocess
 import time
 
 import pytest
+from PIL import Image
 
 import network
 from clips import Order, jpeg_faults, read_number, split_jpegs
@@ -73,9 +75,6 @@ def test_all_pictures_of_the_cameras_asked_for(server):
 
 def test_the_right_pictures(server):
     """Sizes tell them apart."""
-    from PIL import Image
-    import io
-
     sizes = {"fast": (640, 360), "slow": (320, 240), "other": (160, 120)}
     with Stream(server.port, "/live?cameras=fast,slow,other") as stream:
         for part in stream.wait_parts(60).parts:
