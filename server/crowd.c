@@ -48,15 +48,20 @@ void crowd_destroy(struct crowd *crowd)
 
 /* ---- addresses ----------------------------------------------------------------------------------------------------- */
 
+static struct crowd_address *find_address(const struct address_list *bucket, const struct crowd_key *key)
+{
+    struct crowd_address *address = LIST_FIRST(bucket);
+    while (address && (address->key.address != key->address || address->key.is_v6 != key->is_v6))
+        address = LIST_NEXT(address, entry);
+    return address;
+}
+
 /* Without memory for it the member has none, and just counts among all. */
 static struct crowd_address *acquire_address(struct crowd *crowd, const struct crowd_key *key)
 {
     uint64_t mixed = (key->address ^ key->is_v6) * 0x9e3779b97f4a7c15;
     struct address_list *bucket = &crowd->addresses[mixed >> 32 & (BUCKETS - 1)];
-    struct crowd_address *address;
-    LIST_FOREACH(address, bucket, entry)
-    if (address->key.address == key->address && address->key.is_v6 == key->is_v6)
-        break;
+    struct crowd_address *address = find_address(bucket, key);
     if (!address && (address = calloc(1, sizeof *address))) {
         address->key = *key;
         LIST_INSERT_HEAD(bucket, address, entry);
