@@ -352,7 +352,12 @@ static void write_requests(void)
                                         "/api/stream.mjpeg?src=door",
                                         "/api/v1/events",
                                         "//x/y",
-                                        "http://x/healthz"};
+                                        "http://x/healthz",
+                                        "/stream?quality=20&fps=5",
+                                        "/live?profile=thumb&info=1",
+                                        "/snapshot?width=16&quality=90",
+                                        "/api/v1/openapi.json",
+                                        "/api/frame.jpeg?src=dark"};
     static const char *const texts[] = {
         "GET / HTTP/1.1\r\n" HOST "\xf8"
         "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
