@@ -165,7 +165,7 @@ static double shrunk_difference(const struct image_rgb *large, const struct imag
             unsigned mean = 0;
             for (unsigned i = 0; i < by * by; i++)
                 mean += large->data[(y * by + i / by) * large->stride + (x / 3 * by + i % by) * 3 + x % 3];
-            sum += difference((uint8_t)(mean / (by * by)), small->data[y * small->stride + x]);
+            sum += difference((uint8_t)(mean / (by * (double)by)), small->data[y * small->stride + x]);
         }
     return sum / (3.0 * width * height);
 }

@@ -394,8 +394,11 @@ static void test_colours_are_the_cameras(void **state)
             for (unsigned p = 0; p < RING_PLANES; p++) {
                 uint32_t width = ring_plane_width(RING_I420, p, planes[k].width);
                 uint32_t height = ring_plane_height(RING_I420, p, planes[k].height);
-                for (uint32_t at = 0; at < width * height; at++)
-                    mean[k][p] += planes[k].plane[p][at / width * planes[k].stride[p] + at % width] / (width * (double)height);
+                uint64_t sum = 0;
+                for (uint32_t y = 0; y < height; y++)
+                    for (uint32_t x = 0; x < width; x++)
+                        sum += planes[k].plane[p][y * planes[k].stride[p] + x];
+                mean[k][p] += (double)sum / (width * (double)height);
             }
             image_planes_free(&planes[k]);
             free(got.buffer.data);
