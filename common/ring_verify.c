@@ -323,7 +323,15 @@ static void check_pin(struct look *look, unsigned number, uint64_t pin)
              (int64_t)(pin & UINT32_MAX) - 1, slots);
 }
 
-/* The reader sets `last` once it has seen that its pin holds; from then on the slot must stay as it is. */
+/* A writer that takes a slot up, finds the pin and dies or is stopped before it has put the slot back leaves it odd, and its
+ * successor empty.  The frame is as it was all the same. */
+static bool is_put_back_late(const struct look *look, uint64_t seq)
+{
+    int32_t writer = atomic_load(&look->map->header->writer_pid);
+    return seq == 0 || (seq == RING_SEQ_WRITING && (!look->writer_alive || is_stopped(writer)));
+}
+
+/* The reader sets `last` once it has seen that its pin holds; from then on no other frame may come into the slot. */
 static void check_pinned_slot(struct look *look, unsigned number, const struct ring_row *row, uint64_t pin)
 {
     const struct ring_map *map = look->map;
@@ -331,7 +339,7 @@ static void check_pinned_slot(struct look *look, unsigned number, const struct r
     if (!map || pin >> 32 != map->generation || slot >= map->slot_count)
         return;
     uint64_t seq = read_seq(map, slot), last = atomic_load_explicit(&row->last, memory_order_acquire);
-    if (seq != 2 * last && atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
+    if (seq != 2 * last && !is_put_back_late(look, seq) && atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
         find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
              "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, last, slot, seq);
 }

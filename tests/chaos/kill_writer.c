@@ -37,9 +37,10 @@ void kill_writer_act(void)
 void kill_writer_check(void)
 {
     stage_check_nobody_waits(WORLD_RAW);
-    stage_check_held();
     stage_open_raw();
     stage_check_no_half_slots(WORLD_RAW);
+    stage_check_sound(); /* with a pin on what may have been taken up for writing, and put back */
+    stage_check_held();
     stage_check_new_frames(stage.raw, WORLD_RAW, picture_publish);
     stage_check_slots(stage.raw, 0);
     stage_check_rows();

@@ -442,6 +442,32 @@ static void a_pinned_frame_stays(void **state)
     free_ring(&ring);
 }
 
+/* The writer's predecessor died between two stores of one loan: it had taken the slot up and not put it back yet. */
+static void a_pinned_slot_may_lose_its_number(void **state)
+{
+    (void)state;
+    struct ring ring = make_ring();
+    struct ring_frame frame;
+    const uint8_t *data;
+    struct error err;
+    assert_int_equal(ring_reader_acquire(ring.reader, 0, &frame, &data, &err), RING_GOT);
+    uint32_t slot = slot_of(&ring, 5);
+    assert_int_equal(fixture_publish(ring.writer, 6), 6);
+    atomic_store(&ring.map->slots[slot].seq, RING_SEQ_WRITING);
+    close_writer(&ring);
+    char where[24];
+    snprintf(where, sizeof where, "slot %u", slot);
+    assert_found(RING_FAULT_UNFINISHED, true, where, "was being written");
+    ring.writer = fixture_writer(0);
+    assert_int_equal(atomic_load(&ring.map->slots[slot].seq), 0);
+    assert_clean();
+    for (uint64_t n = 7; n < 30; n++)
+        assert_int_equal(fixture_publish(ring.writer, n), n);
+    assert_true(fixture_holds(data, 5));
+    assert_clean();
+    free_ring(&ring);
+}
+
 static void rows_are_checked(void **state)
 {
     (void)state;
@@ -697,6 +723,7 @@ int main(void)
         TEST(descriptions_are_checked),
         TEST(pins_name_what_can_be_pinned),
         TEST(a_pinned_frame_stays),
+        TEST(a_pinned_slot_may_lose_its_number),
         TEST(rows_are_checked),
         TEST(a_passing_state_is_no_fault),
         TEST(accounts_add_up),
