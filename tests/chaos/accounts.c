@@ -92,9 +92,33 @@ static unsigned count_hands(const char *instance, struct board *board)
         struct board_camera *camera = board_camera(board, i);
         int holder = lease_holder(&camera->lease);
         hands += holder >= 0 && holder != LEASE_CAPTURE;
+        hands += lease_holder(&camera->variant_lease) >= 0;
         hands += read_ring(instance, camera->id, "raw") == 0 && half_written() > 0;
     }
     return hands;
+}
+
+/* The variants' own account, and the rings of those that anybody has wanted. */
+static int print_variants(const char *instance, struct board_camera *camera, bool *first)
+{
+    uint64_t published = 0;
+    unsigned half = 0;
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        char name[VARIANT_NAME_SIZE];
+        if (!variant_was_wanted(camera, slot))
+            continue;
+        if (print_broken(instance, camera->id, variant_name(slot, name), first) != 0 ||
+            read_ring(instance, camera->id, name) != 0)
+            return -1;
+        published += stat.head;
+        half += half_written();
+    }
+    printf("], \"variants\": {");
+    print_counter("taken", &camera->variant_taken);
+    print_counter("encoded", &camera->variant_encoded);
+    print_counter("failed", &camera->variant_failed);
+    printf("\"published\": %" PRIu64 ", \"half\": %u, \"lease\": %d}}", published, half, lease_holder(&camera->variant_lease));
+    return 0;
 }
 
 static int print_camera(const char *instance, struct board_camera *camera)
@@ -117,8 +141,7 @@ static int print_camera(const char *instance, struct board_camera *camera)
     printf(", \"broken\": [");
     if (print_broken(instance, camera->id, "raw", &first) != 0 || print_broken(instance, camera->id, "jpeg", &first) != 0)
         return -1;
-    printf("]}");
-    return 0;
+    return print_variants(instance, camera, &first);
 }
 
 int main(int argc, char **argv)

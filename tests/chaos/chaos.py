@@ -34,6 +34,8 @@ CAMERAS = {"plain": (320, 240, 30), "wide": (1280, 720, 15), "quick": (160, 120,
 # A camera whose JPEGs are passed through: camring's own stream of another.
 ECHO = "echo"
 ECHO_OF = "plain"
+# Watched in another quality, too.
+VARIED = ("quick", "odd", ECHO)
 
 
 class Fault(Exception):
@@ -68,7 +70,7 @@ class Watcher:
     """A watcher process (watch.h) and the newest of what it said."""
 
     def __init__(self, how, where, camera, size, *more):
-        self.label = f"{how} {camera}"
+        self.label = " ".join([how, camera, *(str(word) for word in more if "=" in str(word))])
         self.how = how
         self.frames = self.gap = self.restarts = 0
         self.fault = None
@@ -143,6 +145,9 @@ class Chaos:
             self.watchers.append(Watcher("copy", instance, name, size))
             self.victims[name] = self.new_victim(name)
         self.watchers.append(Watcher("http", self.camring.port, ECHO, CAMERAS[ECHO_OF], "repeats"))
+        for name in VARIED:
+            size = CAMERAS[ECHO_OF if name == ECHO else name]
+            self.watchers.append(Watcher("http", self.camring.port, name, size, "repeats", "quality=90"))
 
     def new_victim(self, name):
         return Watcher("pin", self.camring.instance, name, CAMERAS[name], 200)
@@ -304,7 +309,8 @@ class Chaos:
         patience = min(deadline, time.monotonic() + 1)
         while time.monotonic() < patience:
             found = self.accounts()
-            if all((c["lease"] == -1 or c["id"] == ECHO) and c["finished"] == c["taken"] == c["raw"]["head"] for c in found):
+            if all((c["lease"] == -1 or c["id"] == ECHO) and c["finished"] == c["taken"] == c["raw"]["head"]
+                   and c["variants"]["lease"] == -1 for c in found):
                 return found
             time.sleep(0.02)
         return None
@@ -313,13 +319,17 @@ class Chaos:
         """Captured = encoded + dropped; for each row published = taken + missed; off by at most one frame a kill."""
         raw, jpeg, kills = camera["raw"], camera["jpeg"], self.life_kills
         dropped = sum(camera[cause] for cause in ("late", "oversize", "aborted", "encode_failed"))
-        encoder = raw["rows"][0]
+        encoder, variants = raw["rows"][0], camera["variants"]
         off = {
             "dropped for want of a slot": (camera["no_slot"] + raw["no_slot"] + jpeg["no_slot"], 0),
             "encoding failed": (camera["encode_failed"] + camera["oversize"], 0),
             "raw slots left half-written": (max(0, raw["half"] - 1), 0),  # a capture may have been stopped with one in hand
             "JPEG slots left half-written": (max(0, jpeg["half"] - (camera["id"] == ECHO)), 0),
+            "variants' slots left half-written": (variants["half"], 0),
             f"broken: {camera['broken']}": (len(camera["broken"]), 0),
+            "variants taken up and booked": (variants["taken"] - variants["encoded"] - variants["failed"], 0),
+            "variants published and encoded": (variants["published"] - variants["encoded"], kills["encoder"]),
+            "variants failed": (variants["failed"], kills["encoder"]),
         }
         if camera["id"] == ECHO:
             off["JPEGs and captured"] = (jpeg["head"] - camera["captured"], kills["capture"])

@@ -1,5 +1,5 @@
 /* watch pin|copy INSTANCE CAMERA WIDTH HEIGHT FPS STALL [HOLD_MS]
- * watch http PORT CAMERA WIDTH HEIGHT FPS STALL [repeats] */
+ * watch http PORT CAMERA WIDTH HEIGHT FPS STALL [repeats] [quality=N] */
 #include "watch.h"
 
 #include "common/clock.h"
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     if (!watch.cam)
         return 1;
     if (strcmp(how, "http") == 0)
-        watch_http(&watch, (unsigned)atoi(where), argc > 8 && strcmp(argv[8], "repeats") == 0);
+        watch_http(&watch, (unsigned)atoi(where), (const char *const *)argv + 8);
     else if (strcmp(how, "pin") == 0 || strcmp(how, "copy") == 0)
         watch_ring(&watch, where, strcmp(how, "copy") == 0, argc > 8 ? atoi(argv[8]) * NS_PER_MS : 0);
     return 2;

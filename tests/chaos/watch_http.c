@@ -28,6 +28,7 @@ struct http {
     uint64_t last_frame;
     uint64_t pictures; /* of this connection */
     bool repeats;
+    const char *query; /* "quality=90", or empty */
     struct jpeg_gray gray;
 };
 
@@ -39,9 +40,9 @@ static bool open_connection(struct http *http)
     http->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     http->from = http->to = 0;
     http->last_frame = http->pictures = 0;
-    int length =
-        snprintf(request, sizeof request,
-                 "GET /cameras/%s/stream.mjpeg?headers=length&info=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", http->watch->camera);
+    int length = snprintf(request, sizeof request,
+                          "GET /cameras/%s/stream.mjpeg?headers=length&info=1%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                          http->watch->camera, http->query[0] ? "&" : "", http->query);
     return http->fd >= 0 && connect(http->fd, (struct sockaddr *)&to, sizeof to) == 0 &&
            send(http->fd, request, (size_t)length, MSG_NOSIGNAL) == length;
 }
@@ -147,10 +148,15 @@ static void check(struct http *http, size_t length, uint64_t frame)
     watch_picture(watch, number, http->repeats || http->pictures++ == 0);
 }
 
-void watch_http(struct watch *watch, unsigned port, bool repeats)
+void watch_http(struct watch *watch, unsigned port, const char *const *words)
 {
     static struct http http; /* large */
-    http = (struct http){.watch = watch, .port = port, .repeats = repeats};
+    http = (struct http){.watch = watch, .port = port, .query = ""};
+    for (; *words; words++) {
+        http.repeats |= strcmp(*words, "repeats") == 0;
+        if (strncmp(*words, "quality=", 8) == 0)
+            http.query = *words;
+    }
     http.part = malloc(PART_MAX);
     if (!http.part)
         watch_fault(watch, "out of memory");
