@@ -92,7 +92,8 @@ struct ring_reader *ring_reader_open(const char *instance, const char *name, enu
     if (role == RING_ENCODER)
         reader->row = &reader->ctl->header->rows[0];
     if (role == RING_MEMBER && !row_claim(reader, who)) {
-        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken (shm.reader_rows)", name, reader->ctl->rows - 1);
+        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken%s", name, reader->ctl->rows - 1,
+                  reader->ctl->header->unsupervised ? "" : " (shm.reader_rows)");
         goto fail;
     }
     return reader;

@@ -109,6 +109,8 @@ def test_server_killed(instance, rtsp_camera):
     camring = (
         instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}).run().wait_live("cam")
     )
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
+        wait_new_numbers(stream)
     before = shm_shape(camring)
     for _ in range(4):
         with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
