@@ -56,14 +56,24 @@ bool ring_lock_taken(int fd, int byte)
 
 /* ---- opening and checking ----------------------------------------------------------------------------------------- */
 
+static void fail_open(const char *path, int code, struct error *err)
+{
+    struct stat st;
+    if (code == ENOENT)
+        error_set(err, RING_ERROR_ABSENT, "%s: no such ring", path);
+    else if (code != EACCES && code != EPERM)
+        error_set(err, RING_ERROR_SYSTEM, "%s: %s", path, strerror(code));
+    else if (lstat(path, &st) == 0 && st.st_uid != geteuid())
+        error_set(err, RING_ERROR_OWNER, "%s: belongs to user %u, who lets nobody else in", path, (unsigned)st.st_uid);
+    else
+        error_set(err, RING_ERROR_OWNER, "%s: %s", path, strerror(code));
+}
+
 static int open_object(const char *path, bool writable, struct stat *st, struct error *err)
 {
     int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
-        int code = errno == ENOENT                     ? RING_ERROR_ABSENT
-                   : errno == EACCES || errno == EPERM ? RING_ERROR_OWNER
-                                                       : RING_ERROR_SYSTEM;
-        error_set(err, code, "%s: %s", path, code == RING_ERROR_ABSENT ? "no such ring" : strerror(errno));
+        fail_open(path, errno, err);
         return -1;
     }
     if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
