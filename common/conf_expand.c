@@ -1,14 +1,13 @@
 /* ${VAR}, ${file:PATH} and $$ in a scalar.  What they stand for is never looked at again: it is not expanded and not quoted in
  * messages. */
 #include "conf_private.h"
+#include "file.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct expansion {
     const struct conf_node *node;
@@ -65,26 +64,6 @@ static void put_variable(struct expansion *expansion, const char *name)
         fail(expansion, "the environment variable %s is not set", name);
 }
 
-/* Reads at most `size` bytes; returns how many, -1 with errno. */
-static ssize_t read_all(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -1;
-    size_t used = 0;
-    ssize_t n = 0;
-    while (used < size && (n = read(fd, out + used, size - used)) != 0) {
-        if (n > 0)
-            used += (size_t)n;
-        else if (errno != EINTR)
-            break;
-    }
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return n < 0 ? -1 : (ssize_t)used;
-}
-
 static void put_file(struct expansion *expansion, const char *path)
 {
     char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
@@ -93,7 +72,7 @@ static void put_file(struct expansion *expansion, const char *path)
         fail(expansion, "the path %s must begin with a /", quote);
         return;
     }
-    ssize_t n = read_all(path, text, sizeof text);
+    ssize_t n = file_read(path, 0, text, sizeof text);
     if (n < 0) {
         fail(expansion, "can't read the file %s: %s", quote, strerror(errno));
         return;

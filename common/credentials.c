@@ -1,12 +1,13 @@
 #include "credentials.h"
 
+#include "file.h"
+
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct reader {
     const char *path;
@@ -148,26 +149,6 @@ static void take_token(struct reader *reader, char *line)
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
-/* Reads at most `size` bytes; -1 with errno. */
-static ssize_t read_file(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO without a writer is just empty */
-    if (fd < 0)
-        return -1;
-    size_t used = 0;
-    ssize_t n = 0;
-    while (used < size && (n = read(fd, out + used, size - used)) != 0) {
-        if (n > 0)
-            used += (size_t)n;
-        else if (errno != EINTR)
-            break;
-    }
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return n < 0 ? -1 : (ssize_t)used;
-}
-
 static void take_line(struct reader *reader, char *line, size_t length, void (*take)(struct reader *, char *))
 {
     bool nul = memchr(line, '\0', length) != NULL;
@@ -185,7 +166,8 @@ static void load(struct reader *reader, void (*take)(struct reader *, char *))
 {
     reader->line = 1;
     char *text = malloc(CREDENTIALS_FILE_MAX + 2);
-    ssize_t size = text ? read_file(reader->path, text, CREDENTIALS_FILE_MAX + 1) : -1;
+    /* a FIFO without a writer is just empty */
+    ssize_t size = text ? file_read(reader->path, O_NONBLOCK, text, CREDENTIALS_FILE_MAX + 1) : -1;
     if (size < 0) {
         fault(reader, 1, "can't read the file: %s", strerror(errno));
     } else if (size > CREDENTIALS_FILE_MAX) {

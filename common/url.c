@@ -16,7 +16,7 @@
 #define SECRETS_MAX 64  /* beyond this a text is blanked out as a whole */
 #define AT_SIGNS_MAX 12 /* that many ends of the user:password part are considered */
 
-static int hex_value(char c)
+int url_hex(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -35,7 +35,7 @@ static size_t read_char(const char *p, const char *end, char *c)
     *c = *p;
     if (*p != '%' || end - p < 3)
         return 1;
-    int high = hex_value(p[1]), low = hex_value(p[2]);
+    int high = url_hex(p[1]), low = url_hex(p[2]);
     if (high < 0 || low < 0 || (high == 0 && low == 0))
         return 1;
     *c = (char)(high << 4 | low);
@@ -53,7 +53,7 @@ static size_t read_deep(const char *p, const char *end, char *c)
         q += 2;
     if (end - q < 2)
         return length;
-    int high = hex_value(q[0]), low = hex_value(q[1]);
+    int high = url_hex(q[0]), low = url_hex(q[1]);
     if (high < 0 || low < 0 || (high == 0 && low == 0))
         return length;
     *c = (char)(high << 4 | low);

@@ -13,6 +13,9 @@ void url_redact(const char *url, char *out, size_t size);
 /* True, with its value percent-decoded in `out`, if the query part of `url` has `key`. */
 bool url_query(const char *url, const char *key, char *out, size_t size);
 
+/* Value of a hexadecimal digit, -1: it is none. */
+int url_hex(char c);
+
 /* Length of the scheme ("rtsp" of "rtsp://…"), 0 if there is none. */
 size_t url_scheme_length(const char *url);
 

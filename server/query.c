@@ -1,28 +1,18 @@
 #include "server/query.h"
 
 #include "common/clock.h"
+#include "common/url.h"
 
 #include <string.h>
 
 #define MAX_DURATION (24 * 3600 * NS_PER_S)
-
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* The byte that the escape at `text` stands for, -1 if it is none. */
 static int unescape(const char *text, size_t length)
 {
     if (length < 3)
         return -1;
-    int high = hex(text[1]), low = hex(text[2]);
+    int high = url_hex(text[1]), low = url_hex(text[2]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
