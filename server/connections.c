@@ -21,6 +21,7 @@
 #define OTHER_DESCRIPTORS 160 /* of this process: the loop's, the log's, listeners, refused clients, … */
 #define CAMERA_DESCRIPTORS 20 /* the rings of each */
 #define ROOM 16               /* made at once */
+#define SLOW_NS NS_PER_S      /* an answer that is not taken at once */
 
 struct connection {
     struct crowd_member member; /* first */
@@ -37,6 +38,7 @@ struct connection {
 TAILQ_HEAD(connection_list, connection);
 
 static struct {
+    struct board_server *place;
     struct crowd *crowd;
     struct connection_list fresh;
     struct event *adopt, *clock;
@@ -251,6 +253,14 @@ enum wire_fault connections_request(struct evhttp_request *raw)
     return fault_of(connection, connection->requests++);
 }
 
+void connections_answer(struct evhttp_request *raw)
+{
+    const struct evhttp_connection *evhttp = evhttp_request_get_connection(raw);
+    struct connection *connection = evhttp ? of(evhttp) : NULL;
+    if (connection)
+        move(connection, CROWD_ANSWERING);
+}
+
 void connections_forget(struct evhttp_connection *evhttp)
 {
     struct connection *connection = of(evhttp);
@@ -272,6 +282,21 @@ bool connections_make_room(void)
     return closed > 0;
 }
 
+bool connections_cut_slowest(void)
+{
+    int64_t now = clock_now();
+    struct crowd_member *member = NULL;
+    while ((member = crowd_next_answered(all.crowd, member)) && now - member->since_ns >= SLOW_NS) {
+        const struct connection *connection = (struct connection *)member;
+        if (!connection->answering->userdone) /* it is not the client that is slow */
+            continue;
+        endpoint_discard(connection->evhttp, all.place);
+        evhttp_connection_free(connection->evhttp);
+        return true;
+    }
+    return false;
+}
+
 static unsigned places(const struct server *server)
 {
     struct rlimit limit = {.rlim_cur = 1024};
@@ -285,6 +310,7 @@ static unsigned places(const struct server *server)
 void connections_open(const struct server *server)
 {
     TAILQ_INIT(&all.fresh);
+    all.place = server->place;
     all.crowd = crowd_create(places(server));
     all.adopt = event_new(server->base, -1, 0, on_adopt, NULL);
     all.clock = evtimer_new(server->base, on_clock, NULL);

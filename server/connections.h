@@ -22,10 +22,16 @@ bool connections_add(struct bufferevent *bufev);
  * WIRE_FINE: nothing. */
 enum wire_fault connections_request(struct evhttp_request *raw);
 
+/* The answer to it is about to be sent: from now on it is for the client to take it. */
+void connections_answer(struct evhttp_request *raw);
+
 /* It is no longer HTTP's. */
 void connections_forget(struct evhttp_connection *evhttp);
 
 /* Closes some that have been idle for longest; false: there are none. */
 bool connections_make_room(void);
+
+/* Cuts the one that has been taking an answer for longest; false: none has for a second or more. */
+bool connections_cut_slowest(void);
 
 #endif

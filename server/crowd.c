@@ -141,6 +141,11 @@ struct crowd_member *crowd_idlest(struct crowd *crowd)
     return oldest(crowd, NULL);
 }
 
+struct crowd_member *crowd_next_answered(struct crowd *crowd, struct crowd_member *member)
+{
+    return member ? TAILQ_NEXT(member, entry) : TAILQ_FIRST(&crowd->members[CROWD_ANSWERING]);
+}
+
 struct crowd_member *crowd_due(struct crowd *crowd, int64_t now)
 {
     for (unsigned i = 0; i < CROWD_STATES; i++) {

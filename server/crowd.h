@@ -57,6 +57,9 @@ struct crowd_member *crowd_surplus(struct crowd *crowd, const struct crowd_membe
 /* Who has to go if any has; NULL: all are being answered. */
 struct crowd_member *crowd_idlest(struct crowd *crowd);
 
+/* Those that are being answered, the one for longest first; `member` NULL: that one, else the next.  NULL: no more. */
+struct crowd_member *crowd_next_answered(struct crowd *crowd, struct crowd_member *member);
+
 /* One whose time is up; NULL: nobody's is. */
 struct crowd_member *crowd_due(struct crowd *crowd, int64_t now);
 

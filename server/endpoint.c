@@ -70,6 +70,14 @@ void endpoint_on_close(struct evhttp_connection *connection)
         tls_say_end(endpoint_tls(connection));
 }
 
+void endpoint_discard(struct evhttp_connection *connection, struct board_server *place)
+{
+    struct evbuffer *output = bufferevent_get_output(evhttp_connection_get_bufferevent(connection));
+    evbuffer_remove_cb(output, on_output, place); /* the kernel has not taken it */
+    evbuffer_unfreeze(output, 1);
+    evbuffer_drain(output, evbuffer_get_length(output));
+}
+
 static struct evhttp *create_evhttp(struct endpoint *endpoint, struct bufferevent *(*on_accept)(struct event_base *, void *),
                                     void (*on_request)(struct evhttp_request *, void *))
 {

@@ -16,6 +16,10 @@ void endpoint_destroy(struct endpoint *endpoint);
 /* A connection's TLS, NULL: it has none. */
 struct ssl_st *endpoint_tls(struct evhttp_connection *connection);
 
+/* Throws away what has not been sent; `place` is this server's. */
+struct board_server;
+void endpoint_discard(struct evhttp_connection *connection, struct board_server *place);
+
 /* Called just before a connection is closed. */
 void endpoint_on_close(struct evhttp_connection *connection);
 

@@ -9,6 +9,7 @@
 #include "server/endpoint.h"
 #include "server/linger.h"
 #include "server/loop.h"
+#include "server/pending.h"
 #include "server/presence.h"
 #include "server/proxy.h"
 #include "server/route.h"
@@ -101,6 +102,7 @@ static void send_answer(struct http_request *request, int status, struct evbuffe
     struct evhttp_request *raw = request->raw;
     struct evhttp_connection *connection = evhttp_request_get_connection(raw);
     count_answer(request, status);
+    connections_answer(raw);
     if (request->wait)
         end_wait(request->wait); /* and with it the request */
     evhttp_send_reply(raw, status, phrase(status), body);
@@ -173,44 +175,40 @@ void http_reply_endless(struct http_request *request, const char *type)
     send_answer(request, 200, NULL);
 }
 
-static void reply_bytes(struct http_request *request, int status, const char *type, const void *data, size_t size,
-                        evbuffer_ref_cleanup_cb on_sent)
+void http_reply_static(struct http_request *request, const char *type, const void *data, size_t size)
 {
     struct evbuffer *body = evbuffer_new();
-    if (body && evbuffer_add_reference(body, data, size, on_sent, NULL) == 0) {
-        http_reply(request, status, type, body);
-    } else {
-        if (on_sent)
-            on_sent(data, size, NULL);
+    if (body && evbuffer_add_reference(body, data, size, NULL, NULL) == 0)
+        http_reply(request, 200, type, body);
+    else
         send_answer(request, 500, NULL);
-    }
     if (body)
         evbuffer_free(body);
 }
 
-void http_reply_static(struct http_request *request, const char *type, const void *data, size_t size)
+void http_reply_text(struct http_request *request, int status, const char *type, char *text, size_t size)
 {
-    reply_bytes(request, 200, type, data, size, NULL);
-}
-
-static void on_json_sent(const void *data, size_t size, void *arg)
-{
-    (void)size;
-    (void)arg;
-    free((void *)(uintptr_t)data);
+    struct evbuffer *body = text ? evbuffer_new() : NULL;
+    if (!body) {
+        free(text);
+        log_error("out of memory for an answer");
+        send_answer(request, 500, NULL);
+        return;
+    }
+    if (pending_add(body, text, size)) {
+        http_add_header(request, "Cache-Control", "no-store");
+        http_reply(request, status, type, body);
+    } else {
+        http_reply_later(request, "too many answers wait to be taken");
+    }
+    evbuffer_free(body);
 }
 
 void http_reply_json(struct http_request *request, int status, json_t *body)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(body);
-    if (!text) {
-        log_error("can't write a JSON answer");
-        send_answer(request, 500, NULL);
-        return;
-    }
-    http_add_header(request, "Cache-Control", "no-store");
-    reply_bytes(request, status, "application/json", text, strlen(text), on_json_sent);
+    http_reply_text(request, status, "application/json", text, text ? strlen(text) : 0);
 }
 
 /* What a client sent may be in the text: JSON is UTF-8, so anything beyond printable ASCII becomes "?". */

@@ -60,6 +60,9 @@ void http_reply_endless(struct http_request *request, const char *type);
 /* Memory that stays as it is for ever. */
 void http_reply_static(struct http_request *request, const char *type, const void *data, size_t size);
 
+/* Takes the malloc'ed `text`, which nobody may keep; NULL: out of memory.  503 if too many such answers wait to be taken. */
+void http_reply_text(struct http_request *request, int status, const char *type, char *text, size_t size);
+
 /* Takes the reference to `body`; NULL (out of memory) becomes a 500. */
 void http_reply_json(struct http_request *request, int status, json_t *body);
 

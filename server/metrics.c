@@ -85,27 +85,6 @@ static void http(const struct server *server, struct exposition *out)
 
 /* ---- the answer ---------------------------------------------------------------------------------------------------- */
 
-static void on_sent(const void *data, size_t size, void *arg)
-{
-    (void)data;
-    (void)size;
-    free(arg);
-}
-
-static void reply(struct http_request *request, struct exposition *out)
-{
-    struct evbuffer *body = out->failed ? NULL : evbuffer_new();
-    if (!body || evbuffer_add_reference(body, out->text, out->length, on_sent, out->text) < 0) {
-        free(out->text);
-        http_reply_later(request, "out of memory");
-    } else {
-        http_add_header(request, "Cache-Control", "no-store");
-        http_reply(request, 200, EXPOSITION_CONTENT_TYPE, body);
-    }
-    if (body)
-        evbuffer_free(body);
-}
-
 void metrics_handle(struct http_request *request)
 {
     const struct metrics *metrics = request->server->metrics;
@@ -115,5 +94,10 @@ void metrics_handle(struct http_request *request)
     http(metrics->server, &out);
     metrics_rings(metrics, &out);
     metrics_processes(metrics, &out);
-    reply(request, &out);
+    if (!out.failed) {
+        http_reply_text(request, 200, EXPOSITION_CONTENT_TYPE, out.text, out.length);
+    } else {
+        free(out.text);
+        http_reply_later(request, "out of memory");
+    }
 }

@@ -1,6 +1,7 @@
 """What no client may do to the server, or by it to others: each gets the right answer or is cut, and a stream beside it goes on."""
 import json
 import os
+import pathlib
 import re
 import resource
 import socket
@@ -11,7 +12,7 @@ import pytest
 
 from clips import jpeg_fault
 from multipart import Stream, parse_headers
-from product import fetch, running, wait_for
+from product import BIN, fetch, running, wait_for
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -371,3 +372,35 @@ def test_ten_thousand_idle_connections(server, stream, many_descriptors):
             for s in idle:
                 s.close()
     wait_for(lambda: descriptors(process) < 200, 30, "few descriptors")
+
+
+def memory(process):
+    """Bytes that are this process's alone."""
+    text = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+    return 1024 * sum(int(amount) for amount in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
+
+
+KEEPS_FREED = b"__asan_init" in (BIN / "camring-server").read_bytes()
+
+
+def test_answers_that_nobody_takes_are_bounded(tmp_path, many_descriptors):
+    """Who asks for much and reads nothing costs a bounded amount of memory, and others are still answered."""
+    nowhere = {f"c{i}": "http://127.0.0.1:1/" for i in range(40)}
+    with running(tmp_path, nowhere, http={"workers": 1}) as camring:
+        (process,) = camring.children("server")
+        size = len(fetch(camring.port, "/metrics")[2])
+        before, asked = memory(process), []
+        try:
+            for _ in range(320 * 2**20 // size):
+                asked.append(socket.socket())
+                asked[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                asked[-1].connect(("127.0.0.1", camring.port))
+                asked[-1].sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_for(lambda: fetch(camring.port, "/metrics")[0] == 200, 20, "an answer while others take none")
+            if not KEEPS_FREED:
+                assert memory(process) < before + 110 * 2**20
+            assert fetch(camring.port, "/healthz")[0] == 200
+        finally:
+            for s in asked:
+                s.close()
+        wait_for(lambda: descriptors(process) < 250, 30, "few descriptors")

@@ -103,6 +103,21 @@ static void test_who_is_answered_stays(void **state)
     assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[PLACES]); /* the newest itself */
 }
 
+static void test_who_is_answered_for_longest_comes_first(void **state)
+{
+    (void)state;
+    assert_null(crowd_next_answered(crowd, NULL));
+    for (unsigned i = 0; i < 3; i++)
+        join(i, i, i);
+    crowd_move(crowd, &member[2], CROWD_ANSWERING, 5);
+    crowd_move(crowd, &member[0], CROWD_ANSWERING, 6);
+    assert_ptr_equal(crowd_next_answered(crowd, NULL), &member[2]);
+    assert_ptr_equal(crowd_next_answered(crowd, &member[2]), &member[0]);
+    assert_null(crowd_next_answered(crowd, &member[0]));
+    crowd_move(crowd, &member[2], CROWD_ANSWERING, 7); /* begins again */
+    assert_ptr_equal(crowd_next_answered(crowd, NULL), &member[0]);
+}
+
 static void test_one_address_can_not_keep_others_out(void **state)
 {
     (void)state;
@@ -133,9 +148,14 @@ static void test_many_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nobody),         TEST(test_each_state_has_its_time), TEST(test_the_earliest_end_comes_next),
-        TEST(test_places),         TEST(test_who_is_answered_stays),   TEST(test_one_address_can_not_keep_others_out),
+        TEST(test_nobody),
+        TEST(test_each_state_has_its_time),
+        TEST(test_the_earliest_end_comes_next),
+        TEST(test_places),
+        TEST(test_who_is_answered_stays),
+        TEST(test_one_address_can_not_keep_others_out),
         TEST(test_many_addresses),
+        TEST(test_who_is_answered_for_longest_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
