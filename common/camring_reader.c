@@ -33,6 +33,7 @@ struct camring_reader {
     struct ring_reader *watched; /* the thread's own; NULL: no thread */
     int eventfd;
     _Atomic bool stop;
+    struct bell ended; /* rung as the last thing it does */
 };
 
 static bool usable(const struct camring_reader *reader, struct camring_error *error)
@@ -102,13 +103,13 @@ fail:
  * name before the helper looked it up, or writes to the bell.  Then waking it works, some time. */
 static void end_thread(struct camring_reader *reader)
 {
-    struct timespec soon;
     atomic_store(&reader->stop, true);
     ring_reader_ring(reader->ring);
-    do {
+    while (bell_read(&reader->ended) == 0) {
         ring_reader_wake(reader->watched);
-        soon = clock_timespec(clock_now() + JOIN_NS);
-    } while (pthread_clockjoin_np(reader->thread, NULL, CLOCK_MONOTONIC, &soon) == ETIMEDOUT);
+        bell_wait(&reader->ended, 0, clock_now() + JOIN_NS);
+    }
+    pthread_join(reader->thread, NULL);
 }
 
 static void stop_watching(struct camring_reader *reader)
@@ -270,24 +271,31 @@ void camring_drop(struct camring_memory *memory)
 
 /* Signals once for each frame it sees that the reader has not had; also when frames can't be seen any more or the ring is
  * closed, so that camring_next can say so. */
-static void *watch(void *arg)
+static void watch(struct camring_reader *reader)
 {
-    struct camring_reader *reader = arg;
     uint64_t seen = 0;
     for (;;) {
         uint32_t heard = ring_reader_listen(reader->watched); /* before the look at `stop`, too */
         if (atomic_load(&reader->stop))
-            return NULL;
+            return;
         uint64_t head = ring_reader_head(reader->watched);
         if (head != seen && (head == 0 || head > atomic_load(&reader->last)))
             bell_signal(reader->eventfd);
         seen = head;
         if (ring_reader_closed(reader->watched)) {
             bell_signal(reader->eventfd);
-            return NULL;
+            return;
         }
         ring_reader_wait(reader->watched, heard, CLOCK_NEVER);
     }
+}
+
+static void *help(void *arg)
+{
+    struct camring_reader *reader = arg;
+    watch(reader);
+    bell_ring(&reader->ended, 1);
+    return NULL;
 }
 
 /* The program's signals are none of the helper's business: it must not run their handlers. */
@@ -296,7 +304,7 @@ static int start_thread(struct camring_reader *reader)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    int r = pthread_create(&reader->thread, NULL, watch, reader);
+    int r = pthread_create(&reader->thread, NULL, help, reader);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return r;
 }
