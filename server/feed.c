@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define TICK_US 250000
+#define DRAWING_NS (10 * NS_PER_MS) /* at once: other events come in between */
 #define REPEAT_NS (900 * NS_PER_MS) /* a picture that is shown again: once a second, as the ticks fall */
 #define KEEP_NS (4 * NS_PER_S)      /* a variant without viewers */
 #define LEFT_OVER_NS NS_PER_S       /* older pictures of a variant that nobody wanted are not shown, unless they are the last */
@@ -46,7 +47,8 @@ struct feeds {
     unsigned server;
     struct feed_set *set;
     unsigned count, active; /* active: feeds that have viewers, or are a variant's */
-    struct event *tick;
+    struct event *tick, *more;
+    int64_t drawing_ns; /* spent on placeholders since the last turn */
 };
 
 /* ---- showing ------------------------------------------------------------------------------------------------------- */
@@ -89,15 +91,30 @@ static int64_t newest_ns(const struct feed *feed)
     return is_variant(feed) ? newest->frame.captured_ns : newest->frame.committed_ns;
 }
 
+/* When many cameras go away at once, some pictures are drawn a turn of the loop later: false. */
+static bool may_draw(struct feeds *feeds)
+{
+    if (feeds->drawing_ns < DRAWING_NS)
+        return true;
+    if (!event_pending(feeds->more, EV_TIMEOUT, NULL))
+        event_add(feeds->more, &(struct timeval){0});
+    return false;
+}
+
 static void show_placeholder(struct feed *feed, int64_t now)
 {
     const struct camera *camera = feed->camera;
+    struct feeds *feeds = feed->feeds;
+    if (!may_draw(feeds))
+        return;
+    int64_t began_ns = clock_now();
     if (!feed->placeholder)
         feed->placeholder = placeholder_create();
     if (!feed->placeholder)
         return;
     int64_t since = feed->supply->newest ? newest_ns(feed) : camera->away_ns;
     struct picture *picture = placeholder_picture(feed->placeholder, camera, feed->variant, since);
+    feeds->drawing_ns += clock_now() - began_ns;
     if (picture)
         show(feed, picture, now);
 }
@@ -377,13 +394,25 @@ struct feed *feeds_in_view(struct feeds *feeds, struct camera *camera, const str
     return create_variant(feeds, set, variant, err);
 }
 
+static void on_more(int fd, short what, void *arg)
+{
+    struct feeds *feeds = arg;
+    (void)fd;
+    (void)what;
+    loop_begin("more placeholders");
+    feeds->drawing_ns = 0;
+    feeds_on_wake(feeds);
+}
+
 static void on_tick(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
+    struct feeds *feeds = arg;
     loop_begin("feed tick");
-    feeds_on_wake(arg);
-    drop_unwatched(arg, clock_now());
+    feeds->drawing_ns = 0;
+    feeds_on_wake(feeds);
+    drop_unwatched(feeds, clock_now());
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------------- */
@@ -398,7 +427,8 @@ struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, str
     feeds->count = cameras_count(cameras);
     feeds->set = calloc(feeds->count + 1, sizeof *feeds->set);
     feeds->tick = event_new(base, -1, EV_PERSIST, on_tick, feeds);
-    if (!feeds->set || !feeds->tick)
+    feeds->more = evtimer_new(base, on_more, feeds);
+    if (!feeds->set || !feeds->tick || !feeds->more)
         fatal("out of memory");
     for (unsigned i = 0; i < feeds->count; i++)
         init_feed(&feeds->set[i].own, feeds, cameras_at(cameras, i));
@@ -412,6 +442,7 @@ void feeds_destroy(struct feeds *feeds)
             if (feeds->set[i].variant[slot])
                 destroy_variant(&feeds->set[i], slot);
     event_free(feeds->tick);
+    event_free(feeds->more);
     free(feeds->set);
     free(feeds);
 }

@@ -188,6 +188,14 @@ def test_all_of_thirty(thirty):
     assert sum(order.delivered for order in orders) / 30 >= 0.8
 
 
+def test_many_that_are_away(tmp_path):
+    """More than are drawn at once: each is drawn all the same, again and again."""
+    nowhere = {f"c{i}": f"http://127.0.0.1:{free_port()}/" for i in range(40)}
+    with running(tmp_path, nowhere) as camring, Stream(camring.port, "/live") as stream:
+        stream.wait(lambda s: len({p.headers["x-camera"] for p in s.parts}) == 40, 20, "a picture of each")
+        stream.wait(lambda s: min(len(parts) for parts in by_camera(s.parts).values()) >= 3, 20, "further ones of each")
+
+
 @pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
 def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
     """Ten cameras would need many times what the link carries.  Each gets its turn, and what comes is as fresh as the link
