@@ -5,11 +5,13 @@
 #include "common/ring.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -85,5 +87,33 @@ static inline uint64_t fixture_publish(struct ring_writer *writer, uint64_t expe
     ring_loan_release(writer, &loan);
     return done ? frame.number : 0;
 }
+
+/* Path of one of its objects: "" ctl, ".N" generation N. */
+static inline void fixture_path(char *path, const char *suffix)
+{
+    snprintf(path, 200, "/dev/shm/camring.%s.cam.raw%s", fixture_instance, suffix);
+}
+
+static inline bool fixture_exists(const char *suffix)
+{
+    char path[200];
+    fixture_path(path, suffix);
+    return access(path, F_OK) == 0;
+}
+
+/* Runs `work` in a process of its own that ends by SIGKILL when `work` returns. */
+static inline void in_killed_process(void (*work)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        work();
+        kill(getpid(), SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+#define RING_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_create, fixture_destroy)
 
 #endif
