@@ -219,9 +219,9 @@ int camring_next(struct camring_reader *reader, struct camring_frame *frame, int
         return -1;
     if (!frame || reader->holding)
         return camring_fail_usage(error, frame ? "camring_release the last frame first" : "nowhere to put the frame");
-    int64_t now = clock_now();
-    int64_t deadline = timeout_ns < 0 || timeout_ns > CLOCK_NEVER - now ? CLOCK_NEVER : now + timeout_ns;
-    for (;; now = clock_now()) {
+    int64_t begin = clock_now();
+    int64_t deadline = timeout_ns < 0 || timeout_ns > CLOCK_NEVER - begin ? CLOCK_NEVER : begin + timeout_ns;
+    for (;;) {
         struct error err;
         uint32_t heard = ring_reader_listen(reader->ring);
         enum ring_result result = take(reader, frame, &err);
@@ -231,6 +231,7 @@ int camring_next(struct camring_reader *reader, struct camring_frame *frame, int
         }
         if (result != RING_NONE)
             return result == RING_GOT ? 1 : fail_attached(reader, error, &err);
+        int64_t now = clock_now(); /* after the look: who has just been woken is not held up by it */
         if (now >= deadline || !wait_unless_interrupted(reader, heard, now, deadline))
             return 0;
     }
