@@ -447,11 +447,6 @@ void feeds_destroy(struct feeds *feeds)
     free(feeds);
 }
 
-struct feed *feeds_of(struct feeds *feeds, const struct camera *camera)
-{
-    return &feeds->set[camera->index].own;
-}
-
 bool feeds_are_closed(struct feeds *feeds, struct camera *camera)
 {
     camera_refresh(camera);

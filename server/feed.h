@@ -36,9 +36,6 @@ struct feed_viewer {
 struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, struct board *board, unsigned server);
 void feeds_destroy(struct feeds *feeds);
 
-/* Of the camera's own pictures: always there. */
-struct feed *feeds_of(struct feeds *feeds, const struct camera *camera);
-
 /* Of the camera's pictures in the view's size and quality, if need be begun now: it stays for some seconds, or as long as it
  * has viewers.  NULL with err: the camera has viewers of as many other variants as there can be. */
 struct feed *feeds_in_view(struct feeds *feeds, struct camera *camera, const struct view *view, struct error *err);

@@ -47,11 +47,6 @@ unsigned processes_count(const struct processes *processes)
     return processes->children + 1;
 }
 
-unsigned processes_supervisor(const struct processes *processes)
-{
-    return processes->children;
-}
-
 static void look(struct process *process, pid_t pid, uint64_t start, int64_t now)
 {
     usage_look(&process->usage, pid, start, now);

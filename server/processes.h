@@ -16,7 +16,6 @@ void processes_destroy(struct processes *processes);
 
 /* The children by their places on the board, and the supervisor after them. */
 unsigned processes_count(const struct processes *processes);
-unsigned processes_supervisor(const struct processes *processes);
 
 struct processes_usage {
     int64_t cpu_ns;
