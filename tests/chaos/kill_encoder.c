@@ -88,8 +88,7 @@ void kill_encoder_begin(void)
 /* One more frame comes while the dead worker has the lease, and finds the living one turned away. */
 void kill_encoder_strand(void)
 {
-    stage_publish(PICTURE_SMALL, 1);
-    bell_ring(board_pool_bell(world.board), 1);
+    stage_offer(PICTURE_SMALL);
 }
 
 void kill_encoder_check(void)
@@ -101,8 +100,7 @@ void kill_encoder_check(void)
     assert_true(world_is_tidy());
     stage_check_slots(stage.raw, 0);
     for (unsigned i = 0; i < 3; i++) {
-        stage_publish(i == 1 ? PICTURE_LARGE : PICTURE_SMALL, 1);
-        bell_ring(board_pool_bell(world.board), 1);
+        stage_offer(i == 1 ? PICTURE_LARGE : PICTURE_SMALL);
         await_encoders();
         stage_check_nobody_waits(WORLD_JPEG);
     }

@@ -124,8 +124,7 @@ static void check(void)
     stage_check_nobody_waits(rings[0]);
     assert_true(world_is_tidy());
     for (unsigned i = 0; i < 3; i++) {
-        stage_publish(i == 1 ? PICTURE_LARGE : PICTURE_SMALL, 1);
-        bell_ring(board_pool_bell(world.board), 1);
+        stage_offer(i == 1 ? PICTURE_LARGE : PICTURE_SMALL);
         await_variants();
         stage_check_nobody_waits(rings[0]);
     }
@@ -145,13 +144,11 @@ static void walk(bool strand)
         begin();
         died = stage_dies(act_make, at, stage_serve_frames);
         if (strand) { /* one more frame comes while the dead worker has the lease, and finds the living one turned away */
-            stage_publish(PICTURE_SMALL, 1);
-            bell_ring(board_pool_bell(world.board), 1);
+            stage_offer(PICTURE_SMALL);
         }
         recover_encoder(&world.recover, DEAD_WORKER);
         if (!strand) { /* what the dead worker had in hand is lost, so that only a new frame tells */
-            stage_publish(PICTURE_SMALL, 1);
-            bell_ring(board_pool_bell(world.board), 1);
+            stage_offer(PICTURE_SMALL);
         }
         check();
     }
@@ -185,8 +182,7 @@ void a_supervisor_that_recovers_variants(void **state)
         for (bool died = true; died && worker_died; at++) {
             begin();
             worker_died = stage_dies(act_make, worker_at, stage_serve_frames);
-            stage_publish(PICTURE_SMALL, 1);
-            bell_ring(board_pool_bell(world.board), 1);
+            stage_offer(PICTURE_SMALL);
             died = stage_dies(act_recover, at, stage_serve_nothing);
             recover_encoder(&world.recover, DEAD_WORKER);
             check();

@@ -121,6 +121,12 @@ void stage_publish(unsigned side, unsigned count)
         assert_true(picture_publish(stage.raw, side));
 }
 
+void stage_offer(unsigned side)
+{
+    stage_publish(side, 1);
+    bell_ring(board_pool_bell(world.board), 1);
+}
+
 void stage_follow(const char *ring)
 {
     stage.followers[0] = follower_start(ring, FOLLOWER_PINS);

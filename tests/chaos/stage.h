@@ -45,6 +45,9 @@ void stage_open_raw(void);
 void stage_close_raw(void);
 void stage_publish(unsigned side, unsigned count);
 
+/* Publishes one, and tells the encoders. */
+void stage_offer(unsigned side);
+
 /* Pins the newest raw frame while somebody dies; then it must be what it was. */
 void stage_hold(void);
 void stage_check_held(void);
