@@ -177,7 +177,7 @@ class Camring:
             self.kill_all()
 
     def kill_all(self):
-        """The last resort, and what ends an instance on a failed test: only processes that this object saw."""
+        """The last resort, and what ends an instance on a failed test: only processes that this object saw.  Nothing is left."""
         for process in [self.supervisor, *self.seen.values()]:
             if process:
                 process.kill()
@@ -185,6 +185,9 @@ class Camring:
             if self._popen.poll() is None:
                 self._popen.kill()
             self._popen.wait()
+        for path in [f"/dev/shm/{name}" for name in self.shm()] + self.runtime_files():
+            if path.startswith("/"):  # an abstract socket's name is no file's
+                pathlib.Path(path).unlink(missing_ok=True)
 
     def forget_log(self):
         self.background_log().unlink(missing_ok=True)
