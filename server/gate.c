@@ -20,6 +20,8 @@ void gate_wrote(struct gate *gate, size_t bytes, int64_t now_ns)
     if (gate->written == gate->delivered)
         gate->progress_ns = now_ns;
     gate->written += bytes;
+    if (bytes < gate->picture)
+        gate->clear = 0;
     if (spell->bytes == 0 || now_ns - spell->begin_ns >= GRAIN_NS) {
         gate->newest = (gate->newest + 1) % GATE_SPELLS;
         spell = &gate->spell[gate->newest];
@@ -70,9 +72,19 @@ static size_t limit_of(const struct gate *gate, const struct gate_facts *facts)
     return under_way > limit ? (size_t)under_way : limit;
 }
 
+bool gate_wants_look(const struct gate *gate, int64_t now_ns)
+{
+    return gate->clear < GATE_TRUST || now_ns - gate->seen_ns >= GATE_UNSEEN_NS;
+}
+
 int64_t gate_look(struct gate *gate, const struct gate_facts *facts)
 {
     account(gate, facts);
+    if (facts->held > 0)
+        gate->clear = 0;
+    else if (gate->clear < GATE_TRUST)
+        gate->clear++;
+    gate->seen_ns = facts->now_ns;
     size_t limit = facts->held > 0 ? limit_of(gate, facts) : 0;
     if (facts->held <= limit)
         return 0;

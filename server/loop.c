@@ -14,7 +14,7 @@ static struct {
     struct board_child *child;
     bool debug, stopped;
     const char *running; /* NULL: none */
-    int64_t began_ns;
+    int64_t began_ns, now_ns;
 } loop;
 
 static void on_library_log(int severity, const char *message)
@@ -42,6 +42,7 @@ struct event_base *loop_open(struct board_child *child, bool debug)
     loop.base = event_base_new();
     if (!loop.base)
         fatal("can't create an event loop");
+    loop_renew();
     return loop.base;
 }
 
@@ -65,11 +66,22 @@ static void finish(int64_t now)
 
 void loop_begin(const char *what)
 {
-    int64_t now = clock_now();
+    int64_t now = loop_renew();
     finish(now);
     loop.running = what;
     loop.began_ns = now;
     promise(now + PROMISE_NS);
+}
+
+int64_t loop_now(void)
+{
+    return loop.now_ns;
+}
+
+int64_t loop_renew(void)
+{
+    loop.now_ns = clock_now();
+    return loop.now_ns;
 }
 
 void loop_run(void)

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Creates the one event base of this process; fatal on failure.  With `debug`, callbacks of over 100 ms are logged by name. */
 struct event_base *loop_open(struct board_child *child, bool debug);
@@ -17,6 +18,11 @@ void loop_close(void);
 
 /* `what` is a string literal: the callback that begins now. */
 void loop_begin(const char *what);
+
+/* The time as of this callback's beginning or the last loop_renew: good enough to judge a client by, and free.  A callback that
+ * serves many clients renews it between them. */
+int64_t loop_now(void);
+int64_t loop_renew(void);
 
 /* Runs until loop_stop. */
 void loop_run(void);

@@ -3,6 +3,7 @@
 #include "common/board.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/loop.h"
 #include "server/sender.h"
 
 #include <event2/util.h>
@@ -61,7 +62,7 @@ static void book(struct push_client *client)
     client->booked = written;
     if (!transit->place || sender_pending(client->sender) > 0)
         return;
-    int64_t now = clock_now();
+    int64_t now = loop_renew(); /* of use to the next client, too */
     stats_observe(&transit->place->took[STATS_SEND], now - transit->committed_ns);
     stats_observe(&transit->place->took[STATS_TOTAL], now - transit->captured_ns);
     transit->place = NULL;

@@ -21,7 +21,6 @@ struct sender {
     struct transport transport;
     int64_t timeout_ns;
     int64_t progress_ns;   /* when the last byte left, or the parcel came */
-    int64_t now_ns;        /* as of the last look at the client: a parcel is sent right after it */
     bool closed;           /* the gate, until its timer fires */
     bool tcp;              /* else there is no gate */
     struct parcel *parcel; /* which has not left as a whole: the kernel is waited for; NULL: none */
@@ -44,7 +43,7 @@ static void add_event(struct event *event, int64_t after_ns)
 /* Asks to be called when the kernel takes more, or when the client's time is up. */
 static void wait_writable(struct sender *sender)
 {
-    add_event(sender->writable, sender->progress_ns + sender->timeout_ns - clock_now());
+    add_event(sender->writable, sender->progress_ns + sender->timeout_ns - loop_now());
 }
 
 /* Goes on with `parcel`.  False: the client is gone, errno says why. */
@@ -63,10 +62,10 @@ static bool write_some(struct sender *sender, const struct parcel *parcel, int64
 
 bool sender_send(struct sender *sender, struct parcel *parcel)
 {
-    sender->progress_ns = sender->now_ns;
+    sender->progress_ns = loop_now();
     sender->sent = 0;
     gate_begin(&sender->gate, parcel->length);
-    if (!write_some(sender, parcel, sender->now_ns))
+    if (!write_some(sender, parcel, sender->progress_ns))
         return false;
     if (sender->sent < parcel->length) {
         sender->parcel = parcel_acquire(parcel);
@@ -89,7 +88,7 @@ static void on_writable(int fd, short what, void *arg)
     (void)fd;
     loop_begin("stream write");
     size_t before = sender->sent;
-    if (!write_some(sender, sender->parcel, clock_now())) {
+    if (!write_some(sender, sender->parcel, loop_now())) {
         sender->events->on_gone(sender->arg, strerror(errno));
     } else if (sender->sent == sender->parcel->length) {
         parcel_release(sender->parcel);
@@ -110,7 +109,7 @@ static bool read_facts(struct sender *sender, struct gate_facts *facts)
     int held;
     if (ioctl(sender->transport.fd, SIOCOUTQ, &held) < 0 || held < 0)
         return false;
-    *facts = (struct gate_facts){.now_ns = sender->now_ns, .held = (size_t)held};
+    *facts = (struct gate_facts){.now_ns = loop_now(), .held = (size_t)held};
     if (held == 0)
         return true;
     if (getsockopt(sender->transport.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
@@ -126,8 +125,7 @@ bool sender_ready(struct sender *sender)
     struct gate_facts facts;
     if (sender->closed || sender->parcel)
         return false;
-    sender->now_ns = clock_now();
-    if (!sender->tcp || !read_facts(sender, &facts))
+    if (!sender->tcp || !gate_wants_look(&sender->gate, loop_now()) || !read_facts(sender, &facts))
         return true;
     int64_t wait = gate_look(&sender->gate, &facts);
     if (wait == 0)
@@ -144,7 +142,7 @@ static void on_reopen(int fd, short what, void *arg)
     (void)what;
     loop_begin("stream gate");
     sender->closed = false;
-    if (clock_now() - sender->gate.progress_ns > sender->timeout_ns)
+    if (loop_now() - sender->gate.progress_ns > sender->timeout_ns)
         give_up(sender, "the client took nothing for too long");
     else
         sender->events->on_drained(sender->arg);
@@ -183,9 +181,8 @@ struct sender *sender_create(struct event_base *base, const struct transport *tr
     struct sender *sender = calloc(1, sizeof *sender);
     if (!sender)
         return NULL;
-    *sender =
-        (struct sender){.transport = *transport, .timeout_ns = timeout_ns, .now_ns = clock_now(), .events = events, .arg = arg};
-    sender->progress_ns = sender->now_ns;
+    *sender = (struct sender){
+        .transport = *transport, .timeout_ns = timeout_ns, .progress_ns = loop_now(), .events = events, .arg = arg};
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);

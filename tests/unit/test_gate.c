@@ -163,6 +163,62 @@ static void test_a_burst_is_not_taken_for_a_slow_link(void **state)
     assert_int_equal(wait, GATE_SOONEST_NS);
 }
 
+/* Eight pictures that arrived before the next began: from then on a look every so often will do. */
+static int64_t gain_trust(struct gate *gate)
+{
+    int64_t now = BEGIN;
+    for (int i = 0; i < GATE_TRUST; i++, now += FRAME_NS) {
+        assert_true(gate_wants_look(gate, now));
+        assert_int_equal(look(gate, now, 0, NS_PER_MS), 0);
+        write_picture(gate, now);
+    }
+    return now - FRAME_NS;
+}
+
+static void test_trusted_client_is_looked_at_seldom(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    int64_t seen = gain_trust(&gate);
+    assert_false(gate_wants_look(&gate, seen + FRAME_NS));
+    assert_false(gate_wants_look(&gate, seen + GATE_UNSEEN_NS - 1));
+    assert_true(gate_wants_look(&gate, seen + GATE_UNSEEN_NS));
+    look(&gate, seen + GATE_UNSEEN_NS, 0, NS_PER_MS);
+    assert_false(gate_wants_look(&gate, seen + GATE_UNSEEN_NS + FRAME_NS));
+}
+
+static void test_trust_ends_with_what_is_held(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    int64_t seen = gain_trust(&gate);
+    look(&gate, seen + GATE_UNSEEN_NS, 1, NS_PER_MS);
+    assert_true(gate_wants_look(&gate, seen + GATE_UNSEEN_NS + 1));
+}
+
+static void test_trust_ends_with_a_picture_in_parts(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    int64_t seen = gain_trust(&gate);
+    gate_begin(&gate, PICTURE);
+    gate_wrote(&gate, PICTURE - 1, seen + 1);
+    assert_true(gate_wants_look(&gate, seen + 2));
+}
+
+/* What was written unseen counts as arrived, and as progress, once a look finds it gone. */
+static void test_unseen_pictures_are_accounted_for(void **state)
+{
+    (void)state;
+    struct gate gate = {.progress_ns = BEGIN};
+    int64_t seen = gain_trust(&gate);
+    for (int i = 1; i <= 3; i++)
+        write_picture(&gate, seen + i * FRAME_NS);
+    assert_int_equal(look(&gate, seen + GATE_UNSEEN_NS, PICTURE / 8, NS_PER_MS), 0);
+    assert_int_equal(gate.delivered, gate.written - PICTURE / 8);
+    assert_int_equal(gate.progress_ns, seen + GATE_UNSEEN_NS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +232,10 @@ int main(void)
         cmocka_unit_test(test_wait_is_bounded),
         cmocka_unit_test(test_progress_is_what_arrived),
         cmocka_unit_test(test_a_burst_is_not_taken_for_a_slow_link),
+        cmocka_unit_test(test_trusted_client_is_looked_at_seldom),
+        cmocka_unit_test(test_trust_ends_with_what_is_held),
+        cmocka_unit_test(test_trust_ends_with_a_picture_in_parts),
+        cmocka_unit_test(test_unseen_pictures_are_accounted_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
