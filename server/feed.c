@@ -53,12 +53,23 @@ struct feeds {
 
 /* ---- showing ------------------------------------------------------------------------------------------------------- */
 
+/* A picture goes through the caches between one viewer and the next, so what is known of a viewer comes from far away: it is
+ * asked for while the viewer before is served. */
+static void prepare(struct feed_viewer *viewer)
+{
+    __builtin_prefetch(TAILQ_NEXT(viewer, entry));
+    if (viewer->on_soon)
+        viewer->on_soon(viewer);
+}
+
 /* A viewer may leave as it is told, but only itself. */
 static void tell(struct feed *feed, bool end)
 {
     struct feed_viewer *viewer = TAILQ_FIRST(&feed->viewers), *next;
     for (; viewer; viewer = next) {
         next = TAILQ_NEXT(viewer, entry);
+        if (next)
+            prepare(next);
         if (end)
             viewer->on_end(viewer);
         else

@@ -27,6 +27,7 @@ struct feeds;
 struct feed_viewer {
     void (*on_picture)(struct feed_viewer *viewer); /* the feed shows another picture; may leave any feed */
     void (*on_end)(struct feed_viewer *viewer);     /* over until the camera is back, if ever: leave, or wait for on_picture */
+    void (*on_soon)(struct feed_viewer *viewer);    /* on_picture follows shortly: fetch its memory; NULL: nothing */
     void *arg;                                      /* whose viewer it is */
     struct feed *feed;                              /* NULL: not joined */
     TAILQ_ENTRY(feed_viewer) entry;

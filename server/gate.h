@@ -36,14 +36,14 @@ struct gate_spell {
 
 /* All zero but `progress_ns`: nothing written yet.  What each picture needs stands together, in one cache line. */
 struct gate {
-    int64_t seen_ns;             /* of the last look */
-    unsigned clear;              /* looks in a row that found nothing held, GATE_TRUST at most */
-    unsigned newest;             /* in `spell` */
-    size_t picture;              /* size of the one begun last */
-    uint64_t written, delivered; /* bytes; delivered: as of the last look */
-    int64_t progress_ns;         /* when delivered last grew or nothing was on the way */
-    int64_t look_ns;             /* of the last look that found something held, 0: it found nothing */
-    uint64_t rate;               /* bytes a second, 0: not known */
+    int64_t seen_ns;                      /* of the last look */
+    unsigned clear;                       /* looks in a row that found nothing held, GATE_TRUST at most */
+    unsigned newest;                      /* in `spell` */
+    size_t picture;                       /* size of the one begun last */
+    uint64_t written, delivered;          /* bytes; delivered: as of the last look */
+    int64_t progress_ns;                  /* when delivered last grew or nothing was on the way */
+    int64_t look_ns;                      /* of the last look that found something held, 0: it found nothing */
+    uint64_t rate;                        /* bytes a second, 0: not known */
     struct gate_spell spell[GATE_SPELLS]; /* the newest writes, as a ring */
 };
 

@@ -4,7 +4,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/loop.h"
-#include "server/sender.h"
 
 #include <event2/util.h>
 #include <stdatomic.h>
@@ -41,6 +40,7 @@ static const struct {
     {"X-Accel-Buffering", "no"},
 };
 
+#define CACHE_LINE 64
 #define RESPONSE_SIZE 1024 /* those below take 290 bytes, others that were added some hundred */
 #define RESPONSE_HEADERS (sizeof response_headers / sizeof response_headers[0])
 
@@ -57,10 +57,10 @@ static void count_clients(struct push *push, uint32_t change)
 static void book(struct push_client *client)
 {
     struct push_transit *transit = &client->transit;
-    uint64_t written = sender_written(client->sender);
+    uint64_t written = sender_written(&client->sender);
     board_count(&client->push->place->bytes, written - client->booked);
     client->booked = written;
-    if (!transit->place || sender_pending(client->sender) > 0)
+    if (!transit->place || sender_pending(&client->sender) > 0)
         return;
     int64_t now = loop_renew(); /* of use to the next client, too */
     stats_observe(&transit->place->took[STATS_SEND], now - transit->committed_ns);
@@ -79,10 +79,8 @@ static void forget_parts(struct push *push)
 static void destroy(struct push_client *client)
 {
     struct push *push = client->push;
-    if (client->sender) {
-        book(client);
-        sender_destroy(client->sender);
-    }
+    book(client);
+    sender_close(&client->sender);
     http_close(client->connection);
     TAILQ_REMOVE(&push->clients, client, entry);
     if (TAILQ_EMPTY(&push->clients))
@@ -125,7 +123,7 @@ static bool send_response(struct push_client *client, const struct http_request 
     n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
     const char *opening = client->kind->opening ? client->kind->opening : multipart_opening(client->wishes.form);
     struct parcel *parcel = parcel_create(text, (size_t)n, NULL, opening);
-    bool ok = parcel && sender_send(client->sender, parcel);
+    bool ok = parcel && sender_send(&client->sender, parcel);
     parcel_release(parcel);
     return ok;
 }
@@ -144,13 +142,20 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
     client->connection = http_take(request, &transport);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
     count_clients(push, 1);
-    client->sender = sender_create(push->base, &transport, push->client_timeout_ns, &events, client);
-    return client->sender && send_response(client, request);
+    return sender_open(&client->sender, push->base, &transport, push->client_timeout_ns, &events, client) &&
+           send_response(client, request);
+}
+
+void push_prefetch(const struct push_client *client)
+{
+    const char *end = (const char *)client->sender.gate.spell;
+    for (const char *line = (const char *)client; line < end; line += CACHE_LINE)
+        __builtin_prefetch(line, 1);
 }
 
 bool push_ready(struct push_client *client)
 {
-    return sender_ready(client->sender);
+    return sender_ready(&client->sender);
 }
 
 static struct parcel *make_part(const struct push_client *client, struct picture *picture, const char *camera)
@@ -198,7 +203,7 @@ static struct push_transit transit_of(const struct push_client *client, const st
 bool push_picture(struct push_client *client, struct picture *picture, const char *camera)
 {
     struct parcel *part = part_of(client, picture, camera);
-    bool sent = part && sender_send(client->sender, part);
+    bool sent = part && sender_send(&client->sender, part);
     if (sent) {
         client->transit = transit_of(client, picture);
         book(client);
@@ -212,7 +217,7 @@ bool push_picture(struct push_client *client, struct picture *picture, const cha
 bool push_text(struct push_client *client, const char *text, size_t size)
 {
     struct parcel *parcel = parcel_create(text, size, NULL, "");
-    bool sent = parcel && sender_send(client->sender, parcel);
+    bool sent = parcel && sender_send(&client->sender, parcel);
     if (sent)
         book(client);
     else

@@ -10,6 +10,7 @@
 #include "server/http.h"
 #include "server/multipart.h"
 #include "server/picture.h"
+#include "server/sender.h"
 
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -43,11 +44,11 @@ struct push_client {
     struct push *push;
     struct push_wishes wishes;
     struct http_connection *connection;
-    struct sender *sender;
     int64_t begun_ns;
     uint64_t booked; /* bytes, of those written */
     struct push_transit transit;
     TAILQ_ENTRY(push_client) entry;
+    struct sender sender;
 };
 
 /* Fatal when out of memory. */
@@ -65,6 +66,9 @@ bool push_admit(struct http_request *request, const char *type);
  * on the client is its kind's to destroy.  False: out of memory, or the client is gone; call push_end. */
 bool push_begin(struct push_client *client, const struct push_kind *kind, struct http_request *request,
                 const struct push_wishes *wishes);
+
+/* Asks the caches for what push_ready and push_picture are going to read.  Changes nothing. */
+void push_prefetch(const struct push_client *client);
 
 /* True if a picture may be pushed.  If false, on_ready follows. */
 bool push_ready(struct push_client *client);

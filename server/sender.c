@@ -1,7 +1,6 @@
 #include "server/sender.h"
 
 #include "common/clock.h"
-#include "server/gate.h"
 #include "server/loop.h"
 
 #include <errno.h>
@@ -16,21 +15,6 @@
 
 #define UNSENT_MAX 16384
 #define IGNORED_MAX 65536 /* a client has nothing to say to a stream; one that says more than this is cut */
-
-struct sender {
-    struct transport transport;
-    int64_t timeout_ns;
-    int64_t progress_ns;   /* when the last byte left, or the parcel came */
-    bool closed;           /* the gate, until its timer fires */
-    bool tcp;              /* else there is no gate */
-    struct parcel *parcel; /* which has not left as a whole: the kernel is waited for; NULL: none */
-    size_t sent;           /* of it */
-    size_t ignored;
-    struct gate gate;
-    struct event *readable, *writable, *reopen;
-    const struct sender_events *events;
-    void *arg;
-};
 
 static void add_event(struct event *event, int64_t after_ns)
 {
@@ -174,28 +158,21 @@ static void tune_kernel(struct sender *sender)
     sender->tcp = setsockopt(sender->transport.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0;
 }
 
-struct sender *sender_create(struct event_base *base, const struct transport *transport, int64_t timeout_ns,
-                             const struct sender_events *events, void *arg)
+bool sender_open(struct sender *sender, struct event_base *base, const struct transport *transport, int64_t timeout_ns,
+                 const struct sender_events *events, void *arg)
 {
     int fd = transport->fd;
-    struct sender *sender = calloc(1, sizeof *sender);
-    if (!sender)
-        return NULL;
     *sender = (struct sender){
         .transport = *transport, .timeout_ns = timeout_ns, .progress_ns = loop_now(), .events = events, .arg = arg};
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);
     sender->gate.progress_ns = sender->progress_ns;
-    if (!sender->readable || !sender->writable || !sender->reopen || event_add(sender->readable, NULL) < 0) {
-        sender_destroy(sender);
-        return NULL;
-    }
     tune_kernel(sender);
-    return sender;
+    return sender->readable && sender->writable && sender->reopen && event_add(sender->readable, NULL) == 0;
 }
 
-void sender_destroy(struct sender *sender)
+void sender_close(struct sender *sender)
 {
     if (sender->readable)
         event_free(sender->readable);
@@ -204,7 +181,6 @@ void sender_destroy(struct sender *sender)
     if (sender->reopen)
         event_free(sender->reopen);
     parcel_release(sender->parcel);
-    free(sender);
 }
 
 uint64_t sender_written(const struct sender *sender)

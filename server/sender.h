@@ -8,6 +8,7 @@
 #ifndef SERVER_SENDER_H
 #define SERVER_SENDER_H
 
+#include "server/gate.h"
 #include "server/parcel.h"
 #include "server/transport.h"
 
@@ -16,17 +17,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sender;
-
 struct sender_events {
     void (*on_drained)(void *arg);               /* sender_ready may say something else now */
-    void (*on_gone)(void *arg, const char *why); /* the client left or was given up: destroy the sender */
+    void (*on_gone)(void *arg, const char *why); /* the client left or was given up: close the sender */
 };
 
-/* The connection stays the caller's, who closes it after sender_destroy.  NULL: out of memory. */
-struct sender *sender_create(struct event_base *base, const struct transport *transport, int64_t timeout_ns,
-                             const struct sender_events *events, void *arg);
-void sender_destroy(struct sender *sender);
+/* Embedded in whatever is sent to, so that its memory is in one place.  Private. */
+struct sender {
+    struct transport transport;
+    int64_t timeout_ns;
+    int64_t progress_ns;   /* when the last byte left, or the parcel came */
+    bool closed;           /* the gate, until its timer fires */
+    bool tcp;              /* else there is no gate */
+    struct parcel *parcel; /* which has not left as a whole: the kernel is waited for; NULL: none */
+    size_t sent;           /* of it */
+    size_t ignored;
+    struct event *readable, *writable, *reopen;
+    const struct sender_events *events;
+    void *arg;
+    struct gate gate;
+};
+
+/* The connection stays the caller's, who closes it after sender_close.  False: out of memory; close it all the same. */
+bool sender_open(struct sender *sender, struct event_base *base, const struct transport *transport, int64_t timeout_ns,
+                 const struct sender_events *events, void *arg);
+void sender_close(struct sender *sender); /* all zero: nothing */
 
 /* Bytes that the kernel has taken so far. */
 uint64_t sender_written(const struct sender *sender);
@@ -38,7 +53,7 @@ size_t sender_pending(const struct sender *sender);
 bool sender_ready(struct sender *sender);
 
 /* Writes what the kernel takes of the parcel and keeps the rest, if there is one, until it has left; nothing may be pending.
- * Never calls back; false: the client is gone, destroy the sender. */
+ * Never calls back; false: the client is gone, close the sender. */
 bool sender_send(struct sender *sender, struct parcel *parcel);
 
 #endif

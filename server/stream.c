@@ -44,6 +44,13 @@ static void on_picture(struct feed_viewer *viewer)
     advance(viewer->arg);
 }
 
+static void on_soon(struct feed_viewer *viewer)
+{
+    struct stream_client *client = viewer->arg;
+    push_prefetch(&client->push);
+    __builtin_prefetch(&client->due, 1);
+}
+
 static void on_end(struct feed_viewer *viewer)
 {
     struct stream_client *client = viewer->arg;
@@ -72,7 +79,7 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     client->pace = pace_of(fps);
-    client->viewer = (struct feed_viewer){.on_picture = on_picture, .on_end = on_end, .arg = client};
+    client->viewer = (struct feed_viewer){.on_picture = on_picture, .on_end = on_end, .on_soon = on_soon, .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
         push_end(&client->push, "it could not begin");
         return;

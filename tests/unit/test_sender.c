@@ -22,7 +22,7 @@
 
 static struct board_child child;
 static struct event_base *base;
-static struct sender *sender;
+static struct sender the_sender, *sender = &the_sender;
 static int near_end, far_end;
 static unsigned drained;
 static const char *gone;
@@ -51,14 +51,13 @@ static int open_pair(void **state)
     near_end = pair[0];
     far_end = pair[1];
     base = loop_open(&child, false);
-    sender = sender_create(base, &(struct transport){.fd = near_end}, TIMEOUT_NS, &events, NULL);
-    return sender ? 0 : -1;
+    return sender_open(sender, base, &(struct transport){.fd = near_end}, TIMEOUT_NS, &events, NULL) ? 0 : -1;
 }
 
 static int close_pair(void **state)
 {
     (void)state;
-    sender_destroy(sender);
+    sender_close(sender);
     close(near_end);
     if (far_end >= 0)
         close(far_end);
