@@ -19,7 +19,7 @@ struct ring_reader {
     struct ring_map *map; /* NULL: nothing attached yet */
     struct ring_row *row; /* NULL: observer */
     unsigned row_number;
-    bool pinning;
+    struct ring_map *pinned; /* that the frame in hand lies in, `map` or one before; NULL: no frame in hand */
 };
 
 /* ---- rows --------------------------------------------------------------------------------------------------------- */
@@ -117,9 +117,17 @@ void ring_reader_close(struct ring_reader *reader)
     free(reader);
 }
 
+/* The frame in hand is none any more; its memory goes if the reader has moved on to another generation meanwhile. */
+static void let_go(struct ring_reader *reader)
+{
+    if (reader->pinned != reader->map)
+        ring_map_drop(reader->pinned);
+    reader->pinned = NULL;
+}
+
 void ring_reader_abandon(struct ring_reader *reader)
 {
-    reader->pinning = false;
+    let_go(reader);
     reader->row_number = 0;
     ring_reader_close(reader);
 }
@@ -153,7 +161,8 @@ static bool follow(struct ring_reader *reader, struct error *err)
             return false;
         }
         if (map) {
-            ring_map_drop(reader->map);
+            if (reader->map != reader->pinned) /* else ring_reader_release drops it */
+                ring_map_drop(reader->map);
             reader->map = map;
             return true;
         }
@@ -175,7 +184,7 @@ uint64_t ring_reader_head(struct ring_reader *reader)
 {
     struct error ignored;
     uint32_t slot;
-    if (!reader->pinning && !follow(reader, &ignored))
+    if (!reader->pinned && !follow(reader, &ignored))
         return 0;
     return newest(reader->map, &slot);
 }
@@ -197,7 +206,7 @@ static enum ring_result fail_corrupt(const struct ring_reader *reader, uint64_t 
 enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data,
                                      struct error *err)
 {
-    if (!reader->row || reader->pinning) {
+    if (!reader->row || reader->pinned) {
         error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own, one at a time");
         return RING_FAILED;
     }
@@ -221,7 +230,7 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
             continue; /* overtaken; head is newer now */
         }
         *frame = map->slots[slot].frame;
-        reader->pinning = true;
+        reader->pinned = map;
         if (frame->number != number || !ring_frame_valid(frame, map->slot_bytes)) {
             ring_reader_release(reader);
             return fail_corrupt(reader, number, err);
@@ -235,17 +244,18 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
 
 void ring_reader_release(struct ring_reader *reader)
 {
-    if (!reader->pinning)
+    if (!reader->pinned)
         return;
     ring_store_u64(&reader->row->pin, 0, memory_order_release);
-    reader->pinning = false;
+    let_go(reader);
 }
 
 struct ring_map *ring_reader_hold(struct ring_reader *reader)
 {
-    if (reader->map)
-        atomic_fetch_add(&reader->map->users, 1);
-    return reader->map;
+    struct ring_map *map = reader->pinned ? reader->pinned : reader->map;
+    if (map)
+        atomic_fetch_add(&map->users, 1);
+    return map;
 }
 
 /* ---- copies ------------------------------------------------------------------------------------------------------- */
@@ -295,7 +305,7 @@ bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t num
 enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer,
                                   struct ring_frame *frame, struct error *err)
 {
-    if (!reader->pinning && !follow(reader, err))
+    if (!reader->pinned && !follow(reader, err))
         return attach_failed(err);
     const struct ring_map *map = reader->map;
     for (int i = 0; i < ATTEMPTS; i++) {

@@ -224,6 +224,33 @@ static void held_memory_outlives_everything(void **state)
     }
 }
 
+static void frame_in_hand_survives_a_look_at_the_figures(void **state)
+{
+    (void)state;
+    struct camring_writer *writer = make_writer();
+    struct camring_reader *reader = make_reader(0);
+    produce(writer, 7);
+    struct camring_frame frame;
+    assert_int_equal(camring_next(reader, &frame, 0, &error), 1);
+    struct camring_stat stat;
+    for (unsigned generation = 2; generation < 5; generation++) {
+        assert_non_null(camring_loan(writer, generation << 20, &error));
+        camring_abort(writer);
+        assert_int_equal(camring_reader_stat(reader, &stat, &error), 0);
+        assert_int_equal(stat.generation, generation);
+        assert_int_equal(frame.plane[2][0], 7);
+    }
+    struct camring_memory *memory = camring_hold(reader);
+    camring_release(reader);
+    assert_int_equal(frame.plane[2][0], 7);
+    camring_drop(memory);
+    produce(writer, 8);
+    assert_int_equal(camring_next(reader, &frame, 0, &error), 1);
+    assert_int_equal(frame.plane[2][0], 8);
+    camring_detach(reader);
+    camring_writer_close(writer, 1);
+}
+
 static void readers_show_under_their_name(void **state)
 {
     (void)state;
@@ -278,6 +305,7 @@ int main(void)
         CAMRING_TEST(handled_signal_ends_a_wait),
         CAMRING_TEST(readers_of_jpeg_rings_keep_no_slot),
         CAMRING_TEST(held_memory_outlives_everything),
+        CAMRING_TEST(frame_in_hand_survives_a_look_at_the_figures),
         CAMRING_TEST(readers_show_under_their_name),
         CAMRING_TEST(producer_that_was_killed_is_followed_by_the_next),
     };
