@@ -3,13 +3,11 @@
 #include "common/clock.h"
 #include "common/credentials.h"
 #include "common/log.h"
-#include "server/proxy.h"
+#include "server/peer.h"
 #include "server/reload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct auth {
     struct conf_http conf;
@@ -19,34 +17,6 @@ struct auth {
 static bool has_logins(const struct auth *auth)
 {
     return auth->conf.users_file[0] || auth->conf.tokens_file[0];
-}
-
-/* ---- who asks ------------------------------------------------------------------------------------------------------ */
-
-static void client_of(const struct http_request *request, uint8_t address[16])
-{
-    const struct auth *auth = request->server->auth;
-    char forwarded[HTTP_FORWARDED_SIZE];
-    http_peer(request, address);
-    if (auth->conf.trusted_proxies.count > 0 || auth->conf.trusted_proxies.unix_sockets)
-        proxy_client(&auth->conf.trusted_proxies, http_forwarded(request, forwarded), address);
-}
-
-/* Proxies listen for others: what they pass on is not theirs. */
-static bool is_passed_on(const struct http_request *request)
-{
-    static const char *const headers[] = {"X-Forwarded-For",   "X-Real-IP",       "Forwarded", "Via",
-                                          "X-Forwarded-Proto", "X-Forwarded-Host"};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        if (http_header(request, headers[i]))
-            return true;
-    return false;
-}
-
-static bool is_local(const struct http_request *request)
-{
-    struct ucred peer;
-    return http_peer_user(request, &peer) && (peer.uid == 0 || peer.uid == geteuid()) && !is_passed_on(request);
 }
 
 /* ---- verdicts ------------------------------------------------------------------------------------------------------ */
@@ -78,11 +48,11 @@ enum auth_verdict auth_check(struct http_request *request, const struct route *r
     const struct auth *auth = request->server->auth;
     const char *authorization = http_header(request, "Authorization");
     uint8_t address[16];
-    if (!has_logins(auth) || !is_protected(auth, route) || is_local(request))
+    if (!has_logins(auth) || !is_protected(auth, route) || peer_is_local(request))
         return AUTH_GRANTED;
     if (!authorization)
         return AUTH_MISSING;
-    client_of(request, address);
+    peer_client(request, address);
     return from_login(login_check(auth->login, authorization, address));
 }
 
@@ -95,7 +65,7 @@ static void on_login(struct login_waiter *waiter, enum login_verdict verdict)
 enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *waiter)
 {
     uint8_t address[16];
-    client_of(request, address);
+    peer_client(request, address);
     waiter->login.on_verdict = on_login;
     return from_login(login_join(request->server->auth->login, http_header(request, "Authorization"), address, &waiter->login));
 }
@@ -103,7 +73,7 @@ enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *wa
 bool auth_has_token(const struct http_request *request)
 {
     const char *authorization = http_header(request, "Authorization");
-    return (authorization && login_is_token(request->server->auth->login, authorization)) || is_local(request);
+    return (authorization && login_is_token(request->server->auth->login, authorization)) || peer_is_local(request);
 }
 
 /* ---- refusals ------------------------------------------------------------------------------------------------------ */
@@ -122,7 +92,7 @@ static void limit(struct http_request *request)
 {
     uint8_t address[16];
     char seconds[24];
-    client_of(request, address);
+    peer_client(request, address);
     int64_t wait = login_wait(request->server->auth->login, address);
     snprintf(seconds, sizeof seconds, "%lld", (long long)((wait + NS_PER_S - 1) / NS_PER_S));
     http_add_header(request, "Retry-After", wait > 0 ? seconds : "1");

@@ -11,7 +11,6 @@
 #include "server/loop.h"
 #include "server/pending.h"
 #include "server/presence.h"
-#include "server/proxy.h"
 #include "server/route.h"
 
 #include <event2/bufferevent.h>
@@ -113,43 +112,6 @@ static void send_answer(struct http_request *request, int status, struct evbuffe
 const char *http_header(const struct http_request *request, const char *name)
 {
     return evhttp_find_header(evhttp_request_get_input_headers(request->raw), name);
-}
-
-const char *http_forwarded(const struct http_request *request, char out[static HTTP_FORWARDED_SIZE])
-{
-    size_t used = 0;
-    const struct evkeyval *header;
-    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request->raw), next)
-    {
-        if (strcasecmp(header->key, "X-Forwarded-For") != 0)
-            continue;
-        int length = snprintf(out + used, HTTP_FORWARDED_SIZE - used, "%s%s", used ? "," : "", header->value);
-        if (length < 0 || used + (size_t)length >= HTTP_FORWARDED_SIZE)
-            return NULL;
-        used += (size_t)length;
-    }
-    return used ? out : NULL;
-}
-
-static int descriptor_of(const struct http_request *request)
-{
-    return bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
-}
-
-void http_peer(const struct http_request *request, uint8_t address[16])
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t size = sizeof peer;
-    getpeername(descriptor_of(request), (struct sockaddr *)&peer, &size);
-    proxy_address((struct sockaddr *)&peer, address);
-}
-
-bool http_peer_user(const struct http_request *request, struct ucred *user)
-{
-    int fd = descriptor_of(request), domain = 0;
-    socklen_t domain_size = sizeof domain, size = sizeof *user;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && domain == AF_UNIX &&
-           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, user, &size) == 0;
 }
 
 void http_add_header(struct http_request *request, const char *name, const char *value)
@@ -429,15 +391,20 @@ static void defer(struct http_request *request, const struct route_match *match)
         on_verdict(&deferred->waiter, verdict);
 }
 
-static void dispatch(struct http_request *request, const struct route_match *match, enum http_method method)
+static void reply_options(struct http_request *request, unsigned methods)
 {
     char allow[64];
+    route_allow(methods, allow, sizeof allow);
+    http_add_header(request, "Allow", allow);
+    cors_add_preflight(request, allow);
+    send_answer(request, 204, NULL);
+}
+
+static void dispatch(struct http_request *request, const struct route_match *match, enum http_method method)
+{
     request->class = match->route->class;
     if (method == HTTP_OPTIONS) {
-        route_allow(match->allowed, allow, sizeof allow);
-        http_add_header(request, "Allow", allow);
-        cors_add_preflight(request, allow);
-        send_answer(request, 204, NULL);
+        reply_options(request, match->allowed);
         return;
     }
     enum auth_verdict verdict = auth_check(request, match->route);
@@ -478,6 +445,10 @@ static void answer(struct http_request *request, const char *path, const char *q
     }
     if (query_parse(query, &request->query, &err) < 0) {
         http_reply_error(request, 400, "%s", err.text);
+        return;
+    }
+    if (method == HTTP_OPTIONS && strcmp(path, "*") == 0) { /* of the server as a whole */
+        reply_options(request, HTTP_GET | HTTP_HEAD | HTTP_OPTIONS | HTTP_POST);
         return;
     }
     if (base[0] && below && !*below) {

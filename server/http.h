@@ -36,18 +36,6 @@ void http_destroy(struct http *http); /* after the worker */
 /* A header of the request, NULL if there is none. */
 const char *http_header(const struct http_request *request, const char *name);
 
-#define HTTP_FORWARDED_SIZE 16384
-
-/* All that X-Forwarded-For says, in order; NULL: nothing. */
-const char *http_forwarded(const struct http_request *request, char out[static HTTP_FORWARDED_SIZE]);
-
-/* The other end of the connection, as proxy_address has it. */
-void http_peer(const struct http_request *request, uint8_t address[16]);
-
-/* Who that is, if it is a process of this machine that came by a unix socket. */
-struct ucred;
-bool http_peer_user(const struct http_request *request, struct ucred *user);
-
 /* Adds a header to the answer, before it is sent. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
 

@@ -5,7 +5,9 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import socket
+import struct
 import time
 
 import pytest
@@ -235,6 +237,22 @@ def test_proxies(own):
     assert guess(9, "127.0.6.2", "203.0.113.7") == 429
     assert guess(9, "127.0.6.1", "203.0.113.8") == 401
     assert [guess(n, "127.0.7.1", f"203.0.113.{n}") for n in range(6)] == [401] * 5 + [429]
+
+
+def test_a_client_that_resets_is_still_the_one_it_was(own):
+    """The kernel has forgotten its address by then: it is no unix socket for that, whose words would be believed."""
+    camring = own(trusted_proxies=["unix:"])
+    (server,) = camring.children("server")
+    server.kill(signal.SIGSTOP)
+    try:
+        for n in range(6):
+            with socket.create_connection(("127.0.0.1", camring.port), source_address=("127.0.9.1", 0)) as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                s.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer g{n}\r\n\r\n".encode())
+    finally:
+        server.kill(signal.SIGCONT)
+    wait_for(lambda: "a login failed, from 127.0.9.1, which has to wait" in camring.log(), 20, "the reset ones")
+    assert "203.0.113.9" not in camring.log() and "a unix socket" not in camring.log()
 
 
 def settles(camring, headers, status):

@@ -178,6 +178,8 @@ def test_refused_in_pieces_and_behind_others(server, name):
         (b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n", 405),
         (b"TRACE /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 405),
         (b"BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 204),
+        (b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
         (b"get /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 405),
         (b"PUT /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 16384\r\n\r\n" + b"a" * 16384, 405),
         (b"GET /cameras/%/stream.mjpeg HTTP/1.1\r\nHost: x\r\n\r\n", 400),
@@ -203,7 +205,7 @@ def test_answered(server, sent, status):
     assert answer[0] == status, answer
     if status >= 400:
         assert json.loads(answer[2])["error"]
-    if status == 405:
+    if status in (204, 405):
         assert "GET" in answer[1]["allow"]
 
 
