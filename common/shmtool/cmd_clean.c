@@ -279,9 +279,7 @@ static void say_all(const struct cleaning *cleaning)
     if (options->json) {
         json_t *root = json_pack("{s:b, s:O, s:O, s:I}", "dry_run", options->dry_run, "removed", cleaning->removed, "kept",
                                  cleaning->kept, "bytes", (json_int_t)cleaning->bytes);
-        json_dumpf(root, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-        putchar('\n');
-        json_decref(root);
+        print_json(root, JSON_INDENT(2));
     } else if (removed == 0) {
         puts("nothing to clean");
     } else {

@@ -240,14 +240,12 @@ static bool choose_picture(const struct find_set *set, const struct file_type *t
 static void print_result(const struct shm_options *options, const struct file_type *type, const struct picture *picture)
 {
     const struct ring_frame *frame = &picture->frame;
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "ring", picture->ring->name, "instance",
-                               picture->ring->instance, "file", options->output, "type", type->name, "format",
+    json_t *object = json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "ring", picture->ring->name, "instance",
+                               picture->ring->instance, "file", print_json_text(options->output), "type", type->name, "format",
                                describe_format(frame->format), "width", (json_int_t)frame->width, "height",
                                (json_int_t)frame->height, "frame", (json_int_t)frame->number, "source",
                                (json_int_t)frame->source, "committed_ns", (json_int_t)frame->committed_ns);
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    putchar('\n');
-    json_decref(object);
+    print_json(object, JSON_INDENT(2));
 }
 
 static int write_file(const struct shm_options *options, const struct file_type *type, const struct picture *picture,

@@ -107,14 +107,12 @@ static void print_text(const struct verification *verification)
     printf("\n");
 }
 
-static void print_json(const struct verification *verification)
+static void print_verdict(const struct verification *verification)
 {
     const struct verdict *verdict = &verification->verdict;
     json_t *root = json_pack("{s:b, s:i, s:O, s:O}", "ok", json_array_size(verdict->faults) == 0, "checked",
                              (int)verification->rings, "faults", verdict->faults, "remains", verdict->remains);
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    putchar('\n');
-    json_decref(root);
+    print_json(root, JSON_INDENT(2));
 }
 
 enum shm_exit cmd_verify(const struct shm_options *options)
@@ -124,7 +122,7 @@ enum shm_exit cmd_verify(const struct shm_options *options)
     bool done = options->all ? verify_all(&verification) : verify_one(&verification);
     bool good = done && json_array_size(verification.verdict.faults) == 0;
     if (done)
-        options->json ? print_json(&verification) : print_text(&verification);
+        options->json ? print_verdict(&verification) : print_text(&verification);
     verdict_close(&verification.verdict);
     return good ? SHM_DONE : SHM_FAILED;
 }

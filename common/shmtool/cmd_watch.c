@@ -132,9 +132,7 @@ static void print_json_line(const struct watched *watched)
         json_object_set_new(ring, "missed", json_integer((json_int_t)watched->missed));
     }
     json_object_set_new(ring, "time", json_real((double)clock_read_ns(CLOCK_REALTIME) / (double)NS_PER_S));
-    json_dumpf(ring, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(13));
-    putchar('\n');
-    json_decref(ring);
+    print_json(ring, JSON_COMPACT | JSON_REAL_PRECISION(13));
 }
 
 static void print_lines(struct watch *watch)

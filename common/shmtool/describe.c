@@ -183,8 +183,5 @@ json_t *describe_json_unreadable(const struct find_ring *ring, const char *why)
 
 void describe_json_print(json_t *rings)
 {
-    json_t *root = json_pack("{s:o}", "rings", rings);
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(root);
+    print_json(json_pack("{s:o}", "rings", rings), JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 }

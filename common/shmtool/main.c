@@ -203,6 +203,8 @@ static enum shm_exit run(const struct command *command, const struct arguments *
     struct shm_options options = args->options;
     options.ring = args->word[1];
     enum shm_exit code = command->run(&options);
+    if (code == SHM_FAILED && options.json)
+        print_json_fault();
     if (fflush(stdout) != 0 || ferror(stdout)) {
         print_fault("can't write to standard output: %m");
         return SHM_FAILED;

@@ -3,6 +3,7 @@
 #ifndef CAMRING_PRINT_H
 #define CAMRING_PRINT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,8 +11,17 @@
 
 #define PRINT_DEFAULT_INSTANCE "camring"
 
-/* A line on stderr, with the program's name. */
+/* A line on stderr, with the program's name; kept for print_json_fault. */
 void print_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes `root` and a new line to stdout, and frees it; `flags`: json_dumpf's, beside its ASCII. */
+void print_json(json_t *root, size_t flags);
+
+/* A file's name or the like as a JSON string: if it is not UTF-8, each byte that is not ASCII becomes a '?'. */
+json_t *print_json_text(const char *text);
+
+/* {"error": text} on stdout, what print_fault has said so far; nothing if print_json was called: that says it better. */
+void print_json_fault(void);
 
 struct print_text {
     char text[64];

@@ -182,7 +182,19 @@ static bool all_fine(const json_t *status)
     return true;
 }
 
-static json_t *ask(const char *instance, enum exits *failure)
+/* Also to programs, which read what else would be the answer. */
+static void complain(const struct options *options, const char *text)
+{
+    fprintf(stderr, "camring: %s\n", text);
+    if (!options->json)
+        return;
+    json_t *answer = json_pack("{s:s}", "error", text);
+    json_dumpf(answer, stdout, 0);
+    printf("\n");
+    json_decref(answer);
+}
+
+static json_t *ask(const struct options *options, const char *instance, enum exits *failure)
 {
     struct error err;
     json_t *request = json_pack("{s:s}", "command", "status"), *status = NULL;
@@ -191,10 +203,11 @@ static json_t *ask(const char *instance, enum exits *failure)
     if (client && (status = client_ask(client, request, &err)) != NULL) {
         *failure = EXIT_DONE;
     } else if (!client && (err.code == ENOENT || err.code == ECONNREFUSED)) {
-        fprintf(stderr, "camring: instance \"%s\" is not running\n", instance);
+        error_set(&err, err.code, "instance \"%s\" is not running", instance);
+        complain(options, err.text);
         *failure = EXIT_NOT_RUNNING;
     } else {
-        fprintf(stderr, "camring: %s\n", err.text);
+        complain(options, err.text);
     }
     client_close(client);
     json_decref(request);
@@ -207,7 +220,7 @@ enum exits cmd_status(const struct options *options)
     enum exits failure;
     if (!settings_instance(options, instance))
         return EXIT_CONFIG;
-    json_t *status = ask(instance, &failure);
+    json_t *status = ask(options, instance, &failure);
     if (!status)
         return failure;
     add_flow(status, instance);

@@ -93,6 +93,7 @@ def test_start_status_restart_stop(instance):
     camring = instance({"door": "test:?size=320x240", "yard": "test:?size=320x240"})
     assert camring.cli("status").returncode == 3
     assert camring.cli("stop").returncode == 3
+    assert "not running" in json.loads(camring.cli("status", "--json").stdout)["error"]
 
     started = camring.start()
     assert started.returncode == 0, started

@@ -294,6 +294,24 @@ def test_exit_codes_and_words(live, tmp_path, monkeypatch, words, code, told):
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("words, told", [
+    (["show", "nobody"], "nobody"),
+    (["watch", "nobody", "--count", "1"], "nobody"),
+    (["verify", "nobody"], "nobody"),
+    (["dump", "nobody", "-o", "a.png"], "nobody"),
+    (["dump", "nothing", "-o", "a.png"], "no picture yet in nothing"),
+    (["dump", "door", "-o", "/nowhere/\udcff.png"], "/nowhere/?.png"),
+])
+def test_programs_are_told_of_failures(live, words, told):
+    done = subprocess.run([BIN / "camring-shm", *words, "--instance", live.instance, "--json"], capture_output=True, timeout=30)
+    assert done.returncode == 1 and told in json.loads(done.stdout)["error"] and done.stderr, done
+
+
+def test_a_files_name_need_not_be_text(dead, tmp_path):
+    done = shm(dead.instance, "dump", "door", "-o", f"{tmp_path}/\udcff.png", "--json", text=False)
+    assert done.returncode == 0 and json.loads(done.stdout)["file"] == f"{tmp_path}/?.png"
+
+
 def test_an_instance_has_to_be_a_name():
     assert shm("../etc", "list").returncode == 2
 
