@@ -302,6 +302,14 @@ bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t num
     return unchanged(&map->slots[slot], number);
 }
 
+/* The slot that head names holds the frame that head names, for as long as it does: if not, nobody has overtaken the reader.
+ * A slot that was overwritten tells that head is newer by now. */
+static bool contradicts_head(const struct ring_map *map, uint32_t slot, uint64_t number)
+{
+    uint32_t now;
+    return atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number && newest(map, &now) == number;
+}
+
 enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer,
                                   struct ring_frame *frame, struct error *err)
 {
@@ -313,8 +321,11 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, st
         uint64_t number = newest(map, &slot);
         if (number <= after)
             return RING_NONE;
-        if (!ring_map_descriptor(map, slot, number, frame))
+        if (!ring_map_descriptor(map, slot, number, frame)) {
+            if (contradicts_head(map, slot, number))
+                return fail_corrupt(reader, number, err);
             continue;
+        }
         if (frame->number != number || !ring_frame_valid(frame, map->slot_bytes))
             return fail_corrupt(reader, number, err);
         if (!buffer_fit(buffer, frame->bytes)) {

@@ -400,6 +400,28 @@ static void frame_shorter_than_its_planes_is_refused(void **state)
     ring_unlink_all(instance);
 }
 
+/* A head that names a frame which its slot doesn't hold is no picture that was overtaken: nobody must wait for another. */
+static void head_that_lies_is_corrupt_for_readers_with_and_without_a_row(void **state)
+{
+    (void)state;
+    struct camring_writer *writer = make_writer();
+    produce(writer, 7);
+    camring_writer_close(writer, 0);
+    char path[128];
+    snprintf(path, sizeof path, "/dev/shm/camring.%s.prog.raw.1", instance);
+    int fd = open(path, O_RDWR);
+    const uint64_t head = ring_head_pack(5, 2);
+    assert_int_equal(pwrite(fd, &head, sizeof head, offsetof(struct ring_data_header, head)), sizeof head);
+    close(fd);
+    for (unsigned flags = 0; flags <= CAMRING_OBSERVE; flags += CAMRING_OBSERVE) {
+        struct camring_reader *reader = make_reader(flags);
+        struct camring_frame frame;
+        assert_int_equal(camring_next(reader, &frame, 0, &error), -1);
+        assert_int_equal(error.code, CAMRING_CORRUPT);
+        camring_detach(reader);
+    }
+}
+
 /* A name must not pass to another ring before the first is closed, but memory that others can write promises nothing. */
 static void helper_on_another_ring_ends_all_the_same(void **state)
 {
@@ -438,6 +460,7 @@ int main(void)
         CAMRING_TEST(frames_that_do_not_fit_their_loan_are_refused),
         CAMRING_TEST(commit_fills_in_what_was_left_out),
         CAMRING_TEST(frame_shorter_than_its_planes_is_refused),
+        CAMRING_TEST(head_that_lies_is_corrupt_for_readers_with_and_without_a_row),
         CAMRING_TEST(helper_on_another_ring_ends_all_the_same),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
