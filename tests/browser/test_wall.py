@@ -236,6 +236,16 @@ def test_phone(browser, camring, width, path):
     assert seen is not None, "not what a person would see"
 
 
+def test_phone_on_its_side(browser, camring):
+    """The enlarged picture is about as high as the screen."""
+    resize(browser, 844, 390, mobile=True)
+    show(browser, camring, 30, "/#cam-03")
+    wait_moving(browser)
+    left, top, right, bottom = box_of(browser, "/#cam-03")
+    assert min(right - left, (bottom - top) * 16 / 9) > 500 and bottom <= 390
+    assert browser.run("return document.getElementById('viewer').scrollWidth") <= 844
+
+
 def box_of(browser, path):
     selector = "#viewer .stage" if "#" in path else "#wall .view"
     box = browser.run(
