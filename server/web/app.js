@@ -1,7 +1,7 @@
 // The wall: which cameras are shown, what is in view, and one stream for it all.  URLs are relative, so that it works behind a
 // proxy's path.  Whatever the server says is set as text, never as HTML.
 
-import { Cameras, groupOf } from './cameras.js';
+import { ask, Cameras, groupOf } from './cameras.js';
 import { Live } from './live.js';
 import { here, setText } from './text.js';
 import { Tile } from './tile.js';
@@ -28,6 +28,7 @@ let open = []; // ids in the stream now
 let link = { state: 'off' }; // how the stream does
 let lost = false; // and people were told
 let answering = true; // the last question to the server was answered
+let cameAt = 0; // when the newest picture came
 let events = null;
 let listened = 0; // when they were asked for
 let arrived = false; // this page itself opened the viewer
@@ -39,6 +40,7 @@ const viewer = new Viewer({ leave, step });
 // ---- pictures
 
 function onPart(id, fields, pieces) {
+  cameAt = performance.now();
   if (viewer.camera)
     viewer.camera.info.id === id && viewer.offer(fields, pieces);
   else
@@ -92,8 +94,8 @@ new ResizeObserver(choose).observe(wall);
 
 function onLink(status) {
   link = status;
-  if (status.code === 404) // the cameras are others now
-    location.reload();
+  if (status.code === 404) // the cameras are others now, or a proxy does not find the server: then this page is all there is
+    ask('api/v1/cameras?limit=1').then(() => location.reload(), () => {});
   if (status.state === 'opening')
     cameras.all().forEach(camera => camera.opened());
   showTrouble();
@@ -112,6 +114,7 @@ function showTrouble() {
 }
 
 async function poll() {
+  const askedAt = performance.now();
   try {
     if (!cameras.known)
       await cameras.more();
@@ -125,9 +128,12 @@ async function poll() {
     if (events?.readyState === EventSource.CLOSED && performance.now() - listened > LISTEN_MS)
       listen();
   } catch (error) {
-    if (answering && !error.status)
+    const crowded = error.name === 'TimeoutError' && cameAt > askedAt;
+    if (crowded)
+      makeRoom();
+    else if (answering && !error.status)
       live.retry(); // a dead line may look open for minutes
-    answering = Boolean(error.status);
+    answering = crowded || Boolean(error.status);
   }
   showTrouble();
   showSummary();
@@ -150,6 +156,13 @@ function listen() {
     cameras.learn(JSON.parse(data));
     showSummary();
   });
+}
+
+// Pictures come, answers don't: other windows have the rest of the six connections that a browser makes to one server.  What
+// changes can be asked for, too, until this window is shown anew.
+function makeRoom() {
+  events?.close();
+  events = null;
 }
 
 document.addEventListener('visibilitychange', () => {

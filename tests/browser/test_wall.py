@@ -264,6 +264,25 @@ def test_a_hidden_tab_asks_for_nothing(wall, camring):
     wait_moving(wall, "cam-00")
 
 
+@pytest.mark.limit(300)
+def test_many_windows(instance, browser):
+    """Each shows its pictures and what is known of the cameras, although a browser makes only six connections to a server."""
+    camring = instance({"cam": "test:?size=320x180&fps=2"}).run().wait_live("cam")
+    windows = []
+    for _ in range(5):
+        if windows:
+            browser.new_tab("window")
+        windows.append(browser.current())
+        show(browser, camring)
+        wait_for(lambda: browser.find("#wall .tile"), 60, f"a card in window {len(windows)}")
+    wait_for(lambda: streams(camring) == 5, 60, "a viewer for each window")
+    for window in windows:
+        browser.switch(window)
+        wait_moving(browser, "cam")
+        wait_for(lambda: "5 viewers" in browser.find("#wall .viewers")[0].text(), 60, "that the page knows of all five")
+        assert not browser.find("body > .trouble:not([hidden])")
+
+
 def test_policy_is_in_force(wall):
     """A page that tries what it must not is stopped, and these tests would have noticed."""
     wall.run("const s = document.createElement('script'); s.textContent = 'window.broken = 1'; document.body.append(s);")
@@ -288,6 +307,29 @@ def test_comes_back_by_itself(browser, camring):
         os.kill(camring.supervisor.pid, signal.SIGCONT)
     wait_for(lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message")
     wait_moving(browser, "cam-00")
+
+
+NOT_FOUND = """
+window.here = true;
+window.before = window.fetch;
+window.fetch = async () => new Response('404 page not found', { status: 404 });
+"""
+
+
+@pytest.mark.limit(180)
+def test_a_proxy_that_does_not_find_the_server(instance, browser):
+    """Some answer 404 then: the page stays and goes on when the server is found again."""
+    camring = instance({"cam": "test:?size=320x180&fps=5"}, restart={"burst": 50}).run().wait_live("cam")
+    show(browser, camring, 1)
+    wait_moving(browser, "cam")
+    browser.run(NOT_FOUND)
+    camring.children("server")[0].kill()
+    wait_for(lambda: browser.find("body > .trouble:not([hidden])"), 20, "the message")
+    wait_for(lambda: "404" in browser.find("body > .trouble")[0].text(), 20, "the status")
+    browser.run("window.fetch = window.before")
+    wait_for(lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message")
+    wait_moving(browser, "cam")
+    assert browser.run("return window.here"), "the page was loaded anew"
 
 
 def test_changes_are_told_not_asked_for(instance, browser, tmp_path):

@@ -109,12 +109,15 @@ class Browser:
     def devtools(self, command, **params):
         return self._post("/goog/cdp/execute", cmd=command, params=params)
 
-    def new_tab(self):
-        """Opens one and goes there."""
-        self.switch(self._post("/window/new", type="tab")["handle"])
+    def new_tab(self, kind="tab"):
+        """Opens one and goes there.  The one before is hidden then, unless the new one is a "window" of its own."""
+        self.switch(self._post("/window/new", type=kind)["handle"])
 
     def tabs(self):
         return self._get("/window/handles")
+
+    def current(self):
+        return self._get("/window")
 
     def switch(self, tab):
         self._post("/window", handle=tab)
