@@ -84,6 +84,11 @@ static int open_object(const char *path, bool writable, struct stat *st, struct 
         error_set(err, RING_ERROR_OWNER, "%s: belongs to user %u", path, (unsigned)st->st_uid);
         goto fail;
     }
+    if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) { /* a hole, when memory is short, kills who touches it */
+        error_set(err, RING_ERROR_CORRUPT, "%s: has memory for %" PRIu64 " of its %" PRIu64 " bytes only", path,
+                  (uint64_t)st->st_blocks * 512, (uint64_t)st->st_size);
+        goto fail;
+    }
     return fd;
 fail:
     close(fd);

@@ -416,6 +416,17 @@ static bool is_alive(const struct ring_ctl *ctl, const struct ring_map *map)
     return pid > 0 && process_start_time(pid) == atomic_load(&map->header->writer_start); /* the lease's writers hold no lock */
 }
 
+/* Then it is not attached to, and that has been said. */
+static bool lacks_memory(const struct ring_findings *findings, uint32_t generation)
+{
+    char where[sizeof findings->list[0].where];
+    snprintf(where, sizeof where, "generation %" PRIu32, generation);
+    for (unsigned i = 0; i < findings->count; i++)
+        if (findings->list[i].fault == RING_FAULT_MEMORY && strcmp(findings->list[i].where, where) == 0)
+            return true;
+    return false;
+}
+
 /* Everything under generation `generation`.  False, and nothing found counts, if another one has become current meanwhile. */
 static bool look_at_generation(struct look *look, uint32_t generation)
 {
@@ -423,7 +434,8 @@ static bool look_at_generation(struct look *look, uint32_t generation)
     look->map = generation ? ring_map_data(look->ctl, generation, false, &err) : NULL;
     look->writer_alive = is_alive(look->ctl, look->map);
     check_generations(look, generation);
-    if (generation && !look->map && err.code != RING_ERROR_ABSENT && err.code != RING_ERROR_OWNER)
+    if (generation && !look->map && err.code != RING_ERROR_ABSENT && err.code != RING_ERROR_OWNER &&
+        !lacks_memory(look->out, generation))
         find(look, RING_FAULT_UNREADABLE, LASTING, 0, "generation", generation, "%.150s", err.text);
     if (look->map) {
         check_header(look);

@@ -90,6 +90,24 @@ static void attach_names_what_is_wrong(void **state)
     ring_writer_close(writer);
 }
 
+/* A copy with holes, as cp and tar make them: with /dev/shm full, reading one would be SIGBUS. */
+static void holes_are_not_attached_to(void **state)
+{
+    (void)state;
+    static const char *const objects[] = {"", ".1"};
+    struct ring_writer *writer = fixture_writer(0);
+    fixture_publish(writer, 1);
+    ring_writer_close(writer);
+    for (int i = 1; i >= 0; i--) {
+        char path[200];
+        fixture_path(path, objects[i]);
+        int fd = open(path, O_RDWR);
+        assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, i * 4096, 4096), 0);
+        close(fd);
+        assert_int_equal(attach_code(), RING_ERROR_CORRUPT);
+    }
+}
+
 /* Random damage to header, head and descriptors: an error or a frame that fits, never a crash or a read outside (ASan looks
  * on). */
 static void random_damage_never_crashes_a_reader(void **state)
@@ -153,11 +171,9 @@ static void ids_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RING_TEST(rate_is_that_of_the_last_seconds),
-        RING_TEST(attach_names_what_is_wrong),
-        RING_TEST(random_damage_never_crashes_a_reader),
-        RING_TEST(rings_are_listed_by_instance),
-        cmocka_unit_test(ids_are_checked),
+        RING_TEST(rate_is_that_of_the_last_seconds), RING_TEST(attach_names_what_is_wrong),
+        RING_TEST(holes_are_not_attached_to),        RING_TEST(random_damage_never_crashes_a_reader),
+        RING_TEST(rings_are_listed_by_instance),     cmocka_unit_test(ids_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
