@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define BOARD_MAGIC 0x44424243u /* "CBBD" */
-#define BOARD_VERSION 3
+#define BOARD_VERSION 4
 
 struct board_header {
     uint32_t magic, version;
@@ -33,8 +34,9 @@ _Static_assert(offsetof(struct board_header, servers) == 128, "layout");
 _Static_assert(sizeof(struct board_camera) == 512 + STATS_STAGES * 192, "layout");
 _Static_assert(sizeof(struct board_server) == 320, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
+_Static_assert(sizeof(struct throttle) == 64 + THROTTLE_SETS * THROTTLE_WAYS * 16, "layout");
 
-/* cameras, then children, follow the header */
+/* cameras, then children, then who has failed to log in, follow the header */
 struct board {
     struct board_header *header;
     size_t size;
@@ -43,7 +45,8 @@ struct board {
 
 static size_t board_size(unsigned cameras, unsigned children)
 {
-    return sizeof(struct board_header) + cameras * sizeof(struct board_camera) + children * sizeof(struct board_child);
+    return sizeof(struct board_header) + cameras * sizeof(struct board_camera) + children * sizeof(struct board_child) +
+           sizeof(struct throttle);
 }
 
 static void board_path(char *out, size_t size, const char *instance)
@@ -61,6 +64,17 @@ static struct board *board_wrap(void *base, size_t size, unsigned cameras, unsig
     }
     *board = (struct board){.header = base, .size = size, .cameras = cameras, .children = children};
     return board;
+}
+
+static int set_up_throttle(struct board *board, struct error *err)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed) {
+        error_set(err, errno, "no random numbers: %s", strerror(errno));
+        return -1;
+    }
+    throttle_set_up(board_throttle(board), seed);
+    return 0;
 }
 
 struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children, struct error *err)
@@ -84,7 +98,7 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
 
     char path[RING_PATH_SIZE];
     board_path(path, sizeof path, instance);
-    if (board && ring_object_link(fd, path, true, err) < 0) {
+    if (board && (set_up_throttle(board, err) < 0 || ring_object_link(fd, path, true, err) < 0)) {
         board_close(board);
         board = NULL;
     }
@@ -187,6 +201,11 @@ struct board_server *board_server(struct board *board, unsigned index)
 struct board_child *board_child(struct board *board, unsigned index)
 {
     return (struct board_child *)board_camera(board, board->cameras) + index;
+}
+
+struct throttle *board_throttle(struct board *board)
+{
+    return (struct throttle *)board_child(board, board->children);
 }
 
 void board_count(_Atomic uint64_t *counter, uint64_t n)

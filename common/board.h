@@ -1,6 +1,6 @@
 /* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each camera's lease, bell and counters,
- * each server's load, each child's heartbeat.  The supervisor creates and unlinks it; children attach.  Everything in it may be
- * read by anyone at any time; each counter has one writer at a time, named beside it. */
+ * each server's load, each child's heartbeat, who has failed to log in.  The supervisor creates and unlinks it; children
+ * attach. Everything in it may be read by anyone at any time; each counter has one writer at a time, named beside it. */
 #ifndef CAMRING_BOARD_H
 #define CAMRING_BOARD_H
 
@@ -9,6 +9,7 @@
 #include "lease.h"
 #include "ring.h"
 #include "stats.h"
+#include "throttle.h"
 #include "variant.h"
 
 #include <stdint.h>
@@ -99,6 +100,7 @@ struct bell *board_pool_bell(struct board *board);
 struct board_camera *board_camera(struct board *board, unsigned index);
 struct board_server *board_server(struct board *board, unsigned index); /* index < RING_MAX_WAKERS */
 struct board_child *board_child(struct board *board, unsigned index);
+struct throttle *board_throttle(struct board *board);
 
 /* Adds to a counter that only this process writes. */
 void board_count(_Atomic uint64_t *counter, uint64_t n);

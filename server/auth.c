@@ -1,5 +1,6 @@
 #include "server/auth.h"
 
+#include "common/board.h"
 #include "common/clock.h"
 #include "common/credentials.h"
 #include "common/log.h"
@@ -137,7 +138,7 @@ struct auth *auth_create(const struct server *server, struct worker *worker, str
     if (!auth)
         fatal("out of memory");
     auth->conf = server->setup->hello.http;
-    auth->login = login_create(worker);
+    auth->login = login_create(worker, board_throttle(server->board));
     const struct reload_target target = {.name = "users and tokens",
                                          .path = {auth->conf.users_file, auth->conf.tokens_file},
                                          .arg = auth,

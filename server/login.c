@@ -2,8 +2,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/throttle.h"
 #include "server/proxy.h"
-#include "server/throttle.h"
 
 #include <crypt.h>
 #include <openssl/crypto.h>
@@ -377,14 +377,13 @@ enum login_verdict login_join(struct login *login, const char *authorization, co
 
 /* ---- all of it ----------------------------------------------------------------------------------------------------- */
 
-struct login *login_create(struct worker *worker)
+struct login *login_create(struct worker *worker, struct throttle *throttle)
 {
-    uint64_t seed;
     struct login *login = calloc(1, sizeof *login);
-    if (!login || getrandom(&seed, sizeof seed, 0) != sizeof seed ||
-        getrandom(login->key, sizeof login->key, 0) != sizeof login->key || !(login->throttle = throttle_create(seed)))
+    if (!login || getrandom(login->key, sizeof login->key, 0) != sizeof login->key)
         fatal("can't prepare for logins");
     login->worker = worker;
+    login->throttle = throttle;
     TAILQ_INIT(&login->waiting);
     return login;
 }
@@ -397,7 +396,6 @@ void login_destroy(struct login *login)
         destroy(attempt);
     }
     credentials_free(login->credentials);
-    throttle_destroy(login->throttle);
     free(login->tokens);
     if (login->running)
         destroy(login->running);

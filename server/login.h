@@ -36,8 +36,10 @@ struct login_waiter {
     TAILQ_ENTRY(login_waiter) entry;
 };
 
-/* Fatal when out of memory.  Nobody can log in until login_set. */
-struct login *login_create(struct worker *worker);
+/* Fatal when out of memory.  Nobody can log in until login_set.  Failures are counted in `throttle`, others' there count, too.
+ */
+struct throttle;
+struct login *login_create(struct worker *worker, struct throttle *throttle);
 
 /* After the worker.  Waiters hear nothing any more. */
 void login_destroy(struct login *login);

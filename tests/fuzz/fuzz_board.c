@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define POKES 2
-#define SIZE_MOST (64u * 1024)
+#define SIZE_MOST (128u * 1024)
 
 struct input {
     uint32_t size;

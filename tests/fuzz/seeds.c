@@ -206,7 +206,7 @@ static void write_names(void)
 
 static void write_boards(void)
 {
-    static uint8_t bytes[64 * 1024];
+    static uint8_t bytes[128 * 1024];
     const char *const ids[] = {"door", "yard", "gate"};
     struct error err;
     for (unsigned cameras = 0; cameras < 4; cameras++) {
@@ -216,11 +216,12 @@ static void write_boards(void)
         size_t size = read_object("", bytes, sizeof bytes);
         board_close(board);
         board_unlink(instance);
-        uint32_t heads[2][6] = {{0}, {0, 1u << 8, 16 / 4, 1000, 20 / 4, 1000}};
+        uint32_t all = (uint32_t)size; /* what comes last, who failed to log in, is empty and need not stand in the input */
+        uint32_t heads[2][6] = {{all}, {all, 1u << 8, 16 / 4, 1000, 20 / 4, 1000}};
         for (unsigned i = 0; i < 2; i++) {
             char name[32];
             snprintf(name, sizeof name, "board-%u-%u", cameras, i);
-            write_seed("board", name, heads[i], sizeof heads[i], bytes, size);
+            write_seed("board", name, heads[i], sizeof heads[i], bytes, size - sizeof(struct throttle));
         }
     }
 }

@@ -226,6 +226,18 @@ def test_tokens_are_not_to_be_guessed_either(own):
     assert guesses == [401] * 5 + [429] * 3
 
 
+def test_guesses_count_over_all_servers(own):
+    """Whichever of them gets each guess, and whether it still lives."""
+    camring = own(workers=3)
+    assert [status_of(camring, "/", bearer(f"guess{n}"), source="127.0.8.1") for n in range(8)] == [401] * 5 + [429] * 3
+    dead = camring.children("server")
+    for server in dead:
+        server.kill()
+    wait_for(lambda: not {p.pid for p in dead} & {p.pid for p in camring.children("server")}, 20, "other servers")
+    wait_for(lambda: status_of(camring, "/", bearer("guess"), source="127.0.8.1") == 401, 20, "the end of the wait")
+    assert "a login failed, from 127.0.8.1, which has to wait for 2 s" in camring.log()
+
+
 def test_proxies(own):
     """Failures behind a trusted proxy are their client's; from anybody else the header is a lie."""
     camring = own(trusted_proxies=["127.0.6.0/24"])

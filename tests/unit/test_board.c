@@ -50,6 +50,10 @@ static void attached_processes_share_it(void **state)
     uint32_t before = bell_read(board_pool_bell(owner));
     bell_ring(board_pool_bell(child), 1);
     assert_int_equal(bell_read(board_pool_bell(owner)), before + 1);
+
+    const uint8_t address[16] = {[10] = 0xff, [11] = 0xff, [15] = 1};
+    throttle_failed(board_throttle(child), address, clock_now());
+    assert_int_equal(throttle_failures(board_throttle(owner), address, clock_now()), 1);
     board_close(child);
     board_close(owner);
 }

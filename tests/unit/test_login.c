@@ -3,8 +3,8 @@
 
 #include "common/board.h"
 #include "common/clock.h"
+#include "common/throttle.h"
 #include "server/loop.h"
-#include "server/throttle.h"
 
 #include <crypt.h>
 #include <openssl/evp.h>
@@ -29,6 +29,7 @@ static struct board_child child;
 static struct event_base *base;
 static struct worker *worker;
 static struct login *login;
+static struct throttle throttle;
 static unsigned verdicts;
 
 static const uint8_t *address(unsigned number)
@@ -66,7 +67,8 @@ static int set_up(void **state)
     (void)state;
     base = loop_open(&child, false);
     worker = worker_create(base);
-    login = login_create(worker);
+    throttle = (struct throttle){.seed = 42};
+    login = login_create(worker, &throttle);
     login_set(login, users("me", "pass", "token"));
     verdicts = 0;
     return 0;
@@ -241,7 +243,7 @@ static void test_the_guilty_give_way(void **state)
 static void test_nobody_before_there_are_users(void **state)
 {
     (void)state;
-    struct login *empty = login_create(worker);
+    struct login *empty = login_create(worker, &throttle);
     assert_int_equal(login_check(empty, basic("me:pass"), address(1)), LOGIN_WRONG);
     assert_int_equal(login_check(empty, "Bearer token", address(1)), LOGIN_WRONG);
     assert_false(login_is_token(empty, "Bearer token"));

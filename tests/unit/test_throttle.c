@@ -1,6 +1,7 @@
 /* throttle.h: free failures, doubling waits, forgetting, networks, and a table that is full. */
-#include "server/throttle.h"
+#include "common/throttle.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,25 +11,19 @@
 
 #define SECOND INT64_C(1000000000)
 
-static struct throttle *throttle;
+static struct throttle table, *const throttle = &table;
 
 static int set_up(void **state)
 {
     (void)state;
-    throttle = throttle_create(42);
-    return throttle ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    throttle_destroy(throttle);
+    table = (struct throttle){0};
+    throttle_set_up(throttle, 42);
     return 0;
 }
 
 static const uint8_t *v4(uint32_t number)
 {
-    static uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+    static _Thread_local uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
     for (unsigned i = 0; i < 4; i++)
         address[12 + i] = (uint8_t)(number >> (24 - 8 * i));
     return address;
@@ -45,7 +40,7 @@ static void test_free_then_doubling(void **state)
         assert_int_equal(throttle_failures(throttle, v4(1), now), i + 1);
         assert_int_equal(throttle_wait(throttle, v4(1), now), waits[i] * SECOND);
         if (waits[i])
-            assert_int_equal(throttle_wait(throttle, v4(1), now + waits[i] * SECOND - 1), 1);
+            assert_int_equal(throttle_wait(throttle, v4(1), now + waits[i] * SECOND - 1000), 1000);
         now += waits[i] * SECOND;
     }
 }
@@ -100,14 +95,39 @@ static void test_a_full_table_keeps_the_worst(void **state)
     assert_int_equal(throttle_failures(throttle, v4(99999), 2 * SECOND), 1);
 }
 
+static void *fail_often(void *arg)
+{
+    for (unsigned i = 0; i < 50; i++)
+        throttle_failed(throttle, v4(1), SECOND);
+    return arg;
+}
+
+/* As several servers do. */
+static void test_none_is_lost_that_come_at_once(void **state)
+{
+    (void)state;
+    pthread_t thread[4];
+    throttle_failed(throttle, v4(1), SECOND);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, fail_often, NULL), 0);
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(throttle_failures(throttle, v4(1), SECOND), 201);
+    for (unsigned i = 0; i < 2; i++)
+        fail_often(NULL);
+    assert_int_equal(throttle_failures(throttle, v4(1), SECOND), 255);
+    assert_int_equal(throttle_wait(throttle, v4(1), SECOND), 60 * SECOND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_free_then_doubling, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nobody_else_waits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_forgets, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_v6_network_is_one, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_full_table_keeps_the_worst, set_up, tear_down),
+        cmocka_unit_test_setup(test_free_then_doubling, set_up),
+        cmocka_unit_test_setup(test_nobody_else_waits, set_up),
+        cmocka_unit_test_setup(test_forgets, set_up),
+        cmocka_unit_test_setup(test_a_v6_network_is_one, set_up),
+        cmocka_unit_test_setup(test_none_is_lost_that_come_at_once, set_up),
+        cmocka_unit_test_setup(test_a_full_table_keeps_the_worst, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
