@@ -1,5 +1,6 @@
 #include "server/wire.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum state {
@@ -144,6 +145,17 @@ static void in_length(struct wire *wire, char c)
         wire->body = wire->body * 10 + (uint64_t)(c - '0');
 }
 
+/* A name or address and a port, with space before and behind; it may be empty. */
+static void in_host(struct wire *wire, char c)
+{
+    if (c == ' ' || c == '\t')
+        wire->has_space = wire->length > 0;
+    else if (wire->has_space || (!isalnum((unsigned char)c) && (!c || !strchr("-._~%!$&'()*+,;=:[]", c))))
+        set_fault(wire, WIRE_HOST);
+    else
+        wire->length++;
+}
+
 static void end_value(struct wire *wire)
 {
     switch (wire->header) {
@@ -174,6 +186,8 @@ static void in_value(struct wire *wire, char c)
         set_fault(wire, WIRE_HEADER);
     else if (wire->header == LENGTH)
         in_length(wire, c);
+    else if (wire->header == HOST)
+        in_host(wire, c);
 }
 
 /* ---- behind the header --------------------------------------------------------------------------------------------- */

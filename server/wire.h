@@ -22,7 +22,7 @@ enum wire_fault {
     WIRE_HEADER,      /* a header line is not NAME: VALUE, or its end is not CR LF */
     WIRE_FOLDED,      /* it goes on in the next line */
     WIRE_HEAD_LONG,
-    WIRE_HOST,     /* none, or two */
+    WIRE_HOST,     /* none, or two, or it is no name and port */
     WIRE_LENGTH,   /* Content-Length is no number, or there are two, or an encoding as well */
     WIRE_ENCODING, /* a Transfer-Encoding */
     WIRE_BODY,     /* with a method that has none */

@@ -49,6 +49,9 @@ SHAPES = {
     "a body of HEAD": (b"HEAD /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 34\r\n\r\n", 400),
     "a body of an unknown method": (b"BREW /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 34\r\n\r\n", 400),
     "no Host": (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+    "a Host with a path": (b"GET /healthz HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
+    "a Host with a user": (b"GET /healthz HTTP/1.1\r\nHost: me@x\r\n\r\n", 400),
+    "a Host of two words": (b"GET /healthz HTTP/1.1\r\nHost: x y\r\n\r\n", 400),
     "two Hosts": (GET + b"Host: y\r\n\r\n", 400),
     # what is no request
     "HTTP/0.9": (b"GET /healthz\r\n", 400),
@@ -171,6 +174,9 @@ def test_refused_in_pieces_and_behind_others(server, name):
     [
         (b"GET http://elsewhere/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200),
         (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\nHost: [fe80::1%25eth0]:8080 \t\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\nHost: a_b-c.example:80\r\n\r\n", 200),
         (b"GET /healthz HTTP/1.1\r\nhOST:x\r\nX-Empty:\r\nX-High: \xe4\xff\r\n\r\n", 200),
         (b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd", 200),
         (b"GET /healthz HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n", 200),

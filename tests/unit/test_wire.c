@@ -58,6 +58,10 @@ static const struct row rows[] = {
     {"GET / HTTP/1.1\r\n\r\n", WIRE_HOST, 0},
     {GET "host: y\r\n\r\n", WIRE_HOST, 0},
     {"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", WIRE_HOST, 0},
+    {"GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", WIRE_HOST, 0},
+    {"GET / HTTP/1.1\r\nHost: x y\r\n\r\n", WIRE_HOST, 0},
+    {"GET / HTTP/1.1\r\nHost: \r\n\r\n", WIRE_FINE, 1},
+    {"GET / HTTP/1.1\r\nHost:  [::1]:80 \t\r\n\r\n", WIRE_FINE, 1},
 
     {POST "Content-Length: 5\r\nContent-Length: 6\r\n", WIRE_LENGTH, 0},
     {POST "Content-Length: 5\r\ncontent-length: 5\r\n", WIRE_LENGTH, 0},
