@@ -43,12 +43,12 @@ const char *hostile_instance(void)
     return name;
 }
 
-/* The harness's own mapping of what it makes, writable and without guards. */
+/* The harness's own mapping of what it makes, writable and without guards.  No holes: those are refused at once. */
 static struct object object_create(const char *path, const uint8_t *bytes, size_t length, size_t size)
 {
     struct object object = {0};
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || pwrite(fd, bytes, length < size ? length : size, 0) < 0)
+    if (fd < 0 || (size > 0 && fallocate(fd, 0, 0, (off_t)size) < 0) || pwrite(fd, bytes, length < size ? length : size, 0) < 0)
         abort();
     if (size > 0) {
         object.bytes = guard_map_plain(size, fd);
