@@ -251,7 +251,7 @@ class Ring(_Handle):
 
     def __init__(self, name, instance=None, observe=False, ready=False):
         super().__init__()
-        self._held = None
+        self._held = None  # number of the frame in hand; not the frame, which refers to this: both would wait for the garbage collector
         error = _Error()
         self._handle = _library.camring_attach(_name(instance), _name(name), observe * _OBSERVE | ready * _READY, error)
         if not self._handle:
@@ -270,8 +270,8 @@ class Ring(_Handle):
                 if result < 0:
                     raise Error(error)
                 if result > 0:
-                    self._held = Frame(self, handle, raw)
-                    return self._held
+                    self._held = raw.number
+                    return Frame(self, handle, raw)
             if left == 0:
                 return None
 
@@ -304,7 +304,7 @@ class Ring(_Handle):
         _library.camring_detach(handle)
 
     def _release(self, frame):
-        if frame is self._held:
+        if frame.number == self._held:
             with self._use() as handle:
                 _library.camring_release(handle)
                 self._held = None

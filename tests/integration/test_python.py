@@ -245,6 +245,20 @@ def test_thousands_of_frames_leave_nothing_mapped(name):
         assert pathlib.Path("/proc/self/maps").read_text().count(f"camring.{name}.mine.raw.1") == 2  # the producer's, the reader's
 
 
+def test_ring_that_is_forgotten_gives_its_row_back(name):
+    with camring.Producer("cam", name, rows=2) as producer:
+        gc.disable()
+        try:
+            for value in range(10):
+                producer.publish(*picture(64, 48, value))
+                frame = camring.Ring("cam", name).next(5)
+                assert frame.planes[1][0, 0] == value and producer.stat()["readers"] == 1  # the frame keeps its ring
+                del frame
+                assert producer.stat()["readers"] == 0
+        finally:
+            gc.enable()
+
+
 def test_kept_ring_goes_on_with_the_next_producer(name):
     producer = script("import sys, camring, numpy\n"
                       "p = numpy.ones((8, 8), numpy.uint8)\n"
