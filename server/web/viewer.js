@@ -43,13 +43,20 @@ export class Viewer {
     find('.snapshot').href = `cameras/${id}/snapshot.jpg`;
     find('.details').href = 'api/v1/cameras/' + encodeURIComponent(id);
     this.#canvas.setAttribute('aria-label', `picture of camera ${id}`);
-    find('.previous').disabled = first;
-    find('.next').disabled = last;
+    this.#allow(find('.previous'), !first);
+    this.#allow(find('.next'), !last);
     dialog.classList.toggle('waiting', this.#picture.empty);
     this.show();
     this.plot();
     if (!dialog.open)
       dialog.showModal();
+  }
+
+  // What is disabled has no focus any more, and without one keys would go past the dialog.
+  #allow(button, allowed) {
+    if (!allowed && document.activeElement === button)
+      find('h2').focus();
+    button.disabled = !allowed;
   }
 
   close() {

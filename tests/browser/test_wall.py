@@ -172,6 +172,19 @@ def test_keys(wall):
     assert wall.complaints() == []
 
 
+def test_keys_at_the_end_of_the_list(wall, camring):
+    """The button for the next camera can't be used any more there; keys can."""
+    show(wall, camring, 30, "/#cam-28")
+    wait_for(lambda: wall.find("#viewer[open]"), 10, "the viewer")
+    wall.type("\ue004\ue004")  # Tab
+    assert wall.run("return document.activeElement.className") == "next"
+    wall.type("\ue007")  # Enter
+    wait_for(lambda: hash_of(wall) == "cam-29" and not wall.find("#viewer .next:enabled"), 5, "the last camera")
+    wall.run("return new Promise(done => requestAnimationFrame(() => setTimeout(done)))")  # until the focus is where it will be
+    wall.type("\ue012")  # left
+    wait_for(lambda: hash_of(wall) == "cam-28", 5, "the camera before")
+
+
 def test_reload_and_back(wall, camring):
     show(wall, camring, path="/#cam-29")
     wait_for(lambda: wall.find("#viewer[open]"), 20, "the viewer")
@@ -222,6 +235,53 @@ def test_dark_and_light(wall):
     wall.reload()
     wait_for(lambda: len(wall.find("#wall .tile")) == 30, 20, "the page again")
     assert dark()
+
+
+CONTRAST = """
+const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+function mixed(colours) {
+  for (const colour of colours) {
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+  }
+  return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}
+function light(colour) {
+  const [r, g, b] = colour.map(value => value / 255).map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+function contrast(element) {
+  const backs = [];
+  let opacity = 1;
+  for (let each = element; each; each = each.parentElement) {
+    backs.unshift(getComputedStyle(each).backgroundColor);
+    opacity *= getComputedStyle(each).opacity;
+  }
+  const back = mixed(backs), text = mixed([...backs, getComputedStyle(element).color]);
+  const [dark, bright] = [light(back), light(text.map((value, i) => value * opacity + back[i] * (1 - opacity)))].sort((a, b) => a - b);
+  return (bright + 0.05) / (dark + 0.05);
+}
+return [...document.querySelectorAll(arguments[0] + ' *')]
+  .filter(element => [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()))
+  .filter(element => !element.disabled && element.checkVisibility({ visibilityProperty: true }))
+  .map(element => [contrast(element), element.textContent]);
+"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_text_can_be_read(wall, scheme):
+    """4.5 to 1 is what the guidelines for accessible pages ask for."""
+    prefer(wall, scheme)
+    wait_for(lambda: wall.run("return document.documentElement.dataset.theme") == scheme, 5, scheme)
+    wait_moving(wall, "cam-00")
+    wall.run("document.getAnimations().forEach(animation => animation.finish())")
+    texts = wall.run(CONTRAST, "body")
+    wall.find('[data-id="cam-00"] .tile')[0].click()
+    wait_for(lambda: wall.find("#viewer[open]"), 10, "the viewer")
+    wait_moving(wall)
+    texts += wall.run(CONTRAST, "#viewer")
+    assert len(texts) > 60
+    assert not [text for text in texts if text[0] < 4.5]
 
 
 @pytest.mark.parametrize("path", ["/", "/#cam-03"])
