@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CAMERA_WHY_SIZE 256
+
 /* What the JPEG ring holds, without copying a picture; looked up at most every 50 ms. */
 struct camera_stat {
     double fps;
@@ -34,7 +36,7 @@ struct camera {
     int64_t away_ns;  /* unless live: when it last was, or since when it is known */
     uint32_t width, height;
     char codec[16];
-    char why[256]; /* why it is away, or was: kept until it is live again */
+    char why[CAMERA_WHY_SIZE]; /* why it is away, or was: kept until it is live again */
 
     struct supply supply; /* of its own pictures, as it is configured */
 

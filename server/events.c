@@ -25,6 +25,7 @@ struct sight {
     bool fresh;
     unsigned viewers;
     uint64_t restarts;
+    char why[CAMERA_WHY_SIZE];
 };
 
 /* One camera, as clients hear of it. */
@@ -59,19 +60,21 @@ struct events {
 
 static struct sight look(const struct camera *camera)
 {
-    return (struct sight){
+    struct sight sight = {
         .state = camera->state,
         .since_ns = camera->since_ns,
         .fresh = describe_is_fresh(camera),
         .viewers = board_viewers(camera->board),
         .restarts = atomic_load_explicit(&camera->capture->restarts, memory_order_relaxed),
     };
+    memcpy(sight.why, camera->why, sizeof sight.why);
+    return sight;
 }
 
 static bool same(const struct sight *a, const struct sight *b)
 {
     return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh && a->viewers == b->viewers &&
-           a->restarts == b->restarts;
+           a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
 }
 
 static void forget(struct news *news)

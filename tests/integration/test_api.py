@@ -217,6 +217,18 @@ def test_events_tell_what_changes(tmp_path):
                 each.until(lambda c: c["id"] == "door" and c["state"] == "live" and c["restarts"] == 1)
 
 
+def test_events_tell_another_cause(tmp_path):
+    """A camera that stays away for another reason than before."""
+    port = free_port()
+    source = {"source": f"rtsp://127.0.0.1:{port}/cam", "reconnect": {"every": "100ms", "for": "60s"}}
+    with running(tmp_path, {"gone": source}) as camring, Events(camring.port) as events:
+        events.begin().until(lambda c: c["state"] == "away" and "refused" in c["why"])
+        with socket.create_server(("127.0.0.1", port)) as door:
+            door.settimeout(30)
+            door.accept()[0].close()
+            events.until(lambda c: c["state"] == "away" and "refused" not in c["why"])
+
+
 @pytest.mark.limit(120)
 def test_a_comment_shows_that_the_line_stands(server):
     with Events(server.port) as events:
