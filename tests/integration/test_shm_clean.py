@@ -54,10 +54,10 @@ def name():
 def test_what_runs_stays(instance):
     camring = instance(CAMERAS).run().wait_live("door")
     before = objects(camring.instance)
-    for options in ([], ["--dry-run"], ["--all"]):
+    for options in ([], ["--dry-run"], ["--all", "--dry-run"]):  # never all for good: others have instances, too
         removed, kept = clean(camring, *options)
         assert not [name for name in removed if name.startswith(f"camring.{camring.instance}")]
-        assert kept[None] == f"its supervisor runs (process {camring.supervisor.pid})" or options == ["--all"]
+        assert kept[None] == f"its supervisor runs (process {camring.supervisor.pid})" or "--all" in options
     done = shm(camring.instance, "clean")
     assert done.stdout == f"kept     {camring.instance}: its supervisor runs (process {camring.supervisor.pid})\nnothing to clean\n" and done.returncode == 0
     assert objects(camring.instance) == before
