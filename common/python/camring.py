@@ -114,7 +114,10 @@ _library.camring_set_name(os.fsencode(_program()))
 
 
 def _name(text):
-    return None if text is None else os.fsencode(text)
+    name = None if text is None else os.fsencode(text)
+    if name and b"\0" in name:  # the library would take what stands before it
+        raise ValueError("a name with a null character in it")
+    return name
 
 
 def _shapes(format, width, height):

@@ -338,6 +338,8 @@ def test_each_error_has_its_code(name):
     assert code(camring.Ring, "mine", name) == "ABSENT"
     assert code(camring.Ring, "mine/../x", name) == "USAGE"
     with camring.Producer("mine", name, rows=1) as out:
+        with pytest.raises(ValueError, match="null"):
+            camring.Ring("mine\0x", name)
         assert code(camring.Producer, "mine", name) == "BUSY"
         assert code(camring.Producer, "mine.raw", name, jpeg=True) in ("BUSY", "USAGE")
         assert code(camring.Ring, "mine", name, ready=True) == "EMPTY"
