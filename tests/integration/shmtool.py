@@ -13,6 +13,7 @@ import pytest
 from product import BIN, ROOT, wait_for
 
 LIBRARY = BIN.parent / "lib/libcamring.so.1"
+BEHIND_CHILDREN = 64 + 512 * 8 * 16  # bytes of the board there: struct throttle (common/board.c)
 ENVIRONMENT = {**os.environ, "CAMRING_LIBRARY": str(LIBRARY), "PYTHONPATH": str(ROOT / "common/python"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 needs_library = pytest.mark.skipif(b"__asan_init" in LIBRARY.read_bytes(), reason="a library with a sanitizer in it can't be loaded into Python")

@@ -10,11 +10,10 @@ import tempfile
 import pytest
 
 from product import BIN, Process, wait_for
-from shmtool import HOLD, PRODUCE, READ, needs_library, objects, program, rings, shm, shm_json
+from shmtool import BEHIND_CHILDREN, HOLD, PRODUCE, READ, needs_library, objects, program, rings, shm, shm_json
 
 CAMERAS = {"door": "test:?size=320x240&fps=25", "nothing": "file:/nowhere.mp4"}
 VARIANTS = 8  # rings a camera has for them, unused here
-THROTTLE_BYTES = 64 + 512 * 8 * 16  # struct throttle, behind the children
 
 
 def kill_all(camring):
@@ -124,7 +123,7 @@ def test_children_that_outlive_the_supervisor_keep_it_all(instance):
     try:
         with open(f"/dev/shm/camring.{camring.instance}", "r+b") as board:
             children = struct.unpack_from("<I", board.read(24), 20)[0]
-            board.seek(-64 * children - THROTTLE_BYTES, os.SEEK_END)  # board_child(0); see common/board.h
+            board.seek(-64 * children - BEHIND_CHILDREN, os.SEEK_END)  # board_child(0); see common/board.h
             board.write(struct.pack("<iiQ", survivor.pid, 0, int(Process(survivor.pid).start)))
         for options in ([], ["--dry-run"]):
             removed, kept = clean(camring, *options)

@@ -14,7 +14,7 @@ import pytest
 
 from multipart import Stream
 from product import BIN, running, wait_for
-from shmtool import HOLD, needs_library, program, rings, shm, shm_json
+from shmtool import BEHIND_CHILDREN, HOLD, needs_library, program, rings, shm, shm_json
 
 CAMERAS = {"door": "test:?size=320x240&fps=25", "nothing": "file:/nowhere.mp4"}
 WIDE = {"burst": 10000, "window": "30s", "max": "60s"}  # restarts are never damped
@@ -134,7 +134,8 @@ def test_a_lease_of_the_dead(live):
         victim = live.children("encoder")[0]
         with mapped(board_of(live)) as memory:
             cameras, children = struct.unpack_from("<II", memory, 16)
-            pids = [struct.unpack_from("<i", memory, len(memory) - 64 * (children - i))[0] for i in range(children)]
+            first = len(memory) - BEHIND_CHILDREN - 64 * children
+            pids = [struct.unpack_from("<i", memory, first + 64 * i)[0] for i in range(children)]
         worker = pids.index(victim.pid) - cameras
         victim.kill()
         wait_for(lambda: not victim.alive(), 10, "a dead encoder")
