@@ -85,7 +85,7 @@ void api_handle_health(struct http_request *request)
 static const char *unready_cause(const struct camera *camera)
 {
     if (camera->state == CAMERA_LIVE)
-        return "no packets come";
+        return describe_has_packets(camera) ? "no pictures come" : "no packets come";
     return camera->why[0] ? camera->why : camera_state_name(camera->state);
 }
 
@@ -95,7 +95,7 @@ void api_handle_ready(struct http_request *request)
     unsigned unready = 0, count = cameras_count(cameras);
     json_t *list = json_array();
     for (unsigned i = 0; i < count; i++) {
-        const struct camera *camera = cameras_at(cameras, i);
+        struct camera *camera = cameras_at(cameras, i);
         if (describe_is_fresh(camera))
             continue;
         if (unready++ < PAGE_MAX)

@@ -23,6 +23,7 @@ static void init_camera(struct camera *camera, unsigned index, const struct conf
     snprintf(camera->id, sizeof camera->id, "%s", conf->id);
     camera->offline = conf->offline;
     camera->stall_timeout_ns = conf->stall_timeout_ns;
+    camera->picture_timeout_ns = conf->stall_timeout_ns + (conf->fps > 0 ? (int64_t)(NS_PER_S / conf->fps) : 0);
     camera->board = board_camera(board, index);
     camera->capture = board_child(board, index);
     camera->state = CAMERA_STARTING;

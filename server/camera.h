@@ -28,6 +28,7 @@ struct camera {
     const struct conf_camera *conf;
     enum conf_offline offline;
     int64_t stall_timeout_ns;
+    int64_t picture_timeout_ns; /* the same for pictures: a cap of the rate (fps) makes them rarer than packets */
     struct board_camera *board;
     struct board_child *capture; /* its process */
 

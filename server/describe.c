@@ -49,13 +49,24 @@ double describe_rate(const struct camera_stat *stat)
     return quiet ? 0 : round(stat->fps * 100) / 100;
 }
 
-bool describe_is_fresh(const struct camera *camera)
+bool describe_has_packets(const struct camera *camera)
 {
     int64_t packet_ns = atomic_load_explicit(&camera->board->packet_ns, memory_order_relaxed);
     return fresh_ready(camera->state, packet_ns, clock_now(), camera->stall_timeout_ns);
 }
 
-static void add_state(json_t *json, const struct camera *camera)
+bool describe_is_fresh(struct camera *camera)
+{
+    struct camera_stat stat;
+    if (!describe_has_packets(camera))
+        return false;
+    if (board_viewers(camera->board) == 0)
+        return true;
+    camera_stat(camera, &stat);
+    return stat.newest_ns >= 0 && clock_now() - stat.newest_ns <= camera->picture_timeout_ns;
+}
+
+static void add_state(json_t *json, struct camera *camera)
 {
     int64_t since_ms = clock_wall(camera->since_ns) / NS_PER_MS;
     bool why = camera->state != CAMERA_LIVE && camera->why[0];

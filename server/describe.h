@@ -17,6 +17,7 @@ json_t *describe_text(const char *text);
 double describe_rate(const struct camera_stat *stat);
 
 /* Whether it sends now. */
-bool describe_is_fresh(const struct camera *camera);
+bool describe_is_fresh(struct camera *camera);
+bool describe_has_packets(const struct camera *camera); /* it would be, if nobody watched */
 
 #endif

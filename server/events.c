@@ -58,7 +58,7 @@ struct events {
 
 /* ---- what there is to say ------------------------------------------------------------------------------------------- */
 
-static struct sight look(const struct camera *camera)
+static struct sight look(struct camera *camera)
 {
     struct sight sight = {
         .state = camera->state,
@@ -164,7 +164,7 @@ static void advance_all(struct events *events)
 }
 
 /* True if there is something to say about the camera. */
-static bool note(struct events *events, const struct camera *camera)
+static bool note(struct events *events, struct camera *camera)
 {
     struct news *news = &events->news[camera->index];
     struct sight sight = look(camera);
@@ -177,7 +177,7 @@ static bool note(struct events *events, const struct camera *camera)
     return true;
 }
 
-void events_on_state(struct events *events, const struct camera *camera)
+void events_on_state(struct events *events, struct camera *camera)
 {
     if (!TAILQ_EMPTY(&events->clients) && note(events, camera))
         advance_all(events);

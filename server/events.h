@@ -17,6 +17,6 @@ void events_destroy(struct events *events); /* after its clients, which are push
 void events_handle(struct http_request *request);
 
 /* The supervisor has said something new about this camera. */
-void events_on_state(struct events *events, const struct camera *camera);
+void events_on_state(struct events *events, struct camera *camera);
 
 #endif

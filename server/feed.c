@@ -141,10 +141,10 @@ static enum fresh_view view_of(const struct feed *feed, int64_t now)
         .watched_ns = feed->watched_ns,
         .first_ns = FRESH_FIRST_NS,
         .offline_ns = feed->offline_ns,
-        .stall_timeout_ns = camera->stall_timeout_ns,
+        .stall_timeout_ns = camera->picture_timeout_ns,
     };
     if (is_variant(feed) && camera->state == CAMERA_LIVE) /* one of its next pictures */
-        facts.first_ns = camera->stall_timeout_ns;
+        facts.first_ns = camera->picture_timeout_ns;
     return fresh_decide(&facts);
 }
 

@@ -2,7 +2,7 @@
 #include "common/board.h"
 #include "common/clock.h"
 #include "server/camera.h"
-#include "server/fresh.h"
+#include "server/describe.h"
 #include "server/metrics_private.h"
 
 #include <stdatomic.h>
@@ -83,7 +83,7 @@ static void sample(enum gauge gauge, struct camera *camera, int64_t now, struct 
     snprintf(labels, sizeof labels, "camera=\"%s\"", camera->id);
     switch (gauge) {
     case FRESH:
-        exposition_count(out, labels, fresh_ready(camera->state, packet_ns, now, camera->stall_timeout_ns));
+        exposition_count(out, labels, describe_is_fresh(camera));
         break;
     case VIEWERS:
         exposition_count(out, labels, board_viewers(camera->board));
@@ -109,7 +109,8 @@ static void gauges(const struct cameras *cameras, struct exposition *out)
     static const struct {
         const char *name, *help;
     } gauge[] = {
-        [FRESH] = {"camring_camera_fresh", "1 while the camera is live and its newest packet not too old."},
+        [FRESH] = {"camring_camera_fresh",
+                   "1 while the camera is live and its newest packet, and for viewers its newest picture, not too old."},
         [VIEWERS] = {"camring_camera_viewers", "Clients that watch the camera now."},
         [RATE] = {"camring_camera_frames_per_second", "Rate of the camera's pictures in the last second or two."},
         [FRAME_AGE] = {"camring_camera_frame_age_seconds", "Since the newest picture was published; none before the first."},

@@ -22,7 +22,7 @@ struct uplink {
 static void on_state(const struct server *server, const struct msg_camera_state *state)
 {
     cameras_on_state(server->cameras, state);
-    const struct camera *camera = cameras_at(server->cameras, state->index);
+    struct camera *camera = cameras_at(server->cameras, state->index);
     if (camera)
         events_on_state(server->events, camera);
 }

@@ -217,6 +217,45 @@ def test_events_tell_what_changes(tmp_path):
                 each.until(lambda c: c["id"] == "door" and c["state"] == "live" and c["restarts"] == 1)
 
 
+def test_a_camera_whose_watched_pictures_stand_is_not_fresh(tmp_path):
+    """Packets come, but whoever watches gets nothing new: readiness, API, events and metrics say so."""
+    with running(tmp_path, {"door": {"source": "test:?size=320x240&fps=20", "stall_timeout": "1s"}}) as camring:
+        camring.wait_live("door")
+        with Events(camring.port) as events, Stream(camring.port, "/cameras/door/stream.mjpeg") as stream:
+            stream.wait_parts(2)
+            events.begin().until(lambda c: c["fresh"] and c["viewers"] == 1)
+            encoders = camring.children("encoder")
+            for encoder in encoders:  # for less than the 10 s after which they would be replaced
+                encoder.kill(signal.SIGSTOP)
+            try:
+                events.until(lambda c: not c["fresh"])
+                status, _, body = camring.get("/readyz")
+                metrics = camring.get("/metrics")[2]
+            finally:
+                for encoder in encoders:
+                    encoder.kill(signal.SIGCONT)
+            assert status == 503
+            assert json.loads(body)["cameras"] == [{"id": "door", "state": "live", "why": "no pictures come"}]
+            assert b'camring_camera_fresh{camera="door"} 0\n' in metrics
+            events.until(lambda c: c["fresh"])
+            assert camring.get("/readyz")[0] == 200
+
+
+def test_few_pictures_by_configuration_are_no_stall(tmp_path):
+    """A cap of the rate makes pictures rarer than stall_timeout: viewers see them, no placeholder in between, and all is fresh."""
+    rare = {"source": "test:?size=320x240&fps=20", "fps": 0.5, "stall_timeout": "1s"}
+    with running(tmp_path, {"rare": rare}) as camring, Events(camring.port) as events:
+        camring.wait_live("rare")
+        with Stream(camring.port, "/cameras/rare/stream.mjpeg?info=1") as stream:
+            events.begin().until(lambda c: c["fresh"] and c["viewers"] == 1)
+            stream.wait(lambda s: len({part.headers["x-frame"] for part in s.parts} - {"0"}) >= 3, 30, "three pictures")
+            seen = [int(part.headers["x-frame"]) for part in stream.parts]
+        assert all(seen[seen.index(max(seen) - 2):]), seen  # none of them drawn
+        told = []
+        events.until(lambda c: told.append(c["fresh"]) or c["viewers"] == 0)
+        assert all(told), told
+
+
 def test_events_tell_another_cause(tmp_path):
     """A camera that stays away for another reason than before."""
     port = free_port()
