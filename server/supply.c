@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define REOPEN_NS NS_PER_S
+#define CLOCKS_DIFFER_NS (10 * NS_PER_MS) /* more is a clock that was put right */
 
 /* Says once what is wrong, and once that it is over. */
 static void note_failure(struct supply *supply, const char *text)
@@ -58,6 +59,18 @@ void supply_only(struct supply *supply, uint32_t variant, int64_t not_before_ns)
     supply->not_before_ns = not_before_ns;
 }
 
+/* Looks at the clocks differ by some microseconds: of two pictures taken one right after the other, the second is dated later
+ * all the same, by what a date can tell. */
+static int64_t date(const struct supply *supply, const struct ring_frame *frame)
+{
+    const struct picture *before = supply->newest;
+    int64_t wall_ns = clock_wall(frame->captured_ns);
+    if (before && frame->captured_ns >= before->frame.captured_ns && wall_ns - before->wall_ns < NS_PER_US &&
+        before->wall_ns - wall_ns < CLOCKS_DIFFER_NS)
+        return before->wall_ns + NS_PER_US;
+    return wall_ns;
+}
+
 /* Into a fresh picture, because clients may still be sending the last one. */
 static enum ring_result copy_newest(struct supply *supply, struct error *err)
 {
@@ -76,7 +89,7 @@ static enum ring_result copy_newest(struct supply *supply, struct error *err)
         picture_release(picture);
         return result;
     }
-    picture->wall_ns = clock_wall(picture->frame.captured_ns);
+    picture->wall_ns = date(supply, &picture->frame);
     picture->place = supply->board;
     picture_release(supply->newest);
     supply->newest = picture;

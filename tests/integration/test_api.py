@@ -87,9 +87,10 @@ def test_what_is_said_of_a_camera(server):
 
 def capture(camring, camera="door"):
     for process in camring.children("capture"):
-        with open(f"/proc/{process.pid}/cmdline", "rb") as cmdline:
-            if camera.encode() in cmdline.read():
-                return process.pid
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            with open(f"/proc/{process.pid}/cmdline", "rb") as cmdline:
+                if camera.encode() in cmdline.read():
+                    return process.pid
     return None
 
 

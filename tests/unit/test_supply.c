@@ -1,6 +1,8 @@
 /* supply.h: the newest picture of a ring, which of those that lie in it count, and that it is shared, not copied again. */
 #include "server/supply.h"
 
+#include "common/clock.h"
+
 #include "ring_fixture.h"
 
 #define VARIANT 0x14032u
@@ -97,6 +99,24 @@ static void test_left_over_pictures_are_passed_over(void **state)
     expect(10);
 }
 
+/* Dates come from two clocks, which can't be looked at in the same instant. */
+static void test_dates_rise_with_the_frames(void **state)
+{
+    (void)state;
+    const int64_t begin = clock_now();
+    int64_t before = 0;
+    for (int64_t i = 1; i <= 5000; i++) {
+        publish(0, begin + i);
+        assert_true(supply_refresh(&supply));
+        assert_true(supply.newest->wall_ns - before >= NS_PER_US);
+        before = supply.newest->wall_ns;
+    }
+    assert_true(before - clock_wall(begin) < NS_PER_S);
+    publish(0, begin);
+    assert_true(supply_refresh(&supply));
+    assert_true(supply.newest->wall_ns < before); /* an earlier one is dated so */
+}
+
 static void test_a_ring_that_is_not_there(void **state)
 {
     (void)state;
@@ -116,6 +136,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_sends_one_keeps_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_variants_are_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_left_over_pictures_are_passed_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dates_rise_with_the_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ring_that_is_not_there, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
