@@ -91,8 +91,9 @@ void a_supervisor_that_recovers_a_reader(void **state)
 
 static void act_start(void)
 {
-    struct error err;
-    stage_must(world_start(&err), "starting");
+    struct error err = {0};
+    bool started = world_start(&err);
+    stage_must(started, err.text);
 }
 
 /* One that was killed while it ran is followed by one that is killed while it starts, and that by another. */
