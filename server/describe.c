@@ -63,7 +63,7 @@ bool describe_is_fresh(struct camera *camera)
     if (board_viewers(camera->board) == 0)
         return true;
     camera_stat(camera, &stat);
-    return stat.newest_ns >= 0 && clock_now() - stat.newest_ns <= camera->picture_timeout_ns;
+    return stat.newest_ns >= 0 && age_of(&stat) <= camera->picture_timeout_ns;
 }
 
 static void add_state(json_t *json, struct camera *camera)
