@@ -102,11 +102,11 @@ $(BUILD)/bin/camring-server: $(call obj,$(src_server))
 $(call obj,server/page.c server/openapi.c): $(wildcard server/web/*)
 
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
-parts_test_camera := capture/camera.c
+parts_test_reconnect := capture/reconnect.c
 parts_test_child := common/supervisor/child.c
-parts_test_cameras := common/supervisor/cameras.c common/supervisor/mail.c
-parts_test_crew := common/supervisor/crew.c
-encoder_parts := $(addprefix encoder/,camera.c output.c pool.c scale.c variants.c wakers.c)
+parts_test_cameras := common/supervisor/cameras.c common/supervisor/outbox.c
+parts_test_process_counts := common/supervisor/process_counts.c
+encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c wakers.c)
 parts_test_encoder := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_rate := capture/rate.c capture/damage.c
@@ -219,11 +219,13 @@ check: deps-check
 	$(PARALLEL) --keep-going check-includes check-format check-cppcheck check-tidy
 format: deps-check
 	clang-format -i $(C_FILES)
+	black --quiet tests common/python
 check-includes:
 	scripts/check-includes.sh --self-test
 	scripts/check-includes.sh
 check-format:
 	@clang-format --dry-run -Werror $(C_FILES)
+	@black --quiet --check tests common/python || { echo 'black: run make format' >&2; exit 1; }
 check-cppcheck:
 	@$(CPPCHECK) -j$(shell nproc) $(filter %.c,$(C_FILES))
 check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))

@@ -2,8 +2,9 @@
 
 #include <libavutil/buffer.h>
 
-/* Decoders that are known to write into a picture's memory only until they hand it out.  (Others update the last picture in
- * place, which readers would see, or free pictures on threads of their own.) */
+/* Decoders that are known to write into a picture's memory only until they hand it out.  (Others
+ * update the last picture in place, which readers would see, or free pictures on threads of their
+ * own.) */
 static bool is_shareable(enum AVCodecID codec)
 {
     switch (codec) {
@@ -43,13 +44,14 @@ unsigned buffer_held(const AVCodecContext *context)
     unsigned held = 8;
     if (context->codec_id == AV_CODEC_ID_H264) {
         int references = context->refs > 1 ? context->refs : 1;
-        int reordered = context->has_b_frames > 2 ? context->has_b_frames : 2; /* it may yet grow to what most encoders use */
+        /* it may yet grow to what most encoders use */
+        int reordered = context->has_b_frames > 2 ? context->has_b_frames : 2;
         held = (unsigned)(references + reordered + 2);
     }
     return held < BUFFER_MAX_HELD ? held : BUFFER_MAX_HELD;
 }
 
-/* ---- lending ------------------------------------------------------------------------------------------------------ */
+/* ---- lending ---- */
 
 static struct buffer_slot *lend(struct buffer_pool *pool)
 {
@@ -71,10 +73,12 @@ static void give_back(void *opaque, uint8_t *data)
     slot->in_use = false;
 }
 
-/* READONLY makes FFmpeg's own helpers copy rather than change a picture that others may be looking at. */
+/* READONLY makes FFmpeg's own helpers copy rather than change a picture that others may be looking
+ * at. */
 static bool wrap(struct buffer_slot *slot, const struct publish_layout *layout, AVFrame *frame)
 {
-    frame->buf[0] = av_buffer_create(slot->loan.data, layout->bytes, give_back, slot, AV_BUFFER_FLAG_READONLY);
+    frame->buf[0] =
+        av_buffer_create(slot->loan.data, layout->bytes, give_back, slot, AV_BUFFER_FLAG_READONLY);
     if (!frame->buf[0]) {
         give_back(slot, NULL);
         return false;
@@ -98,8 +102,8 @@ static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags)
     avcodec_align_dimensions2(context, &width, &height, unused);
     struct publish_layout layout;
     publish_layout_fill(&layout, format, (uint32_t)width, (uint32_t)height);
-    if (publish_reserve(pool->publish, &layout, (uint32_t)context->width, (uint32_t)context->height, buffer_held(context),
-                        &pool->err) < 0)
+    if (publish_reserve(pool->publish, &layout, (uint32_t)context->width, (uint32_t)context->height,
+                        buffer_held(context), &pool->err) < 0)
         return AVERROR(ENOSPC);
 
     struct buffer_slot *slot = lend(pool);

@@ -12,7 +12,7 @@
 
 #define STOP_LIMIT_NS NS_PER_S
 
-/* ---- the channel's thread ----------------------------------------------------------------------------------------- */
+/* ---- the channel's thread ---- */
 
 static void on_message(const struct msg *msg, void *arg)
 {
@@ -25,9 +25,9 @@ static void on_message(const struct msg *msg, void *arg)
     bell_ring(&capture->shared->demand, BELL_ALL);
 }
 
-/* Everything in this process notices the flag within a tenth of a second, but for a resolver that waits for a dead name server
- * inside getaddrinfo: that can't be interrupted, so after a second the process ends around it.  Shared memory is valid at any
- * instruction. */
+/* Everything in this process notices the flag within a tenth of a second, but for a resolver that
+ * waits for a dead name server inside getaddrinfo: that can't be interrupted, so after a second the
+ * process ends around it.  Shared memory is valid at any instruction. */
 static void on_stop(void *arg)
 {
     struct capture *capture = arg;
@@ -42,7 +42,7 @@ static void on_stop(void *arg)
     _exit(0);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 void capture_open(struct capture *capture, const struct channel_setup *setup)
 {
@@ -55,14 +55,17 @@ void capture_open(struct capture *capture, const struct channel_setup *setup)
     capture->board = board_open(hello->instance, &err);
     if (!capture->board)
         fatal("%s", err.text);
-    if (hello->index >= board_cameras(capture->board) || hello->child >= board_children(capture->board))
+    if (hello->index >= board_cameras(capture->board) ||
+        hello->child >= board_children(capture->board))
         fatal("no place on the board for camera %u, child %u", hello->index, hello->child);
     capture->shared = board_camera(capture->board, hello->index);
     capture->self = board_child(capture->board, hello->child);
     capture->shared->lossless = 0;
-    capture->told = (struct msg_camera_state){.index = hello->index, .state = CAMERA_STARTING, .since_ns = clock_now()};
+    capture->told = (struct msg_camera_state){
+        .index = hello->index, .state = CAMERA_STARTING, .since_ns = clock_now()};
 
-    if (prctl(PR_SET_TIMERSLACK, 1UL) < 0) /* pictures that are made here come on time: the default rounds waits up by 50 us */
+    if (prctl(PR_SET_TIMERSLACK, 1UL) <
+        0) /* pictures that are made here come on time: the default rounds waits up by 50 us */
         log_debug("timer slack: %s", strerror(errno));
     channel_watch(on_message, on_stop, capture);
 }
@@ -73,7 +76,7 @@ void capture_close(struct capture *capture)
     /* The board stays mapped: the channel's thread may ring a bell on it until the process ends. */
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------ */
+/* ---- waiting ---- */
 
 bool capture_stopping(const struct capture *capture)
 {
@@ -115,7 +118,8 @@ bool capture_take_turn(struct capture *capture)
 
 void capture_promise(struct capture *capture, int64_t within_ns)
 {
-    atomic_store_explicit(&capture->self->deadline_ns, clock_now() + within_ns, memory_order_relaxed);
+    atomic_store_explicit(&capture->self->deadline_ns, clock_now() + within_ns,
+                          memory_order_relaxed);
 }
 
 void capture_promise_nothing(struct capture *capture)
@@ -123,7 +127,7 @@ void capture_promise_nothing(struct capture *capture)
     atomic_store_explicit(&capture->self->deadline_ns, CLOCK_NEVER, memory_order_relaxed);
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------------------ */
+/* ---- telling ---- */
 
 void capture_tell(struct capture *capture, enum camera_state state, const char *why)
 {
@@ -135,7 +139,8 @@ void capture_tell(struct capture *capture, enum camera_state state, const char *
     channel_send(MSG_CAMERA_STATE, told);
 }
 
-void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height, const char *codec)
+void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height,
+                          const char *codec)
 {
     struct msg_camera_state *told = &capture->told;
     if (told->state == CAMERA_LIVE && told->width == width && told->height == height &&

@@ -8,7 +8,8 @@
 
 #define CAUSE_NAME_SIZE 140
 
-/* What to call the source in messages: the path of a file, the redacted URL of anything else, shortened if need be. */
+/* What to call the source in messages: the path of a file, the redacted URL of anything else,
+ * shortened if need be. */
 void cause_name(const char *url, char *out, size_t size);
 
 /* Fills err with "cannot open URL: …" for an AVERROR code. */

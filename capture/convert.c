@@ -42,19 +42,25 @@ uint32_t convert_format(enum AVPixelFormat format)
 
 static enum AVPixelFormat target(uint32_t format)
 {
-    return format == RING_I444 ? AV_PIX_FMT_YUV444P : format == RING_I422 ? AV_PIX_FMT_YUV422P : AV_PIX_FMT_YUV420P;
+    return format == RING_I444   ? AV_PIX_FMT_YUV444P
+           : format == RING_I422 ? AV_PIX_FMT_YUV422P
+                                 : AV_PIX_FMT_YUV420P;
 }
 
-/* Only RGB has its numbers changed, to what JPEG means; anything else keeps range and matrix, and the encoder sees to them. */
-static bool prepare(struct convert *convert, const AVFrame *picture, uint32_t to, const struct ring_frame *frame)
+/* Only RGB has its numbers changed, to what JPEG means; anything else keeps range and matrix, and
+ * the encoder sees to them. */
+static bool prepare(struct convert *convert, const AVFrame *picture, uint32_t to,
+                    const struct ring_frame *frame)
 {
     int full = frame->range == RING_RANGE_FULL;
     if (convert->sws && convert->width == picture->width && convert->height == picture->height &&
-        convert->format == picture->format && convert->full == full && convert->matrix == frame->matrix)
+        convert->format == picture->format && convert->full == full &&
+        convert->matrix == frame->matrix)
         return true;
     sws_freeContext(convert->sws);
-    convert->sws = sws_getContext(picture->width, picture->height, picture->format, picture->width, picture->height, target(to),
-                                  SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);
+    convert->sws = sws_getContext(
+        picture->width, picture->height, picture->format, picture->width, picture->height,
+        target(to), SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);
     if (!convert->sws)
         return false;
     convert->width = picture->width;
@@ -62,13 +68,14 @@ static bool prepare(struct convert *convert, const AVFrame *picture, uint32_t to
     convert->format = picture->format;
     convert->full = full;
     convert->matrix = frame->matrix;
-    const int *table = sws_getCoefficients(frame->matrix == RING_MATRIX_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601);
+    const int *table =
+        sws_getCoefficients(frame->matrix == RING_MATRIX_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601);
     sws_setColorspaceDetails(convert->sws, table, full, table, full, 0, 1 << 16, 1 << 16);
     return true;
 }
 
-bool convert_picture(struct convert *convert, const AVFrame *picture, const struct publish_layout *layout, uint8_t *data,
-                     struct ring_frame *frame)
+bool convert_picture(struct convert *convert, const AVFrame *picture,
+                     const struct publish_layout *layout, uint8_t *data, struct ring_frame *frame)
 {
     if (is_rgb(picture->format)) {
         frame->range = RING_RANGE_FULL;
@@ -82,6 +89,6 @@ bool convert_picture(struct convert *convert, const AVFrame *picture, const stru
         planes[i] = data + layout->offset[i];
         strides[i] = (int)layout->stride[i];
     }
-    return sws_scale(convert->sws, (const uint8_t *const *)picture->data, picture->linesize, 0, picture->height, planes,
-                     strides) == picture->height;
+    return sws_scale(convert->sws, (const uint8_t *const *)picture->data, picture->linesize, 0,
+                     picture->height, planes, strides) == picture->height;
 }

@@ -1,4 +1,5 @@
-/* convert.h: pictures in pixel formats the rings don't know (10 bit, packed, RGB, grey …) into one they do, by swscale. */
+/* convert.h: pictures in pixel formats the rings don't know (10 bit, packed, RGB, grey …) into one
+ * they do, by swscale. */
 #ifndef CAMRING_CONVERT_H
 #define CAMRING_CONVERT_H
 
@@ -14,9 +15,9 @@ void convert_destroy(struct convert *convert);
 /* The ring format that loses least; 0 if swscale can't read that format. */
 uint32_t convert_format(enum AVPixelFormat format);
 
-/* Draws `picture` at `data` by `layout`, whose format is convert_format's, and sets frame->range and frame->matrix to what it
- * became. False if swscale refuses. */
-bool convert_picture(struct convert *convert, const AVFrame *picture, const struct publish_layout *layout, uint8_t *data,
-                     struct ring_frame *frame);
+/* Draws `picture` at `data` by `layout`, whose format is convert_format's, and sets frame->range
+ * and frame->matrix to what it became. False if swscale refuses. */
+bool convert_picture(struct convert *convert, const AVFrame *picture,
+                     const struct publish_layout *layout, uint8_t *data, struct ring_frame *frame);
 
 #endif

@@ -1,7 +1,8 @@
-/* damage.h: which pictures of a damaged stream are fit to be shown.  After damage the decoder predicts from garbage until the
- * next key picture; so everything up to that is held back.  There are cameras whose streams look damaged to the decoder all the
- * time and are not: after three groups of pictures in a row with damage in them, everything is shown until a group comes
- * without. */
+/* damage.h: which pictures of a damaged stream are fit to be shown.  After damage the decoder
+ * predicts from garbage until the next key picture; so everything up to that is held back.  There
+ * are cameras whose streams look damaged to the decoder all the time and are not: after three
+ * groups of pictures in a row with damage in them, everything is shown until a group comes without.
+ */
 #ifndef CAMRING_DAMAGE_H
 #define CAMRING_DAMAGE_H
 

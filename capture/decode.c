@@ -33,10 +33,10 @@ struct decode {
     } times[MAX_DELAYED]; /* of the newest packets, by number */
 };
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-/* One thread: every further one delays by a frame.  No AV_CODEC_FLAG_LOW_DELAY: streams without B-frames have no delay without
- * it, and the others lose frames with it. */
+/* One thread: every further one delays by a frame.  No AV_CODEC_FLAG_LOW_DELAY: streams without
+ * B-frames have no delay without it, and the others lose frames with it. */
 static int open_context(struct decode *decode, const AVStream *from)
 {
     const AVCodec *codec = avcodec_find_decoder(from->codecpar->codec_id);
@@ -99,7 +99,7 @@ uint64_t decode_pictures(const struct decode *decode)
     return decode->pictures;
 }
 
-/* ---- pictures out ------------------------------------------------------------------------------------------------- */
+/* ---- pictures out ---- */
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -108,15 +108,17 @@ static void count(_Atomic uint64_t *counter)
 
 static void describe_colours(const AVFrame *picture, struct ring_frame *frame)
 {
-    bool full = picture->color_range == AVCOL_RANGE_JPEG || picture->format == AV_PIX_FMT_YUVJ420P ||
-                picture->format == AV_PIX_FMT_YUVJ422P || picture->format == AV_PIX_FMT_YUVJ444P ||
-                picture->format == AV_PIX_FMT_YUVJ440P;
+    bool full = picture->color_range == AVCOL_RANGE_JPEG ||
+                picture->format == AV_PIX_FMT_YUVJ420P || picture->format == AV_PIX_FMT_YUVJ422P ||
+                picture->format == AV_PIX_FMT_YUVJ444P || picture->format == AV_PIX_FMT_YUVJ440P;
     frame->range = full ? RING_RANGE_FULL : RING_RANGE_LIMITED;
     frame->matrix =
-        picture->colorspace == AVCOL_SPC_BT709 ? RING_MATRIX_BT709 : RING_MATRIX_BT601; /* as FFmpeg takes what isn't said */
+        /* as FFmpeg takes what isn't said */
+        picture->colorspace == AVCOL_SPC_BT709 ? RING_MATRIX_BT709 : RING_MATRIX_BT601;
 }
 
-/* With B-frames packets come in another order than pictures: no picture is dated before the one it follows. */
+/* With B-frames packets come in another order than pictures: no picture is dated before the one it
+ * follows. */
 static struct ring_frame describe(struct decode *decode)
 {
     const AVFrame *picture = decode->picture;
@@ -125,7 +127,9 @@ static struct ring_frame describe(struct decode *decode)
     if (decode->captured_ns < decode->times[number].captured_ns)
         decode->captured_ns = decode->times[number].captured_ns;
     struct ring_frame frame = {
-        .camera_ns = stamp != AV_NOPTS_VALUE ? av_rescale_q(stamp, decode->time_base, (AVRational){1, NS_PER_S}) : -1,
+        .camera_ns = stamp != AV_NOPTS_VALUE
+                         ? av_rescale_q(stamp, decode->time_base, (AVRational){1, NS_PER_S})
+                         : -1,
         .captured_ns = decode->captured_ns,
         .started_ns = decode->times[number].started_ns,
         .width = (uint32_t)picture->width,
@@ -137,7 +141,8 @@ static struct ring_frame describe(struct decode *decode)
     return frame;
 }
 
-/* Publishes the picture from where the decoder put it.  PUBLISH_REFUSED if that is no slot, or one that can't be used (again).
+/* Publishes the picture from where the decoder put it.  PUBLISH_REFUSED if that is no slot, or one
+ * that can't be used (again).
  */
 static enum publish_result publish_in_place(struct decode *decode, struct ring_frame *frame)
 {
@@ -150,20 +155,23 @@ static enum publish_result publish_in_place(struct decode *decode, struct ring_f
     for (unsigned i = 0; i < RING_PLANES; i++) { /* cropping has moved the planes' starts */
         frame->offset[i] = (uint32_t)(picture->data[i] - loan->data);
         frame->stride[i] = (uint32_t)picture->linesize[i];
-        uint32_t end = frame->offset[i] + frame->stride[i] * (ring_plane_height(frame->format, i, frame->height) - 1) +
+        uint32_t end = frame->offset[i] +
+                       frame->stride[i] * (ring_plane_height(frame->format, i, frame->height) - 1) +
                        ring_plane_width(frame->format, i, frame->width);
         frame->bytes = end > frame->bytes ? end : frame->bytes;
     }
     return publish_commit(decode->publish, loan, frame);
 }
 
-static bool fill(struct decode *decode, const struct publish_layout *layout, uint8_t *data, struct ring_frame *frame)
+static bool fill(struct decode *decode, const struct publish_layout *layout, uint8_t *data,
+                 struct ring_frame *frame)
 {
     const AVFrame *picture = decode->picture;
     if (!buffer_format(picture->format))
         return convert_picture(decode->convert, picture, layout, data, frame);
     for (unsigned i = 0; i < RING_PLANES; i++)
-        av_image_copy_plane(data + layout->offset[i], (int)layout->stride[i], picture->data[i], picture->linesize[i],
+        av_image_copy_plane(data + layout->offset[i], (int)layout->stride[i], picture->data[i],
+                            picture->linesize[i],
                             (int)ring_plane_width(layout->format, i, frame->width),
                             (int)ring_plane_height(layout->format, i, frame->height));
     return true;
@@ -230,11 +238,12 @@ static int publish_picture(struct decode *decode, struct error *err)
             return -1;
     }
     if (decode->capture->shared->captured > before)
-        capture_tell_picture(decode->capture, frame.width, frame.height, avcodec_get_name(decode->context->codec_id));
+        capture_tell_picture(decode->capture, frame.width, frame.height,
+                             avcodec_get_name(decode->context->codec_id));
     return 0;
 }
 
-/* ---- packets in --------------------------------------------------------------------------------------------------- */
+/* ---- packets in ---- */
 
 /* What comes before the first key packet can only be predicted from nothing. */
 static bool is_decodable(struct decode *decode, const AVPacket *packet)
@@ -272,7 +281,8 @@ static int receive(struct decode *decode, struct error *err)
     }
 }
 
-int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns, struct error *err)
+int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns,
+                  struct error *err)
 {
     if (packet && !is_decodable(decode, packet))
         return 0;

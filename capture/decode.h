@@ -13,9 +13,10 @@ struct decode;
 struct decode *decode_open(struct capture *capture, const AVStream *from, struct error *err);
 void decode_close(struct decode *decode);
 
-/* Decodes one packet (NULL: the end, what is left comes out) and publishes what comes out.  Packets and pictures that are
- * damaged are counted and dropped; -1 with err where it can't go on. */
-int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns, struct error *err);
+/* Decodes one packet (NULL: the end, what is left comes out) and publishes what comes out.  Packets
+ * and pictures that are damaged are counted and dropped; -1 with err where it can't go on. */
+int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns,
+                  struct error *err);
 
 /* Something was lost on the way: shows nothing more until the next key picture. */
 void decode_hold(struct decode *decode);

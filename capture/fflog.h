@@ -1,10 +1,12 @@
-/* fflog.h: FFmpeg's own log lines: into ours at debug level, without secrets; and a few things that it says nowhere else. */
+/* fflog.h: FFmpeg's own log lines: into ours at debug level, without secrets; and a few things that
+ * it says nowhere else. */
 #ifndef CAMRING_FFLOG_H
 #define CAMRING_FFLOG_H
 
 #include <stdbool.h>
 
-/* What FFmpeg tells in no other way: all of these but the last are plain EIO to its caller, and the last has no sign at all. */
+/* What FFmpeg tells in no other way: all of these but the last are plain EIO to its caller, and the
+ * last has no sign at all. */
 enum fflog_notice {
     FFLOG_UNRESOLVED, /* a host name could not be resolved */
     FFLOG_UNTRUSTED,  /* a TLS certificate could not be verified */
@@ -13,7 +15,8 @@ enum fflog_notice {
     FFLOG_NOTICES
 };
 
-/* `url` (kept) is the source whose secrets are to be hidden; `verbose`: also what FFmpeg thinks is worth a line at "info". */
+/* `url` (kept) is the source whose secrets are to be hidden; `verbose`: also what FFmpeg thinks is
+ * worth a line at "info". */
 void fflog_open(const char *url, bool verbose);
 
 /* Forgets what was said so far. */

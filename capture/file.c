@@ -1,7 +1,8 @@
 /* file.c: a video file as a camera: file:PATH[?loop=1&realtime=1].
  *
- * Without realtime it plays as fast as its frames are encoded and loses none (publish.h waits); with realtime by its time
- * stamps, and late frames are skipped downstream as with any live camera. */
+ * Without realtime it plays as fast as its frames are encoded and loses none (publish.h waits);
+ * with realtime by its time stamps, and late frames are skipped downstream as with any live camera.
+ */
 #include "cause.h"
 #include "common/url.h"
 #include "lavf.h"
@@ -52,8 +53,10 @@ static int begin(struct file *file, struct error *err)
         return -1;
     snprintf(url, sizeof url, "file:%s", path);
     AVDictionary *settings = NULL;
-    av_dict_set(&settings, "pattern_type", "none", 0); /* a '%' in the name of a picture is no pattern */
-    const struct lavf_options options = {.url = url, .protocols = "file", .settings = &settings, .analyse = true};
+    av_dict_set(&settings, "pattern_type", "none",
+                0); /* a '%' in the name of a picture is no pattern */
+    const struct lavf_options options = {
+        .url = url, .protocols = "file", .settings = &settings, .analyse = true};
     file->lavf = lavf_open(file->capture, &options, err);
     av_dict_free(&settings);
     if (!file->lavf)
@@ -96,7 +99,8 @@ static void *file_open(struct capture *capture, struct error *err)
     return NULL;
 }
 
-/* Decoding order is the order of arrival from a live camera, so the packet is timed and not its picture. */
+/* Decoding order is the order of arrival from a live camera, so the packet is timed and not its
+ * picture. */
 static bool wait_until_due(struct file *file)
 {
     AVRational base = lavf_stream(file->lavf)->time_base;
@@ -157,4 +161,5 @@ static void file_close(void *source)
     free(file);
 }
 
-const struct source_ops source_file = {.scheme = "file", .open = file_open, .next = file_next, .close = file_close};
+const struct source_ops source_file = {
+    .scheme = "file", .open = file_open, .next = file_next, .close = file_close};

@@ -1,5 +1,6 @@
-/* http.c: what comes over HTTP: MJPEG push (multipart/x-mixed-replace), or any container FFmpeg reads. */
-#include "live.h"
+/* http.c: what comes over HTTP: MJPEG push (multipart/x-mixed-replace), or any container FFmpeg
+ * reads. */
+#include "network.h"
 
 static void *http_open(struct capture *capture, struct error *err)
 {
@@ -9,13 +10,16 @@ static void *http_open(struct capture *capture, struct error *err)
     av_dict_set(&settings, "tls_verify", capture->conf->tls_verify ? "1" : "0", 0);
     const struct lavf_options options = {
         .url = capture->conf->source,
-        .protocols = "http,https,tls,tcp,crypto", /* not file: a playlist must not reach into this machine */
+        .protocols =
+            "http,https,tls,tcp,crypto", /* not file: a playlist must not reach into this machine */
         .settings = &settings,
     };
-    void *source = live_open(capture, &options, err);
+    void *source = network_open(capture, &options, err);
     av_dict_free(&settings);
     return source;
 }
 
-const struct source_ops source_http = {.scheme = "http", .open = http_open, .next = live_next, .close = live_close};
-const struct source_ops source_https = {.scheme = "https", .open = http_open, .next = live_next, .close = live_close};
+const struct source_ops source_http = {
+    .scheme = "http", .open = http_open, .next = network_next, .close = network_close};
+const struct source_ops source_https = {
+    .scheme = "https", .open = http_open, .next = network_next, .close = network_close};

@@ -6,9 +6,12 @@
 #include <libavcodec/avcodec.h>
 #include <stdlib.h>
 
-#define OPEN_MIN_NS (10 * NS_PER_S) /* cameras may take long to begin, even when they don't take long between frames */
+#define OPEN_MIN_NS                                                                                \
+    (10 *                                                                                          \
+     NS_PER_S) /* cameras may take long to begin, even when they don't take long between frames */
 #define CLOSE_NS (NS_PER_S / 2)
-#define ANALYSE_US (2 * 1000000) /* of stream time, where nothing but looking at pictures tells their size */
+#define ANALYSE_US                                                                                 \
+    (2 * 1000000) /* of stream time, where nothing but looking at pictures tells their size */
 
 struct lavf {
     struct capture *capture;
@@ -43,7 +46,7 @@ static int64_t open_limit(const struct lavf *lavf)
     return stall > OPEN_MIN_NS ? stall : OPEN_MIN_NS;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static void set_open_error(const struct lavf *lavf, int averror, struct error *err)
 {
@@ -53,7 +56,8 @@ static void set_open_error(const struct lavf *lavf, int averror, struct error *e
     if (capture_stopping(lavf->capture))
         error_set(err, CAPTURE_STOPPED, "stopped");
     else if (lavf->late)
-        error_set(err, averror, "cannot open %s: no answer within %.0f s", name, (double)open_limit(lavf) / 1e9);
+        error_set(err, averror, "cannot open %s: no answer within %.0f s", name,
+                  (double)open_limit(lavf) / 1e9);
     else
         cause_open(err, source, averror);
 }
@@ -61,22 +65,25 @@ static void set_open_error(const struct lavf *lavf, int averror, struct error *e
 /* FFmpeg renders text files as terminals; nobody means that. */
 static bool is_text(enum AVCodecID codec)
 {
-    return codec == AV_CODEC_ID_ANSI || codec == AV_CODEC_ID_BINTEXT || codec == AV_CODEC_ID_XBIN || codec == AV_CODEC_ID_IDF;
+    return codec == AV_CODEC_ID_ANSI || codec == AV_CODEC_ID_BINTEXT || codec == AV_CODEC_ID_XBIN ||
+           codec == AV_CODEC_ID_IDF;
 }
 
 /* Codecs whose decoders learn all they need from the packets. */
 static bool describes_itself(enum AVCodecID codec)
 {
     return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MJPEG ||
-           codec == AV_CODEC_ID_MPEG1VIDEO || codec == AV_CODEC_ID_MPEG2VIDEO || codec == AV_CODEC_ID_MPEG4 ||
-           codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_AV1;
+           codec == AV_CODEC_ID_MPEG1VIDEO || codec == AV_CODEC_ID_MPEG2VIDEO ||
+           codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 ||
+           codec == AV_CODEC_ID_AV1;
 }
 
 static int find_video(const struct lavf *lavf)
 {
     int index = av_find_best_stream(lavf->format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    return index >= 0 && !(lavf->format->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) ? index
-                                                                                                    : AVERROR_STREAM_NOT_FOUND;
+    return index >= 0 && !(lavf->format->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC)
+               ? index
+               : AVERROR_STREAM_NOT_FOUND;
 }
 
 static bool is_sufficient(const struct lavf *lavf)
@@ -96,11 +103,12 @@ static int choose_video(struct lavf *lavf)
     for (unsigned i = 0; i < lavf->format->nb_streams; i++)
         if ((int)i != lavf->video)
             lavf->format->streams[i]->discard = AVDISCARD_ALL;
-    return is_text(lavf->format->streams[lavf->video]->codecpar->codec_id) ? AVERROR_INVALIDDATA : 0;
+    return is_text(lavf->format->streams[lavf->video]->codecpar->codec_id) ? AVERROR_INVALIDDATA
+                                                                           : 0;
 }
 
-/* avformat_find_stream_info would cost most of a second of a live stream, and leave a backlog: only where there is no other
- * way. */
+/* avformat_find_stream_info would cost most of a second of a live stream, and leave a backlog: only
+ * where there is no other way. */
 static int open_format(struct lavf *lavf, const struct lavf_options *options)
 {
     lavf->format->interrupt_callback = (AVIOInterruptCB){.callback = on_wait, .opaque = lavf};
@@ -109,15 +117,18 @@ static int open_format(struct lavf *lavf, const struct lavf_options *options)
     lavf->format->max_analyze_duration = options->analyse ? 0 : ANALYSE_US;
     if (!lavf->format->protocol_whitelist)
         return AVERROR(ENOMEM);
-    int r = avformat_open_input(&lavf->format, options->url, NULL, options->settings); /* frees the context if it fails */
+    /* frees the context if it fails */
+    int r = avformat_open_input(&lavf->format, options->url, NULL, options->settings);
     if (r < 0)
         return r;
-    if ((options->analyse || !is_sufficient(lavf)) && (r = avformat_find_stream_info(lavf->format, NULL)) < 0)
+    if ((options->analyse || !is_sufficient(lavf)) &&
+        (r = avformat_find_stream_info(lavf->format, NULL)) < 0)
         return r;
     return choose_video(lavf);
 }
 
-struct lavf *lavf_open(struct capture *capture, const struct lavf_options *options, struct error *err)
+struct lavf *lavf_open(struct capture *capture, const struct lavf_options *options,
+                       struct error *err)
 {
     int r = AVERROR(ENOMEM);
     struct lavf *lavf = calloc(1, sizeof *lavf);
@@ -151,7 +162,7 @@ void lavf_close(struct lavf *lavf)
     free(lavf);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 const AVStream *lavf_stream(const struct lavf *lavf)
 {
@@ -172,14 +183,16 @@ static void set_read_error(const struct lavf *lavf, int averror, struct error *e
     if (capture_stopping(lavf->capture))
         error_set(err, CAPTURE_STOPPED, "stopped");
     else if (lavf->late)
-        error_set(err, averror, "%s: no data for %.1f s", name, (double)lavf->capture->conf->stall_timeout_ns / 1e9);
+        error_set(err, averror, "%s: no data for %.1f s", name,
+                  (double)lavf->capture->conf->stall_timeout_ns / 1e9);
     else
         cause_read(err, source, averror);
 }
 
 int lavf_read(struct lavf *lavf, AVPacket *packet, struct error *err)
 {
-    if (lavf->late) { /* FFmpeg hands out what its parser had in hand before it passes the error on */
+    /* FFmpeg hands out what its parser had in hand before it passes the error on */
+    if (lavf->late) {
         set_read_error(lavf, AVERROR_EXIT, err);
         return -1;
     }

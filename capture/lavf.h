@@ -1,5 +1,5 @@
-/* lavf.h: libavformat as camring uses it: one video stream of an input; every wait bounded, and over at once when the process
- * is to stop. */
+/* lavf.h: libavformat as camring uses it: one video stream of an input; every wait bounded, and
+ * over at once when the process is to stop. */
 #ifndef CAMRING_LAVF_H
 #define CAMRING_LAVF_H
 
@@ -14,11 +14,13 @@ struct lavf_options {
     const char *protocols;   /* what it may use to do so, comma separated */
     AVDictionary **settings; /* for demuxer and protocols; lavf_open takes from it what it knows */
     int64_t max_delay_ns;    /* how long to wait for a packet that comes out of order */
-    bool analyse;            /* read ahead until every parameter is known: only for what lies on a disk */
+    /* read ahead until every parameter is known: only for what lies on a disk */
+    bool analyse;
 };
 
 /* NULL with err. */
-struct lavf *lavf_open(struct capture *capture, const struct lavf_options *options, struct error *err);
+struct lavf *lavf_open(struct capture *capture, const struct lavf_options *options,
+                       struct error *err);
 
 /* A second at most, saying good-bye to the camera included. */
 void lavf_close(struct lavf *lavf);
@@ -28,7 +30,8 @@ const AVStream *lavf_stream(const struct lavf *lavf);
 /* Frames per second as far as the container knows; 0 if it doesn't. */
 double lavf_frame_rate(const struct lavf *lavf);
 
-/* Reads the next packet of the video stream into `packet` (blank).  1 got one, 0 end, -1 with err. */
+/* Reads the next packet of the video stream into `packet` (blank).  1 got one, 0 end, -1 with err.
+ */
 int lavf_read(struct lavf *lavf, AVPacket *packet, struct error *err);
 
 #endif

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A worker that is just encoding this camera rings nobody when it lets go; it takes a few ms, and a camera that turns from
- * pictures to JPEGs is rare, so a look every 20 ms is cheaper than a ring after each frame of every camera. */
+/* A worker that is just encoding this camera rings nobody when it lets go; it takes a few ms, and a
+ * camera that turns from pictures to JPEGs is rare, so a look every 20 ms is cheaper than a ring
+ * after each frame of every camera. */
 #define LEASE_RECHECK_NS (20 * NS_PER_MS)
 
 #define TABLES_MAX 1024
@@ -41,7 +42,8 @@ static bool take_lease(struct capture *capture)
     return false;
 }
 
-struct passthrough *passthrough_open(struct capture *capture, AVRational time_base, struct error *err)
+struct passthrough *passthrough_open(struct capture *capture, AVRational time_base,
+                                     struct error *err)
 {
     struct passthrough *passthrough = calloc(1, sizeof *passthrough);
     if (!passthrough) {
@@ -50,14 +52,16 @@ struct passthrough *passthrough_open(struct capture *capture, AVRational time_ba
     }
     passthrough->capture = capture;
     passthrough->time_base = time_base;
-    passthrough->tables_size = jpeg_standard_tables(passthrough->tables, sizeof passthrough->tables);
+    passthrough->tables_size =
+        jpeg_standard_tables(passthrough->tables, sizeof passthrough->tables);
     rate_init(&passthrough->rate, capture->conf->fps);
     char name[RING_NAME_SIZE];
     snprintf(name, sizeof name, "%s.jpeg", capture->conf->id);
     passthrough->writer = ring_writer_open(capture->setup->hello.instance, name, false, err);
     if (!passthrough->writer)
         goto fail;
-    ring_writer_set_wakers(passthrough->writer, capture->setup->wakers, capture->setup->waker_count);
+    ring_writer_set_wakers(passthrough->writer, capture->setup->wakers,
+                           capture->setup->waker_count);
     passthrough->leased = take_lease(capture);
     if (!passthrough->leased) {
         error_set(err, CAPTURE_STOPPED, "stopped");
@@ -85,12 +89,14 @@ uint64_t passthrough_pictures(const struct passthrough *passthrough)
     return passthrough->pictures;
 }
 
-static int reserve(struct passthrough *passthrough, const struct jpeg_info *info, size_t bytes, struct error *err)
+static int reserve(struct passthrough *passthrough, const struct jpeg_info *info, size_t bytes,
+                   struct error *err)
 {
     const struct conf_camera *conf = passthrough->capture->conf;
-    if (conf->max_width > 0 && conf->max_height > 0 && (info->width > conf->max_width || info->height > conf->max_height)) {
-        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u", info->width, info->height,
-                  conf->max_width, conf->max_height);
+    if (conf->max_width > 0 && conf->max_height > 0 &&
+        (info->width > conf->max_width || info->height > conf->max_height)) {
+        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u",
+                  info->width, info->height, conf->max_width, conf->max_height);
         return -1;
     }
     size_t need = jpeg_usual(RING_I420, info->width, info->height);
@@ -105,7 +111,8 @@ static int reserve(struct passthrough *passthrough, const struct jpeg_info *info
 }
 
 /* The bytes as the camera sent them, with the standard tables where it counts on them. */
-static size_t copy(const struct passthrough *passthrough, const AVPacket *packet, const struct jpeg_info *info, uint8_t *out)
+static size_t copy(const struct passthrough *passthrough, const AVPacket *packet,
+                   const struct jpeg_info *info, uint8_t *out)
 {
     if (info->has_huffman_tables) {
         memcpy(out, packet->data, info->length);
@@ -113,17 +120,19 @@ static size_t copy(const struct passthrough *passthrough, const AVPacket *packet
     }
     memcpy(out, packet->data, info->tables_at);
     memcpy(out + info->tables_at, passthrough->tables, passthrough->tables_size);
-    memcpy(out + info->tables_at + passthrough->tables_size, packet->data + info->tables_at, info->length - info->tables_at);
+    memcpy(out + info->tables_at + passthrough->tables_size, packet->data + info->tables_at,
+           info->length - info->tables_at);
     return info->length + passthrough->tables_size;
 }
 
-static struct ring_frame describe(const struct passthrough *passthrough, const AVPacket *packet, const struct jpeg_info *info,
-                                  int64_t captured_ns)
+static struct ring_frame describe(const struct passthrough *passthrough, const AVPacket *packet,
+                                  const struct jpeg_info *info, int64_t captured_ns)
 {
     struct ring_frame frame = {
-        .camera_ns = packet->pts != AV_NOPTS_VALUE && packet->pts >= 0
-                         ? av_rescale_q(packet->pts, passthrough->time_base, (AVRational){1, NS_PER_S})
-                         : -1,
+        .camera_ns =
+            packet->pts != AV_NOPTS_VALUE && packet->pts >= 0
+                ? av_rescale_q(packet->pts, passthrough->time_base, (AVRational){1, NS_PER_S})
+                : -1,
         .captured_ns = captured_ns,
         .started_ns = captured_ns,
         .format = RING_FORMAT_JPEG,
@@ -135,8 +144,8 @@ static struct ring_frame describe(const struct passthrough *passthrough, const A
     return frame;
 }
 
-static int publish(struct passthrough *passthrough, const AVPacket *packet, const struct jpeg_info *info, int64_t captured_ns,
-                   struct error *err)
+static int publish(struct passthrough *passthrough, const AVPacket *packet,
+                   const struct jpeg_info *info, int64_t captured_ns, struct error *err)
 {
     struct board_camera *shared = passthrough->capture->shared;
     size_t bytes = info->length + (info->has_huffman_tables ? 0 : passthrough->tables_size);
@@ -166,7 +175,8 @@ static int publish(struct passthrough *passthrough, const AVPacket *packet, cons
     return 0;
 }
 
-int passthrough_packet(struct passthrough *passthrough, const AVPacket *packet, int64_t captured_ns, struct error *err)
+int passthrough_packet(struct passthrough *passthrough, const AVPacket *packet, int64_t captured_ns,
+                       struct error *err)
 {
     struct jpeg_info info;
     if ((packet->flags & AV_PKT_FLAG_CORRUPT) ||

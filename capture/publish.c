@@ -6,7 +6,8 @@
 
 #define LUMA_ALIGN 128 /* so that chroma at half of it still suits any vector unit FFmpeg uses */
 #define PLANE_SLACK 128
-#define MAX_SIZE_HELD 8 /* what decoders of most cameras hold, reserved before the first picture has told */
+#define MAX_SIZE_HELD                                                                              \
+    8 /* what decoders of most cameras hold, reserved before the first picture has told */
 
 struct publish {
     struct capture *capture;
@@ -16,14 +17,15 @@ struct publish {
     uint64_t last; /* number of the last frame committed here, 0: none */
 };
 
-/* ---- geometry ----------------------------------------------------------------------------------------------------- */
+/* ---- geometry ---- */
 
 static uint32_t align_up(uint32_t value, uint32_t to)
 {
     return (value + to - 1) / to * to;
 }
 
-void publish_layout_fill(struct publish_layout *layout, uint32_t format, uint32_t width, uint32_t height)
+void publish_layout_fill(struct publish_layout *layout, uint32_t format, uint32_t width,
+                         uint32_t height)
 {
     uint32_t luma = align_up(width, LUMA_ALIGN);
     size_t at = 0;
@@ -37,7 +39,8 @@ void publish_layout_fill(struct publish_layout *layout, uint32_t format, uint32_
     layout->bytes = at;
 }
 
-void publish_describe(const struct publish_layout *layout, uint32_t width, uint32_t height, struct ring_frame *frame)
+void publish_describe(const struct publish_layout *layout, uint32_t width, uint32_t height,
+                      struct ring_frame *frame)
 {
     frame->format = layout->format;
     frame->width = width;
@@ -45,12 +48,13 @@ void publish_describe(const struct publish_layout *layout, uint32_t width, uint3
     for (unsigned i = 0; i < RING_PLANES; i++) {
         frame->stride[i] = layout->stride[i];
         frame->offset[i] = layout->offset[i];
-        frame->bytes = layout->offset[i] + layout->stride[i] * (ring_plane_height(layout->format, i, height) - 1) +
+        frame->bytes = layout->offset[i] +
+                       layout->stride[i] * (ring_plane_height(layout->format, i, height) - 1) +
                        ring_plane_width(layout->format, i, width);
     }
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static int reserve_max_size(struct publish *publish, struct error *err)
 {
@@ -58,7 +62,8 @@ static int reserve_max_size(struct publish *publish, struct error *err)
     if (conf->max_width == 0 || conf->max_height == 0)
         return 0;
     struct publish_layout layout; /* decoders work in blocks of up to 64 pixels */
-    publish_layout_fill(&layout, RING_I420, align_up(conf->max_width, 64), align_up(conf->max_height, 64) + 2);
+    publish_layout_fill(&layout, RING_I420, align_up(conf->max_width, 64),
+                        align_up(conf->max_height, 64) + 2);
     return publish_reserve(publish, &layout, conf->max_width, conf->max_height, MAX_SIZE_HELD, err);
 }
 
@@ -94,10 +99,10 @@ void publish_close(struct publish *publish)
     free(publish);
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
-/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders' word that the frame before is
- * done.  The supervisor gives it for an encoder that has died. */
+/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders'
+ * word that the frame before is done.  The supervisor gives it for an encoder that has died. */
 static bool wait_for_encoder(struct publish *publish)
 {
     struct capture *capture = publish->capture;
@@ -115,18 +120,19 @@ static bool wait_for_encoder(struct publish *publish)
     return !capture_stopping(capture);
 }
 
-int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width, uint32_t height,
-                    unsigned held, struct error *err)
+int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width,
+                    uint32_t height, unsigned held, struct error *err)
 {
     const struct conf_camera *conf = publish->capture->conf;
     if (width > RING_MAX_DIMENSION || height > RING_MAX_DIMENSION) {
-        error_set(err, RING_ERROR_SPACE, "a picture of %ux%u is beyond the %u x %u camring can do", width, height,
-                  RING_MAX_DIMENSION, RING_MAX_DIMENSION);
+        error_set(err, RING_ERROR_SPACE, "a picture of %ux%u is beyond the %u x %u camring can do",
+                  width, height, RING_MAX_DIMENSION, RING_MAX_DIMENSION);
         return -1;
     }
-    if (conf->max_width > 0 && conf->max_height > 0 && (width > conf->max_width || height > conf->max_height)) {
-        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u", width, height, conf->max_width,
-                  conf->max_height);
+    if (conf->max_width > 0 && conf->max_height > 0 &&
+        (width > conf->max_width || height > conf->max_height)) {
+        error_set(err, RING_ERROR_SPACE, "its pictures are %ux%u, larger than max_size: %ux%u",
+                  width, height, conf->max_width, conf->max_height);
         return -1;
     }
     size_t bytes = layout->bytes > publish->bytes ? layout->bytes : publish->bytes;
@@ -150,7 +156,8 @@ bool publish_loan(struct publish *publish, struct ring_loan *loan)
     return ring_loan(publish->writer, loan);
 }
 
-enum publish_result publish_commit(struct publish *publish, const struct ring_loan *loan, struct ring_frame *frame)
+enum publish_result publish_commit(struct publish *publish, const struct ring_loan *loan,
+                                   struct ring_frame *frame)
 {
     struct capture *capture = publish->capture;
     if (!wait_for_encoder(publish))
@@ -160,7 +167,8 @@ enum publish_result publish_commit(struct publish *publish, const struct ring_lo
     publish->last = frame->number;
     board_count(&capture->shared->captured, 1);
     capture_tell_source(capture, false);
-    bell_ring(board_pool_bell(capture->board), variant_any_wanted(capture->shared) ? 2 : 1); /* one for each lease */
+    /* one for each lease */
+    bell_ring(board_pool_bell(capture->board), variant_any_wanted(capture->shared) ? 2 : 1);
     stats_observe(&capture->shared->took[STATS_CAPTURE], frame->committed_ns - frame->captured_ns);
     return PUBLISH_DONE;
 }

@@ -1,11 +1,13 @@
-/* rate.h: two clocks for streams of frames: a cap on their rate, and playing a file at its own speed. */
+/* rate.h: two clocks for streams of frames: a cap on their rate, and playing a file at its own
+ * speed. */
 #ifndef CAMRING_RATE_H
 #define CAMRING_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Lets frames through at most so often, evenly on the average: a frame a little early by the camera's jitter passes. */
+/* Lets frames through at most so often, evenly on the average: a frame a little early by the
+ * camera's jitter passes. */
 struct rate {
     int64_t interval_ns; /* 0: no cap */
     int64_t next_ns;
@@ -16,8 +18,8 @@ struct rate {
 void rate_init(struct rate *rate, double fps);
 bool rate_pass(struct rate *rate, int64_t frame_ns);
 
-/* Turns time stamps into moments.  Where they jump (a loop, a broken file), or the player has fallen behind by over a
- * second, it goes on from where it is. */
+/* Turns time stamps into moments.  Where they jump (a loop, a broken file), or the player has
+ * fallen behind by over a second, it goes on from where it is. */
 struct pace {
     bool started;
     int64_t base_ns;  /* moment minus time stamp */

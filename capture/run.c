@@ -1,21 +1,24 @@
 /* run.c: carries out what the state machine in camera.h decides. */
 #include "run.h"
 
-#include "camera.h"
 #include "common/log.h"
+#include "reconnect.h"
 #include "source.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define OPEN_LIMIT_NS (60 * NS_PER_S) /* lavf bounds itself to a few seconds; the resolver has its own idea of time */
+#define OPEN_LIMIT_NS                                                                              \
+    (60 * NS_PER_S) /* lavf bounds itself to a few seconds; the resolver has its own idea of time  \
+                     */
 
 struct run {
     struct capture *capture;
-    struct camera camera;
+    struct reconnect camera;
     const struct source_ops *ops;
     void *source;
-    char last_why[sizeof((struct error *)0)->text]; /* the cause logged last; empty since it was last live */
+    /* the cause logged last; empty since it was last live */
+    char last_why[sizeof((struct error *)0)->text];
 };
 
 static void close_source(struct run *run)
@@ -28,9 +31,9 @@ static void close_source(struct run *run)
     run->capture->shared->lossless = 0;
 }
 
-static enum camera_action happen(struct run *run, enum camera_event event)
+static enum reconnect_action happen(struct run *run, enum reconnect_event event)
 {
-    return camera_handle(&run->camera, event, clock_now());
+    return reconnect_handle(&run->camera, event, clock_now());
 }
 
 /* A camera that stays away for the same cause is logged once. */
@@ -44,33 +47,33 @@ static void log_away(struct run *run, const char *why)
     snprintf(run->last_why, sizeof run->last_why, "%s", why);
 }
 
-static enum camera_action fail(struct run *run, const struct error *err)
+static enum reconnect_action fail(struct run *run, const struct error *err)
 {
     close_source(run);
     if (capture_stopping(run->capture))
-        return CAMERA_IDLE;
-    enum camera_action action = happen(run, CAMERA_FAILED);
+        return RECONNECT_IDLE;
+    enum reconnect_action action = happen(run, RECONNECT_FAILED);
     log_away(run, err->text);
     capture_tell(run->capture, CAMERA_AWAY, err->text);
     return action;
 }
 
-static enum camera_action open_source(struct run *run)
+static enum reconnect_action open_source(struct run *run)
 {
     struct error err;
     capture_promise(run->capture, OPEN_LIMIT_NS);
-    if (run->capture->told.state ==
-        CAMERA_STARTING) /* a camera that is tried again stays "away", with its cause, until it is live */
+    if (run->capture->told.state == CAMERA_STARTING) /* a camera that is tried again stays "away",
+                                                        with its cause, until it is live */
         capture_tell(run->capture, CAMERA_CONNECTING, NULL);
     run->ops = source_find(run->capture->conf->source, &err);
     run->source = run->ops ? run->ops->open(run->capture, &err) : NULL;
     if (!run->source)
         return fail(run, &err);
     channel_send(MSG_OPEN_DONE, NULL); /* others need not wait for this one's first key frame */
-    return happen(run, CAMERA_OPENED);
+    return happen(run, RECONNECT_OPENED);
 }
 
-static enum camera_action read_source(struct run *run)
+static enum reconnect_action read_source(struct run *run)
 {
     struct error err;
     capture_promise(run->capture, run->capture->conf->stall_timeout_ns + CAPTURE_STEP_NS);
@@ -79,31 +82,32 @@ static enum camera_action read_source(struct run *run)
         return fail(run, &err);
     case SOURCE_END:
         log_info("played to its end");
-        return happen(run, CAMERA_FINISHED);
+        return happen(run, RECONNECT_FINISHED);
     case SOURCE_MORE:
         break;
     }
     if (run->camera.state != CAMERA_LIVE && run->capture->told.state == CAMERA_LIVE) {
         run->last_why[0] = '\0';
-        return happen(run, CAMERA_PICTURE);
+        return happen(run, RECONNECT_PICTURE);
     }
-    return CAMERA_READ;
+    return RECONNECT_READ;
 }
 
-static enum camera_action step(struct run *run, enum camera_action action)
+static enum reconnect_action step(struct run *run, enum reconnect_action action)
 {
     struct capture *capture = run->capture;
     switch (action) {
-    case CAMERA_ASK:
-        return capture_take_turn(capture) ? happen(run, CAMERA_GRANTED) : CAMERA_IDLE;
-    case CAMERA_OPEN:
+    case RECONNECT_ASK:
+        return capture_take_turn(capture) ? happen(run, RECONNECT_GRANTED) : RECONNECT_IDLE;
+    case RECONNECT_OPEN:
         return open_source(run);
-    case CAMERA_READ:
+    case RECONNECT_READ:
         return read_source(run);
-    case CAMERA_REST:
+    case RECONNECT_REST:
         capture_promise_nothing(capture);
-        return capture_wait_until(capture, run->camera.retry_ns) ? happen(run, CAMERA_DUE) : CAMERA_IDLE;
-    case CAMERA_IDLE:
+        return capture_wait_until(capture, run->camera.retry_ns) ? happen(run, RECONNECT_DUE)
+                                                                 : RECONNECT_IDLE;
+    case RECONNECT_IDLE:
         close_source(run);
         if (run->camera.state == CAMERA_ENDED)
             capture_tell(capture, CAMERA_ENDED, NULL);
@@ -111,14 +115,14 @@ static enum camera_action step(struct run *run, enum camera_action action)
         capture_wait_until(capture, CLOCK_NEVER);
         break;
     }
-    return CAMERA_IDLE;
+    return RECONNECT_IDLE;
 }
 
 void run_camera(struct capture *capture)
 {
     struct run run = {.capture = capture};
-    camera_init(&run.camera, &capture->conf->reconnect, (uint32_t)clock_now());
-    enum camera_action action = CAMERA_ASK;
+    reconnect_init(&run.camera, &capture->conf->reconnect, (uint32_t)clock_now());
+    enum reconnect_action action = RECONNECT_ASK;
     while (!capture_stopping(capture))
         action = step(&run, action);
     close_source(&run);

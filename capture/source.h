@@ -1,5 +1,6 @@
-/* source.h: kinds of sources, by URL scheme.  A source opens what its URL names and, step by step, hands on what comes from it:
- * packets to a stream (stream.h), pictures made here to the raw ring (publish.h). */
+/* source.h: kinds of sources, by URL scheme.  A source opens what its URL names and, step by step,
+ * hands on what comes from it: packets to a stream (stream.h), pictures made here to the raw ring
+ * (publish.h). */
 #ifndef CAMRING_SOURCE_H
 #define CAMRING_SOURCE_H
 
@@ -14,10 +15,12 @@ enum source_result {
 struct source_ops {
     const char *scheme;
 
-    /* Returns the source, or NULL with err: a cause for people, without secrets; CAPTURE_STOPPED if the process is to stop. */
+    /* Returns the source, or NULL with err: a cause for people, without secrets; CAPTURE_STOPPED if
+     * the process is to stop. */
     void *(*open)(struct capture *capture, struct error *err);
 
-    /* Blocks until there is something to do and does it.  Bounded, and over at once when the process is to stop. */
+    /* Blocks until there is something to do and does it.  Bounded, and over at once when the
+     * process is to stop. */
     enum source_result (*next)(void *source, struct error *err);
 
     /* Takes a second at most. */

@@ -23,7 +23,8 @@ struct stream {
 
 static bool passes_through(const struct capture *capture, const AVStream *from)
 {
-    return from->codecpar->codec_id == AV_CODEC_ID_MJPEG && capture->conf->passthrough == CONF_PASSTHROUGH_AUTO;
+    return from->codecpar->codec_id == AV_CODEC_ID_MJPEG &&
+           capture->conf->passthrough == CONF_PASSTHROUGH_AUTO;
 }
 
 static int64_t picture_limit(const struct capture *capture, const AVStream *from)
@@ -66,7 +67,8 @@ void stream_close(struct stream *stream)
 /* A camera may send for ever without a picture in it. */
 static int check_pictures(struct stream *stream, struct error *err)
 {
-    uint64_t pictures = stream->decode ? decode_pictures(stream->decode) : passthrough_pictures(stream->passthrough);
+    uint64_t pictures = stream->decode ? decode_pictures(stream->decode)
+                                       : passthrough_pictures(stream->passthrough);
     int64_t now = clock_now();
     if (pictures > stream->pictures || stream->capture->shared->lossless) {
         stream->pictures = pictures;
@@ -76,11 +78,13 @@ static int check_pictures(struct stream *stream, struct error *err)
         return 0;
     char name[CAUSE_NAME_SIZE];
     cause_name(stream->capture->conf->source, name, sizeof name);
-    error_set(err, 0, "%s: data comes, but no whole picture for %.0f s", name, (double)stream->limit_ns / 1e9);
+    error_set(err, 0, "%s: data comes, but no whole picture for %.0f s", name,
+              (double)stream->limit_ns / 1e9);
     return -1;
 }
 
-int stream_packet(struct stream *stream, const AVPacket *packet, int64_t captured_ns, struct error *err)
+int stream_packet(struct stream *stream, const AVPacket *packet, int64_t captured_ns,
+                  struct error *err)
 {
     struct board_camera *shared = stream->capture->shared;
     board_count(&shared->packets, 1);
@@ -95,7 +99,8 @@ int stream_packet(struct stream *stream, const AVPacket *packet, int64_t capture
 int stream_drain(struct stream *stream, struct error *err)
 {
     int r = stream->decode ? decode_packet(stream->decode, NULL, clock_now(), err) : 0;
-    stream->pictures = stream->decode ? decode_pictures(stream->decode) : passthrough_pictures(stream->passthrough);
+    stream->pictures = stream->decode ? decode_pictures(stream->decode)
+                                      : passthrough_pictures(stream->passthrough);
     return r;
 }
 

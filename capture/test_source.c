@@ -1,5 +1,6 @@
-/* test_source.c: the built-in camera, test:[?size=1280x720&fps=30&static=1].  Colour bars, its name, a clock, a moving bar, and
- * a frame number for machines over the top 32 rows; I420, limited range, BT.601. */
+/* test_source.c: the built-in camera, test:[?size=1280x720&fps=30&static=1].  Colour bars, its
+ * name, a clock, a moving bar, and a frame number for machines over the top 32 rows; I420, limited
+ * range, BT.601. */
 #include "test_source.h"
 
 #include "common/clock.h"
@@ -35,14 +36,15 @@ struct test_source {
     struct rate rate;
 };
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers ---- */
 
 static bool parse_size(const char *text, struct test_source_options *options)
 {
     unsigned width, height;
     int used = 0;
-    if (strlen(text) > 9 || sscanf(text, "%4u%*1[xX]%4u%n", &width, &height, &used) != 2 || text[used] || width < LEAST_SIDE ||
-        width > MOST_SIDE || height < LEAST_SIDE || height > MOST_SIDE)
+    if (strlen(text) > 9 || sscanf(text, "%4u%*1[xX]%4u%n", &width, &height, &used) != 2 ||
+        text[used] || width < LEAST_SIDE || width > MOST_SIDE || height < LEAST_SIDE ||
+        height > MOST_SIDE)
         return false;
     options->width = width;
     options->height = height;
@@ -69,7 +71,8 @@ int test_source_parse(const char *url, struct test_source_options *options, stru
         return -1;
     }
     if (url_query(url, "size", value, sizeof value) && !parse_size(value, options)) {
-        error_set(err, EINVAL, "test: size must be WIDTHxHEIGHT, %d to %d each, not \"%s\"", LEAST_SIDE, MOST_SIDE, value);
+        error_set(err, EINVAL, "test: size must be WIDTHxHEIGHT, %d to %d each, not \"%s\"",
+                  LEAST_SIDE, MOST_SIDE, value);
         return -1;
     }
     if (url_query(url, "fps", value, sizeof value) && !parse_fps(value, options)) {
@@ -89,7 +92,8 @@ int test_source_parse(const char *url, struct test_source_options *options, stru
 /* In two parts, so that nothing overflows. */
 int64_t test_source_due(int64_t number, int64_t fps_milli)
 {
-    return number / fps_milli * MILLI_NS + (number % fps_milli * MILLI_NS + fps_milli - 1) / fps_milli;
+    return number / fps_milli * MILLI_NS +
+           (number % fps_milli * MILLI_NS + fps_milli - 1) / fps_milli;
 }
 
 int64_t test_source_number(int64_t now, int64_t fps_milli)
@@ -99,7 +103,7 @@ int64_t test_source_number(int64_t now, int64_t fps_milli)
     return test_source_due(number + 1, fps_milli) <= now ? number + 1 : number;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------ */
+/* ---- drawing ---- */
 
 static struct draw_plane plane_of(const struct test_source *test, uint8_t *picture, unsigned plane)
 {
@@ -119,8 +123,9 @@ static int text_line(const struct test_source *test, int line)
 /* 75 % colour bars below the text; black above, so that the number and the text are grey. */
 static void draw_background(const struct test_source *test)
 {
-    static const uint8_t bars[][RING_PLANES] = {{180, 128, 128}, {162, 44, 142}, {131, 156, 44}, {112, 72, 58},
-                                                {84, 184, 198},  {65, 100, 212}, {35, 212, 114}, {16, 128, 128}};
+    static const uint8_t bars[][RING_PLANES] = {{180, 128, 128}, {162, 44, 142}, {131, 156, 44},
+                                                {112, 72, 58},   {84, 184, 198}, {65, 100, 212},
+                                                {35, 212, 114},  {16, 128, 128}};
     const int count = sizeof bars / sizeof *bars;
     for (unsigned p = 0; p < RING_PLANES; p++) {
         struct draw_plane plane = plane_of(test, test->background, p);
@@ -128,10 +133,12 @@ static void draw_background(const struct test_source *test)
         int top = (text_line(test, 2) + 1) / (p ? 2 : 1);
         draw_fill(&plane, 0, 0, width, height, p ? NEUTRAL : BLACK);
         for (int i = 0; i < count; i++)
-            draw_fill(&plane, i * width / count, top, (i + 1) * width / count - i * width / count, height, bars[i][p]);
+            draw_fill(&plane, i * width / count, top, (i + 1) * width / count - i * width / count,
+                      height, bars[i][p]);
     }
     struct draw_plane luma = plane_of(test, test->background, 0);
-    draw_text(&luma, 2 * test->text_scale, text_line(test, 0), test->text_scale, WHITE, test->capture->conf->id);
+    draw_text(&luma, 2 * test->text_scale, text_line(test, 0), test->text_scale, WHITE,
+              test->capture->conf->id);
 }
 
 static void draw_clock(const struct test_source *test, const struct draw_plane *luma, int64_t now)
@@ -151,7 +158,8 @@ static void draw_bar(const struct test_source *test, const struct draw_plane *lu
 {
     int width = (int)luma->width, top = text_line(test, 2);
     int64_t cycle = test_source_due(test->number, test->options.fps_milli) % (2 * NS_PER_S);
-    draw_fill(luma, (int)(cycle * width / (2 * NS_PER_S)), top, width / 40 + 2, ((int)luma->height - top) / 2, WHITE);
+    draw_fill(luma, (int)(cycle * width / (2 * NS_PER_S)), top, width / 40 + 2,
+              ((int)luma->height - top) / 2, WHITE);
 }
 
 static void draw_picture(const struct test_source *test, uint8_t *picture, int64_t now)
@@ -165,7 +173,7 @@ static void draw_picture(const struct test_source *test, uint8_t *picture, int64
     draw_bar(test, &luma);
 }
 
-/* ---- the source --------------------------------------------------------------------------------------------------- */
+/* ---- the source ---- */
 
 static void test_close(void *source)
 {
@@ -176,7 +184,8 @@ static void test_close(void *source)
 
 static int choose_text_scale(const struct test_source_options *options)
 {
-    int by_width = (int)options->width / (6 * 26), by_height = ((int)options->height - NUMBER_ROWS) / 60;
+    int by_width = (int)options->width / (6 * 26),
+        by_height = ((int)options->height - NUMBER_ROWS) / 60;
     int scale = by_width < by_height ? by_width : by_height;
     return scale > 1 ? scale : 1;
 }
@@ -217,8 +226,11 @@ static enum publish_result publish_picture(struct test_source *test, int64_t due
         return PUBLISH_REFUSED;
     }
     draw_picture(test, loan.data, now);
-    struct ring_frame frame = {
-        .camera_ns = due, .captured_ns = now, .started_ns = now, .matrix = RING_MATRIX_BT601, .range = RING_RANGE_LIMITED};
+    struct ring_frame frame = {.camera_ns = due,
+                               .captured_ns = now,
+                               .started_ns = now,
+                               .matrix = RING_MATRIX_BT601,
+                               .range = RING_RANGE_LIMITED};
     publish_describe(&test->layout, test->options.width, test->options.height, &frame);
     enum publish_result result = publish_commit(test->publish, &loan, &frame);
     publish_release(test->publish, &loan);
@@ -251,4 +263,5 @@ static enum source_result test_next(void *source, struct error *err)
     return SOURCE_MORE;
 }
 
-const struct source_ops source_test = {.scheme = "test", .open = test_open, .next = test_next, .close = test_close};
+const struct source_ops source_test = {
+    .scheme = "test", .open = test_open, .next = test_next, .close = test_close};

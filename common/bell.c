@@ -35,7 +35,8 @@ bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline)
         until = clock_timespec(deadline > 0 ? deadline : 0);
         limit = &until;
     }
-    long r = syscall(SYS_futex, &bell->value, FUTEX_WAIT_BITSET, seen, limit, NULL, FUTEX_BITSET_MATCH_ANY);
+    long r = syscall(SYS_futex, &bell->value, FUTEX_WAIT_BITSET, seen, limit, NULL,
+                     FUTEX_BITSET_MATCH_ANY);
     return !(r < 0 && errno == ETIMEDOUT);
 }
 

@@ -1,13 +1,15 @@
 /* bell.h: wake-ups between processes.
  *
- * A bell is a 32-bit counter in shared memory.  Ringing adds one and wakes futex waiters; waiting takes the value that was
- * read *before* the waiter last looked for work, so a ring that comes in between is never lost:
+ * A bell is a 32-bit counter in shared memory.  Ringing adds one and wakes futex waiters; waiting
+ * takes the value that was read *before* the waiter last looked for work, so a ring that comes in
+ * between is never lost:
  *
  *     uint32_t seen = bell_read(bell);
  *     if (!look_for_work())
  *         bell_wait(bell, seen, timeout);
  *
- * bell_wait works on a PROT_READ mapping.  An event loop can't wait on a futex: it is handed an eventfd, see bell_signal. */
+ * bell_wait works on a PROT_READ mapping.  An event loop can't wait on a futex: it is handed an
+ * eventfd, see bell_signal. */
 #ifndef CAMRING_BELL_H
 #define CAMRING_BELL_H
 
@@ -23,13 +25,15 @@ struct bell {
 /* Rings and wakes at most `waiters` of those who wait. */
 void bell_ring(struct bell *bell, int waiters);
 
-/* Wakes all who wait, and only those: who is about to wait sleeps nevertheless.  For memory that can't be written. */
+/* Wakes all who wait, and only those: who is about to wait sleeps nevertheless.  For memory that
+ * can't be written. */
 void bell_wake(const struct bell *bell);
 
 uint32_t bell_read(const struct bell *bell);
 
-/* Blocks until the bell's value differs from `seen` or CLOCK_MONOTONIC reaches `deadline` (CLOCK_NEVER: no limit).
- * Returns false on the time-out.  Spurious returns happen: callers look for work again. */
+/* Blocks until the bell's value differs from `seen` or CLOCK_MONOTONIC reaches `deadline`
+ * (CLOCK_NEVER: no limit). Returns false on the time-out.  Spurious returns happen: callers look
+ * for work again. */
 bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline);
 
 /* An eventfd (non-blocking, close-on-exec), or -1 with errno. */

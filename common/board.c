@@ -45,8 +45,8 @@ struct board {
 
 static size_t board_size(unsigned cameras, unsigned children)
 {
-    return sizeof(struct board_header) + cameras * sizeof(struct board_camera) + children * sizeof(struct board_child) +
-           sizeof(struct throttle);
+    return sizeof(struct board_header) + cameras * sizeof(struct board_camera) +
+           children * sizeof(struct board_child) + sizeof(struct throttle);
 }
 
 static void board_path(char *out, size_t size, const char *instance)
@@ -54,7 +54,8 @@ static void board_path(char *out, size_t size, const char *instance)
     snprintf(out, size, RING_DIRECTORY "/" RING_PREFIX "%s", instance);
 }
 
-static struct board *board_wrap(void *base, size_t size, unsigned cameras, unsigned children, struct error *err)
+static struct board *board_wrap(void *base, size_t size, unsigned cameras, unsigned children,
+                                struct error *err)
 {
     struct board *board = malloc(sizeof *board);
     if (!board) {
@@ -77,7 +78,8 @@ static int set_up_throttle(struct board *board, struct error *err)
     return 0;
 }
 
-struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children, struct error *err)
+struct board *board_create(const char *instance, const char *const *ids, unsigned cameras,
+                           unsigned children, struct error *err)
 {
     size_t size = board_size(cameras, children);
     int fd;
@@ -108,8 +110,9 @@ struct board *board_create(const char *instance, const char *const *ids, unsigne
 
 static bool board_checks_out(const struct board_header *header, size_t size)
 {
-    return header->magic == BOARD_MAGIC && header->version == BOARD_VERSION && header->object_bytes == size &&
-           header->cameras <= 100000 && header->children <= 100000 && size == board_size(header->cameras, header->children);
+    return header->magic == BOARD_MAGIC && header->version == BOARD_VERSION &&
+           header->object_bytes == size && header->cameras <= 100000 &&
+           header->children <= 100000 && size == board_size(header->cameras, header->children);
 }
 
 static struct board *attach(const char *instance, bool writable, struct error *err)
@@ -126,12 +129,14 @@ static struct board *attach(const char *instance, bool writable, struct error *e
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != 0) ||
         st.st_size < (off_t)sizeof(struct board_header))
         error_set(err, EINVAL, "%s: not a camring board of this user", path);
-    else if ((base = mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0)) == MAP_FAILED)
+    else if ((base = mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0),
+                          MAP_SHARED, fd, 0)) == MAP_FAILED)
         error_set(err, errno, "%s: mmap: %s", path, strerror(errno));
     close(fd);
     if (base == MAP_FAILED)
         return NULL;
-    struct board_header header; /* what is checked is what is used, whoever changes the object meanwhile */
+    /* what is checked is what is used, whoever changes the object meanwhile */
+    struct board_header header;
     memcpy(&header, base, offsetof(struct board_header, pool));
     atomic_signal_fence(memory_order_seq_cst);
     if (!board_checks_out(&header, (size_t)st.st_size)) {
@@ -210,7 +215,8 @@ struct throttle *board_throttle(struct board *board)
 
 void board_count(_Atomic uint64_t *counter, uint64_t n)
 {
-    ring_store_u64(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+    ring_store_u64(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                   memory_order_relaxed);
 }
 
 unsigned board_viewers(const struct board_camera *camera)

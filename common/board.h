@@ -1,6 +1,7 @@
-/* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each camera's lease, bell and counters,
- * each server's load, each child's heartbeat, who has failed to log in.  The supervisor creates and unlinks it; children
- * attach. Everything in it may be read by anyone at any time; each counter has one writer at a time, named beside it. */
+/* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each
+ * camera's lease, bell and counters, each server's load, each child's heartbeat, who has failed to
+ * log in.  The supervisor creates and unlinks it; children attach. Everything in it may be read by
+ * anyone at any time; each counter has one writer at a time, named beside it. */
 #ifndef CAMRING_BOARD_H
 #define CAMRING_BOARD_H
 
@@ -20,7 +21,9 @@ struct board_camera {
     uint8_t pad0[64 - RING_ID_SIZE];
 
     /* the line capture writes */
-    struct bell demand;        /* rung by encoders after each frame of a lossless source and by capture's own channel thread */
+    /* rung by encoders after each frame of a lossless source and by capture's own channel thread
+     * */
+    struct bell demand;
     uint32_t lossless;         /* capture waits for `finished`: encoders ring `demand` */
     _Atomic uint64_t packets;  /* frames received whole, decodable or not */
     _Atomic int64_t packet_ns; /* when the newest came */
@@ -28,56 +31,70 @@ struct board_camera {
     _Atomic uint64_t no_slot;  /* dropped: no free slot */
     _Atomic uint64_t corrupt;  /* dropped: could not be decoded */
     _Atomic uint64_t capture_oversize; /* dropped: passed-through JPEG larger than a slot */
-    _Atomic uint32_t passthrough;      /* 1: the newest picture is a JPEG as the camera sent it; changed after its commit */
+    /* 1: the newest picture is a JPEG as the camera sent it; changed after its commit */
+    _Atomic uint32_t passthrough;
     uint8_t pad1[64 - 8 - 6 * 8 - 4];
 
     /* the line the lease holder writes */
     struct lease lease;
-    _Atomic uint64_t taken;         /* raw frame number the last holder took up; stored before it starts */
-    _Atomic uint64_t finished;      /* raw frame number up to which every frame is encoded or dropped */
-    _Atomic uint64_t encoded;       /* JPEG frames published */
-    _Atomic uint64_t late;          /* raw frames skipped because a newer one was there */
-    _Atomic uint64_t oversize;      /* JPEG larger than a slot */
-    _Atomic uint64_t aborted;       /* in hand when a worker died (the supervisor writes it, with the lease free) */
+    /* raw frame number the last holder took up; stored before it starts */
+    _Atomic uint64_t taken;
+    /* raw frame number up to which every frame is encoded or dropped */
+    _Atomic uint64_t finished;
+    _Atomic uint64_t encoded;  /* JPEG frames published */
+    _Atomic uint64_t late;     /* raw frames skipped because a newer one was there */
+    _Atomic uint64_t oversize; /* JPEG larger than a slot */
+    /* in hand when a worker died (the supervisor writes it, with the lease free) */
+    _Atomic uint64_t aborted;
     _Atomic uint64_t encode_failed; /* dropped: no JPEG slot, or the encoder refused the picture */
 
-    _Atomic uint32_t viewers[RING_MAX_WAKERS]; /* who watch it now, at each server; written by that server */
+    /* who watch it now, at each server; written by that server */
+    _Atomic uint32_t viewers[RING_MAX_WAKERS];
 
     /* what viewers want; servers write it (variant.h) */
     struct variant_words variants;
 
     /* what the holder of the variants' lease writes, under the rules of the other one */
     struct lease variant_lease;
-    _Atomic uint64_t variant_taken;   /* pictures taken up, each for one slot; counted before it starts */
+    /* pictures taken up, each for one slot; counted before it starts */
+    _Atomic uint64_t variant_taken;
     _Atomic uint64_t variant_encoded; /* published in one of the variants' rings */
-    _Atomic uint64_t variant_failed;  /* not; also those in hand when a worker died, which the supervisor counts */
+    /* not; also those in hand when a worker died, which the supervisor counts */
+    _Atomic uint64_t variant_failed;
     uint8_t pad2[64 - 4 * 8];
-    _Atomic uint64_t variant_done[VARIANT_SLOTS]; /* which picture each slot was last taken up with (encoder/variants.c) */
+    /* which picture each slot was last taken up with (encoder/variants.c) */
+    _Atomic uint64_t variant_done[VARIANT_SLOTS];
 
-    /* by enum stats_stage: how long the camera's own pictures took.  Capture counts a frame when it counts it as captured, an
-     * encoder as encoded, and any server what it sends */
+    /* by enum stats_stage: how long the camera's own pictures took.  Capture counts a frame when it
+     * counts it as captured, an encoder as encoded, and any server what it sends */
     struct stats_histogram took[STATS_STAGES];
 };
 
 #define BOARD_ROUTES 8
 #define BOARD_STATUSES 4 /* 2xx … 5xx */
 
-/* One server's place, by its number.  Only that server writes here while it lives; when it has died, the supervisor clears what
- * it served at that moment (with its viewers above), and its successor counts on. */
+/* One server's place, by its number.  Only that server writes here while it lives; when it has
+ * died, the supervisor clears what it served at that moment (with its viewers above), and its
+ * successor counts on. */
 struct board_server {
-    _Atomic uint32_t clients;  /* of streams and events, now: the places that http.max_clients limits */
-    _Atomic uint32_t load;     /* these, and the connections taken in the last second or so: who takes the next goes by it */
+    /* of streams and events, now: the places that http.max_clients limits */
+    _Atomic uint32_t clients;
+    /* these, and the connections taken in the last second or so: who takes the next goes by it */
+    _Atomic uint32_t load;
     _Atomic uint64_t accepted; /* connections */
     _Atomic uint64_t bytes;    /* that the kernel took for clients, TLS's own not counted */
     uint8_t pad[64 - 3 * 8];
-    _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES]; /* by enum route_class (server/route.h), and 2xx first */
+    /* by enum route_class (server/route.h), and 2xx first */
+    _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES];
 };
 
-/* One child's place: the captures', in order of cameras, then the encoders', then the servers'.  `deadline_ns`: the child
- * promises to write again before then; past it, it hangs.  CLOCK_NEVER while it waits for something that may never come. */
+/* One child's place: the captures', in order of cameras, then the encoders', then the servers'.
+ * `deadline_ns`: the child promises to write again before then; past it, it hangs.  CLOCK_NEVER
+ * while it waits for something that may never come. */
 struct board_child {
-    _Atomic int32_t pid;         /* written by the supervisor */
-    _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat: pid and start time name a process for good */
+    _Atomic int32_t pid; /* written by the supervisor */
+    /* field 22 of /proc/PID/stat: pid and start time name a process for good */
+    _Atomic uint64_t start_time;
     _Atomic int64_t deadline_ns;
     _Atomic uint64_t restarts; /* deaths that a successor followed; written by the supervisor */
     uint8_t pad[32];
@@ -86,10 +103,11 @@ struct board_child {
 struct board;
 
 /* Supervisor.  An older board of that name must be unlinked first.  `ids` are copied. */
-struct board *board_create(const char *instance, const char *const *ids, unsigned cameras, unsigned children,
-                           struct error *err);
+struct board *board_create(const char *instance, const char *const *ids, unsigned cameras,
+                           unsigned children, struct error *err);
 struct board *board_open(const char *instance, struct error *err);
-struct board *board_inspect(const char *instance, struct error *err); /* read-only: to look, not to write */
+/* read-only: to look, not to write */
+struct board *board_inspect(const char *instance, struct error *err);
 void board_close(struct board *board);
 void board_unlink(const char *instance);
 
@@ -98,7 +116,8 @@ unsigned board_cameras(const struct board *board);
 unsigned board_children(const struct board *board);
 struct bell *board_pool_bell(struct board *board);
 struct board_camera *board_camera(struct board *board, unsigned index);
-struct board_server *board_server(struct board *board, unsigned index); /* index < RING_MAX_WAKERS */
+/* index < RING_MAX_WAKERS */
+struct board_server *board_server(struct board *board, unsigned index);
 struct board_child *board_child(struct board *board, unsigned index);
 struct throttle *board_throttle(struct board *board);
 

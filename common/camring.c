@@ -1,4 +1,5 @@
-/* camring.c: what reading and writing through the public interface have in common.  See camring.h. */
+/* camring.c: what reading and writing through the public interface have in common.  See camring.h.
+ */
 #include "camring_private.h"
 
 #include <errno.h>
@@ -9,11 +10,13 @@
 
 #define DEFAULT_INSTANCE "camring"
 
-_Static_assert((int)CAMRING_SYSTEM == (int)RING_ERROR_SYSTEM && (int)CAMRING_BUSY == (int)RING_ERROR_BUSY &&
+_Static_assert((int)CAMRING_SYSTEM == (int)RING_ERROR_SYSTEM &&
+                   (int)CAMRING_BUSY == (int)RING_ERROR_BUSY &&
                    (int)CAMRING_CLOSED == (int)RING_ERROR_CLOSED,
                "the codes are the ring's");
 _Static_assert((int)CAMRING_I420 == (int)RING_I420 && (int)CAMRING_JPEG == (int)RING_FORMAT_JPEG &&
-                   (int)CAMRING_FULL == (int)RING_RANGE_FULL && (int)CAMRING_BT709 == (int)RING_MATRIX_BT709,
+                   (int)CAMRING_FULL == (int)RING_RANGE_FULL &&
+                   (int)CAMRING_BT709 == (int)RING_MATRIX_BT709,
                "a frame's words are the ring's");
 _Static_assert(sizeof(struct camring_error) == 512 && sizeof(struct camring_stat) == 96, "ABI");
 _Static_assert(sizeof(void *) != 8 || sizeof(struct camring_frame) == 104, "ABI");
@@ -83,7 +86,8 @@ bool camring_usable(const void *handle, unsigned process, struct camring_error *
 {
     if (handle && camring_is_here(process))
         return true;
-    camring_fail_usage(error, handle ? "this handle came over fork and is the parent's: attach anew" : "the handle is NULL");
+    camring_fail_usage(error, handle ? "this handle came over fork and is the parent's: attach anew"
+                                     : "the handle is NULL");
     return false;
 }
 
@@ -97,19 +101,21 @@ static bool split(const char *ring, char *camera, char *variant)
     return ring_id_valid(camera) && ring_id_valid(variant);
 }
 
-bool camring_take_names(const char *instance, const char *ring, const char *variant_default, char *instance_out, char *name_out,
-                        struct error *err)
+bool camring_take_names(const char *instance, const char *ring, const char *variant_default,
+                        char *instance_out, char *name_out, struct error *err)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
     snprintf(variant, sizeof variant, "%s", variant_default);
     if (!instance)
         instance = DEFAULT_INSTANCE;
     if (!ring_id_valid(instance)) {
-        error_set(err, CAMRING_USAGE, "\"%.64s\" is no name of an instance (a-z, 0-9, _ and -, at most 32)", instance);
+        error_set(err, CAMRING_USAGE,
+                  "\"%.64s\" is no name of an instance (a-z, 0-9, _ and -, at most 32)", instance);
         return false;
     }
     if (!ring || !split(ring, camera, variant)) {
-        error_set(err, CAMRING_USAGE, "\"%.128s\" is no name of a ring (CAMERA or CAMERA.VARIANT)", ring ? ring : "");
+        error_set(err, CAMRING_USAGE, "\"%.128s\" is no name of a ring (CAMERA or CAMERA.VARIANT)",
+                  ring ? ring : "");
         return false;
     }
     snprintf(instance_out, RING_ID_SIZE, "%s", instance);

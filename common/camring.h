@@ -1,8 +1,9 @@
-/* camring.h: the public interface of libcamring: frames of a camera, or of any program, through a ring in shared memory.
+/* camring.h: the public interface of libcamring: frames of a camera, or of any program, through a
+ * ring in shared memory.
  *
- * One writer, any number of readers, no locks.  A reader always gets the newest frame; what it had no time for is counted as
- * missed.  Reading raw frames costs no copy: the frame is pinned in place until it is released.  A reader that is slow, stopped
- * or killed holds up nobody.
+ * One writer, any number of readers, no locks.  A reader always gets the newest frame; what it had
+ * no time for is counted as missed.  Reading raw frames costs no copy: the frame is pinned in place
+ * until it is released.  A reader that is slow, stopped or killed holds up nobody.
  *
  *     struct camring_error error;
  *     struct camring_reader *door = camring_attach(NULL, "door", 0, &error);
@@ -15,12 +16,13 @@
  *
  * Link with -lcamring (pkg-config camring).  The manual page is camring(3).
  *
- * Rules.  A handle belongs to one thread at a time; different handles are independent, and so are different errors.  A handle
- * doesn't survive fork: in the child every call but detach and close fails with CAMRING_USAGE, and those leave what is the
- * parent's alone; attach anew there.  `error` may be NULL; it is written only on failure.  A handle that is NULL is
- * CAMRING_USAGE, or nothing happens where nothing is returned.  Times are nanoseconds of CLOCK_MONOTONIC.  Only rings of the
- * calling user, and rings of root whose permissions allow it, can be opened, by root itself, too: whoever owns memory can take
- * it away under its readers. */
+ * Rules.  A handle belongs to one thread at a time; different handles are independent, and so are
+ * different errors.  A handle doesn't survive fork: in the child every call but detach and close
+ * fails with CAMRING_USAGE, and those leave what is the parent's alone; attach anew there.  `error`
+ * may be NULL; it is written only on failure.  A handle that is NULL is CAMRING_USAGE, or nothing
+ * happens where nothing is returned.  Times are nanoseconds of CLOCK_MONOTONIC.  Only rings of the
+ * calling user, and rings of root whose permissions allow it, can be opened, by root itself, too:
+ * whoever owns memory can take it away under its readers. */
 #ifndef CAMRING_H
 #define CAMRING_H
 
@@ -36,17 +38,20 @@ extern "C" {
 /* What can go wrong; camring_error.code.  The text says it in words. */
 enum camring_code {
     CAMRING_OK = 0,
-    CAMRING_SYSTEM = 1,  /* a system call failed, or there is no memory */
-    CAMRING_ABSENT = 2,  /* no ring of that name */
-    CAMRING_EMPTY = 3,   /* the ring is being made: no frame has been published in it yet; only with CAMRING_READY */
-    CAMRING_ABI = 4,     /* made by an incompatible version of camring, or on a machine of another byte order */
+    CAMRING_SYSTEM = 1, /* a system call failed, or there is no memory */
+    CAMRING_ABSENT = 2, /* no ring of that name */
+    /* the ring is being made: no frame has been published in it yet; only with CAMRING_READY */
+    CAMRING_EMPTY = 3,
+    /* made by an incompatible version of camring, or on a machine of another byte order */
+    CAMRING_ABI = 4,
     CAMRING_CORRUPT = 5, /* its memory contradicts itself */
     CAMRING_OWNER = 6,   /* belongs to another user */
     CAMRING_SPACE = 7,   /* not enough memory; the text has the bytes needed and available */
     CAMRING_ROWS = 8,    /* as many readers are attached as the ring has rows for */
     CAMRING_BUSY = 9,    /* another living process writes this ring */
     CAMRING_CLOSED = 10, /* its owner has retired the ring: attach anew */
-    CAMRING_USAGE = 11   /* the call makes no sense: a bad name, a frame before the last is released, a parent's handle */
+    CAMRING_USAGE = 11 /* the call makes no sense: a bad name, a frame before the last is released,
+                          a parent's handle */
 };
 
 struct camring_error {
@@ -58,9 +63,9 @@ enum camring_format { CAMRING_I420 = 1, CAMRING_I422 = 2, CAMRING_I444 = 3, CAMR
 enum camring_range { CAMRING_LIMITED = 0, CAMRING_FULL = 1 };
 enum camring_matrix { CAMRING_BT601 = 0, CAMRING_BT709 = 1 };
 
-/* One frame.  Raw: plane[0..2] are 8-bit Y, Cb, Cr, `stride` bytes from row to row; chroma of odd sizes is rounded up.  JPEG:
- * plane[0] is the whole file, `bytes` long.  Filled by camring_next; filled in by the producer for camring_commit, where 0 says
- * "not known" in what is marked so. */
+/* One frame.  Raw: plane[0..2] are 8-bit Y, Cb, Cr, `stride` bytes from row to row; chroma of odd
+ * sizes is rounded up.  JPEG: plane[0] is the whole file, `bytes` long.  Filled by camring_next;
+ * filled in by the producer for camring_commit, where 0 says "not known" in what is marked so. */
 struct camring_frame {
     uint64_t number;      /* 1, 2, 3 … over the life of the ring; set by camring_commit */
     uint64_t source;      /* number, in its own ring, of the frame this was made from; 0: none */
@@ -69,7 +74,9 @@ struct camring_frame {
     int64_t committed_ns; /* when it was published in this ring; set by camring_commit */
     uint32_t format;      /* enum camring_format */
     uint32_t width, height;
-    uint32_t bytes;  /* from the first byte to the last (commit: needed for JPEG; reckoned by camring_commit for raw frames) */
+    /* from the first byte to the last (commit: needed for JPEG; reckoned by camring_commit for raw
+     * frames) */
+    uint32_t bytes;
     uint32_t range;  /* enum camring_range */
     uint32_t matrix; /* enum camring_matrix */
     uint32_t stride[3];
@@ -80,56 +87,64 @@ struct camring_frame {
 /* The library's version, such as "0.1.0". */
 CAMRING_API const char *camring_version(void);
 
-/* The name, at most 15 characters, under which readers of this process show in `camring shm show`.  The default is the
- * program's; for interpreters. Holds for readers attached from then on.  Not to be called while another thread attaches. */
+/* The name, at most 15 characters, under which readers of this process show in `camring shm show`.
+ * The default is the program's; for interpreters. Holds for readers attached from then on.  Not to
+ * be called while another thread attaches. */
 CAMRING_API void camring_set_name(const char *name);
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 struct camring_reader;
 
-#define CAMRING_OBSERVE                                                                                                        \
-    1u /* take no row: read-only mappings, uncounted, no demand on the camera; frames are copied, not pinned */
-#define CAMRING_READY                                                                                                          \
-    2u /* fail with CAMRING_EMPTY while there is no frame, instead of attaching and waiting for the first in camring_next */
+#define CAMRING_OBSERVE                                                                            \
+    1u /* take no row: read-only mappings, uncounted, no demand on the camera; frames are copied,  \
+          not pinned */
+#define CAMRING_READY                                                                              \
+    2u /* fail with CAMRING_EMPTY while there is no frame, instead of attaching and waiting for    \
+          the first in camring_next */
 
-/* Attaches to a ring of `instance` (NULL: "camring").  `ring` is its name ("door.jpeg"), or a camera id ("door"), which means
- * the camera's raw frames.  NULL with error. */
-CAMRING_API struct camring_reader *camring_attach(const char *instance, const char *ring, unsigned flags,
-                                                  struct camring_error *error);
+/* Attaches to a ring of `instance` (NULL: "camring").  `ring` is its name ("door.jpeg"), or a
+ * camera id ("door"), which means the camera's raw frames.  NULL with error. */
+CAMRING_API struct camring_reader *camring_attach(const char *instance, const char *ring,
+                                                  unsigned flags, struct camring_error *error);
 
 /* Releases what is pinned, and detaches.  NULL is allowed. */
 CAMRING_API void camring_detach(struct camring_reader *reader);
 
-/* Gets the newest frame that this reader has not had yet, waiting up to `timeout_ns` for it (0: don't wait, -1: without limit).
- * 1: *frame is filled, and what it points to stays valid and unchanged until camring_release; 0: time is up, or a signal's
- * handler has run meanwhile (with any time-out, and whatever SA_RESTART says, as in poll); -1: error.  Frames of a raw ring lie
- * in shared memory, pinned; those of a JPEG ring are copied out of it, so that no reader can keep an encoder from its few
- * slots.  After CAMRING_CLOSED detach and attach anew. */
-CAMRING_API int camring_next(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns,
-                             struct camring_error *error);
+/* Gets the newest frame that this reader has not had yet, waiting up to `timeout_ns` for it (0:
+ * don't wait, -1: without limit). 1: *frame is filled, and what it points to stays valid and
+ * unchanged until camring_release; 0: time is up, or a signal's handler has run meanwhile (with any
+ * time-out, and whatever SA_RESTART says, as in poll); -1: error.  Frames of a raw ring lie in
+ * shared memory, pinned; those of a JPEG ring are copied out of it, so that no reader can keep an
+ * encoder from its few slots.  After CAMRING_CLOSED detach and attach anew. */
+CAMRING_API int camring_next(struct camring_reader *reader, struct camring_frame *frame,
+                             int64_t timeout_ns, struct camring_error *error);
 
 /* Gives the frame back.  Does nothing if there is none. */
 CAMRING_API void camring_release(struct camring_reader *reader);
 
-/* Keeps the memory of the frame that the reader has now readable beyond its release and the reader's end, though pinned frames
- * don't stay unchanged: for bindings whose users may hold on to a pointer.  NULL without a frame, or without memory.  Each hold
- * needs one drop, by any thread. */
+/* Keeps the memory of the frame that the reader has now readable beyond its release and the
+ * reader's end, though pinned frames don't stay unchanged: for bindings whose users may hold on to
+ * a pointer.  NULL without a frame, or without memory.  Each hold needs one drop, by any thread. */
 struct camring_memory;
 CAMRING_API struct camring_memory *camring_hold(struct camring_reader *reader);
 CAMRING_API void camring_drop(struct camring_memory *memory);
 
-/* A descriptor for poll, select, epoll: readable while a frame is there that this reader has not had, or an error.  Then call
- * camring_next with time-out 0 until it returns 0.  Made on the first call, with a helper thread that waits on the ring; owned
- * by the reader.  Not for observers.  -1 with error. */
+/* A descriptor for poll, select, epoll: readable while a frame is there that this reader has not
+ * had, or an error.  Then call camring_next with time-out 0 until it returns 0.  Made on the first
+ * call, with a helper thread that waits on the ring; owned by the reader.  Not for observers.  -1
+ * with error. */
 CAMRING_API int camring_fd(struct camring_reader *reader, struct camring_error *error);
 
 struct camring_stat {
     uint64_t published; /* number of the newest frame */
     uint64_t taken;     /* frames this reader got that were published since it attached */
-    uint64_t missed;    /* frames it had no time for; taken + missed = newest frame got - `joined` */
+    /* frames it had no time for; taken + missed = newest frame got - `joined` */
+    uint64_t missed;
     uint64_t
-        joined; /* newest frame when it attached, or the one before if it took that; these three: 0 for observers and writers */
+        /* newest frame when it attached, or the one before if it took that; these three: 0 for
+         * observers and writers */
+        joined;
     uint64_t bytes;        /* memory the ring takes */
     int64_t age_ns;        /* of the newest frame, -1: none */
     double fps;            /* of the frames now in the ring */
@@ -142,39 +157,48 @@ struct camring_stat {
 };
 
 /* 0, or -1 with error. */
-CAMRING_API int camring_reader_stat(struct camring_reader *reader, struct camring_stat *stat, struct camring_error *error);
+CAMRING_API int camring_reader_stat(struct camring_reader *reader, struct camring_stat *stat,
+                                    struct camring_error *error);
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 struct camring_writer;
 
 enum camring_kind { CAMRING_KIND_RAW = 0, CAMRING_KIND_JPEG = 1 };
 
-/* Opens ring `ring` of `instance` (NULL: "camring") for writing, and makes it if it is not there.  `ring` is "CAMERA.VARIANT";
- * a mere "CAMERA" means "CAMERA.raw" or "CAMERA.jpeg", by `kind` (enum camring_kind).  `rows`, 1 to 200: how many readers may
- * be attached (a ring that exists keeps its own).  NULL with error: CAMRING_BUSY if another living process writes it, the
- * encoders of a running instance included. */
-CAMRING_API struct camring_writer *camring_writer_open(const char *instance, const char *ring, int kind, unsigned rows,
+/* Opens ring `ring` of `instance` (NULL: "camring") for writing, and makes it if it is not there.
+ * `ring` is "CAMERA.VARIANT"; a mere "CAMERA" means "CAMERA.raw" or "CAMERA.jpeg", by `kind` (enum
+ * camring_kind).  `rows`, 1 to 200: how many readers may be attached (a ring that exists keeps its
+ * own).  NULL with error: CAMRING_BUSY if another living process writes it, the encoders of a
+ * running instance included. */
+CAMRING_API struct camring_writer *camring_writer_open(const char *instance, const char *ring,
+                                                       int kind, unsigned rows,
                                                        struct camring_error *error);
 
-/* Closes, giving back what is on loan.  With `remove_ring` the ring goes, and its readers get CAMRING_CLOSED; without, it stays
- * with its newest frames, for the next writer to go on.  NULL is allowed. */
+/* Closes, giving back what is on loan.  With `remove_ring` the ring goes, and its readers get
+ * CAMRING_CLOSED; without, it stays with its newest frames, for the next writer to go on.  NULL is
+ * allowed. */
 CAMRING_API void camring_writer_close(struct camring_writer *writer, int remove_ring);
 
-/* Lends a slot of at least `bytes` bytes, 64-byte aligned; a larger size than before makes a new generation.  NULL with error:
- * CAMRING_SPACE if memory is short or, which the slot count rules out while rows are honoured, every slot is pinned;
- * CAMRING_CLOSED if somebody has removed the ring (close, and open anew).  One loan at a time. */
-CAMRING_API uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camring_error *error);
+/* Lends a slot of at least `bytes` bytes, 64-byte aligned; a larger size than before makes a new
+ * generation.  NULL with error: CAMRING_SPACE if memory is short or, which the slot count rules out
+ * while rows are honoured, every slot is pinned; CAMRING_CLOSED if somebody has removed the ring
+ * (close, and open anew).  One loan at a time. */
+CAMRING_API uint8_t *camring_loan(struct camring_writer *writer, size_t bytes,
+                                  struct camring_error *error);
 
-/* Publishes the loan: frame->plane must point into it (JPEG: plane[0] to its start).  Sets frame->number, bytes, captured_ns
- * and committed_ns.  0, or -1 with error, the loan then being given back unpublished. */
-CAMRING_API int camring_commit(struct camring_writer *writer, struct camring_frame *frame, struct camring_error *error);
+/* Publishes the loan: frame->plane must point into it (JPEG: plane[0] to its start).  Sets
+ * frame->number, bytes, captured_ns and committed_ns.  0, or -1 with error, the loan then being
+ * given back unpublished. */
+CAMRING_API int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
+                               struct camring_error *error);
 
 /* Gives the loan back unpublished.  Does nothing if there is none. */
 CAMRING_API void camring_abort(struct camring_writer *writer);
 
 /* How the ring is, and whether anybody reads it.  0, or -1 with error. */
-CAMRING_API int camring_writer_stat(struct camring_writer *writer, struct camring_stat *stat, struct camring_error *error);
+CAMRING_API int camring_writer_stat(struct camring_writer *writer, struct camring_stat *stat,
+                                    struct camring_error *error);
 
 #ifdef __cplusplus
 }

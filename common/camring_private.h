@@ -10,8 +10,8 @@
 int camring_fail(struct camring_error *out, const struct error *err);
 int camring_fail_usage(struct camring_error *out, const char *text);
 
-/* Names the process among its parents and children by fork, without asking the kernel each time: what makes a handle keeps it
- * in the handle.  False with err: out of memory. */
+/* Names the process among its parents and children by fork, without asking the kernel each time:
+ * what makes a handle keeps it in the handle.  False with err: out of memory. */
 bool camring_watch_forks(unsigned *process, struct error *err);
 
 /* Whether `process` names this one, and not one that this one is a child of. */
@@ -20,10 +20,11 @@ bool camring_is_here(unsigned process);
 /* False, with error, for a handle that is NULL or came over fork. */
 bool camring_usable(const void *handle, unsigned process, struct camring_error *error);
 
-/* Checks and completes the names that somebody gave: instance NULL is the default one, and "door" means "door.VARIANT_DEFAULT".
- * `instance_out` and `name_out` have RING_ID_SIZE and RING_NAME_SIZE bytes.  False with err. */
-bool camring_take_names(const char *instance, const char *ring, const char *variant_default, char *instance_out, char *name_out,
-                        struct error *err);
+/* Checks and completes the names that somebody gave: instance NULL is the default one, and "door"
+ * means "door.VARIANT_DEFAULT". `instance_out` and `name_out` have RING_ID_SIZE and RING_NAME_SIZE
+ * bytes.  False with err. */
+bool camring_take_names(const char *instance, const char *ring, const char *variant_default,
+                        char *instance_out, char *name_out, struct error *err);
 
 /* ring_reader_stat into memory of its own; NULL with err.  The caller frees. */
 struct ring_stat *camring_read_stat(struct ring_reader *ring, struct error *err);

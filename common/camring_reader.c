@@ -41,8 +41,10 @@ static bool usable(const struct camring_reader *reader, struct camring_error *er
     return camring_usable(reader, reader ? reader->process : 0, error);
 }
 
-/* What the ring says, in the words of somebody who asked for a ring: it was there, so its frames can't be absent. */
-static int fail_attached(const struct camring_reader *reader, struct camring_error *out, struct error *err)
+/* What the ring says, in the words of somebody who asked for a ring: it was there, so its frames
+ * can't be absent. */
+static int fail_attached(const struct camring_reader *reader, struct camring_error *out,
+                         struct error *err)
 {
     if (err->code == RING_ERROR_ABSENT && ring_reader_closed(reader->ring))
         error_set(err, CAMRING_CLOSED, "%s: the ring's owner has closed it", reader->name);
@@ -51,7 +53,7 @@ static int fail_attached(const struct camring_reader *reader, struct camring_err
     return camring_fail(out, err);
 }
 
-/* ---- attaching ---------------------------------------------------------------------------------------------------- */
+/* ---- attaching ---- */
 
 /* The first look: what is wrong with the ring is said now rather than with the first frame. */
 static int look(struct camring_reader *reader, unsigned flags, struct camring_error *error)
@@ -68,7 +70,8 @@ static int look(struct camring_reader *reader, unsigned flags, struct camring_er
     return camring_fail(error, &err);
 }
 
-struct camring_reader *camring_attach(const char *instance, const char *ring, unsigned flags, struct camring_error *error)
+struct camring_reader *camring_attach(const char *instance, const char *ring, unsigned flags,
+                                      struct camring_error *error)
 {
     struct camring_reader *reader = calloc(1, sizeof *reader);
     struct error err;
@@ -80,12 +83,14 @@ struct camring_reader *camring_attach(const char *instance, const char *ring, un
     reader->eventfd = -1;
     reader->observer = flags & CAMRING_OBSERVE;
     if (flags & ~(CAMRING_OBSERVE | CAMRING_READY)) {
-        error_set(&err, CAMRING_USAGE, "unknown flags %#x", flags & ~(CAMRING_OBSERVE | CAMRING_READY));
+        error_set(&err, CAMRING_USAGE, "unknown flags %#x",
+                  flags & ~(CAMRING_OBSERVE | CAMRING_READY));
         goto fail;
     }
     if (!camring_take_names(instance, ring, "raw", reader->instance, reader->name, &err))
         goto fail;
-    reader->ring = ring_reader_open(reader->instance, reader->name, reader->observer ? RING_OBSERVER : RING_MEMBER,
+    reader->ring = ring_reader_open(reader->instance, reader->name,
+                                    reader->observer ? RING_OBSERVER : RING_MEMBER,
                                     camring_reader_name(), &err);
     if (!reader->ring)
         goto fail;
@@ -99,8 +104,9 @@ fail:
     return NULL;
 }
 
-/* One ring of the bell ends the helper, unless its memory is not what it should be: somebody has put another ring under the
- * name before the helper looked it up, or writes to the bell.  Then waking it works, some time. */
+/* One ring of the bell ends the helper, unless its memory is not what it should be: somebody has
+ * put another ring under the name before the helper looked it up, or writes to the bell.  Then
+ * waking it works, some time. */
 static void end_thread(struct camring_reader *reader)
 {
     atomic_store(&reader->stop, true);
@@ -135,9 +141,10 @@ void camring_detach(struct camring_reader *reader)
     free(reader);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
-static void describe(const struct ring_frame *from, const uint8_t *data, struct camring_frame *frame)
+static void describe(const struct ring_frame *from, const uint8_t *data,
+                     struct camring_frame *frame)
 {
     *frame = (struct camring_frame){.number = from->number,
                                     .source = from->source,
@@ -167,8 +174,8 @@ static struct camring_memory *memory_create(void)
 }
 
 /* Copies into the buffer of the last copy, unless somebody holds that. */
-static enum ring_result take_copy(struct camring_reader *reader, uint64_t last, struct ring_frame *found, const uint8_t **data,
-                                  struct error *err)
+static enum ring_result take_copy(struct camring_reader *reader, uint64_t last,
+                                  struct ring_frame *found, const uint8_t **data, struct error *err)
 {
     if (reader->copy && atomic_load(&reader->copy->users) > 1) {
         camring_drop(reader->copy);
@@ -180,7 +187,8 @@ static enum ring_result take_copy(struct camring_reader *reader, uint64_t last, 
     }
     enum ring_result result = ring_reader_copy(reader->ring, last, &reader->copy->copy, found, err);
     *data = reader->copy->copy.data;
-    if (result == RING_GOT && !ring_frame_valid(found, found->bytes)) { /* only so much was copied */
+    /* only so much was copied */
+    if (result == RING_GOT && !ring_frame_valid(found, found->bytes)) {
         error_set(err, CAMRING_CORRUPT, "%s: frame %llu is longer than it says", reader->name,
                   (unsigned long long)found->number);
         return RING_FAILED;
@@ -188,13 +196,15 @@ static enum ring_result take_copy(struct camring_reader *reader, uint64_t last, 
     return result;
 }
 
-static enum ring_result take(struct camring_reader *reader, struct camring_frame *frame, struct error *err)
+static enum ring_result take(struct camring_reader *reader, struct camring_frame *frame,
+                             struct error *err)
 {
     struct ring_frame found;
     const uint8_t *data;
     uint64_t last = atomic_load_explicit(&reader->last, memory_order_relaxed);
-    enum ring_result result = reader->copies ? take_copy(reader, last, &found, &data, err)
-                                             : ring_reader_acquire(reader->ring, last, &found, &data, err);
+    enum ring_result result = reader->copies
+                                  ? take_copy(reader, last, &found, &data, err)
+                                  : ring_reader_acquire(reader->ring, last, &found, &data, err);
     if (result != RING_GOT)
         return result;
     describe(&found, data, frame);
@@ -203,35 +213,43 @@ static enum ring_result take(struct camring_reader *reader, struct camring_frame
     return result;
 }
 
-/* Waits on the ring.  False if a signal's handler ended it: the caller may have been told to stop. */
-static bool wait_unless_interrupted(const struct camring_reader *reader, uint32_t heard, int64_t now, int64_t deadline)
+/* Waits on the ring.  False if a signal's handler ended it: the caller may have been told to stop.
+ */
+static bool wait_unless_interrupted(const struct camring_reader *reader, uint32_t heard,
+                                    int64_t now, int64_t deadline)
 {
-    /* A limit, however far away, keeps the kernel from resuming the wait by itself after a handler with SA_RESTART. */
+    /* A limit, however far away, keeps the kernel from resuming the wait by itself after a handler
+     * with SA_RESTART. */
     int64_t limit = now + 3600 * NS_PER_S;
     errno = 0;
     ring_reader_wait(reader->ring, heard, limit < deadline ? limit : deadline);
     return errno != EINTR;
 }
 
-int camring_next(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns, struct camring_error *error)
+int camring_next(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns,
+                 struct camring_error *error)
 {
     if (!usable(reader, error))
         return -1;
     if (!frame || reader->holding)
-        return camring_fail_usage(error, frame ? "camring_release the last frame first" : "nowhere to put the frame");
+        return camring_fail_usage(error, frame ? "camring_release the last frame first"
+                                               : "nowhere to put the frame");
     int64_t begin = clock_now();
-    int64_t deadline = timeout_ns < 0 || timeout_ns > CLOCK_NEVER - begin ? CLOCK_NEVER : begin + timeout_ns;
+    int64_t deadline =
+        timeout_ns < 0 || timeout_ns > CLOCK_NEVER - begin ? CLOCK_NEVER : begin + timeout_ns;
     for (;;) {
         struct error err;
         uint32_t heard = ring_reader_listen(reader->ring);
         enum ring_result result = take(reader, frame, &err);
-        if (result == RING_NONE && reader->watched) { /* drain first, then look again: no frame may hide behind the drain */
+        /* drain first, then look again: no frame may hide behind the drain */
+        if (result == RING_NONE && reader->watched) {
             bell_drain(reader->eventfd);
             result = take(reader, frame, &err);
         }
         if (result != RING_NONE)
             return result == RING_GOT ? 1 : fail_attached(reader, error, &err);
-        int64_t now = clock_now(); /* after the look: who has just been woken is not held up by it */
+        /* after the look: who has just been woken is not held up by it */
+        int64_t now = clock_now();
         if (now >= deadline || !wait_unless_interrupted(reader, heard, now, deadline))
             return 0;
     }
@@ -268,10 +286,10 @@ void camring_drop(struct camring_memory *memory)
     free(memory);
 }
 
-/* ---- the descriptor ----------------------------------------------------------------------------------------------- */
+/* ---- the descriptor ---- */
 
-/* Signals once for each frame it sees that the reader has not had; also when frames can't be seen any more or the ring is
- * closed, so that camring_next can say so. */
+/* Signals once for each frame it sees that the reader has not had; also when frames can't be seen
+ * any more or the ring is closed, so that camring_next can say so. */
 static void watch(struct camring_reader *reader)
 {
     uint64_t seen = 0;
@@ -310,8 +328,8 @@ static int start_thread(struct camring_reader *reader)
     return r;
 }
 
-/* The ring is opened once more by its name.  A name passes to another ring only after the first was closed; so if it is not,
- * both are the same. */
+/* The ring is opened once more by its name.  A name passes to another ring only after the first was
+ * closed; so if it is not, both are the same. */
 static int open_watched(struct camring_reader *reader, struct error *err)
 {
     reader->watched = ring_reader_open(reader->instance, reader->name, RING_OBSERVER, "", err);
@@ -347,9 +365,10 @@ int camring_fd(struct camring_reader *reader, struct camring_error *error)
     return fail_attached(reader, error, &err);
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------------ */
+/* ---- figures ---- */
 
-int camring_reader_stat(struct camring_reader *reader, struct camring_stat *out, struct camring_error *error)
+int camring_reader_stat(struct camring_reader *reader, struct camring_stat *out,
+                        struct camring_error *error)
 {
     if (!usable(reader, error))
         return -1;

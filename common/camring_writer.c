@@ -22,18 +22,24 @@ static bool usable(const struct camring_writer *writer, struct camring_error *er
     return camring_usable(writer, writer ? writer->process : 0, error);
 }
 
-static int make_ring(const char *instance, const char *name, enum ring_kind kind, unsigned rows, struct error *err)
+static int make_ring(const char *instance, const char *name, enum ring_kind kind, unsigned rows,
+                     struct error *err)
 {
     char camera[RING_NAME_SIZE];
     snprintf(camera, sizeof camera, "%s", name);
     char *variant = strchr(camera, '.');
     *variant++ = '\0';
-    struct ring_create options = {
-        .instance = instance, .camera = camera, .variant = variant, .kind = kind, .rows = rows, .unsupervised = true};
+    struct ring_create options = {.instance = instance,
+                                  .camera = camera,
+                                  .variant = variant,
+                                  .kind = kind,
+                                  .rows = rows,
+                                  .unsupervised = true};
     return ring_create(&options, err);
 }
 
-/* The name still leads to a ring that was closed: its owner died before it could take the name away. */
+/* The name still leads to a ring that was closed: its owner died before it could take the name
+ * away. */
 static void unlink_leftover(const char *instance, const char *name)
 {
     struct error ignored;
@@ -43,10 +49,10 @@ static void unlink_leftover(const char *instance, const char *name)
     ring_reader_close(reader);
 }
 
-/* Opens the ring, after making it if there is none.  An owner holds the writer's lock until the name is gone; so who gets the
- * lock of a closed ring is the only one to act on it. */
-static struct ring_writer *open_or_make(const char *instance, const char *name, enum ring_kind kind, unsigned rows,
-                                        struct error *err)
+/* Opens the ring, after making it if there is none.  An owner holds the writer's lock until the
+ * name is gone; so who gets the lock of a closed ring is the only one to act on it. */
+static struct ring_writer *open_or_make(const char *instance, const char *name, enum ring_kind kind,
+                                        unsigned rows, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         struct ring_writer *writer = ring_writer_open(instance, name, true, err);
@@ -56,15 +62,16 @@ static struct ring_writer *open_or_make(const char *instance, const char *name, 
             error_set(err, CAMRING_CLOSED, "%s: the ring's owner has closed it", name);
             unlink_leftover(instance, name);
             ring_writer_close(writer);
-        } else if (err->code != RING_ERROR_ABSENT || make_ring(instance, name, kind, rows, err) < 0) {
+        } else if (err->code != RING_ERROR_ABSENT ||
+                   make_ring(instance, name, kind, rows, err) < 0) {
             return NULL;
         }
     }
     return NULL;
 }
 
-struct camring_writer *camring_writer_open(const char *instance, const char *ring, int kind, unsigned rows,
-                                           struct camring_error *error)
+struct camring_writer *camring_writer_open(const char *instance, const char *ring, int kind,
+                                           unsigned rows, struct camring_error *error)
 {
     struct camring_writer *writer = calloc(1, sizeof *writer);
     enum ring_kind ring_kind = kind == CAMRING_KIND_JPEG ? RING_JPEG : RING_RAW;
@@ -74,18 +81,22 @@ struct camring_writer *camring_writer_open(const char *instance, const char *rin
         goto fail;
     if (!camring_watch_forks(&writer->process, &err))
         goto fail;
-    if (rows < 1 || rows > RING_MAX_ROWS || (kind != CAMRING_KIND_RAW && kind != CAMRING_KIND_JPEG)) {
-        error_set(&err, CAMRING_USAGE, "a ring has 1 to %d rows and is of a kind of enum camring_kind", RING_MAX_ROWS);
+    if (rows < 1 || rows > RING_MAX_ROWS ||
+        (kind != CAMRING_KIND_RAW && kind != CAMRING_KIND_JPEG)) {
+        error_set(&err, CAMRING_USAGE,
+                  "a ring has 1 to %d rows and is of a kind of enum camring_kind", RING_MAX_ROWS);
         goto fail;
     }
-    if (!camring_take_names(instance, ring, ring_kind_name(ring_kind), writer->instance, writer->name, &err))
+    if (!camring_take_names(instance, ring, ring_kind_name(ring_kind), writer->instance,
+                            writer->name, &err))
         goto fail;
     writer->ring = open_or_make(writer->instance, writer->name, ring_kind, rows, &err);
     if (!writer->ring)
         goto fail;
     if (ring_writer_kind(writer->ring) == ring_kind)
         return writer;
-    error_set(&err, CAMRING_USAGE, "%s carries %s frames", writer->name, ring_kind_name(ring_writer_kind(writer->ring)));
+    error_set(&err, CAMRING_USAGE, "%s carries %s frames", writer->name,
+              ring_kind_name(ring_writer_kind(writer->ring)));
     ring_writer_close(writer->ring);
 fail:
     camring_fail(error, &err);
@@ -99,7 +110,8 @@ void camring_writer_close(struct camring_writer *writer, int remove_ring)
         return;
     camring_abort(writer);
     if (remove_ring && camring_is_here(writer->process) && !ring_writer_closed(writer->ring))
-        ring_unlink(writer->instance, writer->name); /* before the writer's lock goes: see open_or_make */
+        /* before the writer's lock goes: see open_or_make */
+        ring_unlink(writer->instance, writer->name);
     ring_writer_close(writer->ring);
     free(writer);
 }
@@ -110,7 +122,8 @@ uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camrin
     if (!usable(writer, error))
         return NULL;
     if (writer->loaned || bytes == 0) {
-        camring_fail_usage(error, bytes ? "commit or abort the last loan first" : "a frame has at least one byte");
+        camring_fail_usage(error, bytes ? "commit or abort the last loan first"
+                                        : "a frame has at least one byte");
         return NULL;
     }
     if (ring_writer_closed(writer->ring))
@@ -125,7 +138,8 @@ uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camrin
     return NULL;
 }
 
-static bool planes_inside(const struct ring_loan *loan, const struct camring_frame *from, struct ring_frame *made)
+static bool planes_inside(const struct ring_loan *loan, const struct camring_frame *from,
+                          struct ring_frame *made)
 {
     uint64_t end = 0;
     for (unsigned plane = 0; plane < RING_PLANES; plane++) {
@@ -144,7 +158,8 @@ static bool planes_inside(const struct ring_loan *loan, const struct camring_fra
 }
 
 /* NULL, or what is wrong with the frame. */
-static const char *describe_loan(const struct camring_writer *writer, const struct camring_frame *from, struct ring_frame *made)
+static const char *describe_loan(const struct camring_writer *writer,
+                                 const struct camring_frame *from, struct ring_frame *made)
 {
     int64_t captured_ns = from->captured_ns ? from->captured_ns : clock_now();
     *made = (struct ring_frame){.source = from->source,
@@ -158,18 +173,24 @@ static const char *describe_loan(const struct camring_writer *writer, const stru
                                 .range = (uint8_t)from->range,
                                 .matrix = (uint8_t)from->matrix};
     bool jpeg = from->format == CAMRING_JPEG;
-    if (from->format < CAMRING_I420 || from->format > CAMRING_JPEG || jpeg != (ring_writer_kind(writer->ring) == RING_JPEG))
+    if (from->format < CAMRING_I420 || from->format > CAMRING_JPEG ||
+        jpeg != (ring_writer_kind(writer->ring) == RING_JPEG))
         return "the frame's format is not one of this ring's kind";
-    if (from->width < 1 || from->width > RING_MAX_DIMENSION || from->height < 1 || from->height > RING_MAX_DIMENSION)
+    if (from->width < 1 || from->width > RING_MAX_DIMENSION || from->height < 1 ||
+        from->height > RING_MAX_DIMENSION)
         return "the frame's width and height must be 1 to 16384";
     if (from->range > CAMRING_FULL || from->matrix > CAMRING_BT709)
         return "the frame's range or matrix is unknown";
     if (jpeg ? from->plane[0] != writer->loan.data : !planes_inside(&writer->loan, from, made))
-        return jpeg ? "a JPEG must begin where the loan does" : "the frame's planes don't lie inside the loan";
-    return ring_frame_valid(made, made->bytes) ? NULL : "the frame's strides or bytes are too small for its size";
+        return jpeg ? "a JPEG must begin where the loan does"
+                    : "the frame's planes don't lie inside the loan";
+    return ring_frame_valid(made, made->bytes)
+               ? NULL
+               : "the frame's strides or bytes are too small for its size";
 }
 
-int camring_commit(struct camring_writer *writer, struct camring_frame *frame, struct camring_error *error)
+int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
+                   struct camring_error *error)
 {
     struct ring_frame made;
     if (!usable(writer, error))
@@ -198,14 +219,16 @@ void camring_abort(struct camring_writer *writer)
     writer->loaned = false;
 }
 
-int camring_writer_stat(struct camring_writer *writer, struct camring_stat *out, struct camring_error *error)
+int camring_writer_stat(struct camring_writer *writer, struct camring_stat *out,
+                        struct camring_error *error)
 {
     if (!usable(writer, error))
         return -1;
     if (!out)
         return camring_fail_usage(error, "nowhere to put the figures");
     struct error err;
-    struct ring_reader *ring = ring_reader_open(writer->instance, writer->name, RING_OBSERVER, "", &err);
+    struct ring_reader *ring =
+        ring_reader_open(writer->instance, writer->name, RING_OBSERVER, "", &err);
     struct ring_stat *stat = ring ? camring_read_stat(ring, &err) : NULL;
     bool closed = ring_writer_closed(writer->ring); /* then the name may have led to another ring */
     if (closed)

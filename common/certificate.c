@@ -23,7 +23,8 @@ static int no_passphrase(char *out, int size, int writing, void *asked)
 static void fault(FILE *faults, const char *path, const char *what)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    fprintf(faults, "%s:1:1: %s%s%s%s\n", path, what, reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+    fprintf(faults, "%s:1:1: %s%s%s%s\n", path, what, reason ? " (" : "", reason ? reason : "",
+            reason ? ")" : "");
     ERR_clear_error();
 }
 
@@ -50,7 +51,8 @@ static bool use_files(SSL_CTX *context, const struct conf_http *http, FILE *faul
         fault(faults, http->tls_cert, "this is no certificate in PEM form");
         cert = false;
     }
-    /* Unlike a key's, a mismatch leaves the certificate out, so that it is known whose fault it is. */
+    /* Unlike a key's, a mismatch leaves the certificate out, so that it is known whose fault it is.
+     */
     if (cert && key && SSL_CTX_use_PrivateKey_file(context, http->tls_key, SSL_FILETYPE_PEM) != 1) {
         bool mismatch = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
                         ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
@@ -69,14 +71,14 @@ static bool use_files(SSL_CTX *context, const struct conf_http *http, FILE *faul
 }
 
 /* The one protocol spoken here; who offers only others is told so. */
-static int on_protocols(SSL *tls, const unsigned char **out, unsigned char *length, const unsigned char *offered,
-                        unsigned offered_length, void *arg)
+static int on_protocols(SSL *tls, const unsigned char **out, unsigned char *length,
+                        const unsigned char *offered, unsigned offered_length, void *arg)
 {
     static const unsigned char spoken[] = "\x08http/1.1\x08http/1.0";
     (void)tls;
     (void)arg;
-    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, length, spoken, sizeof spoken - 1, offered, offered_length) ==
-        OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, length, spoken, sizeof spoken - 1,
+                              offered, offered_length) == OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_OK;
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -92,7 +94,8 @@ struct ssl_ctx_st *certificate_load(const struct conf_http *http, FILE *faults)
         return NULL;
     }
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets do */
     SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);
     if (!use_files(context, http, faults)) {

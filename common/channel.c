@@ -13,14 +13,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- setting up --------------------------------------------------------------------------------------------------- */
+/* ---- setting up ---- */
 
 static void block_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT); /* Ctrl-C is for the supervisor, which then stops its children in order */
+    /* Ctrl-C is for the supervisor, which then stops its children in order */
+    sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -32,13 +33,16 @@ static void require_channel(enum msg_child_kind expected)
     socklen_t length = sizeof type;
     if (getsockopt(CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET)
         return;
-    fprintf(stderr, "camring-%s is started by `camring run` or `camring start`, not by hand\n", msg_child_kind_name(expected));
+    fprintf(stderr, "camring-%s is started by `camring run` or `camring start`, not by hand\n",
+            msg_child_kind_name(expected));
     exit(2);
 }
 
-static void take_hello(struct channel_setup *setup, const struct msg_hello *hello, enum msg_child_kind expected)
+static void take_hello(struct channel_setup *setup, const struct msg_hello *hello,
+                       enum msg_child_kind expected)
 {
-    if (hello->kind != expected || hello->cameras > CONF_MAX_CAMERAS || !ring_id_valid(hello->instance))
+    if (hello->kind != expected || hello->cameras > CONF_MAX_CAMERAS ||
+        !ring_id_valid(hello->instance))
         fatal("the supervisor takes this process for a %s", msg_child_kind_name(hello->kind));
     setup->hello = *hello;
     setup->cameras = calloc(hello->cameras ? hello->cameras : 1, sizeof *setup->cameras);
@@ -112,7 +116,7 @@ void channel_open(struct channel_setup *setup, enum msg_child_kind expected)
     }
 }
 
-/* ---- watching ----------------------------------------------------------------------------------------------------- */
+/* ---- watching ---- */
 
 struct watch {
     void (*on_message)(const struct msg *msg, void *arg);
@@ -139,12 +143,14 @@ static void watch_line(struct watch *watch)
 static void *watch_run(void *arg)
 {
     struct watch *watch = arg;
-    struct pollfd fds[] = {{.fd = CHANNEL_FD, .events = POLLIN}, {.fd = watch->signals, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = CHANNEL_FD, .events = POLLIN},
+                           {.fd = watch->signals, .events = POLLIN}};
     for (;;) {
         if (poll(fds, 2, -1) < 0)
             continue; /* EINTR */
         struct signalfd_siginfo info;
-        if (fds[1].revents && read(watch->signals, &info, sizeof info) == sizeof info && info.ssi_signo == SIGTERM) {
+        if (fds[1].revents && read(watch->signals, &info, sizeof info) == sizeof info &&
+            info.ssi_signo == SIGTERM) {
             watch->on_stop(watch->arg);
             fds[1].fd = -1; /* once */
         }
@@ -154,7 +160,8 @@ static void *watch_run(void *arg)
     return NULL;
 }
 
-void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg), void *arg)
+void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg),
+                   void *arg)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -162,12 +169,15 @@ void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*
     struct watch *watch = malloc(sizeof *watch);
     if (!watch)
         fatal("out of memory");
-    *watch =
-        (struct watch){.on_message = on_message, .on_stop = on_stop, .arg = arg, .signals = signalfd(-1, &set, SFD_CLOEXEC)};
+    *watch = (struct watch){.on_message = on_message,
+                            .on_stop = on_stop,
+                            .arg = arg,
+                            .signals = signalfd(-1, &set, SFD_CLOEXEC)};
     if (watch->signals < 0)
         fatal("signalfd: %s", strerror(errno));
     pthread_t thread;
-    int r = pthread_create(&thread, NULL, watch_run, watch); /* lives as long as the process, and owns `watch` */
+    /* lives as long as the process, and owns `watch` */
+    int r = pthread_create(&thread, NULL, watch_run, watch);
     if (r != 0)
         fatal("pthread_create: %s", strerror(r));
     pthread_detach(thread);

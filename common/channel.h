@@ -1,8 +1,9 @@
 /* channel.h: a child's end of the line to its supervisor: fd 3.
  *
- * A child first reads its configuration with channel_open, up to MSG_START.  A child that then waits on futexes (capture,
- * encoder) hands the line to a thread of its own with channel_watch; one with an event loop (server) watches channel_fd itself.
- * End of file means that the supervisor is gone: the process exits at once, which is safe at any instruction. */
+ * A child first reads its configuration with channel_open, up to MSG_START.  A child that then
+ * waits on futexes (capture, encoder) hands the line to a thread of its own with channel_watch; one
+ * with an event loop (server) watches channel_fd itself. End of file means that the supervisor is
+ * gone: the process exits at once, which is safe at any instruction. */
 #ifndef CAMRING_CHANNEL_H
 #define CAMRING_CHANNEL_H
 
@@ -13,22 +14,25 @@
 
 struct channel_setup {
     struct msg_hello hello;
-    struct conf_camera *cameras; /* hello.cameras of them; capture: [index] is filled, the rest is empty */
+    /* hello.cameras of them; capture: [index] is filled, the rest is empty */
+    struct conf_camera *cameras;
     int wakers[RING_MAX_WAKERS]; /* eventfds of the servers, -1: none */
     unsigned waker_count;        /* highest index + 1 */
     int listeners[CONF_MAX_LISTEN];
     unsigned listener_count;
 };
 
-/* Reads everything up to MSG_START, opens the log, blocks SIGTERM and SIGINT.  Exits with a clear message if `expected` is not
- * what the supervisor thinks this is, or when started by hand. */
+/* Reads everything up to MSG_START, opens the log, blocks SIGTERM and SIGINT.  Exits with a clear
+ * message if `expected` is not what the supervisor thinks this is, or when started by hand. */
 void channel_open(struct channel_setup *setup, enum msg_child_kind expected);
 
-/* Starts the thread.  `on_message` runs on it, so it may only do what is safe beside the main thread.  `on_stop` is called
- * once, when SIGTERM comes. */
-void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg), void *arg);
+/* Starts the thread.  `on_message` runs on it, so it may only do what is safe beside the main
+ * thread.  `on_stop` is called once, when SIGTERM comes. */
+void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg),
+                   void *arg);
 
-/* Tells the supervisor.  False: not sent, which few need to handle: a lost supervisor ends the process elsewhere. */
+/* Tells the supervisor.  False: not sent, which few need to handle: a lost supervisor ends the
+ * process elsewhere. */
 bool channel_send(enum msg_type type, const void *payload);
 
 #endif

@@ -1,4 +1,5 @@
-/* Loads a configuration: walks the tree, hands each key to its option, and checks what takes more than one key to see. */
+/* Loads a configuration: walks the tree, hands each key to its option, and checks what takes more
+ * than one key to see. */
 #include "conf.h"
 
 #include "conf_private.h"
@@ -29,26 +30,28 @@ static void fault_at(struct loader *loader, const struct conf_node *node, const 
     conf_fault(&loader->faults, node->line, node->column, "%s", text);
 }
 
-static void fault_type(struct loader *loader, const struct conf_node *node, const char *where, const char *path,
-                       const char *expected)
+static void fault_type(struct loader *loader, const struct conf_node *node, const char *where,
+                       const char *path, const char *expected)
 {
-    conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s, not %s", where, path, expected,
-               node->missing ? "empty" : conf_node_kind_name(node));
+    conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s, not %s", where, path,
+               expected, node->missing ? "empty" : conf_node_kind_name(node));
 }
 
-static void fault_unknown(struct loader *loader, const struct target *target, const char *prefix, const struct conf_node *key)
+static void fault_unknown(struct loader *loader, const struct target *target, const char *prefix,
+                          const struct conf_node *key)
 {
     char quote[CONF_QUOTE_SIZE], meant[CONF_PATH_SIZE], where[2 * CONF_PATH_SIZE];
     int length = snprintf(where, sizeof where, "%s%s", target->where, prefix);
     if (length > 0)
         where[length - 1] = '\0'; /* the dot */
     bool close = conf_option_suggest(target->scope, prefix, key->text, meant);
-    conf_fault(&loader->faults, key->line, key->column, "unknown key %s%s%s%s%s%s", conf_quote(key->text, quote),
-               length > 0 ? " in " : "", where, close ? "; did you mean \"" : "", close ? meant : "", close ? "\"?" : "");
+    conf_fault(&loader->faults, key->line, key->column, "unknown key %s%s%s%s%s%s",
+               conf_quote(key->text, quote), length > 0 ? " in " : "", where,
+               close ? "; did you mean \"" : "", close ? meant : "", close ? "\"?" : "");
 }
 
-static void apply_scalar(struct loader *loader, const struct target *target, const struct conf_option *option,
-                         const struct conf_node *node)
+static void apply_scalar(struct loader *loader, const struct target *target,
+                         const struct conf_option *option, const struct conf_node *node)
 {
     char text[CONF_VALUE_SIZE], expected[160], quote[CONF_QUOTE_SIZE];
     conf_value_expected(option, expected, sizeof expected);
@@ -65,24 +68,28 @@ static void apply_scalar(struct loader *loader, const struct target *target, con
     if (option->type == CONF_SOURCE) {
         char where[CONF_PATH_SIZE];
         snprintf(where, sizeof where, "%s%s", target->where, option->path);
-        conf_source_apply((char *)target->base + option->offset, text, node, where, &loader->faults);
+        conf_source_apply((char *)target->base + option->offset, text, node, where,
+                          &loader->faults);
     } else if (!conf_value_parse(option, text, target->base)) {
-        conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s, not %s", target->where, option->path, expected,
-                   conf_quote(node->text, quote));
+        conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s, not %s",
+                   target->where, option->path, expected, conf_quote(node->text, quote));
     }
 }
 
-static void apply_map(struct loader *loader, const struct target *target, const char *prefix, const struct conf_node *map);
+static void apply_map(struct loader *loader, const struct target *target, const char *prefix,
+                      const struct conf_node *map);
 
 /* The profile of that name, a new one if there is none; NULL, with the fault, if there can't be. */
-static struct conf_profile *place_profile(struct loader *loader, const struct target *target, const struct conf_node *key)
+static struct conf_profile *place_profile(struct loader *loader, const struct target *target,
+                                          const struct conf_node *key)
 {
     struct conf_camera *camera = target->base;
     char quote[CONF_QUOTE_SIZE];
     conf_quote(key->text, quote);
     if (!ring_id_valid(key->text)) {
         conf_fault(&loader->faults, key->line, key->column,
-                   "%sprofiles: the name %s must be a-z, 0-9, _ and -, begin with a letter or digit, and have at most %d "
+                   "%sprofiles: the name %s must be a-z, 0-9, _ and -, begin with a letter or "
+                   "digit, and have at most %d "
                    "characters",
                    target->where, quote, RING_ID_SIZE - 1);
         return NULL;
@@ -91,19 +98,22 @@ static struct conf_profile *place_profile(struct loader *loader, const struct ta
         if (strcmp(camera->profiles[i].name, key->text) == 0)
             return &camera->profiles[i];
     if (camera->profile_count == CONF_MAX_PROFILES) {
-        conf_fault(&loader->faults, key->line, key->column, "%sprofiles: %s is one too many: at most %d are possible",
-                   target->where, quote, CONF_MAX_PROFILES);
+        conf_fault(&loader->faults, key->line, key->column,
+                   "%sprofiles: %s is one too many: at most %d are possible", target->where, quote,
+                   CONF_MAX_PROFILES);
         return NULL;
     }
     return &camera->profiles[camera->profile_count++];
 }
 
 /* A profile of `defaults` that the camera has, too, is replaced whole. */
-static void apply_profiles(struct loader *loader, const struct target *target, const struct conf_node *map)
+static void apply_profiles(struct loader *loader, const struct target *target,
+                           const struct conf_node *map)
 {
     if (map->kind != CONF_NODE_MAP && !map->missing)
         fault_type(loader, map, target->where, "profiles", "a mapping of names to profiles");
-    for (const struct conf_node *node = map->kind == CONF_NODE_MAP ? map->first : NULL; node; node = node->next) {
+    for (const struct conf_node *node = map->kind == CONF_NODE_MAP ? map->first : NULL; node;
+         node = node->next) {
         char path[CONF_QUOTE_SIZE], where[2 * CONF_QUOTE_SIZE + 8];
         bool is_word = node->key->kind == CONF_NODE_SCALAR; /* else that has been said */
         struct conf_profile *profile = is_word ? place_profile(loader, target, node->key) : NULL;
@@ -121,8 +131,8 @@ static void apply_profiles(struct loader *loader, const struct target *target, c
     }
 }
 
-static void apply_file(struct loader *loader, const struct target *target, const struct conf_option *option,
-                       const struct conf_node *node)
+static void apply_file(struct loader *loader, const struct target *target,
+                       const struct conf_option *option, const struct conf_node *node)
 {
     char text[CONF_VALUE_SIZE], expected[160];
     conf_value_expected(option, expected, sizeof expected);
@@ -130,12 +140,12 @@ static void apply_file(struct loader *loader, const struct target *target, const
         fault_type(loader, node, target->where, option->path, expected);
     else if (conf_expand(node, text, &loader->faults) &&
              !conf_file_resolve(loader->faults.file, text, (char *)target->base + option->offset))
-        conf_fault(&loader->faults, node->line, node->column, "%s%s: the path is empty or too long", target->where,
-                   option->path);
+        conf_fault(&loader->faults, node->line, node->column, "%s%s: the path is empty or too long",
+                   target->where, option->path);
 }
 
-static void apply_entry(struct loader *loader, const struct target *target, const struct conf_option *option,
-                        const struct conf_node *node)
+static void apply_entry(struct loader *loader, const struct target *target,
+                        const struct conf_option *option, const struct conf_node *node)
 {
     char text[CONF_VALUE_SIZE], expected[160], quote[CONF_QUOTE_SIZE];
     conf_value_expected(option, expected, sizeof expected);
@@ -143,15 +153,16 @@ static void apply_entry(struct loader *loader, const struct target *target, cons
         fault_type(loader, node, target->where, option->path, expected);
         return;
     }
-    const char *wrong = conf_expand(node, text, &loader->faults) ? conf_list_add(option, text, target->base) : NULL;
+    const char *wrong =
+        conf_expand(node, text, &loader->faults) ? conf_list_add(option, text, target->base) : NULL;
     if (wrong)
-        conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s; %s %s", target->where, option->path, expected,
-                   conf_quote(node->text, quote), wrong);
+        conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s; %s %s",
+                   target->where, option->path, expected, conf_quote(node->text, quote), wrong);
 }
 
 /* One value stands for a list of one. */
-static void apply_list(struct loader *loader, const struct target *target, const struct conf_option *option,
-                       const struct conf_node *node)
+static void apply_list(struct loader *loader, const struct target *target,
+                       const struct conf_option *option, const struct conf_node *node)
 {
     conf_list_clear(option, target->base);
     if (node->kind != CONF_NODE_LIST) {
@@ -162,13 +173,13 @@ static void apply_list(struct loader *loader, const struct target *target, const
         apply_entry(loader, target, option, entry);
 }
 
-static void apply_option(struct loader *loader, const struct target *target, const struct conf_option *option,
-                         const struct conf_node *node)
+static void apply_option(struct loader *loader, const struct target *target,
+                         const struct conf_option *option, const struct conf_node *node)
 {
     switch (option->type) {
     case CONF_LATER:
-        conf_fault(&loader->faults, node->key->line, node->key->column, "%s%s is not supported by this version", target->where,
-                   option->path);
+        conf_fault(&loader->faults, node->key->line, node->key->column,
+                   "%s%s is not supported by this version", target->where, option->path);
         break;
     case CONF_LISTEN:
         loader->listen = node;
@@ -202,8 +213,10 @@ static void apply_option(struct loader *loader, const struct target *target, con
     }
 }
 
-/* `prefix` is "" or "http.": where the mapping's keys stand in the option table.  Sections don't nest deeper than one in it. */
-static void apply_map(struct loader *loader, const struct target *target, const char *prefix, const struct conf_node *map)
+/* `prefix` is "" or "http.": where the mapping's keys stand in the option table.  Sections don't
+ * nest deeper than one in it. */
+static void apply_map(struct loader *loader, const struct target *target, const char *prefix,
+                      const struct conf_node *map)
 {
     for (const struct conf_node *node = map->first; node; node = node->next) {
         char path[CONF_PATH_SIZE], section[CONF_PATH_SIZE + 2];
@@ -226,14 +239,15 @@ static void apply_map(struct loader *loader, const struct target *target, const 
 }
 
 /* What only both values together can get wrong; reported where one of them stands. */
-static void check_reconnect(struct loader *loader, const struct conf_camera *camera, const struct conf_node *map,
-                            const char *where)
+static void check_reconnect(struct loader *loader, const struct conf_camera *camera,
+                            const struct conf_node *map, const char *where)
 {
     if (loader->partial || camera->reconnect.max_ns >= camera->reconnect.every_ns)
         return;
     for (const struct conf_node *node = map->first; node; node = node->next)
         if (node->key->kind == CONF_NODE_SCALAR && strcmp(node->key->text, "reconnect") == 0)
-            conf_fault(&loader->faults, node->key->line, node->key->column, "%sreconnect: max is shorter than every", where);
+            conf_fault(&loader->faults, node->key->line, node->key->column,
+                       "%sreconnect: max is shorter than every", where);
 }
 
 static void apply_defaults(struct loader *loader)
@@ -268,22 +282,25 @@ static void apply_id(struct loader *loader, struct conf_camera *camera, const st
     conf_quote(key->text, quote);
     if (!ring_id_valid(key->text))
         conf_fault(&loader->faults, key->line, key->column,
-                   "camera id %s: must be a-z, 0-9, _ and -, begin with a letter or digit, and have at most %d characters",
+                   "camera id %s: must be a-z, 0-9, _ and -, begin with a letter or digit, and "
+                   "have at most %d characters",
                    quote, RING_ID_SIZE - 1);
     else if (id_is_reserved(key->text))
-        conf_fault(&loader->faults, key->line, key->column, "camera id %s: the word is taken by a path of the HTTP server",
-                   quote);
+        conf_fault(&loader->faults, key->line, key->column,
+                   "camera id %s: the word is taken by a path of the HTTP server", quote);
     else
         memcpy(camera->id, key->text, strlen(key->text) + 1);
 }
 
-static void apply_camera(struct loader *loader, struct conf_camera *camera, const struct conf_node *node)
+static void apply_camera(struct loader *loader, struct conf_camera *camera,
+                         const struct conf_node *node)
 {
     char quote[CONF_QUOTE_SIZE], where[CONF_QUOTE_SIZE + 16];
     const struct conf_node *key = node->key;
     *camera = loader->template;
     apply_id(loader, camera, key);
-    snprintf(where, sizeof where, "cameras.%s.", camera->id[0] ? camera->id : conf_quote(key->text, quote));
+    snprintf(where, sizeof where, "cameras.%s.",
+             camera->id[0] ? camera->id : conf_quote(key->text, quote));
 
     struct target target = {CONF_SCOPE_CAMERA, camera, where, false};
     const struct conf_option *source = conf_option_find(CONF_SCOPE_CAMERA, "source");
@@ -294,13 +311,15 @@ static void apply_camera(struct loader *loader, struct conf_camera *camera, cons
         apply_map(loader, &target, "", node);
         check_reconnect(loader, camera, node, where);
         for (const struct conf_node *entry = node->first; entry; entry = entry->next)
-            has_source = has_source || (entry->key->kind == CONF_NODE_SCALAR && strcmp(entry->key->text, source->path) == 0);
+            has_source = has_source || (entry->key->kind == CONF_NODE_SCALAR &&
+                                        strcmp(entry->key->text, source->path) == 0);
     } else if (node->kind == CONF_NODE_LIST) {
         fault_type(loader, node, where, source->path, "a source or a mapping");
         return;
     }
     if (!has_source && !loader->partial)
-        conf_fault(&loader->faults, key->line, key->column, "camera %s has no source", conf_quote(key->text, quote));
+        conf_fault(&loader->faults, key->line, key->column, "camera %s has no source",
+                   conf_quote(key->text, quote));
 }
 
 static void apply_cameras(struct loader *loader)
@@ -312,16 +331,17 @@ static void apply_cameras(struct loader *loader)
     }
     if (!map || !map->first) {
         if (!loader->partial)
-            conf_fault(&loader->faults, map ? map->key->line : 1, map ? map->key->column : 1,
-                       "no cameras: at least one is needed, for example \"cameras: {demo: 'test:'}\"");
+            conf_fault(
+                &loader->faults, map ? map->key->line : 1, map ? map->key->column : 1,
+                "no cameras: at least one is needed, for example \"cameras: {demo: 'test:'}\"");
         return;
     }
     unsigned count = 0;
     for (const struct conf_node *node = map->first; node; node = node->next)
         count += node->key->kind == CONF_NODE_SCALAR;
     if (count > CONF_MAX_CAMERAS) {
-        conf_fault(&loader->faults, map->key->line, map->key->column, "%u cameras: at most %d are possible", count,
-                   CONF_MAX_CAMERAS);
+        conf_fault(&loader->faults, map->key->line, map->key->column,
+                   "%u cameras: at most %d are possible", count, CONF_MAX_CAMERAS);
         return;
     }
     struct conf *conf = loader->conf;
@@ -345,8 +365,8 @@ static void apply_root(struct loader *loader, const struct conf_node *root)
         return;
     }
     if (root->kind != CONF_NODE_MAP) {
-        conf_fault(&loader->faults, root->line, root->column, "the file must be a mapping of keys, not %s",
-                   conf_node_kind_name(root));
+        conf_fault(&loader->faults, root->line, root->column,
+                   "the file must be a mapping of keys, not %s", conf_node_kind_name(root));
         return;
     }
     apply_map(loader, &target, "", root);

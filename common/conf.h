@@ -1,5 +1,6 @@
-/* conf.h: the configuration file.  One option table yields parsing, ranges, defaults and the help text.
- * The structs are plain data without pointers, but for conf.cameras: they travel to children as they are. */
+/* conf.h: the configuration file.  One option table yields parsing, ranges, defaults and the help
+ * text. The structs are plain data without pointers, but for conf.cameras: they travel to children
+ * as they are. */
 #ifndef CAMRING_CONF_H
 #define CAMRING_CONF_H
 
@@ -24,7 +25,13 @@ struct conf_log {
 };
 
 /* What a request is about, for http.protect: bit numbers. */
-enum conf_route { CONF_ROUTE_PAGE, CONF_ROUTE_STREAM, CONF_ROUTE_SNAPSHOT, CONF_ROUTE_API, CONF_ROUTE_METRICS };
+enum conf_route {
+    CONF_ROUTE_PAGE,
+    CONF_ROUTE_STREAM,
+    CONF_ROUTE_SNAPSHOT,
+    CONF_ROUTE_API,
+    CONF_ROUTE_METRICS
+};
 
 struct conf_origins {
     unsigned count;
@@ -109,15 +116,16 @@ struct conf {
     struct conf_camera *cameras; /* in the file's order */
 };
 
-/* Reads `path` ("-": standard input).  Returns NULL if anything is wrong, after writing every fault to `faults` as
- * "FILE:LINE:COL: message", one a line.  conf_free frees. */
+/* Reads `path` ("-": standard input).  Returns NULL if anything is wrong, after writing every fault
+ * to `faults` as "FILE:LINE:COL: message", one a line.  conf_free frees. */
 struct conf *conf_load(const char *path, FILE *faults);
 void conf_free(struct conf *conf);
 
 /* True if pictures could be had without a login, and the file doesn't say that this is meant. */
 bool conf_http_is_open(const struct conf_http *http);
 
-/* The file that is used when none is named: ./camring.yaml, then /etc/camring/camring.yaml; NULL if neither exists. */
+/* The file that is used when none is named: ./camring.yaml, then /etc/camring/camring.yaml; NULL if
+ * neither exists. */
 const char *conf_default_path(void);
 
 /* Writes the option table for people: key, type and range, default, meaning. */

@@ -1,5 +1,5 @@
-/* ${VAR}, ${file:PATH} and $$ in a scalar.  What they stand for is never looked at again: it is not expanded and not quoted in
- * messages. */
+/* ${VAR}, ${file:PATH} and $$ in a scalar.  What they stand for is never looked at again: it is not
+ * expanded and not quoted in messages. */
 #include "conf_private.h"
 #include "file.h"
 
@@ -18,8 +18,10 @@ struct expansion {
     bool failed, full;
 };
 
-/* The fault's column is that of the '$' where the text stands in the file as it is, else the value's. */
-__attribute__((format(printf, 2, 3))) static void fail(struct expansion *expansion, const char *format, ...)
+/* The fault's column is that of the '$' where the text stands in the file as it is, else the
+ * value's. */
+__attribute__((format(printf, 2, 3))) static void fail(struct expansion *expansion,
+                                                       const char *format, ...)
 {
     const struct conf_node *node = expansion->node;
     unsigned column = node->column;
@@ -54,7 +56,8 @@ static void put_variable(struct expansion *expansion, const char *name)
     for (const char *p = name; *p; p++)
         valid = valid && (isalnum((unsigned char)*p) || *p == '_');
     if (!valid) {
-        fail(expansion, "%s is not the name of a variable; write $$ for a plain $", conf_quote(name, quote));
+        fail(expansion, "%s is not the name of a variable; write $$ for a plain $",
+             conf_quote(name, quote));
         return;
     }
     const char *value = getenv(name);
@@ -113,7 +116,8 @@ static const char *put_reference(struct expansion *expansion)
     return end + 1;
 }
 
-bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE], struct conf_faults *faults)
+bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE],
+                 struct conf_faults *faults)
 {
     struct expansion expansion = {.node = node, .faults = faults, .out = out};
     for (const char *p = node->text; *p;) {
@@ -130,6 +134,7 @@ bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE],
     }
     out[expansion.used] = '\0';
     if (expansion.full)
-        conf_fault(faults, node->line, node->column, "the value is longer than %d bytes", CONF_VALUE_SIZE - 1);
+        conf_fault(faults, node->line, node->column, "the value is longer than %d bytes",
+                   CONF_VALUE_SIZE - 1);
     return !expansion.failed && !expansion.full;
 }

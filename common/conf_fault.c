@@ -23,7 +23,8 @@ void conf_fault(struct conf_faults *faults, unsigned line, unsigned column, cons
     char *text = NULL;
     va_list args;
     va_start(args, format);
-    if (faults->count == faults->room || faults->count >= FAULTS_MAX || vasprintf(&text, format, args) < 0) {
+    if (faults->count == faults->room || faults->count >= FAULTS_MAX ||
+        vasprintf(&text, format, args) < 0) {
         faults->dropped++;
     } else {
         faults->list[faults->count] = (struct conf_fault){line, column, faults->count, text};
@@ -71,7 +72,8 @@ const char *conf_quote(const char *text, char out[static CONF_QUOTE_SIZE])
     url_redact(text, shown, sizeof shown);
     size_t length = strlen(shown);
     bool cut = length == sizeof shown - 1;
-    while (cut && length > 0 && (shown[length - 1] & 0xc0) == 0x80) /* never half a UTF-8 character */
+    while (cut && length > 0 &&
+           (shown[length - 1] & 0xc0) == 0x80) /* never half a UTF-8 character */
         length--;
     if (cut && length > 0 && (shown[length - 1] & 0x80))
         length--;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- lists -------------------------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
 static const char *add_name(const struct conf_option *option, const char *text, unsigned *bits)
 {
@@ -19,10 +19,13 @@ static const char *add_name(const struct conf_option *option, const char *text, 
     return "is none of them";
 }
 
-/* SCHEME://HOST or SCHEME://HOST:PORT, as browsers write it: in lower case, without the scheme's own port. */
+/* SCHEME://HOST or SCHEME://HOST:PORT, as browsers write it: in lower case, without the scheme's
+ * own port. */
 static bool is_origin(const char *text)
 {
-    const char *host = strncmp(text, "http://", 7) == 0 ? text + 7 : strncmp(text, "https://", 8) == 0 ? text + 8 : NULL;
+    const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
+                       : strncmp(text, "https://", 8) == 0 ? text + 8
+                                                           : NULL;
     if (!host || !*host)
         return false;
     const char *p = host;
@@ -32,7 +35,8 @@ static bool is_origin(const char *text)
         p += strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789-._");
     if (p == host)
         return false;
-    return *p == '\0' || (*p == ':' && isdigit((unsigned char)p[1]) && p[1 + strspn(p + 1, "0123456789")] == '\0');
+    return *p == '\0' || (*p == ':' && isdigit((unsigned char)p[1]) &&
+                          p[1 + strspn(p + 1, "0123456789")] == '\0');
 }
 
 static const char *add_origin(const char *text, struct conf_origins *origins)
@@ -115,7 +119,7 @@ const char *conf_list_add(const struct conf_option *option, const char *text, vo
     return add_proxy(text, field);
 }
 
-/* ---- single values ------------------------------------------------------------------------------------------------ */
+/* ---- single values ---- */
 
 static bool parse_base_path(const char *text, char *out, size_t size)
 {
@@ -125,7 +129,8 @@ static bool parse_base_path(const char *text, char *out, size_t size)
     for (const char *p = text; *p; p++)
         if (!isalnum((unsigned char)*p) && !strchr("/-._~", *p))
             return false;
-    if (strstr(text, "/./") || strstr(text, "/../") || (length >= 2 && strcmp(text + length - 2, "/.") == 0) ||
+    if (strstr(text, "/./") || strstr(text, "/../") ||
+        (length >= 2 && strcmp(text + length - 2, "/.") == 0) ||
         (length >= 3 && strcmp(text + length - 3, "/..") == 0))
         return false;
     snprintf(out, size, "%.*s", (int)(length - (text[length - 1] == '/')), text);
@@ -163,22 +168,25 @@ bool conf_file_resolve(const char *config, const char *text, char out[static CON
     if (text[0] == '/')
         length = snprintf(out, CONF_FILE_SIZE, "%s", text);
     else
-        length = snprintf(out, CONF_FILE_SIZE, "%s%s%.*s/%s", folder, slash && slash > config && folder[0] ? "/" : "",
+        length = snprintf(out, CONF_FILE_SIZE, "%s%s%.*s/%s", folder,
+                          slash && slash > config && folder[0] ? "/" : "",
                           slash ? (int)(slash - config) : 0, config, text);
     return length >= 0 && length < CONF_FILE_SIZE;
 }
 
-/* ---- more than one ------------------------------------------------------------------------------------------------ */
+/* ---- more than one ---- */
 
 static const struct conf_node *child(const struct conf_node *map, const char *key)
 {
     for (const struct conf_node *node = map ? map->first : NULL; node; node = node->next)
-        if (map->kind == CONF_NODE_MAP && node->key->kind == CONF_NODE_SCALAR && strcmp(node->key->text, key) == 0)
+        if (map->kind == CONF_NODE_MAP && node->key->kind == CONF_NODE_SCALAR &&
+            strcmp(node->key->text, key) == 0)
             return node;
     return NULL;
 }
 
-void conf_http_check(const struct conf_http *http, const struct conf_node *root, struct conf_faults *faults)
+void conf_http_check(const struct conf_http *http, const struct conf_node *root,
+                     struct conf_faults *faults)
 {
     const struct conf_node *tls = child(child(root, "http"), "tls");
     if (tls && tls->kind == CONF_NODE_MAP && !http->tls_cert[0] != !http->tls_key[0])

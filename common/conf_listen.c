@@ -1,5 +1,5 @@
-/* http.listen: HOST:PORT, [V6]:PORT or unix:/PATH.  A name other than localhost counts as reachable from outside, whatever it
- * resolves to.
+/* http.listen: HOST:PORT, [V6]:PORT or unix:/PATH.  A name other than localhost counts as reachable
+ * from outside, whatever it resolves to.
  */
 #include "conf_private.h"
 
@@ -31,7 +31,8 @@ static bool check_v6(const char *host, bool *loopback)
     struct in6_addr parsed;
     if (inet_pton(AF_INET6, address, &parsed) != 1)
         return false;
-    *loopback = IN6_IS_ADDR_LOOPBACK(&parsed) || (IN6_IS_ADDR_V4MAPPED(&parsed) && parsed.s6_addr[12] == 127);
+    *loopback = IN6_IS_ADDR_LOOPBACK(&parsed) ||
+                (IN6_IS_ADDR_V4MAPPED(&parsed) && parsed.s6_addr[12] == 127);
     return true;
 }
 
@@ -49,7 +50,8 @@ static bool check_host(const char *host, bool *loopback)
             return false;
         letters = letters || isalpha((unsigned char)*p);
     }
-    return letters && host[0] != '-' && host[0] != '.'; /* only digits and dots, but no address: a typing error */
+    /* only digits and dots, but no address: a typing error */
+    return letters && host[0] != '-' && host[0] != '.';
 }
 
 static const char *check_path(const char *path)
@@ -57,7 +59,9 @@ static const char *check_path(const char *path)
     struct sockaddr_un address;
     if (path[0] != '/' || !path[1] || path[strlen(path) - 1] == '/')
         return "must be unix:/PATH";
-    return strlen(path) < sizeof address.sun_path ? NULL : "the path is longer than 107 bytes, which sockets can't have";
+    return strlen(path) < sizeof address.sun_path
+               ? NULL
+               : "the path is longer than 107 bytes, which sockets can't have";
 }
 
 /* Returns NULL, or what is wrong. */
@@ -99,11 +103,13 @@ bool conf_http_is_open(const struct conf_http *http)
     return !http->allow_open_bind && (!has_logins(http) || (http->protect & pictures) != pictures);
 }
 
-static void apply_one(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults)
+static void apply_one(struct conf_http *http, const struct conf_node *node, bool partial,
+                      struct conf_faults *faults)
 {
     char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
     if (node->kind != CONF_NODE_SCALAR || node->missing) {
-        conf_fault(faults, node->line, node->column, "http.listen: must be HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, not %s",
+        conf_fault(faults, node->line, node->column,
+                   "http.listen: must be HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, not %s",
                    node->missing ? "empty" : conf_node_kind_name(node));
         return;
     }
@@ -118,22 +124,26 @@ static void apply_one(struct conf_http *http, const struct conf_node *node, bool
     }
     if (!loopback && !partial && conf_http_is_open(http))
         conf_fault(faults, node->line, node->column,
-                   "http.listen %s: everyone who can reach this machine could watch; %s, or say http.allow_open_bind: true if "
+                   "http.listen %s: everyone who can reach this machine could watch; %s, or say "
+                   "http.allow_open_bind: true if "
                    "that is meant",
                    quote,
                    has_logins(http) ? "let http.protect have stream and snapshot"
                                     : "name an http.users_file or http.tokens_file");
     for (unsigned i = 0; i < http->listen_count; i++)
         if (strcmp(http->listen[i], text) == 0)
-            conf_fault(faults, node->line, node->column, "http.listen %s: twice the same address", quote);
+            conf_fault(faults, node->line, node->column, "http.listen %s: twice the same address",
+                       quote);
     if (http->listen_count == CONF_MAX_LISTEN) {
-        conf_fault(faults, node->line, node->column, "http.listen: more than %d addresses", CONF_MAX_LISTEN);
+        conf_fault(faults, node->line, node->column, "http.listen: more than %d addresses",
+                   CONF_MAX_LISTEN);
         return;
     }
     memcpy(http->listen[http->listen_count++], text, strlen(text) + 1);
 }
 
-void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults)
+void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial,
+                       struct conf_faults *faults)
 {
     if (!node) {
         const struct conf_option *option = conf_option_find(CONF_SCOPE_GLOBAL, "http.listen");

@@ -1,4 +1,5 @@
-/* The option table: the one place where a key, its type, its range, its default and its meaning are said. */
+/* The option table: the one place where a key, its type, its range, its default and its meaning are
+ * said. */
 #include "conf_private.h"
 
 #include "clock.h"
@@ -18,7 +19,8 @@ static const char *const format_names[] = {"text", "json", NULL};
 static const char *const transport_names[] = {"tcp", "udp", "auto", NULL};
 static const char *const idle_names[] = {"standby", "off", "full", NULL};
 static const char *const passthrough_names[] = {"auto", "off", NULL};
-static const char *const route_names[] = {"page", "stream", "snapshot", "api", "metrics", NULL}; /* enum conf_route */
+static const char *const route_names[] = {"page", "stream",  "snapshot",
+                                          "api",  "metrics", NULL}; /* enum conf_route */
 static const char *const offline_names[] = {"placeholder", "last", "close", NULL};
 
 #define IN_FILE(field) CONF_SCOPE_GLOBAL, .offset = offsetof(struct conf, field)
@@ -30,67 +32,85 @@ const struct conf_option conf_options[] = {
      .help = "Name of this installation; two with different names never touch each other."},
     {"http.listen", IN_FILE(http.listen), .type = CONF_LISTEN, .fallback = "127.0.0.1:8080",
      .help = "Where the server listens; one address or a list of up to eight."},
-    {"http.workers", IN_FILE(http.workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = RING_MAX_WAKERS, .fallback = "auto",
-     .help =
-         "Server processes; auto: one for every 1000 of http.max_clients, with TLS for every 250, at most one per two cores."},
-    {"http.max_clients", IN_FILE(http.max_clients), .type = CONF_NUMBER, .min = 1, .max = 100000, .fallback = "1000",
-     .help = "Clients of streams, walls and events at the same time, over all server processes; more are told to come back "
+    {"http.workers", IN_FILE(http.workers), .type = CONF_NUMBER_OR_AUTO, .min = 1,
+     .max = RING_MAX_WAKERS, .fallback = "auto",
+     .help = "Server processes; auto: one for every 1000 of http.max_clients, with TLS for every "
+             "250, at most one per two cores."},
+    {"http.max_clients", IN_FILE(http.max_clients), .type = CONF_NUMBER, .min = 1, .max = 100000,
+     .fallback = "1000",
+     .help = "Clients of streams, walls and events at the same time, over all server processes; "
+             "more are told to come back "
              "later (503)."},
-    {"http.client_timeout", IN_FILE(http.client_timeout_ns), .type = CONF_DURATION, .min = 100 * MS, .max = HOUR,
-     .fallback = "10s", .help = "A stream client that took no byte for so long is cut."},
+    {"http.client_timeout", IN_FILE(http.client_timeout_ns), .type = CONF_DURATION, .min = 100 * MS,
+     .max = HOUR, .fallback = "10s",
+     .help = "A stream client that took no byte for so long is cut."},
     {"http.allow_open_bind", IN_FILE(http.allow_open_bind), .type = CONF_BOOL, .fallback = "false",
-     .help = "Allows http.listen to be reachable from other machines although nobody has to log in."},
+     .help =
+         "Allows http.listen to be reachable from other machines although nobody has to log in."},
     {"http.users_file", IN_FILE(http.users_file), .type = CONF_FILE,
-     .help = "Who may log in: a line NAME:HASH each, HASH as `mkpasswd` or `htpasswd -B` make it; read again when it changes."},
+     .help = "Who may log in: a line NAME:HASH each, HASH as `mkpasswd` or `htpasswd -B` make it; "
+             "read again when it changes."},
     {"http.tokens_file", IN_FILE(http.tokens_file), .type = CONF_FILE,
-     .help = "Tokens (Authorization: Bearer TOKEN) that let programs in, one a line; read again when it changes."},
+     .help = "Tokens (Authorization: Bearer TOKEN) that let programs in, one a line; read again "
+             "when it changes."},
     {"http.protect", IN_FILE(http.protect), .type = CONF_SET, .names = route_names,
      .fallback = "[page, stream, snapshot, api, metrics]",
      .help = "What needs a user or token, where there are any; /healthz and /readyz never do."},
     {"http.trusted_proxies", IN_FILE(http.trusted_proxies), .type = CONF_PROXIES, .fallback = "[]",
      .help = "Proxies whose X-Forwarded-For is believed when failed logins are counted."},
     {"http.tls.cert", IN_FILE(http.tls_cert), .type = CONF_FILE,
-     .help = "Certificate for HTTPS on all TCP addresses, PEM, with those that vouch for it behind it; read again when it "
+     .help = "Certificate for HTTPS on all TCP addresses, PEM, with those that vouch for it behind "
+             "it; read again when it "
              "changes."},
-    {"http.tls.key", IN_FILE(http.tls_key), .type = CONF_FILE, .help = "Its key, PEM, without a passphrase."},
+    {"http.tls.key", IN_FILE(http.tls_key), .type = CONF_FILE,
+     .help = "Its key, PEM, without a passphrase."},
     {"http.cors_origins", IN_FILE(http.cors_origins), .type = CONF_ORIGINS, .fallback = "[]",
-     .help = "Web pages elsewhere that may read what this server answers; with a login only those named."},
+     .help = "Web pages elsewhere that may read what this server answers; with a login only those "
+             "named."},
     {"http.base_path", IN_FILE(http.base_path), .type = CONF_BASE_PATH, .fallback = "/",
-     .help = "All paths are below it, for a proxy that passes them on whole; /healthz and /readyz are at the root as well."},
+     .help = "All paths are below it, for a proxy that passes them on whole; /healthz and /readyz "
+             "are at the root as well."},
     {"http.unix_mode", IN_FILE(http.unix_mode), .type = CONF_MODE, .fallback = "0660",
      .help = "Who may connect to unix sockets in http.listen."},
-    {"encoder.workers", IN_FILE(encoder_workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = 256, .fallback = "auto",
-     .help = "Encoder processes; auto: one per core."},
+    {"encoder.workers", IN_FILE(encoder_workers), .type = CONF_NUMBER_OR_AUTO, .min = 1, .max = 256,
+     .fallback = "auto", .help = "Encoder processes; auto: one per core."},
     {"user", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
     {"group", CONF_SCOPE_GLOBAL, .type = CONF_LATER},
-    {"restart.burst", IN_FILE(restart.burst), .type = CONF_NUMBER, .min = 1, .max = 1000000, .fallback = "5",
-     .help = "A process that dies is restarted at once, but damped from this many deaths within restart.window."},
-    {"restart.window", IN_FILE(restart.window_ns), .type = CONF_DURATION, .min = 100 * MS, .max = 24 * HOUR, .fallback = "30s",
-     .help = "The time in which deaths are counted."},
-    {"restart.max", IN_FILE(restart.max_ns), .type = CONF_DURATION, .min = 10 * MS, .max = 24 * HOUR, .fallback = "60s",
-     .help = "The longest wait before a restart."},
-    {"shm.max_bytes", IN_FILE(shm_max_bytes), .type = CONF_BYTES, .min = 0, .max = INT64_C(1) << 50, .fallback = "0",
+    {"restart.burst", IN_FILE(restart.burst), .type = CONF_NUMBER, .min = 1, .max = 1000000,
+     .fallback = "5",
+     .help = "A process that dies is restarted at once, but damped from this many deaths within "
+             "restart.window."},
+    {"restart.window", IN_FILE(restart.window_ns), .type = CONF_DURATION, .min = 100 * MS,
+     .max = 24 * HOUR, .fallback = "30s", .help = "The time in which deaths are counted."},
+    {"restart.max", IN_FILE(restart.max_ns), .type = CONF_DURATION, .min = 10 * MS,
+     .max = 24 * HOUR, .fallback = "60s", .help = "The longest wait before a restart."},
+    {"shm.max_bytes", IN_FILE(shm_max_bytes), .type = CONF_BYTES, .min = 0, .max = INT64_C(1) << 50,
+     .fallback = "0",
      .help = "What all rings may take of shared memory together; 0: what /dev/shm holds."},
-    {"shm.reader_rows", IN_FILE(shm_reader_rows), .type = CONF_NUMBER, .min = 1, .max = RING_MAX_ROWS, .fallback = "16",
+    {"shm.reader_rows", IN_FILE(shm_reader_rows), .type = CONF_NUMBER, .min = 1,
+     .max = RING_MAX_ROWS, .fallback = "16",
      .help = "Readers that can be attached to one ring at the same time."},
-    {"log.level", IN_FILE(log.level), .type = CONF_CHOICE, .names = level_names, .fallback = "info", .help = "What is logged."},
-    {"log.format", IN_FILE(log.format), .type = CONF_CHOICE, .names = format_names, .fallback = "text",
-     .help = "Lines for people, or one JSON object a line."},
+    {"log.level", IN_FILE(log.level), .type = CONF_CHOICE, .names = level_names, .fallback = "info",
+     .help = "What is logged."},
+    {"log.format", IN_FILE(log.format), .type = CONF_CHOICE, .names = format_names,
+     .fallback = "text", .help = "Lines for people, or one JSON object a line."},
     {"debug", IN_FILE(debug), .type = CONF_BOOL, .fallback = "false",
-     .help = "Watches itself: slow callbacks and frames never given back are logged. Also with CAMRING_DEBUG=1."},
-    {"max_connecting", IN_FILE(max_connecting), .type = CONF_NUMBER, .min = 1, .max = CONF_MAX_CAMERAS, .fallback = "8",
-     .help = "Cameras being opened at the same time."},
+     .help = "Watches itself: slow callbacks and frames never given back are logged. Also with "
+             "CAMRING_DEBUG=1."},
+    {"max_connecting", IN_FILE(max_connecting), .type = CONF_NUMBER, .min = 1,
+     .max = CONF_MAX_CAMERAS, .fallback = "8", .help = "Cameras being opened at the same time."},
     {"defaults", CONF_SCOPE_GLOBAL, .type = CONF_DEFAULTS,
      .help = "Any key of a camera but source, for all cameras that don't say otherwise."},
     {"cameras", CONF_SCOPE_GLOBAL, .type = CONF_CAMERAS,
      .help = "ID: SOURCE, or ID: and below it source and the other keys of a camera."},
 
     {"source", IN_CAMERA(source), .type = CONF_SOURCE, .help = "Where the pictures come from."},
-    {"rtsp_transport", IN_CAMERA(rtsp_transport), .type = CONF_CHOICE, .names = transport_names, .fallback = "tcp",
-     .help = "How RTSP carries the pictures."},
+    {"rtsp_transport", IN_CAMERA(rtsp_transport), .type = CONF_CHOICE, .names = transport_names,
+     .fallback = "tcp", .help = "How RTSP carries the pictures."},
     {"idle", IN_CAMERA(idle), .type = CONF_CHOICE, .names = idle_names, .fallback = "standby",
      .help = "While nobody watches: stay connected undecoded, disconnect, or decode always."},
-    {"max_size", IN_CAMERA(max_width), .type = CONF_PICTURE_SIZE, .min = 1, .max = RING_MAX_DIMENSION, .fallback = "0",
+    {"max_size", IN_CAMERA(max_width), .type = CONF_PICTURE_SIZE, .min = 1,
+     .max = RING_MAX_DIMENSION, .fallback = "0",
      .help = "Picture size for which memory is reserved at the start; 0: by the first picture."},
     {"fps", IN_CAMERA(fps), .type = CONF_RATE, .min = 0, .max = 1000, .fallback = "0",
      .help = "Most pictures per second; 0: the source's."},
@@ -98,32 +118,40 @@ const struct conf_option conf_options[] = {
      .help = "Whether the camera's certificate must be valid (rtsps, https)."},
     {"poll_interval", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"v4l2", CONF_SCOPE_CAMERA, .type = CONF_LATER},
-    {"stall_timeout", IN_CAMERA(stall_timeout_ns), .type = CONF_DURATION, .min = 100 * MS, .max = HOUR, .fallback = "5s",
-     .help = "A camera that sends nothing for so long is away."},
-    {"reconnect.every", IN_CAMERA(reconnect.every_ns), .type = CONF_DURATION, .min = 10 * MS, .max = HOUR, .fallback = "500ms",
+    {"stall_timeout", IN_CAMERA(stall_timeout_ns), .type = CONF_DURATION, .min = 100 * MS,
+     .max = HOUR, .fallback = "5s", .help = "A camera that sends nothing for so long is away."},
+    {"reconnect.every", IN_CAMERA(reconnect.every_ns), .type = CONF_DURATION, .min = 10 * MS,
+     .max = HOUR, .fallback = "500ms",
      .help = "A camera that is away is tried again so often at first."},
-    {"reconnect.for", IN_CAMERA(reconnect.for_ns), .type = CONF_DURATION, .min = 0, .max = 24 * HOUR, .fallback = "10s",
-     .help = "How long; then the wait doubles each time."},
-    {"reconnect.max", IN_CAMERA(reconnect.max_ns), .type = CONF_DURATION, .min = 10 * MS, .max = 24 * HOUR, .fallback = "60s",
-     .help = "The longest wait."},
-    {"reconnect.jitter", IN_CAMERA(reconnect.jitter_percent), .type = CONF_PERCENT, .min = 0, .max = 100, .fallback = "20%",
-     .help = "Each wait is longer or shorter at random by up to this, so that cameras don't come back in step."},
-    {"jpeg.quality", IN_CAMERA(jpeg_quality), .type = CONF_NUMBER, .min = 1, .max = 100, .fallback = "80",
-     .help = "JPEG quality."},
-    {"jpeg.passthrough", IN_CAMERA(passthrough), .type = CONF_CHOICE, .names = passthrough_names, .fallback = "auto",
-     .help = "auto: the pictures of a JPEG source go through unchanged."},
-    {"offline", IN_CAMERA(offline), .type = CONF_CHOICE, .names = offline_names, .fallback = "placeholder",
-     .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the end of the stream."},
+    {"reconnect.for", IN_CAMERA(reconnect.for_ns), .type = CONF_DURATION, .min = 0,
+     .max = 24 * HOUR, .fallback = "10s", .help = "How long; then the wait doubles each time."},
+    {"reconnect.max", IN_CAMERA(reconnect.max_ns), .type = CONF_DURATION, .min = 10 * MS,
+     .max = 24 * HOUR, .fallback = "60s", .help = "The longest wait."},
+    {"reconnect.jitter", IN_CAMERA(reconnect.jitter_percent), .type = CONF_PERCENT, .min = 0,
+     .max = 100, .fallback = "20%",
+     .help = "Each wait is longer or shorter at random by up to this, so that cameras don't come "
+             "back in step."},
+    {"jpeg.quality", IN_CAMERA(jpeg_quality), .type = CONF_NUMBER, .min = 1, .max = 100,
+     .fallback = "80", .help = "JPEG quality."},
+    {"jpeg.passthrough", IN_CAMERA(passthrough), .type = CONF_CHOICE, .names = passthrough_names,
+     .fallback = "auto", .help = "auto: the pictures of a JPEG source go through unchanged."},
+    {"offline", IN_CAMERA(offline), .type = CONF_CHOICE, .names = offline_names,
+     .fallback = "placeholder",
+     .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the "
+             "end of the stream."},
     {"chain", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"motion", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"profiles", CONF_SCOPE_CAMERA, .type = CONF_PROFILES,
-     .help = "NAME: and below it what viewers get who ask for that profile; up to eight, those of defaults included."},
+     .help = "NAME: and below it what viewers get who ask for that profile; up to eight, those of "
+             "defaults included."},
 
-    {"width", IN_PROFILE(width), .type = CONF_NUMBER_OR_ZERO, .min = VARIANT_MIN_WIDTH, .max = VARIANT_MAX_WIDTH,
-     .help =
-         "Pictures of the next width of 160, 240, 320, 480, 640, 800, 960, 1280, 1600, 1920, 2560, 3840 below the camera's; "
-         "left out or 0: the camera's."},
-    {"fps", IN_PROFILE(fps), .type = CONF_RATE, .min = 0, .max = 240, .help = "Most pictures per second; left out or 0: all."},
+    {"width", IN_PROFILE(width), .type = CONF_NUMBER_OR_ZERO, .min = VARIANT_MIN_WIDTH,
+     .max = VARIANT_MAX_WIDTH,
+     .help = "Pictures of the next width of 160, 240, 320, 480, 640, 800, 960, 1280, 1600, 1920, "
+             "2560, 3840 below the camera's; "
+             "left out or 0: the camera's."},
+    {"fps", IN_PROFILE(fps), .type = CONF_RATE, .min = 0, .max = 240,
+     .help = "Most pictures per second; left out or 0: all."},
     {"quality", IN_PROFILE(quality), .type = CONF_NUMBER, .min = 1, .max = 100,
      .help = "JPEG quality, in steps of 5 from 10 to 95; left out: the camera's."},
     {.path = NULL},
@@ -141,7 +169,8 @@ bool conf_option_is_section(enum conf_scope scope, const char *path)
 {
     size_t length = strlen(path);
     for (const struct conf_option *option = conf_options; option->path; option++)
-        if (option->scope == scope && strncmp(option->path, path, length) == 0 && option->path[length] == '.')
+        if (option->scope == scope && strncmp(option->path, path, length) == 0 &&
+            option->path[length] == '.')
             return true;
     return false;
 }
@@ -149,7 +178,8 @@ bool conf_option_is_section(enum conf_scope scope, const char *path)
 /* "[a, b]" */
 static bool list_default(const struct conf_option *option, void *base)
 {
-    for (const char *p = option->fallback + strspn(option->fallback, "[, "); *p && *p != ']'; p += strspn(p, ", ")) {
+    for (const char *p = option->fallback + strspn(option->fallback, "[, "); *p && *p != ']';
+         p += strspn(p, ", ")) {
         char word[CONF_PATH_SIZE];
         size_t length = strcspn(p, ",]");
         snprintf(word, sizeof word, "%.*s", (int)length, p);
@@ -165,12 +195,14 @@ void conf_option_defaults(enum conf_scope scope, void *base)
     for (const struct conf_option *option = conf_options; option->path; option++) {
         if (option->scope != scope || !option->fallback || option->type == CONF_LISTEN)
             continue;
-        if (!(conf_list_is(option) ? list_default(option, base) : conf_value_parse(option, option->fallback, base)))
+        if (!(conf_list_is(option) ? list_default(option, base)
+                                   : conf_value_parse(option, option->fallback, base)))
             fatal("the default of %s is not valid", option->path);
     }
 }
 
-/* Edits (a letter more, less, other, or two swapped) from `a` to `b`, case ignored; both at most 63 long. */
+/* Edits (a letter more, less, other, or two swapped) from `a` to `b`, case ignored; both at most 63
+ * long. */
 static unsigned distance(const char *a, const char *b)
 {
     unsigned rows[3][64];
@@ -191,8 +223,8 @@ static unsigned distance(const char *a, const char *b)
                 best = above[j] + 1;
             if (row[j - 1] + 1 < best)
                 best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) && y == tolower((unsigned char)a[i - 2]) &&
-                before[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+                y == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < best)
                 best = before[j - 2] + 1;
             row[j] = best;
         }
@@ -202,26 +234,31 @@ static unsigned distance(const char *a, const char *b)
 
 static const char *scope_prefix(enum conf_scope scope)
 {
-    static const char *const prefixes[] = {
-        [CONF_SCOPE_GLOBAL] = "", [CONF_SCOPE_CAMERA] = "cameras.ID.", [CONF_SCOPE_PROFILE] = "cameras.ID.profiles.NAME."};
+    static const char *const prefixes[] = {[CONF_SCOPE_GLOBAL] = "",
+                                           [CONF_SCOPE_CAMERA] = "cameras.ID.",
+                                           [CONF_SCOPE_PROFILE] = "cameras.ID.profiles.NAME."};
     return prefixes[scope];
 }
 
 /* The same word elsewhere: "quality" for "jpeg.quality". */
-static bool suggest_elsewhere(enum conf_scope scope, const char *key, char out[static CONF_PATH_SIZE])
+static bool suggest_elsewhere(enum conf_scope scope, const char *key,
+                              char out[static CONF_PATH_SIZE])
 {
     for (const struct conf_option *option = conf_options; option->path; option++) {
         const char *dot = strrchr(option->path, '.'), *leaf = dot ? dot + 1 : option->path;
-        bool visible = option->scope == scope || (scope == CONF_SCOPE_GLOBAL && option->scope == CONF_SCOPE_CAMERA);
+        bool visible = option->scope == scope ||
+                       (scope == CONF_SCOPE_GLOBAL && option->scope == CONF_SCOPE_CAMERA);
         if (!visible || option->type == CONF_LATER || strcasecmp(leaf, key) != 0)
             continue;
-        snprintf(out, CONF_PATH_SIZE, "%s%s", option->scope == scope ? "" : scope_prefix(option->scope), option->path);
+        snprintf(out, CONF_PATH_SIZE, "%s%s",
+                 option->scope == scope ? "" : scope_prefix(option->scope), option->path);
         return true;
     }
     return false;
 }
 
-bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *key, char out[static CONF_PATH_SIZE])
+bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *key,
+                         char out[static CONF_PATH_SIZE])
 {
     size_t prefix_length = strlen(prefix), key_length = strlen(key);
     if (key_length == 0 || key_length > 40)
@@ -229,7 +266,8 @@ bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *
     unsigned best = key_length < 9 ? (unsigned)key_length / 3 + 1 : 4;
     bool found = false;
     for (const struct conf_option *option = conf_options; option->path; option++) {
-        if (option->scope != scope || option->type == CONF_LATER || strncmp(option->path, prefix, prefix_length) != 0)
+        if (option->scope != scope || option->type == CONF_LATER ||
+            strncmp(option->path, prefix, prefix_length) != 0)
             continue;
         char sibling[64];
         snprintf(sibling, sizeof sibling, "%.*s", (int)strcspn(option->path + prefix_length, "."),

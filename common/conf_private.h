@@ -1,7 +1,8 @@
-/* conf_private.h: what the files conf*.c share.  The way of a configuration: text -> tree of nodes with their places
- * (conf_tree.c)
- * -> each key looked up in the option table (conf_options.c) -> its value expanded (conf_expand.c) and parsed (conf_value.c,
- * conf_listen.c, conf_source.c) -> struct conf (conf.c).  Each step adds what is wrong to the list of faults (conf_fault.c). */
+/* conf_private.h: what the files conf*.c share.  The way of a configuration: text -> tree of nodes
+ * with their places (conf_tree.c)
+ * -> each key looked up in the option table (conf_options.c) -> its value expanded (conf_expand.c)
+ * and parsed (conf_value.c, conf_listen.c, conf_source.c) -> struct conf (conf.c).  Each step adds
+ * what is wrong to the list of faults (conf_fault.c). */
 #ifndef CAMRING_CONF_PRIVATE_H
 #define CAMRING_CONF_PRIVATE_H
 
@@ -12,10 +13,11 @@
 #define CONF_PATH_SIZE 128
 #define CONF_QUOTE_SIZE 96
 
-/* What conf_load does once the text is there; `name` stands for the file in faults.  Also for tests. */
+/* What conf_load does once the text is there; `name` stands for the file in faults.  Also for
+ * tests. */
 struct conf *conf_parse(const char *text, size_t size, const char *name, FILE *faults);
 
-/* ---- faults ----------------------------------------------------------------------------------------------------- */
+/* ---- faults ---- */
 
 struct conf_fault {
     unsigned line, column;
@@ -40,31 +42,34 @@ void conf_faults_finish(struct conf_faults *faults, FILE *out);
 /* Text of the user's, fit to be shown: redacted, cut, in double quotes. */
 const char *conf_quote(const char *text, char out[static CONF_QUOTE_SIZE]);
 
-/* ---- tree ------------------------------------------------------------------------------------------------------- */
+/* ---- tree ---- */
 
 enum conf_node_kind { CONF_NODE_SCALAR, CONF_NODE_LIST, CONF_NODE_MAP };
 
 struct conf_node {
     enum conf_node_kind kind;
     unsigned line, column;
-    char *text;           /* scalar: without NULs inside */
-    bool missing;         /* scalar: null, or nothing there */
-    unsigned text_column; /* scalar: where text[0] stands, if text stands in the file as it is; else 0 */
+    char *text;   /* scalar: without NULs inside */
+    bool missing; /* scalar: null, or nothing there */
+    /* scalar: where text[0] stands, if text stands in the file as it is; else 0 */
+    unsigned text_column;
     struct conf_node *key;
     struct conf_node *first, *last, *next;
 };
 
 struct conf_tree {
     struct conf_node *root; /* NULL: nothing in the file */
-    bool partial;           /* the file could be read only up to some point: what is missing proves nothing, … */
-    unsigned end_line;      /* … and what stands on this line or behind it may not be what was meant */
+    /* the file could be read only up to some point: what is missing proves nothing, … */
+    bool partial;
+    /* … and what stands on this line or behind it may not be what was meant */
+    unsigned end_line;
 };
 
 struct conf_tree conf_tree_read(const char *text, size_t size, struct conf_faults *faults);
 void conf_tree_free(struct conf_tree *tree);
 const char *conf_node_kind_name(const struct conf_node *node); /* "a list" … */
 
-/* ---- options ---------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 enum conf_scope { CONF_SCOPE_GLOBAL, CONF_SCOPE_CAMERA, CONF_SCOPE_PROFILE };
 
@@ -112,20 +117,25 @@ const struct conf_option *conf_option_find(enum conf_scope scope, const char *pa
 /* True if `path` is a key with others below it. */
 bool conf_option_is_section(enum conf_scope scope, const char *path);
 
-/* The key meant by `key`, which does not exist below `prefix` ("" or "http."); false if nothing comes close. */
-bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *key, char out[static CONF_PATH_SIZE]);
+/* The key meant by `key`, which does not exist below `prefix` ("" or "http."); false if nothing
+ * comes close. */
+bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *key,
+                         char out[static CONF_PATH_SIZE]);
 
 /* Sets every option of `scope` that has a default. */
 void conf_option_defaults(enum conf_scope scope, void *base);
 
-/* ---- values ----------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
-/* Parses `text` into the option's field in `base`; false if it is not what conf_value_expected says. */
+/* Parses `text` into the option's field in `base`; false if it is not what conf_value_expected
+ * says. */
 bool conf_value_parse(const struct conf_option *option, const char *text, void *base);
 void conf_value_expected(const struct conf_option *option, char *out, size_t size);
 
-/* Replaces ${VAR}, ${file:PATH} and $$ in the scalar's text.  False if that failed, with the faults added. */
-bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE], struct conf_faults *faults);
+/* Replaces ${VAR}, ${file:PATH} and $$ in the scalar's text.  False if that failed, with the faults
+ * added. */
+bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE],
+                 struct conf_faults *faults);
 
 /* Adds one entry to a list's field; NULL, or what is wrong with it. */
 const char *conf_list_add(const struct conf_option *option, const char *text, void *base);
@@ -135,17 +145,21 @@ bool conf_list_is(const struct conf_option *option);
 /* CONF_BASE_PATH and CONF_MODE. */
 bool conf_http_parse(const struct conf_option *option, const char *text, void *field);
 
-/* A path that doesn't begin with / counts from the folder of `config`.  False if it is empty or too long. */
+/* A path that doesn't begin with / counts from the folder of `config`.  False if it is empty or too
+ * long. */
 bool conf_file_resolve(const char *config, const char *text, char out[static CONF_FILE_SIZE]);
 
 /* What more than one of http's keys together can get wrong. */
-void conf_http_check(const struct conf_http *http, const struct conf_node *root, struct conf_faults *faults);
+void conf_http_check(const struct conf_http *http, const struct conf_node *root,
+                     struct conf_faults *faults);
 
 /* Checks http.listen (NULL: it isn't in the file) and stores it. */
-void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial, struct conf_faults *faults);
-
-/* Checks an expanded source and stores it; `node` is where it came from, `where` its key for messages. */
-void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source, const struct conf_node *node, const char *where,
+void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial,
                        struct conf_faults *faults);
+
+/* Checks an expanded source and stores it; `node` is where it came from, `where` its key for
+ * messages. */
+void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,
+                       const struct conf_node *node, const char *where, struct conf_faults *faults);
 
 #endif

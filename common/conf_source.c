@@ -1,4 +1,5 @@
-/* Sources: which schemes there are, and what each needs to make sense at all.  The rest is for capture to find out. */
+/* Sources: which schemes there are, and what each needs to make sense at all.  The rest is for
+ * capture to find out. */
 #include "conf_private.h"
 
 #include "url.h"
@@ -16,9 +17,10 @@ struct scheme {
 };
 
 static const struct scheme schemes[] = {
-    {"rtsp", NEEDS_HOST, false}, {"rtsps", NEEDS_HOST, false},   {"http", NEEDS_HOST, false}, {"https", NEEDS_HOST, false},
-    {"file", NEEDS_PATH, false}, {"test", NEEDS_NOTHING, false}, {"rtmp", NEEDS_HOST, true},  {"srt", NEEDS_HOST, true},
-    {"udp", NEEDS_HOST, true},   {"v4l2", NEEDS_PATH, true},
+    {"rtsp", NEEDS_HOST, false},  {"rtsps", NEEDS_HOST, false}, {"http", NEEDS_HOST, false},
+    {"https", NEEDS_HOST, false}, {"file", NEEDS_PATH, false},  {"test", NEEDS_NOTHING, false},
+    {"rtmp", NEEDS_HOST, true},   {"srt", NEEDS_HOST, true},    {"udp", NEEDS_HOST, true},
+    {"v4l2", NEEDS_PATH, true},
 };
 
 /* What may follow the "?" where the URL is camring's own. */
@@ -70,8 +72,9 @@ static const char *wrong_with_option(const char *scheme, const char *text, size_
         bool is_bit = length == key_length + 2 && (*value == '0' || *value == '1');
         return options[i].is_switch && !is_bit ? "has an option that must be 0 or 1" : NULL;
     }
-    return strcmp(scheme, "file") == 0 ? "has an unknown option; a file knows loop and realtime"
-                                       : "has an unknown option; a test camera knows size, fps and static";
+    return strcmp(scheme, "file") == 0
+               ? "has an unknown option; a file knows loop and realtime"
+               : "has an unknown option; a test camera knows size, fps and static";
 }
 
 static const char *wrong_with_options(const char *scheme, const char *text)
@@ -86,17 +89,21 @@ static const char *wrong_with_options(const char *scheme, const char *text)
     return NULL;
 }
 
-static const char *what_is_wrong(const char *source, const struct scheme *scheme, size_t scheme_length)
+static const char *what_is_wrong(const char *source, const struct scheme *scheme,
+                                 size_t scheme_length)
 {
     for (const char *p = source; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 127)
             return "contains a control character";
     if (!scheme && source[0] == '/')
-        return "has no scheme (a file is file:PATH); known ones are rtsp, rtsps, http, https, file and test";
+        return "has no scheme (a file is file:PATH); known ones are rtsp, rtsps, http, https, file "
+               "and test";
     if (!scheme)
-        return "does not begin with a known scheme; known ones are rtsp, rtsps, http, https, file and test";
+        return "does not begin with a known scheme; known ones are rtsp, rtsps, http, https, file "
+               "and test";
     if (scheme->later)
-        return "has a scheme that is not supported by this version; it knows rtsp, rtsps, http, https, file and test";
+        return "has a scheme that is not supported by this version; it knows rtsp, rtsps, http, "
+               "https, file and test";
     const char *rest = source + scheme_length + 1;
     if (scheme->needs == NEEDS_HOST && !has_host(rest))
         return "names no host; it should look like SCHEME://HOST/PATH";
@@ -107,8 +114,8 @@ static const char *what_is_wrong(const char *source, const struct scheme *scheme
     return NULL;
 }
 
-void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source, const struct conf_node *node, const char *where,
-                       struct conf_faults *faults)
+void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,
+                       const struct conf_node *node, const char *where, struct conf_faults *faults)
 {
     if (!source[0]) {
         conf_fault(faults, node->line, node->column, "%s: the source is empty", where);
@@ -118,7 +125,8 @@ void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source, co
     const char *wrong = what_is_wrong(source, find_scheme(source, scheme_length), scheme_length);
     if (wrong) {
         char quote[CONF_QUOTE_SIZE];
-        conf_fault(faults, node->line, node->column, "%s: the source %s %s", where, conf_quote(node->text, quote), wrong);
+        conf_fault(faults, node->line, node->column, "%s: the source %s %s", where,
+                   conf_quote(node->text, quote), wrong);
         return;
     }
     memcpy(out, source, strlen(source) + 1);

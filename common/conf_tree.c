@@ -1,9 +1,10 @@
 /* DESIGN: YAML text to a tree of nodes that know their places.
  *
- * libyaml's events are turned into nodes with a stack instead of recursion.  Refused here, so that nothing later has to think
- * of it: anchors and aliases (they make cycles and bombs), tags, several documents, NUL bytes, deep nesting, too many values.
- * Duplicate keys are found when a mapping ends.  After a syntax error the nodes read so far stay, so that their faults are
- * reported as well. */
+ * libyaml's events are turned into nodes with a stack instead of recursion.  Refused here, so that
+ * nothing later has to think of it: anchors and aliases (they make cycles and bombs), tags, several
+ * documents, NUL bytes, deep nesting, too many values. Duplicate keys are found when a mapping
+ * ends.  After a syntax error the nodes read so far stay, so that their faults are reported as
+ * well. */
 #include "conf_private.h"
 
 #include <stdlib.h>
@@ -84,7 +85,8 @@ static const char *syntax_hint(const char *problem)
     if (strstr(problem, "mapping values are not allowed"))
         return "; a value with a colon at its end or before a space needs quotes";
     if (strstr(problem, "cannot start any token"))
-        return "; indent with spaces, not with tabs, and put quotes around values with special characters";
+        return "; indent with spaces, not with tabs, and put quotes around values with special "
+               "characters";
     return "";
 }
 
@@ -104,8 +106,8 @@ static void fault_syntax(struct builder *builder)
                  parser->context ? parser->context : "");
         size_t used = strlen(text);
         if (parser->context && parser->context_mark.line != parser->problem_mark.line)
-            used +=
-                (size_t)snprintf(text + used, sizeof text - used, " that begins at line %zu", parser->context_mark.line + 1);
+            used += (size_t)snprintf(text + used, sizeof text - used, " that begins at line %zu",
+                                     parser->context_mark.line + 1);
         snprintf(text + used, sizeof text - used, "%s", syntax_hint(problem));
         cut(builder, parser->problem_mark.line);
         fault_at_mark(builder, parser->problem_mark, text);
@@ -124,7 +126,8 @@ static bool is_null(const yaml_event_t *event)
     return false;
 }
 
-/* Where text[0] stands in the file: only if the text is as wide there as it is here, hence without escapes or folded lines. */
+/* Where text[0] stands in the file: only if the text is as wide there as it is here, hence without
+ * escapes or folded lines. */
 static unsigned text_column(const yaml_event_t *event, const char *text)
 {
     bool quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
@@ -137,7 +140,8 @@ static unsigned text_column(const yaml_event_t *event, const char *text)
     return (unsigned)from.column + 1 + quoted;
 }
 
-static struct conf_node *node_create(struct builder *builder, const yaml_event_t *event, enum conf_node_kind kind)
+static struct conf_node *node_create(struct builder *builder, const yaml_event_t *event,
+                                     enum conf_node_kind kind)
 {
     struct conf_node *node = calloc(1, sizeof *node);
     if (!node) {
@@ -171,11 +175,13 @@ static void attach(struct builder *builder, struct conf_node *node)
         builder->tree.root = node;
         return;
     }
-    struct conf_node *parent = builder->stack[builder->depth - 1], **pending = &builder->pending[builder->depth - 1];
+    struct conf_node *parent = builder->stack[builder->depth - 1],
+                     **pending = &builder->pending[builder->depth - 1];
     if (parent->kind == CONF_NODE_MAP && !*pending) {
         *pending = node;
         if (node->kind != CONF_NODE_SCALAR)
-            conf_fault(builder->faults, node->line, node->column, "a key must be a word, not %s", conf_node_kind_name(node));
+            conf_fault(builder->faults, node->line, node->column, "a key must be a word, not %s",
+                       conf_node_kind_name(node));
         return;
     }
     if (parent->kind == CONF_NODE_MAP) {
@@ -189,11 +195,12 @@ static void attach(struct builder *builder, struct conf_node *node)
     parent->last = node;
 }
 
-static bool refuse_extras(struct builder *builder, const yaml_event_t *event, const unsigned char *anchor,
-                          const unsigned char *tag)
+static bool refuse_extras(struct builder *builder, const yaml_event_t *event,
+                          const unsigned char *anchor, const unsigned char *tag)
 {
     if (anchor)
-        fault_at_mark(builder, event->start_mark, "anchors (&name) are not supported: use \"defaults\" for what cameras share");
+        fault_at_mark(builder, event->start_mark,
+                      "anchors (&name) are not supported: use \"defaults\" for what cameras share");
     if (tag)
         fault_at_mark(builder, event->start_mark, "tags (!name) are not supported");
     if (++builder->nodes <= NODES_MAX)
@@ -216,8 +223,10 @@ static bool on_scalar(struct builder *builder, const yaml_event_t *event)
 static bool on_start(struct builder *builder, const yaml_event_t *event, enum conf_node_kind kind)
 {
     bool list = kind == CONF_NODE_LIST;
-    const unsigned char *anchor = list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
-    const unsigned char *tag = list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
+    const unsigned char *anchor =
+        list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+    const unsigned char *tag =
+        list ? event->data.sequence_start.tag : event->data.mapping_start.tag;
     if (!refuse_extras(builder, event, anchor, tag))
         return false;
     if (builder->depth == DEPTH_MAX) {
@@ -236,10 +245,12 @@ static bool on_start(struct builder *builder, const yaml_event_t *event, enum co
 
 static int by_key(const void *a, const void *b)
 {
-    const struct conf_node *first = (*(struct conf_node *const *)a)->key, *second = (*(struct conf_node *const *)b)->key;
+    const struct conf_node *first = (*(struct conf_node *const *)a)->key,
+                           *second = (*(struct conf_node *const *)b)->key;
     int order = strcmp(first->text, second->text);
     if (order == 0)
-        order = first->line != second->line ? (first->line < second->line ? -1 : 1) : (first->column < second->column ? -1 : 1);
+        order = first->line != second->line ? (first->line < second->line ? -1 : 1)
+                                            : (first->column < second->column ? -1 : 1);
     return order;
 }
 
@@ -266,15 +277,17 @@ static void check_duplicates(struct builder *builder, const struct conf_node *ma
         const struct conf_node *key = entries[i]->key;
         char quote[CONF_QUOTE_SIZE];
         if (strcmp(key->text, original->text) == 0)
-            conf_fault(builder->faults, key->line, key->column, "duplicate key %s: first at %s:%u:%u",
-                       conf_quote(key->text, quote), builder->faults->file, original->line, original->column);
+            conf_fault(builder->faults, key->line, key->column,
+                       "duplicate key %s: first at %s:%u:%u", conf_quote(key->text, quote),
+                       builder->faults->file, original->line, original->column);
         else
             original = key;
     }
     free(entries);
 }
 
-/* Closes the innermost list or mapping; one that a syntax error cut short may have a key without value. */
+/* Closes the innermost list or mapping; one that a syntax error cut short may have a key without
+ * value. */
 static void on_end(struct builder *builder)
 {
     struct conf_node *node = builder->stack[--builder->depth];
@@ -301,7 +314,8 @@ static bool on_event(struct builder *builder, const yaml_event_t *event)
         on_end(builder);
         return true;
     case YAML_ALIAS_EVENT:
-        fault_at_mark(builder, event->start_mark, "aliases (*name) are not supported: use \"defaults\" for what cameras share");
+        fault_at_mark(builder, event->start_mark,
+                      "aliases (*name) are not supported: use \"defaults\" for what cameras share");
         cut(builder, event->start_mark.line);
         return false;
     case YAML_DOCUMENT_START_EVENT:
@@ -337,7 +351,8 @@ struct conf_tree conf_tree_read(const char *text, size_t size, struct conf_fault
     struct builder builder = {.text = text, .size = size, .faults = faults};
     const char *nul = memchr(text, '\0', size);
     if (nul) {
-        fault_at_offset(&builder, (size_t)(nul - text), "the file contains a NUL byte: it must be UTF-8 text");
+        fault_at_offset(&builder, (size_t)(nul - text),
+                        "the file contains a NUL byte: it must be UTF-8 text");
         builder.tree.partial = true;
         return builder.tree;
     }

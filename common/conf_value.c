@@ -8,9 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-_Static_assert(sizeof(enum log_level) == sizeof(unsigned) && sizeof(enum conf_idle) == sizeof(unsigned),
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
+                   sizeof(enum conf_idle) == sizeof(unsigned),
                "choices are stored as unsigned");
-_Static_assert(offsetof(struct conf_camera, max_height) == offsetof(struct conf_camera, max_width) + sizeof(uint32_t),
+_Static_assert(offsetof(struct conf_camera, max_height) ==
+                   offsetof(struct conf_camera, max_width) + sizeof(uint32_t),
                "a picture size is two numbers in a row");
 
 /* Digits only, at most 18 of them, so that it fits. */
@@ -27,7 +29,8 @@ static bool parse_whole(const char **text, int64_t *out)
     return true;
 }
 
-/* Digits, and maybe a dot and digits; not strtod, which takes "inf", hexadecimal and the locale's comma. */
+/* Digits, and maybe a dot and digits; not strtod, which takes "inf", hexadecimal and the locale's
+ * comma. */
 static bool parse_decimal(const char **text, double *out)
 {
     int64_t whole;
@@ -57,12 +60,15 @@ struct unit {
     int64_t factor;
 };
 
-static const struct unit durations[] = {{"", NS_PER_S},       {"ms", NS_PER_MS},      {"s", NS_PER_S},
-                                        {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}, {NULL, 0}};
-static const struct unit sizes[] = {{"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
+static const struct unit durations[] = {{"", NS_PER_S},         {"ms", NS_PER_MS},
+                                        {"s", NS_PER_S},        {"m", 60 * NS_PER_S},
+                                        {"h", 3600 * NS_PER_S}, {NULL, 0}};
+static const struct unit sizes[] = {
+    {"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
 
 /* A decimal with a unit behind it; the result is whole. */
-static bool parse_with_unit(const struct conf_option *option, const struct unit *units, const char *text, int64_t *out)
+static bool parse_with_unit(const struct conf_option *option, const struct unit *units,
+                            const char *text, int64_t *out)
 {
     double value;
     if (!parse_decimal(&text, &value))
@@ -75,10 +81,12 @@ static bool parse_with_unit(const struct conf_option *option, const struct unit 
     return true;
 }
 
-static bool parse_number(const struct conf_option *option, const char *text, const char *unit, unsigned *out)
+static bool parse_number(const struct conf_option *option, const char *text, const char *unit,
+                         unsigned *out)
 {
     int64_t value;
-    if (!parse_whole(&text, &value) || (*text && strcmp(text, unit) != 0) || !in_range(option, (double)value))
+    if (!parse_whole(&text, &value) || (*text && strcmp(text, unit) != 0) ||
+        !in_range(option, (double)value))
         return false;
     *out = (unsigned)value;
     return true;
@@ -117,7 +125,8 @@ static bool parse_picture_size(const struct conf_option *option, const char *tex
     if (!parse_whole(&text, &width) || (*text != 'x' && *text != 'X'))
         return false;
     text++;
-    if (!parse_whole(&text, &height) || *text || !in_range(option, (double)width) || !in_range(option, (double)height))
+    if (!parse_whole(&text, &height) || *text || !in_range(option, (double)width) ||
+        !in_range(option, (double)height))
         return false;
     out[0] = (uint32_t)width;
     out[1] = (uint32_t)height;
@@ -229,7 +238,8 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         snprintf(out, size, "a duration like 500ms, 5s, 2m or 1h, from %s to %s", from, to);
         break;
     case CONF_BYTES:
-        snprintf(out, size, "a number of bytes like 4096, 64K, 512M or 2G, at most %jdG", max >> 30);
+        snprintf(out, size, "a number of bytes like 4096, 64K, 512M or 2G, at most %jdG",
+                 max >> 30);
         break;
     case CONF_BOOL:
         snprintf(out, size, "true or false");
@@ -266,7 +276,9 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         snprintf(out, size, "a list of origins like https://example.org, or \"*\" for any");
         break;
     case CONF_PROXIES:
-        snprintf(out, size, "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on unix sockets");
+        snprintf(out, size,
+                 "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on unix "
+                 "sockets");
         break;
     case CONF_LISTEN:
         snprintf(out, size, "HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, or a list of them");

@@ -17,7 +17,8 @@ struct reader {
     struct credentials *into;
 };
 
-__attribute__((format(printf, 3, 4))) static void fault(struct reader *reader, unsigned column, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void fault(struct reader *reader, unsigned column,
+                                                        const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -39,7 +40,7 @@ static void *grow(struct reader *reader, void *list, unsigned count, size_t size
     return larger;
 }
 
-/* ---- users -------------------------------------------------------------------------------------------------------- */
+/* ---- users ---- */
 
 /* How long a hash is behind its last $; 0: not known. */
 static size_t tail_length(const char *hash)
@@ -47,19 +48,22 @@ static size_t tail_length(const char *hash)
     static const struct {
         const char *prefix;
         size_t length;
-    } methods[] = {{"$y$", 43},  {"$gy$", 43}, {"$7$", 43}, {"$6$", 86},    {"$5$", 43}, {"$2a$", 53},
-                   {"$2b$", 53}, {"$2y$", 53}, {"$1$", 22}, {"$sha1$", 28}, {"$md5", 22}};
+    } methods[] = {{"$y$", 43}, {"$gy$", 43},   {"$7$", 43},  {"$6$", 86},
+                   {"$5$", 43}, {"$2a$", 53},   {"$2b$", 53}, {"$2y$", 53},
+                   {"$1$", 22}, {"$sha1$", 28}, {"$md5", 22}};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (strncmp(hash, methods[i].prefix, strlen(methods[i].prefix)) == 0)
             return methods[i].length;
     return 0;
 }
 
-/* NULL, or what is wrong.  Hashes without $ are those that look at eight letters of a password only, or no hashes. */
+/* NULL, or what is wrong.  Hashes without $ are those that look at eight letters of a password
+ * only, or no hashes. */
 static const char *wrong_with_hash(const char *hash)
 {
     if (hash[0] != '$')
-        return "is none that crypt(3) knows by a $ at its beginning; `mkpasswd` and `htpasswd -B` make some";
+        return "is none that crypt(3) knows by a $ at its beginning; `mkpasswd` and `htpasswd -B` "
+               "make some";
     if (strncmp(hash, "$apr1$", 6) == 0)
         return "is of a kind that only web servers know; `htpasswd -B` makes another";
     int salt = crypt_checksalt(hash);
@@ -123,7 +127,7 @@ static void take_user(struct reader *reader, char *line)
     }
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---- */
 
 static void take_token(struct reader *reader, char *line)
 {
@@ -147,9 +151,10 @@ static void take_token(struct reader *reader, char *line)
         fault(reader, 1, "out of memory");
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
-static void take_line(struct reader *reader, char *line, size_t length, void (*take)(struct reader *, char *))
+static void take_line(struct reader *reader, char *line, size_t length,
+                      void (*take)(struct reader *, char *))
 {
     bool nul = memchr(line, '\0', length) != NULL;
     while (length > 0 && strchr(" \t\r", line[length - 1]))

@@ -1,8 +1,8 @@
 /* credentials.h: the files that say who may log in: http.users_file and http.tokens_file.
  *
- * Users: NAME:HASH a line, HASH as crypt(3) knows it; what follows another colon is ignored.  Tokens: one a line.  Empty lines
- * and those that begin with # are skipped.  Faults are written as "FILE:LINE:COL: message" and never show a hash, a token or a
- * password. */
+ * Users: NAME:HASH a line, HASH as crypt(3) knows it; what follows another colon is ignored.
+ * Tokens: one a line.  Empty lines and those that begin with # are skipped.  Faults are written as
+ * "FILE:LINE:COL: message" and never show a hash, a token or a password. */
 #ifndef CAMRING_CREDENTIALS_H
 #define CAMRING_CREDENTIALS_H
 
@@ -25,8 +25,8 @@ struct credentials {
     char **tokens;
 };
 
-/* Reads the files that are named.  NULL if anything is wrong with them, after writing every fault.  credentials_free wipes and
- * frees. */
+/* Reads the files that are named.  NULL if anything is wrong with them, after writing every fault.
+ * credentials_free wipes and frees. */
 struct credentials *credentials_load(const struct conf_http *http, FILE *faults);
 void credentials_free(struct credentials *credentials);
 

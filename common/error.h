@@ -1,6 +1,6 @@
 /* error.h: how a function tells its caller what went wrong, in words fit for the user.
- * Functions that can fail at run time take a `struct error *` (never NULL), fill it and return a failure value; whoever
- * handles the failure logs it once. */
+ * Functions that can fail at run time take a `struct error *` (never NULL), fill it and return a
+ * failure value; whoever handles the failure logs it once. */
 #ifndef CAMRING_ERROR_H
 #define CAMRING_ERROR_H
 
@@ -9,7 +9,8 @@ struct error {
     char text[508];
 };
 
-void error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void error_set(struct error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts "`format`: " before the text that is there; the code stays. */
 void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -22,13 +22,15 @@ static uint8_t *alloc_zeroed(size_t size, struct error *err)
     return memory;
 }
 
-int image_planes_alloc(struct image_planes *planes, uint32_t format, uint32_t width, uint32_t height, struct error *err)
+int image_planes_alloc(struct image_planes *planes, uint32_t format, uint32_t width,
+                       uint32_t height, struct error *err)
 {
     size_t at[RING_PLANES], size = 0;
     for (unsigned i = 0; i < RING_PLANES; i++) {
         planes->stride[i] = round_up(ring_plane_width(format, i, width), LINE_ALIGN);
         at[i] = size;
-        size += planes->stride[i] * round_up(ring_plane_height(format, i, height), ROWS_ALIGN) + LINE_ALIGN;
+        size += planes->stride[i] * round_up(ring_plane_height(format, i, height), ROWS_ALIGN) +
+                LINE_ALIGN;
     }
     if (size > planes->size) {
         free(planes->memory);
@@ -64,7 +66,8 @@ void image_rgb_free(struct image_rgb *rgb)
     *rgb = (struct image_rgb){0};
 }
 
-int image_planes_copy(struct image_planes *planes, const struct ring_frame *frame, const uint8_t *data, struct error *err)
+int image_planes_copy(struct image_planes *planes, const struct ring_frame *frame,
+                      const uint8_t *data, struct error *err)
 {
     if (image_planes_alloc(planes, frame->format, frame->width, frame->height, err) < 0)
         return -1;
@@ -74,12 +77,14 @@ int image_planes_copy(struct image_planes *planes, const struct ring_frame *fram
         uint32_t width = ring_plane_width(frame->format, i, frame->width);
         uint32_t height = ring_plane_height(frame->format, i, frame->height);
         for (uint32_t y = 0; y < height; y++)
-            memcpy(planes->plane[i] + y * planes->stride[i], data + frame->offset[i] + (size_t)y * frame->stride[i], width);
+            memcpy(planes->plane[i] + y * planes->stride[i],
+                   data + frame->offset[i] + (size_t)y * frame->stride[i], width);
     }
     return 0;
 }
 
-void image_planes_view(struct image_planes *planes, const struct ring_frame *frame, const uint8_t *data)
+void image_planes_view(struct image_planes *planes, const struct ring_frame *frame,
+                       const uint8_t *data)
 {
     *planes = (struct image_planes){.format = frame->format,
                                     .width = frame->width,
@@ -102,7 +107,9 @@ void image_planes_describe(const struct image_planes *planes, struct ring_frame 
     for (unsigned i = 0; i < RING_PLANES; i++) {
         frame->offset[i] = (uint32_t)(planes->plane[i] - planes->plane[0]);
         frame->stride[i] = (uint32_t)planes->stride[i];
-        frame->bytes = frame->offset[i] + frame->stride[i] * (ring_plane_height(planes->format, i, planes->height) - 1) +
-                       ring_plane_width(planes->format, i, planes->width);
+        frame->bytes =
+            frame->offset[i] +
+            frame->stride[i] * (ring_plane_height(planes->format, i, planes->height) - 1) +
+            ring_plane_width(planes->format, i, planes->width);
     }
 }

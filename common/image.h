@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Y, Cb, Cr.  Lines and planes are padded, so that SIMD code may run over their ends: a multiple of 64 bytes, of 32 lines. */
+/* Y, Cb, Cr.  Lines and planes are padded, so that SIMD code may run over their ends: a multiple of
+ * 64 bytes, of 32 lines. */
 struct image_planes {
     uint32_t format; /* RING_I420 … RING_I444 */
     uint32_t width, height;
@@ -26,9 +27,10 @@ struct image_rgb {
     uint8_t *data;
 };
 
-/* Returns 0, or -1 with err; the struct is all zero or was filled by this before: then its memory is used again if it suffices.
- * It may be freed in any case. */
-int image_planes_alloc(struct image_planes *planes, uint32_t format, uint32_t width, uint32_t height, struct error *err);
+/* Returns 0, or -1 with err; the struct is all zero or was filled by this before: then its memory
+ * is used again if it suffices. It may be freed in any case. */
+int image_planes_alloc(struct image_planes *planes, uint32_t format, uint32_t width,
+                       uint32_t height, struct error *err);
 void image_planes_free(struct image_planes *planes);
 
 /* The struct is all zero. */
@@ -36,12 +38,15 @@ int image_rgb_alloc(struct image_rgb *rgb, uint32_t width, uint32_t height, stru
 void image_rgb_free(struct image_rgb *rgb);
 
 /* Copies a valid raw frame whose payload starts at `data`. */
-int image_planes_copy(struct image_planes *planes, const struct ring_frame *frame, const uint8_t *data, struct error *err);
+int image_planes_copy(struct image_planes *planes, const struct ring_frame *frame,
+                      const uint8_t *data, struct error *err);
 
 /* The frame's planes where they are, without a copy. */
-void image_planes_view(struct image_planes *planes, const struct ring_frame *frame, const uint8_t *data);
+void image_planes_view(struct image_planes *planes, const struct ring_frame *frame,
+                       const uint8_t *data);
 
-/* The other way round: *frame says where the planes lie in a payload that starts at planes->plane[0].  The rest of it is 0. */
+/* The other way round: *frame says where the planes lie in a payload that starts at
+ * planes->plane[0].  The rest of it is 0. */
 void image_planes_describe(const struct image_planes *planes, struct ring_frame *frame);
 
 #endif

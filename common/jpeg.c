@@ -1,12 +1,15 @@
 /* DESIGN
  *
- * libjpeg takes planes as they are (raw_data_in), one row of MCUs at a time.  Each of these stripes is handed over as row
- * pointers: into the source itself where that is already full range BT.601 and ends on a block, else into a small buffer that
- * the converted rows go through while they are in cache.  Blocks that reach beyond the picture get its last column and row
- * again: right of it in the buffer, below it by pointing at the last row, so that the edge costs no bits and doesn't ring.
+ * libjpeg takes planes as they are (raw_data_in), one row of MCUs at a time.  Each of these stripes
+ * is handed over as row pointers: into the source itself where that is already full range BT.601
+ * and ends on a block, else into a small buffer that the converted rows go through while they are
+ * in cache.  Blocks that reach beyond the picture get its last column and row again: right of it in
+ * the buffer, below it by pointing at the last row, so that the edge costs no bits and doesn't
+ * ring.
  *
- * libjpeg reports errors by a call that must not return: it jumps back into jpeg_encode, which aborts the picture and leaves
- * the encoder as good as new.  Nothing is allocated on that way except by libjpeg, in pools that the abort frees. */
+ * libjpeg reports errors by a call that must not return: it jumps back into jpeg_encode, which
+ * aborts the picture and leaves the encoder as good as new.  Nothing is allocated on that way
+ * except by libjpeg, in pools that the abort frees. */
 #include "jpeg.h"
 
 #include "jpeg_convert.h"
@@ -50,14 +53,15 @@ struct jpeg_encoder {
     struct stripe_plane plane[RING_PLANES];
 };
 
-/* ---- libjpeg's callbacks ---------------------------------------------------------------------------------------- */
+/* ---- libjpeg's callbacks ---- */
 
 static void on_error_exit(j_common_ptr libjpeg)
 {
     struct jpeg_encoder *encoder = libjpeg->client_data;
     char text[JMSG_LENGTH_MAX];
     encoder->errors.format_message(libjpeg, text);
-    error_set(encoder->err, encoder->errors.msg_code == JERR_OUT_OF_MEMORY ? ENOMEM : EINVAL, "JPEG encoder: %s", text);
+    error_set(encoder->err, encoder->errors.msg_code == JERR_OUT_OF_MEMORY ? ENOMEM : EINVAL,
+              "JPEG encoder: %s", text);
     longjmp(encoder->escape, 1);
 }
 
@@ -79,7 +83,8 @@ static void on_init_destination(j_compress_ptr libjpeg)
     encoder->destination.free_in_buffer = encoder->capacity;
 }
 
-/* libjpeg calls this as soon as the last byte is used, before it knows whether there will be another. */
+/* libjpeg calls this as soon as the last byte is used, before it knows whether there will be
+ * another. */
 static boolean on_empty_output_buffer(j_compress_ptr libjpeg)
 {
     struct jpeg_encoder *encoder = libjpeg->client_data;
@@ -98,7 +103,7 @@ static void on_term_destination(j_compress_ptr libjpeg)
     (void)libjpeg;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static struct jpeg_error_mgr *init_errors(struct jpeg_error_mgr *errors)
 {
@@ -143,7 +148,7 @@ void jpeg_encoder_destroy(struct jpeg_encoder *encoder)
     free(encoder);
 }
 
-/* ---- stripes ---------------------------------------------------------------------------------------------------- */
+/* ---- stripes ---- */
 
 static unsigned luma_h(uint32_t format)
 {
@@ -199,7 +204,8 @@ static bool plan_stripes(struct jpeg_encoder *encoder, const struct ring_frame *
     return true;
 }
 
-static const uint8_t *source_row(const struct ring_frame *frame, const uint8_t *data, unsigned plane, uint32_t row)
+static const uint8_t *source_row(const struct ring_frame *frame, const uint8_t *data,
+                                 unsigned plane, uint32_t row)
 {
     return data + frame->offset[plane] + (size_t)frame->stride[plane] * row;
 }
@@ -211,8 +217,8 @@ static unsigned rows_left(const struct stripe_plane *p, uint32_t first)
 }
 
 /* One plane that needs no other. */
-static void convert_plane(struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data, unsigned plane,
-                          uint32_t first)
+static void convert_plane(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                          const uint8_t *data, unsigned plane, uint32_t first)
 {
     const struct jpeg_matrix *m = &encoder->matrix;
     const struct stripe_plane *p = &encoder->plane[plane];
@@ -229,25 +235,28 @@ static void convert_plane(struct jpeg_encoder *encoder, const struct ring_frame 
 }
 
 /* All planes together, one chroma row and the one or two luma rows it belongs to at a time. */
-static void convert_mixed(struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data, uint32_t stripe)
+static void convert_mixed(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                          const uint8_t *data, uint32_t stripe)
 {
     const struct jpeg_matrix *m = &encoder->matrix;
     const struct stripe_plane *y = &encoder->plane[0], *c = &encoder->plane[1];
     unsigned v = luma_v(frame->format), first = stripe * c->rows, rows = rows_left(c, first);
     for (unsigned i = 0; i < rows; i++) {
-        const uint8_t *cb = source_row(frame, data, 1, first + i), *cr = source_row(frame, data, 2, first + i);
+        const uint8_t *cb = source_row(frame, data, 1, first + i),
+                      *cr = source_row(frame, data, 2, first + i);
         size_t at = (size_t)c->stride * i;
         jpeg_convert_chroma(c->buffer + at, encoder->plane[2].buffer + at, cb, cr, c->width, m);
         jpeg_convert_terms(encoder->terms, cb, cr, c->width, luma_h(frame->format) == 2, m);
         for (unsigned j = i * v; j < (i + 1) * v && stripe * y->rows + j < y->height; j++)
-            jpeg_convert_luma(y->buffer + (size_t)y->stride * j, source_row(frame, data, 0, stripe * y->rows + j),
-                              encoder->terms, y->width, m->gain_y);
+            jpeg_convert_luma(y->buffer + (size_t)y->stride * j,
+                              source_row(frame, data, 0, stripe * y->rows + j), encoder->terms,
+                              y->width, m->gain_y);
     }
 }
 
 /* Points libjpeg at the stripe's rows, after replicating the last column of those in the buffer. */
-static void point_rows(struct stripe_plane *p, const struct ring_frame *frame, const uint8_t *data, unsigned plane,
-                       uint32_t first)
+static void point_rows(struct stripe_plane *p, const struct ring_frame *frame, const uint8_t *data,
+                       unsigned plane, uint32_t first)
 {
     unsigned rows = rows_left(p, first);
     for (unsigned i = 0; i < p->rows; i++) {
@@ -260,7 +269,8 @@ static void point_rows(struct stripe_plane *p, const struct ring_frame *frame, c
     }
 }
 
-static void make_stripe(struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data, uint32_t stripe)
+static void make_stripe(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                        const uint8_t *data, uint32_t stripe)
 {
     if (encoder->matrix.mixes)
         convert_mixed(encoder, frame, data, stripe);
@@ -272,9 +282,10 @@ static void make_stripe(struct jpeg_encoder *encoder, const struct ring_frame *f
     }
 }
 
-/* ---- encoding --------------------------------------------------------------------------------------------------- */
+/* ---- encoding ---- */
 
-static void configure(struct jpeg_compress_struct *libjpeg, const struct ring_frame *frame, unsigned quality)
+static void configure(struct jpeg_compress_struct *libjpeg, const struct ring_frame *frame,
+                      unsigned quality)
 {
     libjpeg->image_width = frame->width;
     libjpeg->image_height = frame->height;
@@ -289,10 +300,12 @@ static void configure(struct jpeg_compress_struct *libjpeg, const struct ring_fr
     libjpeg->comp_info[0].v_samp_factor = (int)luma_v(frame->format);
 }
 
-static void compress(struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data, unsigned quality)
+static void compress(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                     const uint8_t *data, unsigned quality)
 {
     struct jpeg_compress_struct *libjpeg = &encoder->libjpeg;
-    JSAMPARRAY planes[RING_PLANES] = {encoder->plane[0].row, encoder->plane[1].row, encoder->plane[2].row};
+    JSAMPARRAY planes[RING_PLANES] = {encoder->plane[0].row, encoder->plane[1].row,
+                                      encoder->plane[2].row};
     configure(libjpeg, frame, quality);
     jpeg_start_compress(libjpeg, TRUE);
     for (uint32_t stripe = 0; libjpeg->next_scanline < libjpeg->image_height; stripe++) {
@@ -306,14 +319,17 @@ static bool encodable(const struct ring_frame *frame)
 {
     if (frame->format != RING_I420 && frame->format != RING_I422 && frame->format != RING_I444)
         return false;
-    return frame->width > 0 && frame->width <= RING_MAX_DIMENSION && frame->height > 0 && frame->height <= RING_MAX_DIMENSION;
+    return frame->width > 0 && frame->width <= RING_MAX_DIMENSION && frame->height > 0 &&
+           frame->height <= RING_MAX_DIMENSION;
 }
 
-size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data, unsigned quality,
-                   uint8_t *out, size_t capacity, struct error *err)
+size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                   const uint8_t *data, unsigned quality, uint8_t *out, size_t capacity,
+                   struct error *err)
 {
     if (!encodable(frame)) {
-        error_set(err, EINVAL, "JPEG encoder: not a raw picture: format %u, %ux%u", frame->format, frame->width, frame->height);
+        error_set(err, EINVAL, "JPEG encoder: not a raw picture: format %u, %ux%u", frame->format,
+                  frame->width, frame->height);
         return 0;
     }
     if (capacity == 0) {
@@ -332,13 +348,14 @@ size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
         return 0;
     }
     compress(encoder, frame, data, quality);
-    return encoder->full ? encoder->capacity : encoder->capacity - encoder->destination.free_in_buffer;
+    return encoder->full ? encoder->capacity
+                         : encoder->capacity - encoder->destination.free_in_buffer;
 }
 
 size_t jpeg_bound(uint32_t format, uint32_t width, uint32_t height)
 {
-    /* A block is 63 AC coefficients of at most 16 + 10 bits and a DC of at most 11 + 11: 208 bytes; 256 leaves room for the
-     * zero bytes stuffed after 0xff. */
+    /* A block is 63 AC coefficients of at most 16 + 10 bits and a DC of at most 11 + 11: 208 bytes;
+     * 256 leaves room for the zero bytes stuffed after 0xff. */
     size_t mcus = (size_t)((width + 8 * luma_h(format) - 1) / (8 * luma_h(format))) *
                   ((height + 8 * luma_v(format) - 1) / (8 * luma_v(format)));
     return 2048 + mcus * (luma_h(format) * luma_v(format) + 2) * 256;
@@ -346,9 +363,11 @@ size_t jpeg_bound(uint32_t format, uint32_t width, uint32_t height)
 
 size_t jpeg_usual(uint32_t format, uint32_t width, uint32_t height)
 {
-    size_t samples = 0; /* a quarter of a byte each: twice what a detailed picture takes at quality 80 */
+    /* a quarter of a byte each: twice what a detailed picture takes at quality 80 */
+    size_t samples = 0;
     for (unsigned i = 0; i < RING_PLANES; i++)
-        samples += (size_t)ring_plane_width(format, i, width) * ring_plane_height(format, i, height);
+        samples +=
+            (size_t)ring_plane_width(format, i, width) * ring_plane_height(format, i, height);
     size_t usual = 65536 + samples / 4, bound = jpeg_bound(format, width, height);
     return usual < bound ? usual : bound;
 }

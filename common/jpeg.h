@@ -1,6 +1,6 @@
-/* jpeg.h: raw frames to JPEG, straight into memory of the caller, colours right: limited range is expanded to JPEG's full range
- * and BT.709 becomes the BT.601 that JFIF means, per stripe of rows while it is in cache.  Also the little that is needed to
- * look into a JPEG. */
+/* jpeg.h: raw frames to JPEG, straight into memory of the caller, colours right: limited range is
+ * expanded to JPEG's full range and BT.709 becomes the BT.601 that JFIF means, per stripe of rows
+ * while it is in cache.  Also the little that is needed to look into a JPEG. */
 #ifndef CAMRING_JPEG_H
 #define CAMRING_JPEG_H
 
@@ -16,16 +16,17 @@ struct jpeg_encoder; /* one thread's; keeps its tables and stripe buffers betwee
 struct jpeg_encoder *jpeg_encoder_create(void); /* NULL: out of memory */
 void jpeg_encoder_destroy(struct jpeg_encoder *encoder);
 
-/* Encodes the valid raw frame whose payload starts at `data`, quality 1..100, into `out`.  Returns the length, or 0 with err;
- * err->code ENOSPC: does not fit into `capacity`. */
-size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame, const uint8_t *data, unsigned quality,
-                   uint8_t *out, size_t capacity, struct error *err);
+/* Encodes the valid raw frame whose payload starts at `data`, quality 1..100, into `out`.  Returns
+ * the length, or 0 with err; err->code ENOSPC: does not fit into `capacity`. */
+size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                   const uint8_t *data, unsigned quality, uint8_t *out, size_t capacity,
+                   struct error *err);
 
 /* A capacity into which every picture of that size and format fits, at any quality. */
 size_t jpeg_bound(uint32_t format, uint32_t width, uint32_t height);
 
-/* A capacity that nearly every picture needs less of, some times smaller: what to reserve first.  On ENOSPC go on towards
- * jpeg_bound. */
+/* A capacity that nearly every picture needs less of, some times smaller: what to reserve first. On
+ * ENOSPC go on towards jpeg_bound. */
 size_t jpeg_usual(uint32_t format, uint32_t width, uint32_t height);
 
 /* What a JPEG's headers say. */
@@ -36,11 +37,12 @@ struct jpeg_info {
     size_t length;           /* from SOI to the end of EOI, without what follows */
 };
 
-/* True if `data` holds one whole JPEG: SOI, a frame header with sane numbers, a scan, EOI at its end (trailing zero bytes
- * aside). */
+/* True if `data` holds one whole JPEG: SOI, a frame header with sane numbers, a scan, EOI at its
+ * end (trailing zero bytes aside). */
 bool jpeg_inspect(const uint8_t *data, size_t size, struct jpeg_info *info);
 
-/* The standard Huffman tables as DHT segments; writes at most `capacity` bytes and returns how many there are. */
+/* The standard Huffman tables as DHT segments; writes at most `capacity` bytes and returns how many
+ * there are. */
 size_t jpeg_standard_tables(uint8_t *out, size_t capacity);
 
 #endif

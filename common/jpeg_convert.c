@@ -25,9 +25,12 @@ void jpeg_matrix_init(struct jpeg_matrix *m, unsigned range, unsigned matrix)
 {
     bool full = range == RING_RANGE_FULL, bt709 = matrix == RING_MATRIX_BT709;
     double luma = full ? 1.0 : 255.0 / 219.0, chroma = full ? 1.0 : 255.0 / 224.0;
-    /* BT.709 to R'G'B' and back by BT.601, as one step; the luma column stays (1, 0, 0) because grey is grey in both. */
-    const double kr = 0.2126, kb = 0.0722, kg = 1 - kr - kb, jr = 0.299, jb = 0.114, jg = 1 - jr - jb;
-    const double r_cr = 2 * (1 - kr), b_cb = 2 * (1 - kb), g_cb = -b_cb * kb / kg, g_cr = -r_cr * kr / kg;
+    /* BT.709 to R'G'B' and back by BT.601, as one step; the luma column stays (1, 0, 0) because
+     * grey is grey in both. */
+    const double kr = 0.2126, kb = 0.0722, kg = 1 - kr - kb, jr = 0.299, jb = 0.114,
+                 jg = 1 - jr - jb;
+    const double r_cr = 2 * (1 - kr), b_cb = 2 * (1 - kb), g_cb = -b_cb * kb / kg,
+                 g_cr = -r_cr * kr / kg;
     double y_cb = jg * g_cb + jb * b_cb, y_cr = jr * r_cr + jg * g_cr;
     double cb_cb = (b_cb - y_cb) / (2 * (1 - jb)), cb_cr = -y_cr / (2 * (1 - jb));
     double cr_cb = -y_cb / (2 * (1 - jr)), cr_cr = (r_cr - y_cr) / (2 * (1 - jr));
@@ -56,14 +59,16 @@ static inline uint8_t to_sample(int32_t sum)
     return (uint8_t)(value > 255 ? 255 : value);
 }
 
-CLONES void jpeg_convert_scale(uint8_t *restrict out, const uint8_t *restrict in, size_t n, int32_t gain, int32_t offset)
+CLONES void jpeg_convert_scale(uint8_t *restrict out, const uint8_t *restrict in, size_t n,
+                               int32_t gain, int32_t offset)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = to_sample(in[i] * gain + offset);
 }
 
-CLONES void jpeg_convert_chroma(uint8_t *restrict out_cb, uint8_t *restrict out_cr, const uint8_t *restrict cb,
-                                const uint8_t *restrict cr, size_t n, const struct jpeg_matrix *m)
+CLONES void jpeg_convert_chroma(uint8_t *restrict out_cb, uint8_t *restrict out_cr,
+                                const uint8_t *restrict cb, const uint8_t *restrict cr, size_t n,
+                                const struct jpeg_matrix *m)
 {
     const struct jpeg_matrix k = *m;
     for (size_t i = 0; i < n; i++) {
@@ -72,8 +77,9 @@ CLONES void jpeg_convert_chroma(uint8_t *restrict out_cb, uint8_t *restrict out_
     }
 }
 
-CLONES void jpeg_convert_terms(int32_t *restrict terms, const uint8_t *restrict cb, const uint8_t *restrict cr, size_t n,
-                               bool twice, const struct jpeg_matrix *m)
+CLONES void jpeg_convert_terms(int32_t *restrict terms, const uint8_t *restrict cb,
+                               const uint8_t *restrict cr, size_t n, bool twice,
+                               const struct jpeg_matrix *m)
 {
     const struct jpeg_matrix k = *m;
     if (twice) {
@@ -85,8 +91,8 @@ CLONES void jpeg_convert_terms(int32_t *restrict terms, const uint8_t *restrict 
     }
 }
 
-CLONES void jpeg_convert_luma(uint8_t *restrict out, const uint8_t *restrict in, const int32_t *restrict terms, size_t n,
-                              int32_t gain)
+CLONES void jpeg_convert_luma(uint8_t *restrict out, const uint8_t *restrict in,
+                              const int32_t *restrict terms, size_t n, int32_t gain)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = to_sample(in[i] * gain + terms[i]);

@@ -8,9 +8,12 @@
 
 #include <jpeglib.h>
 
-/* A hostile progressive JPEG has thousands of scans, each of which costs a pass over the whole picture. */
+/* A hostile progressive JPEG has thousands of scans, each of which costs a pass over the whole
+ * picture. */
 #define SCANS_MAX 200
-#define PIXELS_MAX 200000000u /* that all scans together may go over, once there is more than one */
+#define PIXELS_MAX                                                                                 \
+    200000000u /* that all scans together may go over, once there is more than one                 \
+                */
 #define MEMORY_MAX (512l << 20)
 
 struct decoder {
@@ -49,7 +52,9 @@ static void on_progress(j_common_ptr jpeg)
     uint64_t pixels = (uint64_t)decoder->jpeg.image_width * decoder->jpeg.image_height;
     if (scans <= 1 || (scans <= SCANS_MAX && scans * pixels <= PIXELS_MAX))
         return;
-    error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: more than %d scans, or too many for its size", SCANS_MAX);
+    error_set(decoder->err, EINVAL,
+              "not a JPEG that can be decoded: more than %d scans, or too many for its size",
+              SCANS_MAX);
     longjmp(decoder->jump, 1);
 }
 
@@ -87,18 +92,23 @@ static void read_rgb(struct decoder *decoder)
     jpeg_finish_decompress(jpeg);
 }
 
-/* The ring format with the JPEG's own sampling, 0 if there is none.  Factors count by their ratio: 4:2:2 is written as 2x1 1x1
- * 1x1 and as 2x2 1x2 1x2.  None above 2, so that the planes' padding holds whole MCUs. */
+/* The ring format with the JPEG's own sampling, 0 if there is none.  Factors count by their ratio:
+ * 4:2:2 is written as 2x1 1x1 1x1 and as 2x2 1x2 1x2.  None above 2, so that the planes' padding
+ * holds whole MCUs. */
 static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
 {
-    const jpeg_component_info *y = &jpeg->comp_info[0], *cb = &jpeg->comp_info[1], *cr = &jpeg->comp_info[2];
-    if (jpeg->num_components != RING_PLANES || jpeg->max_h_samp_factor > 2 || jpeg->max_v_samp_factor > 2 ||
-        cb->h_samp_factor != cr->h_samp_factor || cb->v_samp_factor != cr->v_samp_factor ||
-        cb->DCT_scaled_size != cr->DCT_scaled_size || y->DCT_scaled_size != jpeg->min_DCT_scaled_size)
+    const jpeg_component_info *y = &jpeg->comp_info[0], *cb = &jpeg->comp_info[1],
+                              *cr = &jpeg->comp_info[2];
+    if (jpeg->num_components != RING_PLANES || jpeg->max_h_samp_factor > 2 ||
+        jpeg->max_v_samp_factor > 2 || cb->h_samp_factor != cr->h_samp_factor ||
+        cb->v_samp_factor != cr->v_samp_factor || cb->DCT_scaled_size != cr->DCT_scaled_size ||
+        y->DCT_scaled_size != jpeg->min_DCT_scaled_size)
         return 0;
     int y_h = y->h_samp_factor * y->DCT_scaled_size, y_v = y->v_samp_factor * y->DCT_scaled_size;
-    int c_h = cb->h_samp_factor * cb->DCT_scaled_size, c_v = cb->v_samp_factor * cb->DCT_scaled_size;
-    bool half_width = y_h == 2 * c_h, half_height = y_v == 2 * c_v, full_width = y_h == c_h, full_height = y_v == c_v;
+    int c_h = cb->h_samp_factor * cb->DCT_scaled_size,
+        c_v = cb->v_samp_factor * cb->DCT_scaled_size;
+    bool half_width = y_h == 2 * c_h, half_height = y_v == 2 * c_v, full_width = y_h == c_h,
+         full_height = y_v == c_v;
     if (half_width && half_height)
         return RING_I420;
     if (half_width && full_height)
@@ -122,7 +132,8 @@ static void choose_size(struct decoder *decoder)
 static void alloc_planes(struct decoder *decoder, uint32_t format)
 {
     const struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
-    if (image_planes_alloc(decoder->planes, format, jpeg->output_width, jpeg->output_height, decoder->err) < 0)
+    if (image_planes_alloc(decoder->planes, format, jpeg->output_width, jpeg->output_height,
+                           decoder->err) < 0)
         longjmp(decoder->jump, 1);
     decoder->planes->range = RING_RANGE_FULL;
     decoder->planes->matrix = RING_MATRIX_BT601;
@@ -139,7 +150,8 @@ static void read_native(struct decoder *decoder)
         JSAMPROW row[RING_PLANES][2 * DCTSIZE];
         JSAMPARRAY rows_of[RING_PLANES] = {row[0], row[1], row[2]};
         for (unsigned i = 0; i < RING_PLANES; i++) {
-            unsigned count = (unsigned)(jpeg->comp_info[i].v_samp_factor * jpeg->comp_info[i].DCT_scaled_size);
+            unsigned count =
+                (unsigned)(jpeg->comp_info[i].v_samp_factor * jpeg->comp_info[i].DCT_scaled_size);
             size_t first = (size_t)jpeg->output_scanline / rows * count;
             for (unsigned y = 0; y < count; y++)
                 row[i][y] = planes->plane[i] + (first + y) * planes->stride[i];
@@ -159,7 +171,8 @@ static void read_grey(struct decoder *decoder)
         jpeg_read_scanlines(jpeg, &row, 1);
     }
     for (unsigned i = 1; i < RING_PLANES; i++)
-        memset(planes->plane[i], 128, planes->stride[i] * ring_plane_height(planes->format, i, planes->height));
+        memset(planes->plane[i], 128,
+               planes->stride[i] * ring_plane_height(planes->format, i, planes->height));
     jpeg_finish_decompress(jpeg);
 }
 
@@ -223,15 +236,17 @@ static int decode(struct decoder *decoder, void (*read)(struct decoder *decoder)
     return good ? 0 : -1;
 }
 
-int jpeg_decode_rgb(struct image_rgb *rgb, const uint8_t *jpeg, size_t size, bool *damaged, struct error *err)
+int jpeg_decode_rgb(struct image_rgb *rgb, const uint8_t *jpeg, size_t size, bool *damaged,
+                    struct error *err)
 {
     struct decoder decoder = {.data = jpeg, .size = size, .rgb = rgb, .err = err};
     return decode(&decoder, read_rgb, damaged);
 }
 
-int jpeg_decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t size, uint32_t least_width, bool *damaged,
-                       struct error *err)
+int jpeg_decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t size,
+                       uint32_t least_width, bool *damaged, struct error *err)
 {
-    struct decoder decoder = {.data = jpeg, .size = size, .planes = planes, .least_width = least_width, .err = err};
+    struct decoder decoder = {
+        .data = jpeg, .size = size, .planes = planes, .least_width = least_width, .err = err};
     return decode(&decoder, read_planes, damaged);
 }

@@ -1,5 +1,5 @@
-/* The part of jpeg.h that reads JPEGs.  They come from cameras: every length is checked against what is left before it is used,
- * and the time is linear in the size. */
+/* The part of jpeg.h that reads JPEGs.  They come from cameras: every length is checked against
+ * what is left before it is used, and the time is linear in the size. */
 #include "jpeg.h"
 
 #include <setjmp.h>
@@ -76,7 +76,8 @@ static bool parse_frame(struct parser *p, const uint8_t *body, size_t n)
     if (p->components > 0 || n < 6)
         return false;
     unsigned height = get16(body + 1), width = get16(body + 3), components = body[5];
-    if (body[0] != 8 || width == 0 || height == 0 || width > RING_MAX_DIMENSION || height > RING_MAX_DIMENSION)
+    if (body[0] != 8 || width == 0 || height == 0 || width > RING_MAX_DIMENSION ||
+        height > RING_MAX_DIMENSION)
         return false;
     if ((components != 1 && components != 3 && components != 4) || n != 6 + 3 * (size_t)components)
         return false;
@@ -98,7 +99,8 @@ static bool parse_frame(struct parser *p, const uint8_t *body, size_t n)
 static void need_tables(struct parser *p, unsigned tables, const uint8_t *spectral)
 {
     unsigned dc = 1u << (tables >> 4), ac = 1u << (tables & 15);
-    bool uses_dc = !p->progressive || (spectral[0] == 0 && spectral[2] >> 4 == 0); /* a refining DC scan has plain bits */
+    /* a refining DC scan has plain bits */
+    bool uses_dc = !p->progressive || (spectral[0] == 0 && spectral[2] >> 4 == 0);
     bool uses_ac = !p->progressive || spectral[0] > 0;
     if (uses_dc)
         p->dc_absent |= dc & ~p->dc;
@@ -118,7 +120,8 @@ static bool parse_scan_header(struct parser *p, const uint8_t *body, size_t n)
         return false;
     for (unsigned i = 0; i < count; i++) {
         const uint8_t *c = body + 1 + 2 * i, *id = memchr(p->id, c[0], p->components);
-        if (!id || c[1] >> 4 > 3 || (c[1] & 15) > 3 || !(p->quantizers >> p->quantizer[id - p->id] & 1))
+        if (!id || c[1] >> 4 > 3 || (c[1] & 15) > 3 ||
+            !(p->quantizers >> p->quantizer[id - p->id] & 1))
             return false;
         p->scanned |= 1u << (id - p->id);
         need_tables(p, c[1], spectral);
@@ -209,7 +212,8 @@ bool jpeg_inspect(const uint8_t *data, size_t size, struct jpeg_info *info)
             return finish(&p);
         if (marker < 0 || p.size - p.at < 2)
             return false;
-        /* Before every table of its own, so that those the picture has win over the standard ones. */
+        /* Before every table of its own, so that those the picture has win over the standard ones.
+         */
         if (!p.tables_begin && !is_comment((unsigned)marker)) {
             p.tables_begin = true;
             info->tables_at = start;
@@ -224,7 +228,7 @@ bool jpeg_inspect(const uint8_t *data, size_t size, struct jpeg_info *info)
     }
 }
 
-/* ---- standard tables -------------------------------------------------------------------------------------------- */
+/* ---- standard tables ---- */
 
 struct tables_errors {
     struct jpeg_error_mgr base;
@@ -244,7 +248,8 @@ static size_t put_bytes(uint8_t *out, size_t capacity, size_t at, const uint8_t 
     return at + n;
 }
 
-static size_t put_table(uint8_t *out, size_t capacity, size_t at, unsigned class_and_id, const JHUFF_TBL *table)
+static size_t put_table(uint8_t *out, size_t capacity, size_t at, unsigned class_and_id,
+                        const JHUFF_TBL *table)
 {
     size_t symbols = 0;
     for (unsigned i = 1; i <= 16; i++)

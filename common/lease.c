@@ -19,7 +19,8 @@ static uint64_t word_next(uint64_t word, unsigned worker)
 bool lease_acquire(struct lease *lease, unsigned worker)
 {
     uint64_t word = atomic_load_explicit(&lease->word, memory_order_relaxed);
-    return word_worker(word) == WORKER_FREE && ring_swap_u64(&lease->word, word, word_next(word, worker), memory_order_acquire);
+    return word_worker(word) == WORKER_FREE &&
+           ring_swap_u64(&lease->word, word, word_next(word, worker), memory_order_acquire);
 }
 
 void lease_release(struct lease *lease, unsigned worker)

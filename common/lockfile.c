@@ -14,7 +14,7 @@
 #define DYING_LIMIT_MS 300
 #define LOCK_TRIES 100 /* each was overtaken by another process coming or going */
 
-/* ---- paths -------------------------------------------------------------------------------------------------------- */
+/* ---- paths ---- */
 
 static bool is_own_directory(const char *path)
 {
@@ -55,17 +55,19 @@ int lockfile_make_directory(struct error *err)
     return 0;
 }
 
-int lockfile_path(const char *instance, const char *ending, char *out, size_t size, struct error *err)
+int lockfile_path(const char *instance, const char *ending, char *out, size_t size,
+                  struct error *err)
 {
     char directory[LOCKFILE_PATH_MAX];
     directory_name(directory, sizeof directory);
     if (snprintf(out, size, "%s/%s.%s", directory, instance, ending) < (int)size)
         return 0;
-    error_set(err, ENAMETOOLONG, "%s/%s.%s is too long for a socket's path", directory, instance, ending);
+    error_set(err, ENAMETOOLONG, "%s/%s.%s is too long for a socket's path", directory, instance,
+              ending);
     return -1;
 }
 
-/* ---- locks -------------------------------------------------------------------------------------------------------- */
+/* ---- locks ---- */
 
 bool lockfile_lock(int fd)
 {
@@ -79,7 +81,8 @@ bool lockfile_is_locked(int fd)
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* True if `fd` is still the file that has this name: its last owner may have unlinked it between our open and our lock. */
+/* True if `fd` is still the file that has this name: its last owner may have unlinked it between
+ * our open and our lock. */
 static bool is_named(int fd, const char *path)
 {
     struct stat by_fd, by_name;
@@ -111,7 +114,8 @@ static void explain_busy(const char *instance, int fd, struct error *err)
 {
     pid_t pid = read_pid(fd);
     if (pid)
-        error_set(err, EBUSY, "instance \"%s\" is already running (process %d)", instance, (int)pid);
+        error_set(err, EBUSY, "instance \"%s\" is already running (process %d)", instance,
+                  (int)pid);
     else
         error_set(err, EBUSY, "instance \"%s\" is already running", instance);
 }
@@ -146,7 +150,8 @@ static int try_lock(const char *instance, const char *path, struct error *err)
 int lockfile_take(const char *instance, struct error *err)
 {
     char path[LOCKFILE_PATH_MAX];
-    if (lockfile_make_directory(err) != 0 || lockfile_path(instance, "lock", path, sizeof path, err) != 0)
+    if (lockfile_make_directory(err) != 0 ||
+        lockfile_path(instance, "lock", path, sizeof path, err) != 0)
         return -1;
     int fd = try_lock(instance, path, err);
     for (unsigned tries = 1; fd < 0 && err->code == EAGAIN && tries < LOCK_TRIES; tries++)

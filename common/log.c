@@ -53,9 +53,11 @@ static void write_text(const char *when, const char *level, const char *message)
 static void write_json(const char *when, const char *level, const char *message)
 {
     json_t *text = json_stringn_nocheck(message, strlen(message));
-    json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "time", when, "level", level, "process", logger.who, "message", text);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "time", when, "level", level, "process",
+                               logger.who, "message", text);
     char line[4096];
-    size_t length = object ? json_dumpb(object, line, sizeof line - 1, JSON_COMPACT | JSON_ENSURE_ASCII) : 0;
+    size_t length =
+        object ? json_dumpb(object, line, sizeof line - 1, JSON_COMPACT | JSON_ENSURE_ASCII) : 0;
     json_decref(object);
     if (length > 0 && length < sizeof line)
         write_line(line, length);

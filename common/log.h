@@ -1,6 +1,7 @@
-/* log.h: one line per event on stderr, written with one write(2) so that lines of several processes never mix.
- * Text: `2026-01-31T12:00:00.000Z info capture door: live, 1280x720`.  JSON: one object per line.
- * Credentials never reach a log: URLs pass through url_redact() before they are formatted. */
+/* log.h: one line per event on stderr, written with one write(2) so that lines of several processes
+ * never mix. Text: `2026-01-31T12:00:00.000Z info capture door: live, 1280x720`.  JSON: one object
+ * per line. Credentials never reach a log: URLs pass through url_redact() before they are
+ * formatted. */
 #ifndef CAMRING_LOG_H
 #define CAMRING_LOG_H
 

@@ -47,7 +47,8 @@ const char *msg_type_name(enum msg_type type)
 
 const char *msg_child_kind_name(enum msg_child_kind kind)
 {
-    static const char *const names[] = {[MSG_CAPTURE] = "capture", [MSG_ENCODER] = "encoder", [MSG_SERVER] = "server"};
+    static const char *const names[] = {
+        [MSG_CAPTURE] = "capture", [MSG_ENCODER] = "encoder", [MSG_SERVER] = "server"};
     return kind >= MSG_CAPTURE && kind <= MSG_SERVER ? names[kind] : "unknown";
 }
 
@@ -63,8 +64,11 @@ const char *camera_state_name(enum camera_state state)
 
 int msg_send(int socket, enum msg_type type, const void *payload, int fd)
 {
-    struct msg_header header = {
-        .magic = MSG_MAGIC, .version = MSG_VERSION, .type = type, .length = (uint32_t)kinds[type].length, .has_fd = fd >= 0};
+    struct msg_header header = {.magic = MSG_MAGIC,
+                                .version = MSG_VERSION,
+                                .type = type,
+                                .length = (uint32_t)kinds[type].length,
+                                .has_fd = fd >= 0};
     struct iovec parts[2] = {{.iov_base = &header, .iov_len = sizeof header},
                              {.iov_base = (void *)payload, .iov_len = header.length}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = header.length ? 2 : 1};
@@ -100,17 +104,21 @@ static int received_fd(struct msghdr *message)
     return fd;
 }
 
-static bool header_fits(const struct msg_header *header, size_t received, int fd, int flags, struct error *err)
+static bool header_fits(const struct msg_header *header, size_t received, int fd, int flags,
+                        struct error *err)
 {
     if (received < sizeof *header || header->magic != MSG_MAGIC) {
         error_set(err, EPROTO, "not a camring message (%zu bytes)", received);
     } else if (header->version != MSG_VERSION) {
-        error_set(err, EPROTO, "message of version %u, this program speaks %u: supervisor and children are of different builds",
+        error_set(err, EPROTO,
+                  "message of version %u, this program speaks %u: supervisor and children are of "
+                  "different builds",
                   header->version, MSG_VERSION);
     } else if (!type_known(header->type)) {
         error_set(err, EPROTO, "unknown message type %u", header->type);
-    } else if (header->length != kinds[header->type].length || received != sizeof *header + header->length ||
-               (flags & (MSG_TRUNC | MSG_CTRUNC)) || kinds[header->type].has_fd != (fd >= 0)) {
+    } else if (header->length != kinds[header->type].length ||
+               received != sizeof *header + header->length || (flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+               kinds[header->type].has_fd != (fd >= 0)) {
         error_set(err, EPROTO, "message %s has the wrong size", msg_type_name(header->type));
     } else {
         return true;
@@ -147,9 +155,13 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
     } control;
     struct iovec parts[2] = {{.iov_base = &header, .iov_len = sizeof header},
                              {.iov_base = &msg->body, .iov_len = sizeof msg->body}};
-    struct msghdr message = {
-        .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
-    ssize_t n; /* CMSG_LEN, not CMSG_SPACE, whose padding has room for a second descriptor that nobody would close */
+    struct msghdr message = {.msg_iov = parts,
+                             .msg_iovlen = 2,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
+    /* CMSG_LEN, not CMSG_SPACE, whose padding has room for a second descriptor that nobody would
+     * close */
+    ssize_t n;
     do
         n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);

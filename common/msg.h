@@ -1,5 +1,6 @@
-/* msg.h: what supervisor and children say to each other, over a SOCK_SEQPACKET pair, one datagram a message, with at
- * most one file descriptor.  Both ends are the same build: payloads are the structs below, checked by version and size. */
+/* msg.h: what supervisor and children say to each other, over a SOCK_SEQPACKET pair, one datagram a
+ * message, with at most one file descriptor.  Both ends are the same build: payloads are the
+ * structs below, checked by version and size. */
 #ifndef CAMRING_MSG_H
 #define CAMRING_MSG_H
 
@@ -9,17 +10,19 @@
 #include <stdint.h>
 
 enum msg_type {
-    MSG_HELLO = 1,    /* to child, first: who it is */
-    MSG_CAMERA,       /* to child: one camera's settings (only capture gets its source) */
-    MSG_WAKER,        /* to capture and encoder, with an eventfd: server `index` waits on it.  To a server: its own */
+    MSG_HELLO = 1, /* to child, first: who it is */
+    MSG_CAMERA,    /* to child: one camera's settings (only capture gets its source) */
+    /* to capture and encoder, with an eventfd: server `index` waits on it. To a server: its own */
+    MSG_WAKER,
     MSG_LISTEN,       /* to server, with a listening socket */
     MSG_START,        /* to child: configuration complete, begin */
     MSG_OPEN_GRANT,   /* to capture: you may open your camera now */
     MSG_CAMERA_STATE, /* from capture, and on to servers */
     MSG_READY,        /* from child: set up, working */
     MSG_OPEN_REQUEST, /* from capture: asks for a turn to open */
-    MSG_OPEN_DONE,    /* from capture: its camera is open, pictures will come; gives the turn back */
-    MSG_RESTART,      /* from server: somebody who may asks for a fresh capture of camera `index` */
+    /* from capture: its camera is open, pictures will come; gives the turn back */
+    MSG_OPEN_DONE,
+    MSG_RESTART, /* from server: somebody who may asks for a fresh capture of camera `index` */
     MSG_TYPE_END
 };
 
@@ -82,12 +85,13 @@ struct msg {
     int fd; /* -1: none; a received one is the receiver's */
 };
 
-/* Sends `type` with its payload (NULL for those without) and `fd` (-1: none); fd stays the caller's.  Never blocks longer than
- * the socket does.  -1 with errno. */
+/* Sends `type` with its payload (NULL for those without) and `fd` (-1: none); fd stays the
+ * caller's.  Never blocks longer than the socket does.  -1 with errno. */
 int msg_send(int socket, enum msg_type type, const void *payload, int fd);
 
-/* Receives one message.  1 got one; 0 end of file; -1 with err (code EAGAIN: nothing now on a non-blocking socket).  A message
- * of another version, an unknown type or a wrong size is an error. */
+/* Receives one message.  1 got one; 0 end of file; -1 with err (code EAGAIN: nothing now on a
+ * non-blocking socket).  A message of another version, an unknown type or a wrong size is an error.
+ */
 int msg_receive(int socket, struct msg *msg, struct error *err);
 
 #endif

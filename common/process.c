@@ -39,7 +39,9 @@ static bool read_stat(pid_t pid, struct stat_fields *out)
 
     /* Field 2, the name in brackets, may hold anything: count from its end. */
     const char *at = strrchr(text, ')');
-    return at && sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %*u %lld",
+    return at && sscanf(at + 1,
+                        " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d "
+                        "%*d %llu %*u %lld",
                         &out->state, &out->user, &out->system, &out->start, &out->pages) == 5;
 }
 
@@ -66,7 +68,8 @@ bool process_usage(pid_t pid, struct process_usage *usage)
     int64_t hertz = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
     if (hertz <= 0 || !read_stat(pid, &stat) || is_dead(stat.state))
         return false;
-    int64_t tick = NS_PER_S / hertz, age = clock_read_ns(CLOCK_BOOTTIME) - (int64_t)stat.start * tick;
+    int64_t tick = NS_PER_S / hertz,
+            age = clock_read_ns(CLOCK_BOOTTIME) - (int64_t)stat.start * tick;
     *usage = (struct process_usage){.start_time = stat.start,
                                     .age_ns = age > 0 ? age : 0,
                                     .cpu_ns = (int64_t)(stat.user + stat.system) * tick,
@@ -78,7 +81,8 @@ int64_t process_private_memory(pid_t pid)
 {
     char text[128];
     long long resident, shared;
-    if (!read_file(pid, "statm", text, sizeof text) || sscanf(text, "%*u %lld %lld", &resident, &shared) != 2)
+    if (!read_file(pid, "statm", text, sizeof text) ||
+        sscanf(text, "%*u %lld %lld", &resident, &shared) != 2)
         return 0;
     return resident > shared ? (resident - shared) * sysconf(_SC_PAGESIZE) : 0;
 }

@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names a process for as long as
- * the machine is up.  0 if there is no such process, or if it is dead and only waits to be reaped. */
+/* When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names
+ * a process for as long as the machine is up.  0 if there is no such process, or if it is dead and
+ * only waits to be reaped. */
 uint64_t process_start_time(pid_t pid);
 
-/* Its state as /proc/PID/stat says it: R, S, D, T (stopped), Z and so on; NUL if there is no such process. */
+/* Its state as /proc/PID/stat says it: R, S, D, T (stopped), Z and so on; NUL if there is no such
+ * process. */
 char process_state(pid_t pid);
 
 /* What it has used since it started; the kernel counts time in ticks of 10 ms as a rule. */

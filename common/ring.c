@@ -1,4 +1,5 @@
-/* ring.c: names, frame geometry, and what the rings' owner does.  See ring_layout.h for the design. */
+/* ring.c: names, frame geometry, and what the rings' owner does.  See ring_layout.h for the design.
+ */
 #include "ring.h"
 
 #include "ring_map.h"
@@ -21,8 +22,10 @@ const char *ring_kind_name(enum ring_kind kind)
 
 const char *ring_format_name(enum ring_format format)
 {
-    static const char *const names[] = {
-        [RING_I420] = "I420", [RING_I422] = "I422", [RING_I444] = "I444", [RING_FORMAT_JPEG] = "JPEG"};
+    static const char *const names[] = {[RING_I420] = "I420",
+                                        [RING_I422] = "I422",
+                                        [RING_I444] = "I444",
+                                        [RING_FORMAT_JPEG] = "JPEG"};
     return format >= RING_I420 && format <= RING_FORMAT_JPEG ? names[format] : "unknown";
 }
 
@@ -31,10 +34,11 @@ bool ring_id_valid(const char *id)
     static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
     size_t length = strnlen(id, RING_ID_SIZE);
-    return length > 0 && length < RING_ID_SIZE && strchr(first, id[0]) && strspn(id, rest) == length;
+    return length > 0 && length < RING_ID_SIZE && strchr(first, id[0]) &&
+           strspn(id, rest) == length;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 uint32_t ring_plane_width(uint32_t format, unsigned plane, uint32_t width)
 {
@@ -48,8 +52,9 @@ uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height)
 
 bool ring_frame_valid(const struct ring_frame *frame, size_t capacity)
 {
-    if (frame->width < 1 || frame->width > RING_MAX_DIMENSION || frame->height < 1 || frame->height > RING_MAX_DIMENSION ||
-        frame->bytes < 1 || frame->bytes > capacity || frame->range > RING_RANGE_FULL || frame->matrix > RING_MATRIX_BT709)
+    if (frame->width < 1 || frame->width > RING_MAX_DIMENSION || frame->height < 1 ||
+        frame->height > RING_MAX_DIMENSION || frame->bytes < 1 || frame->bytes > capacity ||
+        frame->range > RING_RANGE_FULL || frame->matrix > RING_MATRIX_BT709)
         return false;
     if (frame->format == RING_FORMAT_JPEG)
         return true;
@@ -65,7 +70,7 @@ bool ring_frame_valid(const struct ring_frame *frame, size_t capacity)
     return true;
 }
 
-/* ---- owner -------------------------------------------------------------------------------------------------------- */
+/* ---- owner ---- */
 
 static void format_name(char *out, const char *camera, const char *variant)
 {
@@ -182,9 +187,11 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl)
     unsigned reaped = 0;
     for (unsigned i = 1; i < ctl->rows; i++) {
         struct ring_row *row = &ctl->header->rows[i];
-        if (atomic_load_explicit(&row->pid, memory_order_acquire) == 0 || !ring_lock(ctl->fd, (int)i))
+        if (atomic_load_explicit(&row->pid, memory_order_acquire) == 0 ||
+            !ring_lock(ctl->fd, (int)i))
             continue;
-        if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) { /* else it has just left by itself */
+        /* else it has just left by itself */
+        if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) {
             clear_row(row);
             ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
             reaped++;
@@ -226,7 +233,8 @@ static bool is_named(const struct ring_ctl *ctl)
     struct stat by_fd, by_name;
     format_name(name, ctl->camera, ctl->variant);
     ring_path_ctl(path, ctl->instance, name);
-    return fstat(ctl->fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino;
+    return fstat(ctl->fd, &by_fd) == 0 && lstat(path, &by_name) == 0 &&
+           by_fd.st_ino == by_name.st_ino;
 }
 
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row)
@@ -243,18 +251,20 @@ bool ring_ctl_seize(struct ring_ctl *ctl, int *row)
     return is_named(ctl); /* and stays so: who unlinks a ring has its writer's lock */
 }
 
-/* ---- the directory ------------------------------------------------------------------------------------------------ */
+/* ---- the directory ---- */
 
 /* Splits "camring.INSTANCE.CAMERA.VARIANT" (a ctl object); false for anything else. */
 static bool parse_ctl_name(const char *file, char *instance, char *name)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE], extra;
-    return sscanf(file, RING_PREFIX "%32[a-z0-9_-].%32[a-z0-9_-].%32[a-z0-9_-]%c", instance, camera, variant, &extra) == 3 &&
+    return sscanf(file, RING_PREFIX "%32[a-z0-9_-].%32[a-z0-9_-].%32[a-z0-9_-]%c", instance, camera,
+                  variant, &extra) == 3 &&
            ring_id_valid(instance) && ring_id_valid(camera) && ring_id_valid(variant) &&
            snprintf(name, RING_NAME_SIZE, "%s.%s", camera, variant) < RING_NAME_SIZE;
 }
 
-void ring_list(const char *instance, void (*visit)(const char *instance, const char *name, void *arg), void *arg)
+void ring_list(const char *instance,
+               void (*visit)(const char *instance, const char *name, void *arg), void *arg)
 {
     struct dirent **entries;
     int count = scandir(RING_DIRECTORY, &entries, NULL, alphasort);
@@ -262,7 +272,8 @@ void ring_list(const char *instance, void (*visit)(const char *instance, const c
         return;
     for (int i = 0; i < count; i++) {
         char found[RING_ID_SIZE], name[RING_NAME_SIZE];
-        if (parse_ctl_name(entries[i]->d_name, found, name) && (!instance || strcmp(instance, found) == 0))
+        if (parse_ctl_name(entries[i]->d_name, found, name) &&
+            (!instance || strcmp(instance, found) == 0))
             visit(found, name, arg);
         free(entries[i]);
     }

@@ -1,12 +1,14 @@
-/* ring.h: frames in POSIX shared memory, one writer at a time, any number of readers, no locks.  The layout and the
- * reasoning are in ring_layout.h.
+/* ring.h: frames in POSIX shared memory, one writer at a time, any number of readers, no locks. The
+ * layout and the reasoning are in ring_layout.h.
  *
- * A ring is named "CAMERA.VARIANT" ("door.raw", "door.jpeg") inside an instance.  It consists of a ctl object with a stable
- * name (reader rows, bell, number of the current generation) and one data object per generation (the slots).
+ * A ring is named "CAMERA.VARIANT" ("door.raw", "door.jpeg") inside an instance.  It consists of a
+ * ctl object with a stable name (reader rows, bell, number of the current generation) and one data
+ * object per generation (the slots).
  *
- * Who does what: the supervisor creates the ctl objects and unlinks everything; the writer creates data objects; readers
- * attach.  Handles belong to one thread.  Functions that return int return 0 on success and -1 with `err` filled, unless
- * they say otherwise; err->code is an enum ring_error. */
+ * Who does what: the supervisor creates the ctl objects and unlinks everything; the writer creates
+ * data objects; readers attach.  Handles belong to one thread.  Functions that return int return 0
+ * on success and -1 with `err` filled, unless they say otherwise; err->code is an enum ring_error.
+ */
 #ifndef CAMRING_RING_H
 #define CAMRING_RING_H
 
@@ -49,14 +51,16 @@ const char *ring_format_name(enum ring_format format);
 /* What is known of one frame; lies as it is in the slot's descriptor, so its layout is ABI.
  * Planes are 8-bit Y, Cb, Cr; offsets count from the start of the slot's payload. */
 struct ring_frame {
-    uint64_t number;      /* 1, 2, 3 … over the life of the ring; set by ring_commit */
-    uint64_t source;      /* number of the raw frame this one was made from, 0 if none */
-    int64_t camera_ns;    /* the source's own time stamp, -1 if it has none */
-    int64_t captured_ns;  /* when the whole frame had reached capture */
-    int64_t started_ns;   /* when the stage that wrote this frame began to work on it (decode, encode) */
+    uint64_t number;     /* 1, 2, 3 … over the life of the ring; set by ring_commit */
+    uint64_t source;     /* number of the raw frame this one was made from, 0 if none */
+    int64_t camera_ns;   /* the source's own time stamp, -1 if it has none */
+    int64_t captured_ns; /* when the whole frame had reached capture */
+    /* when the stage that wrote this frame began to work on it (decode, encode) */
+    int64_t started_ns;
     int64_t committed_ns; /* set by ring_commit */
-    uint32_t bytes;       /* from the payload's start to the end of the JPEG, or of the last plane */
-    uint32_t format;      /* enum ring_format */
+    /* from the payload's start to the end of the JPEG, or of the last plane */
+    uint32_t bytes;
+    uint32_t format; /* enum ring_format */
     uint32_t width, height;
     uint32_t offset[RING_PLANES];
     uint32_t stride[RING_PLANES];
@@ -70,47 +74,57 @@ struct ring_frame {
 uint32_t ring_plane_width(uint32_t format, unsigned plane, uint32_t width);
 uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height);
 
-/* True if every field of `frame` is in range and all it points to lies inside its `bytes`, and they inside `capacity`. */
+/* True if every field of `frame` is in range and all it points to lies inside its `bytes`, and they
+ * inside `capacity`. */
 bool ring_frame_valid(const struct ring_frame *frame, size_t capacity);
 
-/* ---- owner (supervisor) ---------------------------------------------------------------------------------------- */
+/* ---- owner (supervisor) ---- */
 
 struct ring_create {
     const char *instance, *camera, *variant;
     enum ring_kind kind;
-    unsigned rows;      /* reader rows beside the encoder's own; at most RING_MAX_ROWS */
-    uint64_t max_bytes; /* what all rings of the instance may take together, 0: what /dev/shm holds */
-    bool unsupervised;  /* nobody rings for a dead writer: readers bound their waits; and a ring that exists is kept */
+    unsigned rows; /* reader rows beside the encoder's own; at most RING_MAX_ROWS */
+    /* what all rings of the instance may take together, 0: what /dev/shm holds */
+    uint64_t max_bytes;
+    /* nobody rings for a dead writer: readers bound their waits; and a ring that exists is kept */
+    bool unsupervised;
 };
 
-/* Creates the ctl object; unless unsupervised, an older one of that name and its data are unlinked first. */
+/* Creates the ctl object; unless unsupervised, an older one of that name and its data are unlinked
+ * first. */
 int ring_create(const struct ring_create *options, struct error *err);
 
-/* The owner's handle on a ctl object: clears up after the dead and rings for them.  NULL with err. */
+/* The owner's handle on a ctl object: clears up after the dead and rings for them.  NULL with err.
+ */
 struct ring_ctl *ring_ctl_open(const char *instance, const char *name, struct error *err);
 void ring_ctl_close(struct ring_ctl *ctl);
-unsigned ring_ctl_reap(struct ring_ctl *ctl);          /* frees rows whose owners are dead; returns how many */
-void ring_ctl_clear_encoder_row(struct ring_ctl *ctl); /* the lease holder of this ring is dead: unpin */
-void ring_ctl_clear_writer(struct ring_ctl *ctl);      /* the writer is dead: unlink generations not published yet or no more */
-void ring_ctl_ring(struct ring_ctl *ctl);              /* rings the ring's bell */
+/* frees rows whose owners are dead; returns how many */
+unsigned ring_ctl_reap(struct ring_ctl *ctl);
+/* the lease holder of this ring is dead: unpin */
+void ring_ctl_clear_encoder_row(struct ring_ctl *ctl);
+/* the writer is dead: unlink generations not published yet or no more */
+void ring_ctl_clear_writer(struct ring_ctl *ctl);
+void ring_ctl_ring(struct ring_ctl *ctl); /* rings the ring's bell */
 
-/* A look at who has rows that costs no system call: a handle that keeps no descriptor, for ring_ctl_attended and
- * ring_ctl_close.  True if a row has an owner, dead or alive, whom `known` doesn't know. */
+/* A look at who has rows that costs no system call: a handle that keeps no descriptor, for
+ * ring_ctl_attended and ring_ctl_close.  True if a row has an owner, dead or alive, whom `known`
+ * doesn't know. */
 struct ring_ctl *ring_ctl_watch(const char *instance, const char *name, struct error *err);
-bool ring_ctl_attended(const struct ring_ctl *ctl, bool (*known)(int32_t pid, void *arg), void *arg);
+bool ring_ctl_attended(const struct ring_ctl *ctl, bool (*known)(int32_t pid, void *arg),
+                       void *arg);
 
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 
-/* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks a ring that is not his does
- * first.  False if a living process has one of them, *row being that row, -1 for the writer's; or, with -1, if the name leads
- * to another ring by now. */
+/* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks
+ * a ring that is not his does first.  False if a living process has one of them, *row being that
+ * row, -1 for the writer's; or, with -1, if the name leads to another ring by now. */
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row);
 
 /* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */
 void ring_unlink(const char *instance, const char *name);
 void ring_unlink_all(const char *instance);
 
-/* ---- writer ----------------------------------------------------------------------------------------------------- */
+/* ---- writer ---- */
 
 struct ring_writer;
 
@@ -122,11 +136,13 @@ struct ring_loan {
     uint32_t slot;        /* private */
 };
 
-/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY if another one lives, or if
- * the ring is one that is written under a camera's lease. Not exclusive: whoever holds the camera's lease writes, and calls
- * ring_writer_takeover on each acquire. `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied;
+/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY
+ * if another one lives, or if the ring is one that is written under a camera's lease. Not
+ * exclusive: whoever holds the camera's lease writes, and calls ring_writer_takeover on each
+ * acquire. `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied;
  * the fds stay the caller's. */
-struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err);
+struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive,
+                                     struct error *err);
 void ring_writer_close(struct ring_writer *writer);
 enum ring_kind ring_writer_kind(const struct ring_writer *writer);
 
@@ -134,41 +150,48 @@ enum ring_kind ring_writer_kind(const struct ring_writer *writer);
 bool ring_writer_closed(const struct ring_writer *writer);
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count);
 
-/* Re-derives the writer's state from shared memory: the frame number from head, half-written slots cleared. */
+/* Re-derives the writer's state from shared memory: the frame number from head, half-written slots
+ * cleared. */
 void ring_writer_takeover(struct ring_writer *writer);
 
-/* Makes sure that the current generation has slots of at least `slot_bytes`, and enough of them for the writer to hold
- * `held` beside what readers may pin; makes a new generation if not.  RING_ERROR_SPACE names bytes needed and available. */
-int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held, struct error *err);
+/* Makes sure that the current generation has slots of at least `slot_bytes`, and enough of them for
+ * the writer to hold `held` beside what readers may pin; makes a new generation if not.
+ * RING_ERROR_SPACE names bytes needed and available. */
+int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held,
+                        struct error *err);
 
 /* Bytes one generation with that reservation takes. */
 uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held);
 
-/* Lends a free slot: of a raw ring the one written last, which is warmest, of a JPEG ring the oldest.  False, counted, at once,
- * if there is none or nothing is reserved. */
+/* Lends a free slot: of a raw ring the one written last, which is warmest, of a JPEG ring the
+ * oldest.  False, counted, at once, if there is none or nothing is reserved. */
 bool ring_loan(struct ring_writer *writer, struct ring_loan *loan);
 
-/* Publishes the loaned slot as the newest frame: sets frame->number and frame->committed_ns, wakes readers.  The slot stays
- * with the writer, readable only, until ring_loan_release.  False (nothing published) if the frame is not valid for the
- * slot, was committed before, or its generation is retired. */
-bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan, struct ring_frame *frame);
+/* Publishes the loaned slot as the newest frame: sets frame->number and frame->committed_ns, wakes
+ * readers.  The slot stays with the writer, readable only, until ring_loan_release.  False (nothing
+ * published) if the frame is not valid for the slot, was committed before, or its generation is
+ * retired. */
+bool ring_commit(struct ring_writer *writer, const struct ring_loan *loan,
+                 struct ring_frame *frame);
 
 /* Gives the slot back.  A loan that was never committed is aborted. */
 void ring_loan_release(struct ring_writer *writer, const struct ring_loan *loan);
 
-/* ---- reader ----------------------------------------------------------------------------------------------------- */
+/* ---- reader ---- */
 
 struct ring_reader;
 
 enum ring_role {
     RING_OBSERVER, /* read-only mappings, no row: copy-out and stat only */
     RING_MEMBER,   /* has a row: may pin, is counted, can ask to be woken */
-    RING_ENCODER,  /* the row that goes with the camera's lease: only between lease acquire and release */
+    /* the row that goes with the camera's lease: only between lease acquire and release */
+    RING_ENCODER,
 };
 
-/* Attaches to the ctl object; data follows by itself as soon as there is some.  `who` (<= 15 characters) shows in the row. */
-struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who,
-                                     struct error *err);
+/* Attaches to the ctl object; data follows by itself as soon as there is some.  `who` (<= 15
+ * characters) shows in the row. */
+struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role,
+                                     const char *who, struct error *err);
 void ring_reader_close(struct ring_reader *reader);
 
 /* Frees a handle that came over fork: row, pin and lock are the parent's and stay as they are. */
@@ -183,14 +206,15 @@ enum ring_result {
     RING_FAILED = -1, /* err is filled; the ring can't be read now */
 };
 
-/* Pins the newest frame if it is newer than `after`; *data stays as it is until ring_reader_release, whatever the writer
- * does.  One pin at a time. */
-enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data,
+/* Pins the newest frame if it is newer than `after`; *data stays as it is until
+ * ring_reader_release, whatever the writer does.  One pin at a time. */
+enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
+                                     struct ring_frame *frame, const uint8_t **data,
                                      struct error *err);
 void ring_reader_release(struct ring_reader *reader);
 
-/* Keeps the memory of the frame last acquired mapped, though not unchanged, beyond its release and the reader's end: for
- * bindings whose users may hold on to a pointer.  Any thread may drop. */
+/* Keeps the memory of the frame last acquired mapped, though not unchanged, beyond its release and
+ * the reader's end: for bindings whose users may hold on to a pointer.  Any thread may drop. */
 struct ring_map *ring_reader_hold(struct ring_reader *reader);
 void ring_map_drop(struct ring_map *map);
 
@@ -200,18 +224,21 @@ struct ring_buffer {
     size_t size;
 };
 
-/* Copies the newest frame, if newer than `after`, to the start of `buffer`.  A frame overwritten meanwhile is tried again with
- * the newest, three times; then it is a counted miss and RING_NONE. */
-enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer,
-                                  struct ring_frame *frame, struct error *err);
+/* Copies the newest frame, if newer than `after`, to the start of `buffer`.  A frame overwritten
+ * meanwhile is tried again with the newest, three times; then it is a counted miss and RING_NONE.
+ */
+enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
+                                  struct ring_buffer *buffer, struct ring_frame *frame,
+                                  struct error *err);
 
-/* Waiting follows the bell's rule (bell.h): listen, look for a newer frame, wait if there is none.  The wait ends when the
- * ring's bell has rung since ring_reader_listen, at the deadline, or early for no reason; errno is EINTR if a signal's handler
- * ended it. */
+/* Waiting follows the bell's rule (bell.h): listen, look for a newer frame, wait if there is none.
+ * The wait ends when the ring's bell has rung since ring_reader_listen, at the deadline, or early
+ * for no reason; errno is EINTR if a signal's handler ended it. */
 uint32_t ring_reader_listen(const struct ring_reader *reader);
 void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t deadline);
 
-/* Asks the writer to signal eventfd number `waker` on each commit (or no more, with -1).  Look for a newer frame after it. */
+/* Asks the writer to signal eventfd number `waker` on each commit (or no more, with -1).  Look for
+ * a newer frame after it. */
 void ring_reader_want(struct ring_reader *reader, int waker);
 
 /* True once the ring's owner has retired it. */
@@ -226,7 +253,7 @@ void ring_reader_ring(struct ring_reader *reader);
 /* Makes those return who wait at this moment, without a change to the ring. */
 void ring_reader_wake(const struct ring_reader *reader);
 
-/* ---- inspection ------------------------------------------------------------------------------------------------- */
+/* ---- inspection ---- */
 
 struct ring_row_stat {
     unsigned row; /* 0: the encoder's */
@@ -266,8 +293,10 @@ struct ring_stat {
 /* Fills `stat` from what shared memory holds now; works for any role. */
 int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct error *err);
 
-/* Calls `visit` with the instance and name of every ring whose ctl object exists, in order of name; instance NULL: all. */
-void ring_list(const char *instance, void (*visit)(const char *instance, const char *name, void *arg), void *arg);
+/* Calls `visit` with the instance and name of every ring whose ctl object exists, in order of name;
+ * instance NULL: all. */
+void ring_list(const char *instance,
+               void (*visit)(const char *instance, const char *name, void *arg), void *arg);
 
 /* True if the supervisor has made the ring and no writer has had use for it yet. */
 bool ring_is_unused(const char *instance, const char *name);

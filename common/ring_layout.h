@@ -1,49 +1,63 @@
+/* clang-format off: the drawing */
 /* ring_layout.h: the ring's shared memory, private to ring*.c.
  *
  * DESIGN
  *
- * One writer, many readers, and any of them may be killed at any instruction.  So nothing in shared memory is ever locked or
- * counted; each word has one writer, and what a dead process left is either valid or recognisably unfinished.
+ * One writer, many readers, and any of them may be killed at any instruction.  So nothing in
+ * shared memory is ever locked or counted; each word has one writer, and what a dead process
+ * left is either valid or recognisably unfinished.
  *
- *   ctl object "camring.INSTANCE.CAMERA.VARIANT"          data object "camring.INSTANCE.CAMERA.VARIANT.GENERATION"
- *   +--------------------------------------+              +-----------------------------------------------+
- *   | header: identity, sizes              |   names ──►  | header: geometry, state, writer, head         |
- *   | generation (writer)                  |              | slot descriptors: seq + struct ring_frame     |
- *   | bell (writer)                        |              | payloads, page-aligned, one a slot            |
- *   | rows: pin, waker, owner, accounts    |              +-----------------------------------------------+
- *   +--------------------------------------+                readers map it PROT_READ
+ *   ctl object: camring.INSTANCE.CAMERA.VARIANT
+ *   +-----------------------------------+
+ *   | header: identity, sizes           |  names   data object: the same, then .GENERATION
+ *   | generation (writer)               |  ──►  +-------------------------------------------+
+ *   | bell (writer)                     |       | header: geometry, state, writer, head     |
+ *   | rows: pin, waker, owner, accounts |       | slot descriptors: seq + struct ring_frame |
+ *   +-----------------------------------+       | payloads, page-aligned, one a slot        |
+ *                                               +-------------------------------------------+
+ *                                                 readers map it PROT_READ
  *
- * Publishing.  A slot's seq is 0 (empty), RING_SEQ_WRITING (odd) or 2n (holds frame n).  The writer stores odd, writes, stores
- * 2n with release, stores head = n << 8 | slot with release, rings the bell.  head only ever names a finished slot; a writer
- * killed on the way leaves an odd slot, or one with seq > 2 x head's n, and the next writer clears both (ring_writer_takeover).
+ * Publishing.  A slot's seq is 0 (empty), RING_SEQ_WRITING (odd) or 2n (holds frame n).  The
+ * writer stores odd, writes, stores 2n with release, stores head = n << 8 | slot with release,
+ * rings the bell.  head only ever names a finished slot; a writer killed on the way leaves an
+ * odd slot, or one with seq > 2 x head's n, and the next writer clears both
+ * (ring_writer_takeover).
  *
- * Pins (Dekker's argument).  Reader: store pin, fence, load seq.  Writer: store odd seq, fence, load pins.  With both fences
- * sequentially consistent at least one sees the other: either the reader sees odd and backs off, or the writer sees the pin and
- * takes another slot.  The slot head names is never loaned, so a reader that loses can always try the newest again.  A dead
- * reader's pin costs one slot until its row is reaped, and there are slots for every row's pin: readers never slow the writer,
- * living or dead.
+ * Pins (Dekker's argument).  Reader: store pin, fence, load seq.  Writer: store odd seq, fence,
+ * load pins.  With both fences sequentially consistent at least one sees the other: either the
+ * reader sees odd and backs off, or the writer sees the pin and takes another slot.  The slot
+ * head names is never loaned, so a reader that loses can always try the newest again.  A dead
+ * reader's pin costs one slot until its row is reaped, and there are slots for every row's pin:
+ * readers never slow the writer, living or dead.
  *
- * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so an equal seq means an
- * untouched slot (a loan that found a pin and was taken back restores the old value without having written).
+ * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so
+ * an equal seq means an untouched slot (a loan that found a pin and was taken back restores the
+ * old value without having written).
  *
- * Which slot.  Any free one would do.  In a raw ring it is the one written last: what is still in the caches is filled, and
- * then read, several times as fast as memory that comes round after all others.  In a JPEG ring it is the oldest, for its
- * readers copy, and may take the more time the more slots there are; the slots are small.
+ * Which slot.  Any free one would do.  In a raw ring it is the one written last: what is still
+ * in the caches is filled, and then read, several times as fast as memory that comes round
+ * after all others.  In a JPEG ring it is the oldest, for its readers copy, and may take the
+ * more time the more slots there are; the slots are small.
  *
- * Generations.  A data object is never resized.  A larger picture gets a new object: made nameless (O_TMPFILE), allocated,
- * filled, linked, then published by one store to ctl's generation; the old one is marked retired and unlinked, and lives on for
- * whoever maps it.  Frame numbers go on from the old head.  A pin names its generation, so one on a retired generation never
- * holds up the new. Whoever dies on the way leaves at most a linked object under the number before or after, which recovery
- * unlinks (or, where nobody supervises, the next writer).
+ * Generations.  A data object is never resized.  A larger picture gets a new object: made
+ * nameless (O_TMPFILE), allocated, filled, linked, then published by one store to ctl's
+ * generation; the old one is marked retired and unlinked, and lives on for whoever maps it.
+ * Frame numbers go on from the old head.  A pin names its generation, so one on a retired
+ * generation never holds up the new. Whoever dies on the way leaves at most a linked object
+ * under the number before or after, which recovery unlinks (or, where nobody supervises, the
+ * next writer).
  *
- * Rows.  A reader owns row i for as long as it holds the OFD write lock on byte i of the ctl object: the kernel drops it
- * with the process, whatever namespace pids are counted in.  Claiming and reaping take that lock first, so neither can
- * meet a living owner.  What a reader missed is not stored but follows from its row's other numbers, so that an account that
- * its owner's death interrupts is wrong by one frame at most.  Row 0 belongs to whoever holds the camera's lease (lease.h) and
- * needs no lock: the supervisor clears it before it frees a dead worker's lease.  The exclusive writer holds byte
- * RING_LOCK_WRITER the same way.
+ * Rows.  A reader owns row i for as long as it holds the OFD write lock on byte i of the ctl
+ * object: the kernel drops it with the process, whatever namespace pids are counted in.
+ * Claiming and reaping take that lock first, so neither can meet a living owner.  What a reader
+ * missed is not stored but follows from its row's other numbers, so that an account that its
+ * owner's death interrupts is wrong by one frame at most.  Row 0 belongs to whoever holds the
+ * camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees a dead
+ * worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
  *
- * The bell lies in ctl, not in data, so that waiters need not follow generations and the supervisor can ring for the dead. */
+ * The bell lies in ctl, not in data, so that waiters need not follow generations and the
+ * supervisor can ring for the dead. */
+/* clang-format on */
 #ifndef CAMRING_RING_LAYOUT_H
 #define CAMRING_RING_LAYOUT_H
 
@@ -75,7 +89,8 @@ struct ring_row {
     _Atomic int32_t pid; /* 0: nobody */
     uint32_t reserved;
     char who[16];
-    _Atomic uint64_t joined, last, taken; /* frame numbers; frames.  Missed were last - joined - taken */
+    _Atomic uint64_t joined, last,
+        taken; /* frame numbers; frames.  Missed were last - joined - taken */
     uint8_t pad1[16];
 };
 
@@ -97,7 +112,8 @@ struct ring_ctl_header {
     _Atomic uint32_t closed;     /* 1: unlinked by its owner, attach anew */
     _Atomic uint64_t no_slot, aborted;
     /* whoever clears a row */
-    _Atomic uint64_t reaped; /* rows whose owner had died; one may go uncounted if he who clears it dies, too */
+    _Atomic uint64_t
+        reaped; /* rows whose owner had died; one may go uncounted if he who clears it dies, too */
     uint8_t pad1[RING_LINE - 32];
     struct bell bell;
     uint8_t pad2[RING_LINE - 4];
@@ -126,8 +142,10 @@ struct ring_data_header {
     _Atomic uint64_t writer_epoch; /* takeovers by another process */
     uint8_t pad1[RING_LINE - 24];
     /* written on each commit */
-    _Atomic uint64_t head;    /* frame << 8 | slot; slot RING_NO_SLOT: that frame is not in this generation */
-    _Atomic uint64_t past[2]; /* for the rate: two commits a second or more apart, the older first; ring_past_pack */
+    _Atomic uint64_t
+        head; /* frame << 8 | slot; slot RING_NO_SLOT: that frame is not in this generation */
+    /* for the rate: two commits a second or more apart, the older first; ring_past_pack */
+    _Atomic uint64_t past[2];
     uint8_t pad2[RING_LINE - 24];
 };
 
@@ -148,14 +166,16 @@ _Static_assert(offsetof(struct ring_data_header, state) == 64, "ABI");
 _Static_assert(offsetof(struct ring_data_header, head) == 128, "ABI");
 _Static_assert(offsetof(struct ring_data_header, past) == 136, "ABI");
 _Static_assert(offsetof(struct ring_row, pid) == 64, "ABI");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared words must be lock-free");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+               "shared words must be lock-free");
 
 static inline uint64_t ring_head_pack(uint64_t frame, uint32_t slot)
 {
     return frame << 8 | slot;
 }
 
-/* A frame's number (its low 24 bits) and time of commit (in units of 65.536 us, 40 bits), so that one store changes both. */
+/* A frame's number (its low 24 bits) and time of commit (in units of 65.536 us, 40 bits), so that
+ * one store changes both. */
 #define RING_PAST_SHIFT 16
 #define RING_PAST_TIME ((UINT64_C(1) << 40) - 1)
 static inline uint64_t ring_past_pack(uint64_t frame, int64_t ns)

@@ -21,11 +21,11 @@ void ring_path_ctl(char *out, const char *instance, const char *name)
 
 void ring_path_data(char *out, const struct ring_ctl *ctl, uint32_t generation)
 {
-    snprintf(out, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s.%s.%s.%" PRIu32, ctl->instance, ctl->camera, ctl->variant,
-             generation);
+    snprintf(out, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s.%s.%s.%" PRIu32, ctl->instance,
+             ctl->camera, ctl->variant, generation);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------------------------ */
+/* ---- locks ---- */
 
 static bool lock_command(int fd, int command, short type, int byte, struct flock *out)
 {
@@ -54,7 +54,7 @@ bool ring_lock_taken(int fd, int byte)
     return lock_command(fd, F_OFD_GETLK, F_RDLCK, byte, &lock) && lock.l_type != F_UNLCK;
 }
 
-/* ---- opening and checking ----------------------------------------------------------------------------------------- */
+/* ---- opening and checking ---- */
 
 static void fail_open(const char *path, int code, struct error *err)
 {
@@ -64,7 +64,8 @@ static void fail_open(const char *path, int code, struct error *err)
     else if (code != EACCES && code != EPERM)
         error_set(err, RING_ERROR_SYSTEM, "%s: %s", path, strerror(code));
     else if (lstat(path, &st) == 0 && st.st_uid != geteuid())
-        error_set(err, RING_ERROR_OWNER, "%s: belongs to user %u, who lets nobody else in", path, (unsigned)st.st_uid);
+        error_set(err, RING_ERROR_OWNER, "%s: belongs to user %u, who lets nobody else in", path,
+                  (unsigned)st.st_uid);
     else
         error_set(err, RING_ERROR_OWNER, "%s: %s", path, strerror(code));
 }
@@ -84,8 +85,10 @@ static int open_object(const char *path, bool writable, struct stat *st, struct 
         error_set(err, RING_ERROR_OWNER, "%s: belongs to user %u", path, (unsigned)st->st_uid);
         goto fail;
     }
-    if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) { /* a hole, when memory is short, kills who touches it */
-        error_set(err, RING_ERROR_CORRUPT, "%s: has memory for %" PRIu64 " of its %" PRIu64 " bytes only", path,
+    /* a hole, when memory is short, kills who touches it */
+    if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) {
+        error_set(err, RING_ERROR_CORRUPT,
+                  "%s: has memory for %" PRIu64 " of its %" PRIu64 " bytes only", path,
                   (uint64_t)st->st_blocks * 512, (uint64_t)st->st_size);
         goto fail;
     }
@@ -95,8 +98,8 @@ fail:
     return -1;
 }
 
-/* What is checked is this copy: who can write the object may change it between the check and the use.  The fence keeps the
- * compiler from looking at the object again. */
+/* What is checked is this copy: who can write the object may change it between the check and the
+ * use.  The fence keeps the compiler from looking at the object again. */
 static void copy_fixed_part(void *copy, const void *header, size_t size)
 {
     memcpy(copy, header, size);
@@ -104,7 +107,8 @@ static void copy_fixed_part(void *copy, const void *header, size_t size)
 }
 
 /* The fields both kinds of header begin with.  `minimum` is the size of this build's header. */
-static bool preamble_fits(const char *path, const void *base, uint64_t size, uint32_t magic, size_t minimum, struct error *err)
+static bool preamble_fits(const char *path, const void *base, uint64_t size, uint32_t magic,
+                          size_t minimum, struct error *err)
 {
     struct {
         uint32_t magic;
@@ -118,10 +122,11 @@ static bool preamble_fits(const char *path, const void *base, uint64_t size, uin
     } else if (head.byte_order != RING_BYTE_ORDER) {
         error_set(err, RING_ERROR_ABI, "%s: made on a machine of another byte order", path);
     } else if (head.abi_major != RING_ABI_MAJOR) {
-        error_set(err, RING_ERROR_ABI, "%s: made by another version (ABI %u.%u, this is %u.%u)", path, head.abi_major,
-                  head.abi_minor, RING_ABI_MAJOR, RING_ABI_MINOR);
+        error_set(err, RING_ERROR_ABI, "%s: made by another version (ABI %u.%u, this is %u.%u)",
+                  path, head.abi_major, head.abi_minor, RING_ABI_MAJOR, RING_ABI_MINOR);
     } else if (head.header_bytes != minimum || head.object_bytes != size) {
-        error_set(err, RING_ERROR_CORRUPT, "%s: header says %" PRIu64 " bytes, the object has %" PRIu64, path,
+        error_set(err, RING_ERROR_CORRUPT,
+                  "%s: header says %" PRIu64 " bytes, the object has %" PRIu64, path,
                   head.object_bytes, size);
     } else {
         return true;
@@ -129,7 +134,8 @@ static bool preamble_fits(const char *path, const void *base, uint64_t size, uin
     return false;
 }
 
-static void *map_object(const char *path, int fd, uint64_t size, size_t minimum, bool writable, struct error *err)
+static void *map_object(const char *path, int fd, uint64_t size, size_t minimum, bool writable,
+                        struct error *err)
 {
     if (size < minimum || size > SIZE_MAX / 2) {
         error_set(err, RING_ERROR_CORRUPT, "%s: %" PRIu64 " bytes can't be a ring", path, size);
@@ -151,7 +157,8 @@ static bool ctl_geometry_fits(struct ring_ctl *ctl, const struct ring_ctl_header
 {
     uint32_t rows = header->row_count, kind = header->kind;
     if (header->row_bytes != sizeof(struct ring_row) || rows < 1 || rows > RING_MAX_ROWS + 1 ||
-        ctl->size != sizeof *header + rows * sizeof(struct ring_row) || (kind != RING_RAW && kind != RING_JPEG))
+        ctl->size != sizeof *header + rows * sizeof(struct ring_row) ||
+        (kind != RING_RAW && kind != RING_JPEG))
         return false;
     ctl->rows = rows;
     ctl->kind = kind;
@@ -172,7 +179,8 @@ static bool ctl_fits(const char *path, struct ring_ctl *ctl, struct error *err)
     return true;
 }
 
-struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable, struct error *err)
+struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable,
+                                  struct error *err)
 {
     char path[RING_PATH_SIZE];
     ring_path_ctl(path, instance, name);
@@ -180,7 +188,8 @@ struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool w
     int fd = open_object(path, writable, &st, err);
     if (fd < 0)
         return NULL;
-    void *base = map_object(path, fd, (uint64_t)st.st_size, sizeof(struct ring_ctl_header), writable, err);
+    void *base =
+        map_object(path, fd, (uint64_t)st.st_size, sizeof(struct ring_ctl_header), writable, err);
     struct ring_ctl *ctl = base == MAP_FAILED ? NULL : calloc(1, sizeof *ctl);
     if (!ctl) {
         if (base != MAP_FAILED)
@@ -195,7 +204,8 @@ struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool w
     return NULL;
 }
 
-struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable, struct error *err)
+struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable,
+                              struct error *err)
 {
     struct ring_ctl *ctl = ring_map_ctl_any(instance, name, writable, err);
     if (!ctl)
@@ -204,22 +214,27 @@ struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writa
     snprintf(own, sizeof own, "%s.%s", ctl->camera, ctl->variant);
     if (strcmp(ctl->instance, instance) == 0 && strcmp(own, name) == 0)
         return ctl;
-    error_set(err, RING_ERROR_CORRUPT, "%s of instance %s: header says %s of instance %s", name, instance, own, ctl->instance);
+    error_set(err, RING_ERROR_CORRUPT, "%s of instance %s: header says %s of instance %s", name,
+              instance, own, ctl->instance);
     ring_ctl_close(ctl);
     return NULL;
 }
 
-/* Every number is checked against the object's real size before one is used; the copies are what is used from then on. */
-static bool data_geometry_fits(struct ring_map *map, const struct ring_data_header *header, uint32_t generation,
-                               enum ring_kind kind)
+/* Every number is checked against the object's real size before one is used; the copies are what is
+ * used from then on. */
+static bool data_geometry_fits(struct ring_map *map, const struct ring_data_header *header,
+                               uint32_t generation, enum ring_kind kind)
 {
     uint64_t slots = header->slot_count, slot_bytes = header->slot_bytes;
     uint64_t descriptors = header->descriptor_offset, payloads = header->payload_offset;
-    if (header->generation != generation || header->kind != kind || header->descriptor_bytes != sizeof(struct ring_slot) ||
-        slots < 1 || slots > RING_MAX_SLOTS || slot_bytes == 0 || slot_bytes % RING_LINE || slot_bytes > map->size)
+    if (header->generation != generation || header->kind != kind ||
+        header->descriptor_bytes != sizeof(struct ring_slot) || slots < 1 ||
+        slots > RING_MAX_SLOTS || slot_bytes == 0 || slot_bytes % RING_LINE ||
+        slot_bytes > map->size)
         return false;
-    if (descriptors != sizeof *header || payloads % RING_LINE || payloads < descriptors + slots * sizeof(struct ring_slot) ||
-        payloads > map->size || map->size - payloads != slots * slot_bytes)
+    if (descriptors != sizeof *header || payloads % RING_LINE ||
+        payloads < descriptors + slots * sizeof(struct ring_slot) || payloads > map->size ||
+        map->size - payloads != slots * slot_bytes)
         return false;
     map->generation = generation;
     map->slot_count = (uint32_t)slots;
@@ -229,7 +244,8 @@ static bool data_geometry_fits(struct ring_map *map, const struct ring_data_head
     return true;
 }
 
-static bool data_fits(const char *path, struct ring_map *map, uint32_t generation, enum ring_kind kind, struct error *err)
+static bool data_fits(const char *path, struct ring_map *map, uint32_t generation,
+                      enum ring_kind kind, struct error *err)
 {
     struct ring_data_header header;
     copy_fixed_part(&header, map->header, offsetof(struct ring_data_header, state));
@@ -242,7 +258,8 @@ static bool data_fits(const char *path, struct ring_map *map, uint32_t generatio
     return true;
 }
 
-struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, bool writable, struct error *err)
+struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, bool writable,
+                               struct error *err)
 {
     char path[RING_PATH_SIZE];
     ring_path_data(path, ctl, generation);
@@ -250,7 +267,8 @@ struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, 
     int fd = open_object(path, writable, &st, err);
     if (fd < 0)
         return NULL;
-    void *base = map_object(path, fd, (uint64_t)st.st_size, sizeof(struct ring_data_header), writable, err);
+    void *base =
+        map_object(path, fd, (uint64_t)st.st_size, sizeof(struct ring_data_header), writable, err);
     close(fd);
     if (base == MAP_FAILED)
         return NULL;
@@ -275,12 +293,13 @@ void ring_map_drop(struct ring_map *map)
     free(map);
 }
 
-/* ---- creating ----------------------------------------------------------------------------------------------------- */
+/* ---- creating ---- */
 
 static void set_space_error(struct error *err, uint64_t size, uint64_t available, const char *what)
 {
-    error_set(err, RING_ERROR_SPACE, "no room for frames: %" PRIu64 " bytes needed, %" PRIu64 " available %s", size, available,
-              what);
+    error_set(err, RING_ERROR_SPACE,
+              "no room for frames: %" PRIu64 " bytes needed, %" PRIu64 " available %s", size,
+              available, what);
 }
 
 static int allocate(int fd, uint64_t size, uint64_t budget, struct error *err)
@@ -314,7 +333,8 @@ void *ring_object_create(uint64_t size, uint64_t budget, int *fd_out, struct err
     if (allocate(fd, size, budget, err) == 0) {
         base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
-            error_set(err, RING_ERROR_SYSTEM, "mmap of %" PRIu64 " bytes: %s", size, strerror(errno));
+            error_set(err, RING_ERROR_SYSTEM, "mmap of %" PRIu64 " bytes: %s", size,
+                      strerror(errno));
     }
     if (base == MAP_FAILED)
         close(fd);

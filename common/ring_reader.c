@@ -19,10 +19,11 @@ struct ring_reader {
     struct ring_map *map; /* NULL: nothing attached yet */
     struct ring_row *row; /* NULL: observer */
     unsigned row_number;
-    struct ring_map *pinned; /* that the frame in hand lies in, `map` or one before; NULL: no frame in hand */
+    /* that the frame in hand lies in, `map` or one before; NULL: no frame in hand */
+    struct ring_map *pinned;
 };
 
-/* ---- rows --------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static void row_fill(struct ring_row *row, const char *who, uint64_t head)
 {
@@ -44,7 +45,8 @@ static bool row_claim(struct ring_reader *reader, const char *who)
             continue;
         reader->row = &reader->ctl->header->rows[i];
         reader->row_number = i;
-        if (atomic_load_explicit(&reader->row->pid, memory_order_relaxed) != 0) /* its last owner died */
+        if (atomic_load_explicit(&reader->row->pid, memory_order_relaxed) !=
+            0) /* its last owner died */
             ring_add_u64(&reader->ctl->header->reaped, 1, memory_order_relaxed);
         ring_reader_head(reader); /* attaches, if there is something to attach to */
         row_fill(reader->row, who, reader->map ? atomic_load(&reader->map->header->head) >> 8 : 0);
@@ -53,8 +55,9 @@ static bool row_claim(struct ring_reader *reader, const char *who)
     return false;
 }
 
-/* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the lease.  What was missed is not
- * counted but follows from the rest (row_missed), so that whoever dies in here leaves the account wrong by one frame at most.
+/* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the
+ * lease.  What was missed is not counted but follows from the rest (row_missed), so that whoever
+ * dies in here leaves the account wrong by one frame at most.
  */
 static void row_count(struct ring_row *row, uint64_t number)
 {
@@ -76,10 +79,10 @@ static uint64_t row_missed(const struct ring_row_stat *row)
     return row->last > seen ? row->last - seen : 0;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
-struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role, const char *who,
-                                     struct error *err)
+struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role,
+                                     const char *who, struct error *err)
 {
     struct ring_reader *reader = calloc(1, sizeof *reader);
     if (!reader) {
@@ -92,7 +95,8 @@ struct ring_reader *ring_reader_open(const char *instance, const char *name, enu
     if (role == RING_ENCODER)
         reader->row = &reader->ctl->header->rows[0];
     if (role == RING_MEMBER && !row_claim(reader, who)) {
-        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken%s", name, reader->ctl->rows - 1,
+        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken%s", name,
+                  reader->ctl->rows - 1,
                   reader->ctl->header->unsupervised ? "" : " (shm.reader_rows)");
         goto fail;
     }
@@ -117,7 +121,8 @@ void ring_reader_close(struct ring_reader *reader)
     free(reader);
 }
 
-/* The frame in hand is none any more; its memory goes if the reader has moved on to another generation meanwhile. */
+/* The frame in hand is none any more; its memory goes if the reader has moved on to another
+ * generation meanwhile. */
 static void let_go(struct ring_reader *reader)
 {
     if (reader->pinned != reader->map)
@@ -136,23 +141,26 @@ static bool is_open(const struct ring_reader *reader, struct error *err)
 {
     if (!atomic_load_explicit(&reader->ctl->header->closed, memory_order_acquire))
         return true;
-    error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", reader->ctl->camera, reader->ctl->variant);
+    error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", reader->ctl->camera,
+              reader->ctl->variant);
     return false;
 }
 
-/* Follows ctl to its current generation.  The generation may be unlinked between the two looks: then it is looked up again.  If
- * the ring is open after the mapping as before, then what was mapped is its own, and not that of a ring made anew under its
- * name. */
+/* Follows ctl to its current generation.  The generation may be unlinked between the two looks:
+ * then it is looked up again.  If the ring is open after the mapping as before, then what was
+ * mapped is its own, and not that of a ring made anew under its name. */
 static bool follow(struct ring_reader *reader, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         if (!is_open(reader, err))
             return false;
-        uint32_t generation = atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
+        uint32_t generation =
+            atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
         if (reader->map && reader->map->generation == generation)
             return true;
         if (generation == 0) {
-            error_set(err, RING_ERROR_EMPTY, "%s.%s: no picture yet", reader->ctl->camera, reader->ctl->variant);
+            error_set(err, RING_ERROR_EMPTY, "%s.%s: no picture yet", reader->ctl->camera,
+                      reader->ctl->variant);
             return false;
         }
         struct ring_map *map = ring_map_data(reader->ctl, generation, false, err);
@@ -194,16 +202,18 @@ static enum ring_result attach_failed(const struct error *err)
     return err->code == RING_ERROR_EMPTY ? RING_NONE : RING_FAILED;
 }
 
-static enum ring_result fail_corrupt(const struct ring_reader *reader, uint64_t number, struct error *err)
+static enum ring_result fail_corrupt(const struct ring_reader *reader, uint64_t number,
+                                     struct error *err)
 {
-    error_set(err, RING_ERROR_CORRUPT, "%s.%s: descriptor of frame %llu is out of range", reader->ctl->camera,
-              reader->ctl->variant, (unsigned long long)number);
+    error_set(err, RING_ERROR_CORRUPT, "%s.%s: descriptor of frame %llu is out of range",
+              reader->ctl->camera, reader->ctl->variant, (unsigned long long)number);
     return RING_FAILED;
 }
 
-/* ---- pins --------------------------------------------------------------------------------------------------------- */
+/* ---- pins ---- */
 
-enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after, struct ring_frame *frame, const uint8_t **data,
+enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
+                                     struct ring_frame *frame, const uint8_t **data,
                                      struct error *err)
 {
     if (!reader->row || reader->pinned) {
@@ -215,16 +225,19 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
     struct ring_map *map = reader->map;
     uint32_t slot;
     uint64_t number;
-    /* The lines that the writer's core has, all asked for at once: the fence below would wait for one after the other. */
+    /* The lines that the writer's core has, all asked for at once: the fence below would wait for
+     * one after the other. */
     __builtin_prefetch(&reader->row->pin, 1);
     for (unsigned overtaken = 0; (number = newest(map, &slot)) > after; overtaken++) {
         __builtin_prefetch(&map->slots[slot].seq);
         __builtin_prefetch(&map->slots[slot].pad);
-        ring_store_u64(&reader->row->pin, ring_pin_pack(map->generation, slot), memory_order_relaxed);
+        ring_store_u64(&reader->row->pin, ring_pin_pack(map->generation, slot),
+                       memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_loan */
         if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number) {
             ring_store_u64(&reader->row->pin, 0, memory_order_release);
-            /* No newer one has come, or more than any writer makes in that time: head and slot disagree. */
+            /* No newer one has come, or more than any writer makes in that time: head and slot
+             * disagree. */
             if (newest(map, &slot) == number || overtaken == OVERTAKEN_MAX)
                 return fail_corrupt(reader, number, err);
             continue; /* overtaken; head is newer now */
@@ -258,10 +271,11 @@ struct ring_map *ring_reader_hold(struct ring_reader *reader)
     return map;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------------- */
+/* ---- copies ---- */
 
-/* The one place that reads what the writer may be overwriting: the caller compares seq before and after and throws torn copies
- * away.  ThreadSanitizer can't know that; under it the loop keeps memcpy's own checks out. */
+/* The one place that reads what the writer may be overwriting: the caller compares seq before and
+ * after and throws torn copies away.  ThreadSanitizer can't know that; under it the loop keeps
+ * memcpy's own checks out. */
 #ifdef __SANITIZE_THREAD__
 __attribute__((no_sanitize("thread"), optimize("no-tree-loop-distribute-patterns"))) static void
 copy_unguarded(void *to, const void *from, size_t n)
@@ -294,7 +308,8 @@ static bool buffer_fit(struct ring_buffer *buffer, size_t size)
     return buffer->data;
 }
 
-bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t number, struct ring_frame *frame)
+bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t number,
+                         struct ring_frame *frame)
 {
     if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number)
         return false;
@@ -302,16 +317,18 @@ bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t num
     return unchanged(&map->slots[slot], number);
 }
 
-/* The slot that head names holds the frame that head names, for as long as it does: if not, nobody has overtaken the reader.
- * A slot that was overwritten tells that head is newer by now. */
+/* The slot that head names holds the frame that head names, for as long as it does: if not, nobody
+ * has overtaken the reader. A slot that was overwritten tells that head is newer by now. */
 static bool contradicts_head(const struct ring_map *map, uint32_t slot, uint64_t number)
 {
     uint32_t now;
-    return atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number && newest(map, &now) == number;
+    return atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number &&
+           newest(map, &now) == number;
 }
 
-enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, struct ring_buffer *buffer,
-                                  struct ring_frame *frame, struct error *err)
+enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
+                                  struct ring_buffer *buffer, struct ring_frame *frame,
+                                  struct error *err)
 {
     if (!reader->pinned && !follow(reader, err))
         return attach_failed(err);
@@ -341,7 +358,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after, st
     return RING_NONE;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------ */
+/* ---- waiting ---- */
 
 uint32_t ring_reader_listen(const struct ring_reader *reader)
 {
@@ -387,7 +404,7 @@ void ring_reader_want(struct ring_reader *reader, int waker)
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_commit */
 }
 
-/* ---- inspection --------------------------------------------------------------------------------------------------- */
+/* ---- inspection ---- */
 
 static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
 {
@@ -398,9 +415,11 @@ static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
         uint64_t pin = atomic_load_explicit(&row->pin, memory_order_acquire);
         out->row = i;
         out->pid = atomic_load_explicit(&row->pid, memory_order_acquire);
-        out->alive = i == 0 ? pin != 0 : ring_lock_taken(reader->ctl->fd, (int)i) || i == reader->row_number;
+        out->alive =
+            i == 0 ? pin != 0 : ring_lock_taken(reader->ctl->fd, (int)i) || i == reader->row_number;
         copy_unguarded(out->who, row->who, sizeof out->who - 1);
-        out->pinned_slot = pin && pin >> 32 == stat->generation ? (int32_t)((pin & 0xffffffff) - 1) : -1;
+        out->pinned_slot =
+            pin && pin >> 32 == stat->generation ? (int32_t)((pin & 0xffffffff) - 1) : -1;
         out->pinned_generation = (uint32_t)(pin >> 32);
         out->joined = atomic_load_explicit(&row->joined, memory_order_relaxed);
         out->last = atomic_load_explicit(&row->last, memory_order_relaxed);
@@ -409,18 +428,21 @@ static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
     }
 }
 
-/* Frames per second since a commit that was one to two seconds before the newest, or the first one. */
+/* Frames per second since a commit that was one to two seconds before the newest, or the first one.
+ */
 static double stat_fps(const struct ring_data_header *header, const struct ring_stat *stat)
 {
     uint64_t past = atomic_load_explicit(&header->past[0], memory_order_relaxed);
     if (!past)
         past = atomic_load_explicit(&header->past[1], memory_order_relaxed);
     uint64_t now = ring_past_pack(stat->head, stat->newest.committed_ns);
-    uint64_t frames = ((now >> 40) - (past >> 40)) & 0xffffff, span = ((now - past) & RING_PAST_TIME) << RING_PAST_SHIFT;
+    uint64_t frames = ((now >> 40) - (past >> 40)) & 0xffffff,
+             span = ((now - past) & RING_PAST_TIME) << RING_PAST_SHIFT;
     if (stat->head == 0 || !past || span == 0)
         return 0;
     double fps = (double)frames * NS_PER_S / (double)span;
-    bool stands = stat->age_ns > NS_PER_S && (double)(stat->age_ns - NS_PER_S) * fps > 2.0 * NS_PER_S;
+    bool stands =
+        stat->age_ns > NS_PER_S && (double)(stat->age_ns - NS_PER_S) * fps > 2.0 * NS_PER_S;
     return stands ? 0 : fps;
 }
 
@@ -433,8 +455,10 @@ static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
     for (uint32_t i = 0; i < map->slot_count; i++) {
         struct ring_slot_stat *out = &stat->slot[i];
         out->seq = atomic_load_explicit(&map->slots[i].seq, memory_order_acquire);
-        bool whole = out->seq > 0 && !(out->seq & 1) && ring_map_descriptor(map, i, out->seq / 2, &out->frame);
-        if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) || out->frame.committed_ns < 0) {
+        bool whole = out->seq > 0 && !(out->seq & 1) &&
+                     ring_map_descriptor(map, i, out->seq / 2, &out->frame);
+        if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) ||
+            out->frame.committed_ns < 0) {
             memset(&out->frame, 0, sizeof out->frame);
             if (!(out->seq & 1))
                 out->seq = 0;
@@ -453,7 +477,8 @@ static void stat_data(const struct ring_map *map, struct ring_stat *stat)
     stat->retired = atomic_load(&map->header->state) == RING_RETIRED;
     stat->writer_pid = atomic_load(&map->header->writer_pid);
     if (!stat->writer_alive && stat->writer_pid > 0) /* the lease's writers hold no lock */
-        stat->writer_alive = process_start_time(stat->writer_pid) == atomic_load(&map->header->writer_start);
+        stat->writer_alive =
+            process_start_time(stat->writer_pid) == atomic_load(&map->header->writer_start);
     stat->bytes += map->size;
     if (stat->head > 0)
         stat->age_ns = clock_now() - stat->newest.committed_ns;

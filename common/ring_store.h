@@ -1,7 +1,8 @@
-/* ring_store.h: the stores to memory that other processes look at.  In the product each of these is the one store it names.  In
- * the kill tests (RING_KILL_POINTS, tests/chaos/) each is followed by a point at which the process may be made to die, so that
- * every state a dead process can leave is walked through.  ring_store_point stands by itself after a system call that others
- * see the effect of: a name made or gone, a lock taken or left, a wake-up. */
+/* ring_store.h: the stores to memory that other processes look at.  In the product each of these is
+ * the one store it names.  In the kill tests (RING_KILL_POINTS, tests/chaos/) each is followed by a
+ * point at which the process may be made to die, so that every state a dead process can leave is
+ * walked through.  ring_store_point stands by itself after a system call that others see the effect
+ * of: a name made or gone, a lock taken or left, a wake-up. */
 #ifndef CAMRING_RING_STORE_H
 #define CAMRING_RING_STORE_H
 
@@ -19,7 +20,8 @@ static inline void ring_store_point(void)
 }
 #endif
 
-/* Controls for the chaos test: builds that break the protocol on purpose, which it must notice.  0 in the product. */
+/* Controls for the chaos test: builds that break the protocol on purpose, which it must notice.  0
+ * in the product. */
 #ifdef RING_BREAK_PIN
 #define RING_IGNORES_PINS 1 /* the writer loans pinned slots */
 #else
@@ -61,10 +63,13 @@ static inline void ring_add_u64(_Atomic uint64_t *word, uint64_t value, memory_o
     ring_store_point();
 }
 
-/* Stores `value` if the word is `expected`; returns whether it was.  `order` if it was, relaxed if not. */
-static inline bool ring_swap_u64(_Atomic uint64_t *word, uint64_t expected, uint64_t value, memory_order order)
+/* Stores `value` if the word is `expected`; returns whether it was.  `order` if it was, relaxed if
+ * not. */
+static inline bool ring_swap_u64(_Atomic uint64_t *word, uint64_t expected, uint64_t value,
+                                 memory_order order)
 {
-    bool done = atomic_compare_exchange_strong_explicit(word, &expected, value, order, memory_order_relaxed);
+    bool done = atomic_compare_exchange_strong_explicit(word, &expected, value, order,
+                                                        memory_order_relaxed);
     ring_store_point();
     return done;
 }

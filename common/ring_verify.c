@@ -1,4 +1,5 @@
-/* ring_verify.c: what can be checked of a ring from outside.  See ring_verify.h, and ring_layout.h for what is promised. */
+/* ring_verify.c: what can be checked of a ring from outside.  See ring_verify.h, and ring_layout.h
+ * for what is promised. */
 #include "ring_verify.h"
 
 #include "clock.h"
@@ -17,9 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOKS 9              /* with pauses of 1, 2, 4 … 128 ms between them */
-#define LOOKS_FOR_REMAINS 6  /* enough if nothing but what the dead left is in doubt */
-#define LOOKS_DISTURBED 1000 /* at a ring that changes its generation, or its head, during each look */
+#define LOOKS 9             /* with pauses of 1, 2, 4 … 128 ms between them */
+#define LOOKS_FOR_REMAINS 6 /* enough if nothing but what the dead left is in doubt */
+#define LOOKS_DISTURBED                                                                            \
+    1000 /* at a ring that changes its generation, or its head, during each look */
 
 struct look {
     struct ring_ctl *ctl;
@@ -50,7 +52,7 @@ const char *ring_fault_name(enum ring_fault fault)
     return names[fault];
 }
 
-/* ---- findings ----------------------------------------------------------------------------------------------------- */
+/* ---- findings ---- */
 
 enum weight {
     CERTAIN, /* proven by this one look */
@@ -59,9 +61,10 @@ enum weight {
 };
 
 /* `value`: what has to be the same in each look. */
-__attribute__((format(printf, 7, 8))) static void find(struct look *look, enum ring_fault fault, enum weight weight,
-                                                       uint64_t value, const char *what, uint64_t place, const char *format,
-                                                       ...)
+__attribute__((format(printf, 7, 8))) static void find(struct look *look, enum ring_fault fault,
+                                                       enum weight weight, uint64_t value,
+                                                       const char *what, uint64_t place,
+                                                       const char *format, ...)
 {
     struct ring_findings *out = look->out;
     if (out->count == RING_FINDINGS_MAX) {
@@ -69,7 +72,8 @@ __attribute__((format(printf, 7, 8))) static void find(struct look *look, enum r
         return;
     }
     struct ring_finding *finding = &out->list[out->count++];
-    *finding = (struct ring_finding){.fault = fault, .left = weight == LEFT, .certain = weight == CERTAIN, .value = value};
+    *finding = (struct ring_finding){
+        .fault = fault, .left = weight == LEFT, .certain = weight == CERTAIN, .value = value};
     if (what)
         snprintf(finding->where, sizeof finding->where, "%s %" PRIu64, what, place);
     va_list args;
@@ -80,7 +84,8 @@ __attribute__((format(printf, 7, 8))) static void find(struct look *look, enum r
 
 static bool same(const struct ring_finding *a, const struct ring_finding *b)
 {
-    return a->fault == b->fault && strcmp(a->where, b->where) == 0 && (a->value == b->value || a->certain || b->certain);
+    return a->fault == b->fault && strcmp(a->where, b->where) == 0 &&
+           (a->value == b->value || a->certain || b->certain);
 }
 
 static bool contains(const struct ring_findings *findings, const struct ring_finding *finding)
@@ -104,24 +109,27 @@ static void merge(struct ring_findings *out, const struct ring_findings *next)
             out->list[out->count++] = next->list[i];
 }
 
-/* ---- objects ------------------------------------------------------------------------------------------------------ */
+/* ---- objects ---- */
 
 static void check_object(struct look *look, const struct stat *st, const char *what, uint64_t place)
 {
     if (st->st_uid != geteuid() && st->st_uid != 0)
-        find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "belongs to user %u", (unsigned)st->st_uid);
+        find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "belongs to user %u",
+             (unsigned)st->st_uid);
     if (st->st_mode & S_IWOTH)
         find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "any user may write it (mode %03o)",
              (unsigned)st->st_mode & 0777);
     if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size)
-        find(look, RING_FAULT_MEMORY, CERTAIN, 0, what, place, "has memory for %" PRIu64 " of its %" PRIu64 " bytes only",
+        find(look, RING_FAULT_MEMORY, CERTAIN, 0, what, place,
+             "has memory for %" PRIu64 " of its %" PRIu64 " bytes only",
              (uint64_t)st->st_blocks * 512, (uint64_t)st->st_size);
 }
 
 static bool is_linked(const struct ring_ctl *ctl, const char *path)
 {
     struct stat by_fd, by_name;
-    return fstat(ctl->fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino;
+    return fstat(ctl->fd, &by_fd) == 0 && lstat(path, &by_name) == 0 &&
+           by_fd.st_ino == by_name.st_ino;
 }
 
 static void check_ctl(struct look *look, const char *instance, const char *name)
@@ -133,15 +141,19 @@ static void check_ctl(struct look *look, const char *instance, const char *name)
         check_object(look, &st, NULL, 0);
     snprintf(own, sizeof own, "%s.%s", ctl->camera, ctl->variant);
     if (strcmp(ctl->instance, instance) != 0 || strcmp(own, name) != 0)
-        find(look, RING_FAULT_NAME, CERTAIN, 0, NULL, 0, "the header says %s of instance %s", own, ctl->instance);
+        find(look, RING_FAULT_NAME, CERTAIN, 0, NULL, 0, "the header says %s of instance %s", own,
+             ctl->instance);
     if (ctl->header->unsupervised > 1)
-        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "unsupervised is %" PRIu32, ctl->header->unsupervised);
+        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "unsupervised is %" PRIu32,
+             ctl->header->unsupervised);
     ring_path_ctl(path, instance, name);
     if (atomic_load(&ctl->header->closed) && is_linked(ctl, path))
-        find(look, RING_FAULT_CLOSED, LASTING, 0, NULL, 0, "its owner has closed it, and it is still there");
+        find(look, RING_FAULT_CLOSED, LASTING, 0, NULL, 0,
+             "its owner has closed it, and it is still there");
 }
 
-/* The number behind "camring.INSTANCE.CAMERA.VARIANT."; 0 if `file` is no generation of this ring. */
+/* The number behind "camring.INSTANCE.CAMERA.VARIANT."; 0 if `file` is no generation of this ring.
+ */
 static uint32_t generation_of(const char *file, const char *prefix)
 {
     size_t length = strlen(prefix);
@@ -155,17 +167,19 @@ static uint32_t generation_of(const char *file, const char *prefix)
     return strcmp(again, file + length) == 0 ? (uint32_t)number : 0;
 }
 
-static void check_linked(struct look *look, int directory, const char *file, uint32_t found, uint32_t current)
+static void check_linked(struct look *look, int directory, const char *file, uint32_t found,
+                         uint32_t current)
 {
     struct stat st;
     if (fstatat(directory, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
     if (found > current + 1 || found + 1 < current)
-        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", found, "is linked, and the current one is %" PRIu32,
-             current);
+        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", found,
+             "is linked, and the current one is %" PRIu32, current);
     else if (found != current && !look->writer_alive)
         find(look, RING_FAULT_UNFINISHED, LEFT, 0, "generation", found,
-             "is linked beside the current one, %" PRIu32 ": the writer died as it changed over; the next one unlinks it",
+             "is linked beside the current one, %" PRIu32
+             ": the writer died as it changed over; the next one unlinks it",
              current);
     check_object(look, &st, "generation", found);
 }
@@ -175,7 +189,8 @@ static void check_generations(struct look *look, uint32_t current)
 {
     const struct ring_ctl *ctl = look->ctl;
     char prefix[RING_PATH_SIZE];
-    snprintf(prefix, sizeof prefix, RING_PREFIX "%s.%s.%s.", ctl->instance, ctl->camera, ctl->variant);
+    snprintf(prefix, sizeof prefix, RING_PREFIX "%s.%s.%s.", ctl->instance, ctl->camera,
+             ctl->variant);
     DIR *dir = opendir(RING_DIRECTORY);
     if (!dir)
         return;
@@ -191,13 +206,14 @@ static void check_generations(struct look *look, uint32_t current)
     }
     closedir(dir);
     if (linked > 2)
-        find(look, RING_FAULT_GENERATION, LASTING, linked, NULL, 0, "%u generations are linked, of which two is the most",
-             linked);
+        find(look, RING_FAULT_GENERATION, LASTING, linked, NULL, 0,
+             "%u generations are linked, of which two is the most", linked);
     if (!has_current)
-        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", current, "is the current one, and does not exist");
+        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", current,
+             "is the current one, and does not exist");
 }
 
-/* ---- data --------------------------------------------------------------------------------------------------------- */
+/* ---- data ---- */
 
 static uint64_t newest(const struct ring_map *map)
 {
@@ -215,8 +231,8 @@ static void check_header(struct look *look)
     uint32_t state = atomic_load(&header->state);
     if (header->payload_offset % 4096 || header->slot_bytes % 4096)
         find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0,
-             "payloads at %" PRIu64 ", %" PRIu64 " bytes each, are not page-aligned", header->payload_offset,
-             header->slot_bytes);
+             "payloads at %" PRIu64 ", %" PRIu64 " bytes each, are not page-aligned",
+             header->payload_offset, header->slot_bytes);
     if (state == RING_RETIRED)
         find(look, RING_FAULT_RETIRED, CERTAIN, 0, "generation", look->map->generation,
              "is the current one, and marked retired");
@@ -224,7 +240,8 @@ static void check_header(struct look *look)
         find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "state is %" PRIu32, state);
 }
 
-/* A slot that head names is not loaned as long as it does: head, slot, the same head again is proof. */
+/* A slot that head names is not loaned as long as it does: head, slot, the same head again is
+ * proof. */
 static void check_head(struct look *look)
 {
     const struct ring_map *map = look->map;
@@ -235,7 +252,8 @@ static void check_head(struct look *look)
         if (number == 0 || slot == RING_NO_SLOT)
             return;
         if (slot >= map->slot_count) {
-            find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0, "names slot %" PRIu32 " of %" PRIu32, slot, map->slot_count);
+            find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0, "names slot %" PRIu32 " of %" PRIu32,
+                 slot, map->slot_count);
             return;
         }
         uint64_t seq = read_seq(map, slot);
@@ -243,7 +261,8 @@ static void check_head(struct look *look)
             continue;
         if (seq != 2 * number)
             find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0,
-                 "names frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, number, slot, seq);
+                 "names frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64,
+                 number, slot, seq);
         return;
     }
 }
@@ -255,33 +274,35 @@ static void check_finished(struct look *look, uint32_t slot, uint64_t seq)
     uint64_t number = seq / 2, head = newest(map);
     struct ring_frame frame;
     if (number > head + 1)
-        find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", slot, "holds frame %" PRIu64 ", and the newest is %" PRIu64, number,
-             head);
+        find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", slot,
+             "holds frame %" PRIu64 ", and the newest is %" PRIu64, number, head);
     else if (number == head + 1 && !look->writer_alive)
         find(look, RING_FAULT_UNFINISHED, LEFT, seq, "slot", slot,
-             "holds frame %" PRIu64 ", whose writer died before it published it; the next one clears it", number);
+             "holds frame %" PRIu64
+             ", whose writer died before it published it; the next one clears it",
+             number);
     if (!ring_map_descriptor(map, slot, number, &frame))
         return;
     if (frame.number != number)
-        find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot, "holds frame %" PRIu64 ", described as frame %" PRIu64,
-             number, frame.number);
+        find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
+             "holds frame %" PRIu64 ", described as frame %" PRIu64, number, frame.number);
     else if (!ring_frame_valid(&frame, map->slot_bytes))
         find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
-             "frame %" PRIu64 " is described as %" PRIu32 "x%" PRIu32 ", format %" PRIu32 ", %" PRIu32
-             " bytes, which no slot of %zu can hold",
+             "frame %" PRIu64 " is described as %" PRIu32 "x%" PRIu32 ", format %" PRIu32
+             ", %" PRIu32 " bytes, which no slot of %zu can hold",
              number, frame.width, frame.height, frame.format, frame.bytes, map->slot_bytes);
 }
 
-/* Frame numbers never repeat and a cleared slot never gets its old one back, so the third load proves that both held it at
- * once. */
+/* Frame numbers never repeat and a cleared slot never gets its old one back, so the third load
+ * proves that both held it at once. */
 static void check_duplicates(struct look *look, const uint64_t *seq)
 {
     const struct ring_map *map = look->map;
     for (uint32_t i = 0; i < map->slot_count; i++)
         for (uint32_t j = i + 1; seq[i] > 0 && !(seq[i] & 1) && j < map->slot_count; j++)
             if (seq[j] == seq[i] && read_seq(map, i) == seq[i])
-                find(look, RING_FAULT_DUPLICATE, CERTAIN, 0, "slot", j, "holds frame %" PRIu64 ", as slot %" PRIu32 " does",
-                     seq[i] / 2, i);
+                find(look, RING_FAULT_DUPLICATE, CERTAIN, 0, "slot", j,
+                     "holds frame %" PRIu64 ", as slot %" PRIu32 " does", seq[i] / 2, i);
 }
 
 static void check_slots(struct look *look)
@@ -293,7 +314,8 @@ static void check_slots(struct look *look)
     check_duplicates(look, seq);
     for (uint32_t i = 0; i < map->slot_count; i++) {
         if (seq[i] & 1 && seq[i] != RING_SEQ_WRITING)
-            find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", i, "has the odd sequence number %" PRIu64, seq[i]);
+            find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", i,
+                 "has the odd sequence number %" PRIu64, seq[i]);
         else if (seq[i] & 1 && !look->writer_alive)
             find(look, RING_FAULT_UNFINISHED, LEFT, 0, "slot", i,
                  "was being written when its writer died; the next one clears it");
@@ -302,7 +324,7 @@ static void check_slots(struct look *look)
     }
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static bool is_stopped(int32_t pid)
 {
@@ -314,34 +336,40 @@ static void check_pin(struct look *look, unsigned number, uint64_t pin)
 {
     uint32_t generation = (uint32_t)(pin >> 32), slot = (uint32_t)pin - 1;
     uint32_t current = atomic_load_explicit(&look->ctl->header->generation, memory_order_acquire);
-    uint32_t slots = look->map && look->map->generation == generation ? look->map->slot_count : RING_MAX_SLOTS;
+    uint32_t slots =
+        look->map && look->map->generation == generation ? look->map->slot_count : RING_MAX_SLOTS;
     if (generation == 0 || generation > current)
-        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number, "pins generation %" PRIu32 ", and the current one is %" PRIu32,
-             generation, current);
+        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number,
+             "pins generation %" PRIu32 ", and the current one is %" PRIu32, generation, current);
     else if (slot >= slots)
         find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number, "pins slot %" PRId64 " of %" PRIu32,
              (int64_t)(pin & UINT32_MAX) - 1, slots);
 }
 
-/* A writer that takes a slot up, finds the pin and dies or is stopped before it has put the slot back leaves it odd, and its
- * successor empty.  The frame is as it was all the same. */
+/* A writer that takes a slot up, finds the pin and dies or is stopped before it has put the slot
+ * back leaves it odd, and its successor empty.  The frame is as it was all the same. */
 static bool is_put_back_late(const struct look *look, uint64_t seq)
 {
     int32_t writer = atomic_load(&look->map->header->writer_pid);
     return seq == 0 || (seq == RING_SEQ_WRITING && (!look->writer_alive || is_stopped(writer)));
 }
 
-/* The reader sets `last` once it has seen that its pin holds; from then on no other frame may come into the slot. */
-static void check_pinned_slot(struct look *look, unsigned number, const struct ring_row *row, uint64_t pin)
+/* The reader sets `last` once it has seen that its pin holds; from then on no other frame may come
+ * into the slot. */
+static void check_pinned_slot(struct look *look, unsigned number, const struct ring_row *row,
+                              uint64_t pin)
 {
     const struct ring_map *map = look->map;
     uint32_t slot = (uint32_t)pin - 1;
     if (!map || pin >> 32 != map->generation || slot >= map->slot_count)
         return;
-    uint64_t seq = read_seq(map, slot), last = atomic_load_explicit(&row->last, memory_order_acquire);
-    if (seq != 2 * last && !is_put_back_late(look, seq) && atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
+    uint64_t seq = read_seq(map, slot),
+             last = atomic_load_explicit(&row->last, memory_order_acquire);
+    if (seq != 2 * last && !is_put_back_late(look, seq) &&
+        atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
         find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
-             "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, last, slot, seq);
+             "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, last,
+             slot, seq);
 }
 
 static void check_accounts(struct look *look, unsigned number, const struct ring_row *row)
@@ -351,13 +379,15 @@ static void check_accounts(struct look *look, unsigned number, const struct ring
     uint64_t last = atomic_load_explicit(&row->last, memory_order_acquire);
     if (last < joined || taken > last - joined)
         find(look, RING_FAULT_ACCOUNTS, LASTING, taken, "row", number,
-             "took %" PRIu64 " frames between frame %" PRIu64 " and frame %" PRIu64, taken, joined, last);
+             "took %" PRIu64 " frames between frame %" PRIu64 " and frame %" PRIu64, taken, joined,
+             last);
     if (look->map && last > newest(look->map))
-        find(look, RING_FAULT_ACCOUNTS, LASTING, last, "row", number, "had frame %" PRIu64 ", and the newest is %" PRIu64, last,
-             newest(look->map));
+        find(look, RING_FAULT_ACCOUNTS, LASTING, last, "row", number,
+             "had frame %" PRIu64 ", and the newest is %" PRIu64, last, newest(look->map));
 }
 
-static void find_dead(struct look *look, unsigned number, const struct ring_row *row, int32_t pid, uint64_t pin)
+static void find_dead(struct look *look, unsigned number, const struct ring_row *row, int32_t pid,
+                      uint64_t pin)
 {
     char who[sizeof row->who + 1] = "", held[40] = "";
     memcpy(who, row->who, sizeof row->who);
@@ -366,7 +396,9 @@ static void find_dead(struct look *look, unsigned number, const struct ring_row 
     if (pin)
         snprintf(held, sizeof held, " with slot %" PRIu32 " pinned", (uint32_t)pin - 1);
     find(look, RING_FAULT_DEAD_READER, LEFT, (uint64_t)pid, "row", number,
-         "belongs to %s (process %" PRId32 "), which died%s; it waits for the reaper, or the next reader", who, pid, held);
+         "belongs to %s (process %" PRId32
+         "), which died%s; it waits for the reaper, or the next reader",
+         who, pid, held);
 }
 
 static void check_row(struct look *look, unsigned number)
@@ -379,41 +411,45 @@ static void check_row(struct look *look, unsigned number)
     if (pin)
         check_pin(look, number, pin);
     if (waker > RING_MAX_WAKERS)
-        find(look, RING_FAULT_ROW, CERTAIN, 0, "row", number, "asks for waker %" PRIu32 " of %d", waker - 1, RING_MAX_WAKERS);
+        find(look, RING_FAULT_ROW, CERTAIN, 0, "row", number, "asks for waker %" PRIu32 " of %d",
+             waker - 1, RING_MAX_WAKERS);
     if (pid < 0 || row->who[sizeof row->who - 1])
         find(look, RING_FAULT_ROW, LASTING, 0, "row", number, "has an owner without a proper %s",
              pid < 0 ? "process number" : "name");
     if (pid == 0 && pin && !locked)
-        find(look, RING_FAULT_PIN, LASTING, pin, "row", number, "pins slot %" PRIu32 " and belongs to nobody",
-             (uint32_t)pin - 1);
+        find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
+             "pins slot %" PRIu32 " and belongs to nobody", (uint32_t)pin - 1);
     if (pid > 0 && !locked)
         find_dead(look, number, row, pid, pin);
-    if (pid > 0 && locked && !is_stopped(pid)) { /* one that is stopped may be in the act for as long as it likes */
+    /* one that is stopped may be in the act for as long as it likes */
+    if (pid > 0 && locked && !is_stopped(pid)) {
         check_accounts(look, number, row);
         if (pin)
             check_pinned_slot(look, number, row, pin);
     }
 }
 
-/* Row 0 goes with the camera's lease, and who holds that stands on the board.  Without a supervisor there is neither. */
+/* Row 0 goes with the camera's lease, and who holds that stands on the board.  Without a supervisor
+ * there is neither. */
 static void check_encoder_row(struct look *look)
 {
     uint64_t pin = atomic_load_explicit(&look->ctl->header->rows[0].pin, memory_order_acquire);
     if (pin)
         check_pin(look, 0, pin);
     if (pin && look->ctl->header->unsupervised)
-        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", 0, "pins slot %" PRIu32 ", and this ring has no encoders",
-             (uint32_t)pin - 1);
+        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", 0,
+             "pins slot %" PRIu32 ", and this ring has no encoders", (uint32_t)pin - 1);
 }
 
-/* ---- looks -------------------------------------------------------------------------------------------------------- */
+/* ---- looks ---- */
 
 static bool is_alive(const struct ring_ctl *ctl, const struct ring_map *map)
 {
     if (ring_lock_taken(ctl->fd, RING_LOCK_WRITER))
         return true;
     int32_t pid = map ? atomic_load(&map->header->writer_pid) : 0;
-    return pid > 0 && process_start_time(pid) == atomic_load(&map->header->writer_start); /* the lease's writers hold no lock */
+    /* the lease's writers hold no lock */
+    return pid > 0 && process_start_time(pid) == atomic_load(&map->header->writer_start);
 }
 
 /* Then it is not attached to, and that has been said. */
@@ -422,12 +458,14 @@ static bool lacks_memory(const struct ring_findings *findings, uint32_t generati
     char where[sizeof findings->list[0].where];
     snprintf(where, sizeof where, "generation %" PRIu32, generation);
     for (unsigned i = 0; i < findings->count; i++)
-        if (findings->list[i].fault == RING_FAULT_MEMORY && strcmp(findings->list[i].where, where) == 0)
+        if (findings->list[i].fault == RING_FAULT_MEMORY &&
+            strcmp(findings->list[i].where, where) == 0)
             return true;
     return false;
 }
 
-/* Everything under generation `generation`.  False, and nothing found counts, if another one has become current meanwhile. */
+/* Everything under generation `generation`.  False, and nothing found counts, if another one has
+ * become current meanwhile. */
 static bool look_at_generation(struct look *look, uint32_t generation)
 {
     struct error err = {0};
@@ -450,7 +488,8 @@ static bool look_at_generation(struct look *look, uint32_t generation)
     return atomic_load_explicit(&look->ctl->header->generation, memory_order_acquire) == generation;
 }
 
-static int look_once(const char *instance, const char *name, struct ring_findings *out, struct error *err)
+static int look_once(const char *instance, const char *name, struct ring_findings *out,
+                     struct error *err)
 {
     struct look look = {.out = out};
     out->count = out->dropped = 0;
@@ -458,15 +497,16 @@ static int look_once(const char *instance, const char *name, struct ring_finding
     if (!look.ctl && err->code == RING_ERROR_ABSENT)
         return -1;
     if (!look.ctl) {
-        find(&look, err->code == RING_ERROR_OWNER ? RING_FAULT_OWNER : RING_FAULT_UNREADABLE, LASTING, 0, NULL, 0, "%.150s",
-             err->text);
+        find(&look, err->code == RING_ERROR_OWNER ? RING_FAULT_OWNER : RING_FAULT_UNREADABLE,
+             LASTING, 0, NULL, 0, "%.150s", err->text);
         return 0;
     }
     check_ctl(&look, instance, name);
     unsigned before = out->count;
     for (int i = 0; i < LOOKS_DISTURBED; i++) {
         out->count = before;
-        if (look_at_generation(&look, atomic_load_explicit(&look.ctl->header->generation, memory_order_acquire)))
+        if (look_at_generation(
+                &look, atomic_load_explicit(&look.ctl->header->generation, memory_order_acquire)))
             break;
         out->count = before;
     }
@@ -482,7 +522,8 @@ static bool in_doubt(const struct ring_findings *findings, bool remains_too)
     return false;
 }
 
-int ring_verify(const char *instance, const char *name, struct ring_findings *out, struct error *err)
+int ring_verify(const char *instance, const char *name, struct ring_findings *out,
+                struct error *err)
 {
     struct ring_findings *next = malloc(sizeof *next);
     if (!next) {

@@ -13,7 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define JPEG_SLOTS 8 /* newest, one being written, and time for slow copies; a pin or two does no harm */
+#define JPEG_SLOTS                                                                                 \
+    8 /* newest, one being written, and time for slow copies; a pin or two does no harm */
 #define SPARE_SLOTS 2
 
 struct ring_writer {
@@ -25,7 +26,7 @@ struct ring_writer {
     int wakers[RING_MAX_WAKERS];
 };
 
-/* ---- generations -------------------------------------------------------------------------------------------------- */
+/* ---- generations ---- */
 
 static unsigned slots_needed(enum ring_kind kind, unsigned rows, unsigned held)
 {
@@ -84,15 +85,18 @@ static int move_on(struct ring_writer *writer, uint32_t generation, struct error
     struct ring_map *map = ring_map_data(writer->ctl, generation, true, err);
     if (!map)
         return -1;
-    if (ring_writer_closed(writer)) { /* what was mapped may be that of a ring made anew under the name */
-        error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", writer->ctl->camera, writer->ctl->variant);
+    /* what was mapped may be that of a ring made anew under the name */
+    if (ring_writer_closed(writer)) {
+        error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it",
+                  writer->ctl->camera, writer->ctl->variant);
         ring_map_drop(map);
         return -1;
     }
     ring_map_drop(writer->map);
     writer->map = map;
 
-    char path[RING_PATH_SIZE]; /* left if the writer that made this one died before it unlinked the old */
+    /* left if the writer that made this one died before it unlinked the old */
+    char path[RING_PATH_SIZE];
     ring_path_data(path, writer->ctl, generation - 1);
     unlink(path);
     ring_store_point();
@@ -103,7 +107,8 @@ static int move_on(struct ring_writer *writer, uint32_t generation, struct error
 /* Moves on to the generation ctl names, if that is another one. */
 static int follow(struct ring_writer *writer, struct error *err)
 {
-    uint32_t generation = atomic_load_explicit(&writer->ctl->header->generation, memory_order_acquire);
+    uint32_t generation =
+        atomic_load_explicit(&writer->ctl->header->generation, memory_order_acquire);
     if (generation == 0 || (writer->map && writer->map->generation == generation))
         return 0;
     return move_on(writer, generation, err);
@@ -116,8 +121,8 @@ void ring_writer_takeover(struct ring_writer *writer)
         settle(writer);
 }
 
-static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl, uint32_t generation, uint32_t slots,
-                      size_t slot_bytes)
+static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl,
+                      uint32_t generation, uint32_t slots, size_t slot_bytes)
 {
     header->magic = RING_DATA_MAGIC;
     header->abi_major = RING_ABI_MAJOR;
@@ -135,14 +140,18 @@ static void fill_data(struct ring_data_header *header, const struct ring_ctl *ct
     header->state = RING_LIVE;
 }
 
-/* The frame number to go on from.  Should the old generation be beyond reading, what its readers have seen still tells: a
- * reader that has seen frame n waits for a number above n. */
+/* The frame number to go on from.  Should the old generation be beyond reading, what its readers
+ * have seen still tells: a reader that has seen frame n waits for a number above n. */
 static uint64_t last_number(const struct ring_writer *writer)
 {
-    uint64_t last = writer->map ? atomic_load_explicit(&writer->map->header->head, memory_order_acquire) >> 8 : 0;
-    bool current = writer->map && writer->map->generation == atomic_load(&writer->ctl->header->generation);
+    uint64_t last =
+        writer->map ? atomic_load_explicit(&writer->map->header->head, memory_order_acquire) >> 8
+                    : 0;
+    bool current =
+        writer->map && writer->map->generation == atomic_load(&writer->ctl->header->generation);
     for (unsigned i = 0; !current && i < writer->ctl->rows; i++) {
-        uint64_t seen = atomic_load_explicit(&writer->ctl->header->rows[i].last, memory_order_relaxed);
+        uint64_t seen =
+            atomic_load_explicit(&writer->ctl->header->rows[i].last, memory_order_relaxed);
         last = seen > last ? seen : last;
     }
     return last;
@@ -172,7 +181,8 @@ static uint64_t budget_left(const struct ring_ctl *ctl)
     return used < limit ? limit - used : 0;
 }
 
-static int make_generation(struct ring_writer *writer, unsigned slots, size_t slot_bytes, struct error *err)
+static int make_generation(struct ring_writer *writer, unsigned slots, size_t slot_bytes,
+                           struct error *err)
 {
     uint32_t generation = atomic_load(&writer->ctl->header->generation) + 1;
     if (generation == 0) /* no ring gets there by itself, and 0 means that there is none */
@@ -196,20 +206,24 @@ static int make_generation(struct ring_writer *writer, unsigned slots, size_t sl
     return move_on(writer, generation, err);
 }
 
-/* A generation that is gone or damaged is replaced.  One that only can't be mapped now, for want of memory or descriptors, is
- * not: others read and write it, and its frame numbers are out of reach. */
+/* A generation that is gone or damaged is replaced.  One that only can't be mapped now, for want of
+ * memory or descriptors, is not: others read and write it, and its frame numbers are out of reach.
+ */
 static bool is_beyond_repair(const struct error *err)
 {
-    return err->code == RING_ERROR_ABSENT || err->code == RING_ERROR_CORRUPT || err->code == RING_ERROR_ABI;
+    return err->code == RING_ERROR_ABSENT || err->code == RING_ERROR_CORRUPT ||
+           err->code == RING_ERROR_ABI;
 }
 
-int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held, struct error *err)
+int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held,
+                        struct error *err)
 {
     unsigned slots = slots_needed(writer->ctl->kind, writer->ctl->rows, held);
     bool followed = follow(writer, err) == 0;
     if (!followed && !is_beyond_repair(err))
         return -1;
-    if (followed && writer->map && writer->map->slot_bytes >= slot_bytes && writer->map->slot_count >= slots)
+    if (followed && writer->map && writer->map->slot_bytes >= slot_bytes &&
+        writer->map->slot_count >= slots)
         return 0;
     if (slot_bytes == 0 || slot_bytes > UINT32_MAX) {
         error_set(err, RING_ERROR_SPACE, "%zu bytes can't be a frame", slot_bytes);
@@ -218,9 +232,10 @@ int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned 
     return make_generation(writer, slots, slot_bytes, err);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
-struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive, struct error *err)
+struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive,
+                                     struct error *err)
 {
     struct ring_writer *writer = calloc(1, sizeof *writer);
     if (!writer) {
@@ -276,7 +291,7 @@ void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, uns
     memcpy(writer->wakers, eventfds, writer->waker_count * sizeof *eventfds);
 }
 
-/* ---- loan, commit, release ---------------------------------------------------------------------------------------- */
+/* ---- loan, commit, release ---- */
 
 static bool pinned(const struct ring_writer *writer, uint32_t slot)
 {
@@ -287,8 +302,8 @@ static bool pinned(const struct ring_writer *writer, uint32_t slot)
     return false;
 }
 
-/* Of the slots that are free and not yet tried the one with the highest seq, or the lowest if the ring's readers copy (see
- * ring_layout.h); RING_NO_SLOT if there is none. */
+/* Of the slots that are free and not yet tried the one with the highest seq, or the lowest if the
+ * ring's readers copy (see ring_layout.h); RING_NO_SLOT if there is none. */
 static uint32_t choose_free(const struct ring_map *map, enum ring_kind kind, const bool *tried)
 {
     uint32_t newest = atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
@@ -319,8 +334,12 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
         if (RING_IGNORES_PINS || !pinned(writer, i)) {
             map->held[i] = 1;
-            atomic_fetch_add(&map->users, 1); /* a decoder keeps pictures of the old size past a switch */
-            *loan = (struct ring_loan){.data = ring_map_payload(map, i), .capacity = map->slot_bytes, .map = map, .slot = i};
+            /* a decoder keeps pictures of the old size past a switch */
+            atomic_fetch_add(&map->users, 1);
+            *loan = (struct ring_loan){.data = ring_map_payload(map, i),
+                                       .capacity = map->slot_bytes,
+                                       .map = map,
+                                       .slot = i};
             return true;
         }
         ring_store_u64(seq, before & 1 ? 0 : before, memory_order_release);
@@ -330,13 +349,14 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
     return false;
 }
 
-/* Wakes the event loops that asked for it.  The fence pairs with the one in ring_reader_want: either the loop's wish is seen
- * here, or the loop sees the new head. */
+/* Wakes the event loops that asked for it.  The fence pairs with the one in ring_reader_want:
+ * either the loop's wish is seen here, or the loop sees the new head. */
 static void wake_loops(const struct ring_writer *writer)
 {
     atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 1; i < writer->ctl->rows; i++) {
-        uint32_t waker = atomic_load_explicit(&writer->ctl->header->rows[i].waker, memory_order_relaxed);
+        uint32_t waker =
+            atomic_load_explicit(&writer->ctl->header->rows[i].waker, memory_order_relaxed);
         if (waker > 0 && waker <= writer->waker_count && writer->wakers[waker - 1] >= 0)
             bell_signal(writer->wakers[waker - 1]);
     }
@@ -345,7 +365,8 @@ static void wake_loops(const struct ring_writer *writer)
 /* Notes a commit that is a second or more after the one noted last. */
 static void note_past(struct ring_data_header *header, uint64_t number, int64_t ns)
 {
-    uint64_t past = atomic_load_explicit(&header->past[1], memory_order_relaxed), now = ring_past_pack(number, ns);
+    uint64_t past = atomic_load_explicit(&header->past[1], memory_order_relaxed),
+             now = ring_past_pack(number, ns);
     if (past && ((now - past) & RING_PAST_TIME) < (uint64_t)NS_PER_S >> RING_PAST_SHIFT)
         return;
     ring_store_u64(&header->past[0], past, memory_order_relaxed);

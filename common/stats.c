@@ -7,8 +7,9 @@
 
 _Static_assert(sizeof(struct stats_histogram) == 192, "layout");
 
-const int64_t stats_bounds_ns[STATS_BOUNDS] = {US(100),     US(250),     US(500),     US(1000),    US(2500),   US(5000),
-                                               US(10000),   US(25000),   US(50000),   US(100000),  US(250000), US(500000),
+const int64_t stats_bounds_ns[STATS_BOUNDS] = {US(100),     US(250),     US(500),     US(1000),
+                                               US(2500),    US(5000),    US(10000),   US(25000),
+                                               US(50000),   US(100000),  US(250000),  US(500000),
                                                US(1000000), US(2500000), US(5000000), US(10000000)};
 
 const char *stats_stage_name(enum stats_stage stage)
@@ -27,7 +28,8 @@ void stats_observe(struct stats_histogram *histogram, int64_t ns)
     while (i < STATS_BOUNDS && ns > stats_bounds_ns[i])
         i++;
     ring_add_u64(&histogram->sum_ns, ns > 0 ? (uint64_t)ns : 0, memory_order_relaxed);
-    ring_add_u64(&histogram->bucket[i], 1, memory_order_release); /* who counts it has seen it in the sum */
+    /* who counts it has seen it in the sum */
+    ring_add_u64(&histogram->bucket[i], 1, memory_order_release);
 }
 
 void stats_read(const struct stats_histogram *histogram, struct stats_reading *out)

@@ -1,28 +1,32 @@
-/* stats.h: where a frame's time goes: histograms in shared memory, added to by any number of processes at once.
+/* stats.h: where a frame's time goes: histograms in shared memory, added to by any number of
+ * processes at once.
  *
  * DESIGN
  *
- * An observation is two atomic additions: to the sum, then to the one bucket it falls into.  Nothing is locked, and whoever is
- * killed between the two leaves a time in the sum that no bucket counts, and nothing else.  What a reader may rely on, at any
- * moment and however many write:
+ * An observation is two atomic additions: to the sum, then to the one bucket it falls into. Nothing
+ * is locked, and whoever is killed between the two leaves a time in the sum that no bucket counts,
+ * and nothing else.  What a reader may rely on, at any moment and however many write:
  *   - the count is the sum of the buckets as they were read, so the two always agree;
- *   - the sum has all that is counted, and at most also what is being added just then (or was, by somebody who died of it);
+ *   - the sum has all that is counted, and at most also what is being added just then (or was, by
+ * somebody who died of it);
  *   - from one look to the next none of them falls. */
 #ifndef CAMRING_STATS_H
 #define CAMRING_STATS_H
 
 #include <stdint.h>
 
-/* Upper bounds from 0.1 ms to 10 s, in steps of 2 to 2.5: 1, 2.5, 5 in each decade.  What took longer is in one more bucket. */
+/* Upper bounds from 0.1 ms to 10 s, in steps of 2 to 2.5: 1, 2.5, 5 in each decade.  What took
+ * longer is in one more bucket. */
 #define STATS_BOUNDS 16
 
 /* A frame's way.  A passed-through frame is neither queued nor encoded. */
 enum stats_stage {
-    STATS_CAPTURE, /* its last byte came in -> committed to the raw ring (passed through: to the JPEG ring) */
-    STATS_QUEUE,   /* -> a worker begins with it */
-    STATS_ENCODE,  /* -> committed to the JPEG ring */
-    STATS_SEND,    /* -> the kernel has its last byte; once for each client that it is sent to */
-    STATS_TOTAL,   /* the whole way; likewise */
+    /* its last byte came in -> committed to the raw ring (passed through: to the JPEG ring) */
+    STATS_CAPTURE,
+    STATS_QUEUE,  /* -> a worker begins with it */
+    STATS_ENCODE, /* -> committed to the JPEG ring */
+    STATS_SEND,   /* -> the kernel has its last byte; once for each client that it is sent to */
+    STATS_TOTAL,  /* the whole way; likewise */
     STATS_STAGES
 };
 
@@ -39,7 +43,8 @@ struct stats_histogram {
 void stats_observe(struct stats_histogram *histogram, int64_t ns);
 
 struct stats_reading {
-    uint64_t cumulative[STATS_BOUNDS + 1]; /* as many took no longer than the bound; the last: all */
+    /* as many took no longer than the bound; the last: all */
+    uint64_t cumulative[STATS_BOUNDS + 1];
     uint64_t sum_ns;
 };
 

@@ -23,7 +23,7 @@ void throttle_set_up(struct throttle *throttle, uint64_t seed)
     throttle->seed = seed;
 }
 
-/* ---- words ---------------------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static struct record unpack(uint64_t word)
 {
@@ -33,7 +33,8 @@ static struct record unpack(uint64_t word)
 
 static uint64_t pack(unsigned failures, int64_t last_us)
 {
-    return (uint64_t)(failures < COUNT_MOST ? failures : COUNT_MOST) << COUNT_SHIFT | (uint64_t)last_us;
+    return (uint64_t)(failures < COUNT_MOST ? failures : COUNT_MOST) << COUNT_SHIFT |
+           (uint64_t)last_us;
 }
 
 static struct record read_record(const struct throttle_account *account)
@@ -61,7 +62,7 @@ static unsigned set_of(uint64_t name)
     return (unsigned)((name * UINT64_C(0xbf58476d1ce4e5b9)) >> 40) % THROTTLE_SETS;
 }
 
-/* ---- waits ---------------------------------------------------------------------------------------------------------- */
+/* ---- waits ---- */
 
 static int64_t wait_after(unsigned failures)
 {
@@ -86,16 +87,17 @@ static int is_lesser(struct record a, struct record b, int64_t now_us)
     return left_a != left_b ? left_a < left_b : a.last_us < b.last_us;
 }
 
-/* ---- accounts ------------------------------------------------------------------------------------------------------- */
+/* ---- accounts ---- */
 
 /* Returns its place in the set, or that of one that can be given up for it. */
-static unsigned find(const struct throttle_account set[THROTTLE_WAYS], uint64_t name, int64_t now_us, struct record *record)
+static unsigned find(const struct throttle_account set[THROTTLE_WAYS], uint64_t name,
+                     int64_t now_us, struct record *record)
 {
     unsigned least = 0;
     for (unsigned i = 0; i < THROTTLE_WAYS; i++) {
         *record = read_record(&set[i]);
-        if (atomic_load_explicit(&set[i].name, memory_order_relaxed) == name && record->failures > 0 &&
-            now_us - record->last_us < FORGET_US)
+        if (atomic_load_explicit(&set[i].name, memory_order_relaxed) == name &&
+            record->failures > 0 && now_us - record->last_us < FORGET_US)
             return i;
         if (is_lesser(*record, read_record(&set[least]), now_us))
             least = i;
@@ -104,7 +106,8 @@ static unsigned find(const struct throttle_account set[THROTTLE_WAYS], uint64_t 
     return least;
 }
 
-static struct record look(const struct throttle *throttle, const uint8_t address[16], int64_t now_us)
+static struct record look(const struct throttle *throttle, const uint8_t address[16],
+                          int64_t now_us)
 {
     struct record record;
     uint64_t name = name_of(throttle, address);
@@ -118,12 +121,14 @@ int64_t throttle_wait(const struct throttle *throttle, const uint8_t address[16]
     return wait_left(look(throttle, address, now_us), now_us) * NS_PER_US;
 }
 
-unsigned throttle_failures(const struct throttle *throttle, const uint8_t address[16], int64_t now_ns)
+unsigned throttle_failures(const struct throttle *throttle, const uint8_t address[16],
+                           int64_t now_ns)
 {
     return look(throttle, address, now_ns / NS_PER_US).failures;
 }
 
-/* A new account is free until its first failure is counted: who dies before has given up an old one and no more. */
+/* A new account is free until its first failure is counted: who dies before has given up an old one
+ * and no more. */
 int64_t throttle_failed(struct throttle *throttle, const uint8_t address[16], int64_t now_ns)
 {
     int64_t now_us = now_ns / NS_PER_US;
@@ -138,6 +143,7 @@ int64_t throttle_failed(struct throttle *throttle, const uint8_t address[16], in
     do {
         before = atomic_load_explicit(&account->failed, memory_order_relaxed);
         record = unpack(before);
-    } while (!ring_swap_u64(&account->failed, before, pack(record.failures + 1, now_us), memory_order_relaxed));
+    } while (!ring_swap_u64(&account->failed, before, pack(record.failures + 1, now_us),
+                            memory_order_relaxed));
     return wait_after(record.failures + 1) * NS_PER_US;
 }

@@ -1,10 +1,11 @@
 /* DESIGN: hiding secrets in text that claims to be a URL.
  *
- * People type passwords with '@', '/', '?' and '#' in them unescaped, forget the scheme, or nest one URL inside another.  Where
- * the secret ends can't be known then, so whatever is in doubt is hidden: everything up to the *last* '@' anywhere, and the
- * value of every key=value pair whose key smells of a secret, in the path as well as in the query, up to the next '&'.  A
- * percent escape counts as the character it stands for, also when escaped twice.  At worst a host name is hidden that could
- * have been shown. */
+ * People type passwords with '@', '/', '?' and '#' in them unescaped, forget the scheme, or nest
+ * one URL inside another.  Where the secret ends can't be known then, so whatever is in doubt is
+ * hidden: everything up to the *last* '@' anywhere, and the value of every key=value pair whose key
+ * smells of a secret, in the path as well as in the query, up to the next '&'.  A percent escape
+ * counts as the character it stands for, also when escaped twice.  At worst a host name is hidden
+ * that could have been shown. */
 #include "url.h"
 
 #include <ctype.h>
@@ -27,7 +28,8 @@ int url_hex(char c)
     return -1;
 }
 
-/* Reads one character, escaped or not, at `p`; returns the bytes it takes, 0 at the end.  An escaped NUL stays an escape. */
+/* Reads one character, escaped or not, at `p`; returns the bytes it takes, 0 at the end.  An
+ * escaped NUL stays an escape. */
 static size_t read_char(const char *p, const char *end, char *c)
 {
     if (p >= end)
@@ -114,8 +116,8 @@ bool url_query(const char *url, const char *key, char *out, size_t size)
     return false;
 }
 
-/* Where the part that may hold user:password@ starts.  Without "//" it may be that the scheme was forgotten, and what looks
- * like one is the user. */
+/* Where the part that may hold user:password@ starts.  Without "//" it may be that the scheme was
+ * forgotten, and what looks like one is the user. */
 static const char *userinfo_start(const char *url)
 {
     size_t scheme = url_scheme_length(url);
@@ -142,8 +144,9 @@ static const char *after_last_at(const char *text)
 
 static bool key_is_secret(const char *key)
 {
-    static const char *const parts[] = {"pass", "pwd",  "psw", "token", "secret",  "key",     "auth", "sig",
-                                        "cred", "user", "usr", "login", "session", "account", "jwt"};
+    static const char *const parts[] = {"pass", "pwd",   "psw",     "token",   "secret",
+                                        "key",  "auth",  "sig",     "cred",    "user",
+                                        "usr",  "login", "session", "account", "jwt"};
     static const char *const whole[] = {"pw", "pin", "sid", "u", "p"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcasestr(key, parts[i]))
@@ -154,7 +157,8 @@ static bool key_is_secret(const char *key)
     return false;
 }
 
-/* Finds the next key=value whose key names a secret: returns the value and its length, NULL if there is none. */
+/* Finds the next key=value whose key names a secret: returns the value and its length, NULL if
+ * there is none. */
 static const char *next_secret_value(const char *p, size_t *length)
 {
     const char *end = p + strlen(p);
@@ -240,7 +244,8 @@ static void secrets_add_one(struct secrets *secrets, char *text, size_t shortest
     }
 }
 
-/* As it stands and unescaped: a library may quote either.  What is shorter than `shortest` would only garble messages. */
+/* As it stands and unescaped: a library may quote either.  What is shorter than `shortest` would
+ * only garble messages. */
 static void secrets_add(struct secrets *secrets, const char *text, size_t length, size_t shortest)
 {
     if (length < shortest)

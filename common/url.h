@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Copies `url` with its user and password, and the values of query keys that name a secret (password, token, key …), replaced
- * by
+/* Copies `url` with its user and password, and the values of query keys that name a secret
+ * (password, token, key …), replaced by
  * "***".  Always NUL-terminates; safe on anything. */
 void url_redact(const char *url, char *out, size_t size);
 
@@ -22,8 +22,8 @@ size_t url_scheme_length(const char *url);
 /* Copies `url` without scheme, colon and query ("file:a.mp4?loop=1" gives "a.mp4"). */
 void url_path(const char *url, char *out, size_t size);
 
-/* Replaces every occurrence in `text` of a secret part of `url` (user:password, password) by "***": for messages of libraries
- * that quote the URL. */
+/* Replaces every occurrence in `text` of a secret part of `url` (user:password, password) by "***":
+ * for messages of libraries that quote the URL. */
 void url_scrub(const char *url, char *text);
 
 #endif

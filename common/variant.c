@@ -15,17 +15,19 @@
 
 _Static_assert(RING_MAX_WAKERS <= 32, "a bit for each server");
 
-/* ---- which there can be ----------------------------------------------------------------------------------------- */
+/* ---- which there can be ---- */
 
 static unsigned round_width(unsigned width, unsigned source_width)
 {
-    static const unsigned ladder[] = {160, 240, 320, 480, 640, 800, 960, 1280, 1600, 1920, 2560, 3840};
+    static const unsigned ladder[] = {160, 240,  320,  480,  640,  800,
+                                      960, 1280, 1600, 1920, 2560, 3840};
     unsigned step = 0;
     if (width == 0)
         return 0;
     while (step < sizeof ladder / sizeof *ladder && ladder[step] < width)
         step++;
-    if (step == sizeof ladder / sizeof *ladder || (source_width > 0 && ladder[step] >= source_width))
+    if (step == sizeof ladder / sizeof *ladder ||
+        (source_width > 0 && ladder[step] >= source_width))
         return 0;
     return ladder[step];
 }
@@ -39,13 +41,15 @@ static unsigned round_quality(unsigned quality, unsigned source_quality)
     return rounded == source_quality || quality == source_quality ? 0 : rounded;
 }
 
-struct variant variant_round(unsigned width, unsigned quality, unsigned source_width, unsigned source_quality)
+struct variant variant_round(unsigned width, unsigned quality, unsigned source_width,
+                             unsigned source_quality)
 {
     return (struct variant){.width = (uint16_t)round_width(width, source_width),
                             .quality = (uint8_t)round_quality(quality, source_quality)};
 }
 
-void variant_size(struct variant variant, uint32_t width, uint32_t height, uint32_t *out_width, uint32_t *out_height)
+void variant_size(struct variant variant, uint32_t width, uint32_t height, uint32_t *out_width,
+                  uint32_t *out_height)
 {
     *out_width = width;
     *out_height = height;
@@ -73,13 +77,16 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
     if (variant.width > 0)
         used = snprintf(out, VARIANT_TEXT_SIZE, "%uw", variant.width);
     if (variant.quality > 0)
-        snprintf(out + used, VARIANT_TEXT_SIZE - (size_t)used, "%sq%u", used ? " " : "", variant.quality);
+        snprintf(out + used, VARIANT_TEXT_SIZE - (size_t)used, "%sq%u", used ? " " : "",
+                 variant.quality);
     return out;
 }
 
 int variant_slot(const char *name)
 {
-    return name[0] == 'v' && name[1] >= '0' && name[1] < '0' + VARIANT_SLOTS && name[2] == '\0' ? name[1] - '0' : -1;
+    return name[0] == 'v' && name[1] >= '0' && name[1] < '0' + VARIANT_SLOTS && name[2] == '\0'
+               ? name[1] - '0'
+               : -1;
 }
 
 const char *variant_name(unsigned slot, char out[static VARIANT_NAME_SIZE])
@@ -88,14 +95,15 @@ const char *variant_name(unsigned slot, char out[static VARIANT_NAME_SIZE])
     return out;
 }
 
-/* ---- who wants one ------------------------------------------------------------------------------------------------ */
+/* ---- who wants one ---- */
 
 static uint64_t load(const struct board_camera *camera, unsigned slot)
 {
     return atomic_load(&camera->variants.slot[slot]);
 }
 
-/* The slot that has the variant and users, else the first without users; -1: neither.  *word is what was there. */
+/* The slot that has the variant and users, else the first without users; -1: neither.  *word is
+ * what was there. */
 static int choose(const struct board_camera *camera, uint32_t variant, uint64_t *word)
 {
     int empty = -1;
@@ -123,8 +131,8 @@ int variant_join(struct board_camera *camera, unsigned server, struct variant wa
     if (variant == 0 || server >= RING_MAX_WAKERS)
         return -1;
     while ((slot = choose(camera, variant, &word)) >= 0) {
-        if (ring_swap_u64(&camera->variants.slot[slot], word, (uint64_t)variant << 32 | (word & USERS) | me,
-                          memory_order_seq_cst))
+        if (ring_swap_u64(&camera->variants.slot[slot], word,
+                          (uint64_t)variant << 32 | (word & USERS) | me, memory_order_seq_cst))
             return slot;
     }
     return -1;
@@ -133,7 +141,8 @@ int variant_join(struct board_camera *camera, unsigned server, struct variant wa
 static void clear(_Atomic uint64_t *word, unsigned server)
 {
     uint64_t me = UINT64_C(1) << server, there;
-    while (((there = atomic_load(word)) & me) != 0 && !ring_swap_u64(word, there, there & ~me, memory_order_seq_cst))
+    while (((there = atomic_load(word)) & me) != 0 &&
+           !ring_swap_u64(word, there, there & ~me, memory_order_seq_cst))
         continue;
 }
 

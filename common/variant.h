@@ -1,21 +1,24 @@
-/* variant.h: smaller or coarser copies of a camera's pictures, made while some server wants them: who wants which, on the
- * board.
+/* variant.h: smaller or coarser copies of a camera's pictures, made while some server wants them:
+ * who wants which, on the board.
  *
  * DESIGN
  *
- * Each camera has VARIANT_SLOTS words {width, quality, users}: users has a bit for each server process.  Slot n's pictures are
- * in the ring "CAMERA.vn".  A word is only ever changed whole, by one compare-and-swap, and its value is all there is to know:
- * a change that finds another value than it was made for is not made, and is worked out again.  So
+ * Each camera has VARIANT_SLOTS words {width, quality, users}: users has a bit for each server
+ * process.  Slot n's pictures are in the ring "CAMERA.vn".  A word is only ever changed whole, by
+ * one compare-and-swap, and its value is all there is to know: a change that finds another value
+ * than it was made for is not made, and is worked out again.  So
  *   - nothing tears: width, quality and users that are read together belong together;
- *   - nothing leaks: joining twice is joining once, and a server killed before or after any instruction leaves at most its own
- *     bits, which the supervisor clears when it is dead (variant_clear_server) and which mean nothing else to anybody;
+ *   - nothing leaks: joining twice is joining once, and a server killed before or after any
+ * instruction leaves at most its own bits, which the supervisor clears when it is dead
+ * (variant_clear_server) and which mean nothing else to anybody;
  *   - nobody waits: a swap fails only because another one succeeded;
  *   - a value that comes back (A, B, A) is as good as one that never went: a word has no history.
  *
- * A slot's variant changes only while it has no users, so whoever has joined keeps what he joined.  Pictures of the slot's last
- * variant may still lie in its ring: each says its own (ring_frame.variant), and the reader passes over others.  Two servers
- * that join a new variant at the same moment may come to have a slot each, when a lower one falls free between their looks: the
- * encoder then encodes once and writes it twice. */
+ * A slot's variant changes only while it has no users, so whoever has joined keeps what he joined.
+ * Pictures of the slot's last variant may still lie in its ring: each says its own
+ * (ring_frame.variant), and the reader passes over others.  Two servers that join a new variant at
+ * the same moment may come to have a slot each, when a lower one falls free between their looks:
+ * the encoder then encodes once and writes it twice. */
 #ifndef CAMRING_VARIANT_H
 #define CAMRING_VARIANT_H
 
@@ -40,16 +43,19 @@ struct variant_words {
 
 struct board_camera;
 
-/* ---- which there can be ----------------------------------------------------------------------------------------- */
+/* ---- which there can be ---- */
 
-/* What is encoded for who wants `width` and `quality` (0: the camera's): the next width of a ladder from 160 to 3840, never as
- * large as `source_width` (0: not known) or larger, and a multiple of 5 from 10 to 95; each 0 where that is the camera's own.
- * `source_quality` is the camera's, 0: not known, as when its JPEGs are passed through.  Both 0: the camera's picture as it
- * is. */
-struct variant variant_round(unsigned width, unsigned quality, unsigned source_width, unsigned source_quality);
+/* What is encoded for who wants `width` and `quality` (0: the camera's): the next width of a ladder
+ * from 160 to 3840, never as large as `source_width` (0: not known) or larger, and a multiple of 5
+ * from 10 to 95; each 0 where that is the camera's own. `source_quality` is the camera's, 0: not
+ * known, as when its JPEGs are passed through.  Both 0: the camera's picture as it is. */
+struct variant variant_round(unsigned width, unsigned quality, unsigned source_width,
+                             unsigned source_quality);
 
-/* Size of a picture of the variant made from a width x height one: proportions kept, height even. */
-void variant_size(struct variant variant, uint32_t width, uint32_t height, uint32_t *out_width, uint32_t *out_height);
+/* Size of a picture of the variant made from a width x height one: proportions kept, height even.
+ */
+void variant_size(struct variant variant, uint32_t width, uint32_t height, uint32_t *out_width,
+                  uint32_t *out_height);
 
 /* As ring_frame.variant has it; 0: the camera's picture as it is. */
 uint32_t variant_pack(struct variant variant);
@@ -64,11 +70,12 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
 int variant_slot(const char *name);
 const char *variant_name(unsigned slot, char out[static VARIANT_NAME_SIZE]);
 
-/* ---- who wants one ------------------------------------------------------------------------------------------------ */
+/* ---- who wants one ---- */
 
-/* Server number `server` (below RING_MAX_WAKERS) wants the variant from now on.  Returns its slot, the same if it has joined
- * already; -1 if all slots are taken by other variants, or if this is no variant but the camera's own picture.  The caller then
- * rings the pool's bell, for a picture may be there that was not wanted until now; and counts its own clients: it leaves once.
+/* Server number `server` (below RING_MAX_WAKERS) wants the variant from now on.  Returns its slot,
+ * the same if it has joined already; -1 if all slots are taken by other variants, or if this is no
+ * variant but the camera's own picture.  The caller then rings the pool's bell, for a picture may
+ * be there that was not wanted until now; and counts its own clients: it leaves once.
  */
 int variant_join(struct board_camera *camera, unsigned server, struct variant wanted);
 void variant_leave(struct board_camera *camera, unsigned server, unsigned slot);
@@ -79,7 +86,8 @@ void variant_clear_server(struct board_camera *camera, unsigned server);
 /* True if somebody wants what slot number `slot` is for; *out is that. */
 bool variant_wanted(const struct board_camera *camera, unsigned slot, struct variant *out);
 
-/* True if anybody wants any.  What the caller stored before is seen by whoever joins too late to be seen here. */
+/* True if anybody wants any.  What the caller stored before is seen by whoever joins too late to be
+ * seen here. */
 bool variant_any_wanted(const struct board_camera *camera);
 
 /* False if nobody has wanted the slot yet: then its ring has no readers and no pictures. */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What the channel's thread works with: it lives as long as the process, so none of this is ever taken down. */
+/* What the channel's thread works with: it lives as long as the process, so none of this is ever
+ * taken down. */
 struct line {
     atomic_bool stop;
     struct board *board;
@@ -42,8 +43,8 @@ static struct board *open_board(const struct msg_hello *hello)
     if (!board)
         fatal("%s", err.text);
     if (board_cameras(board) != hello->cameras || hello->child >= board_children(board))
-        fatal("the board is for %u cameras and %u processes, not for %u cameras and process %u", board_cameras(board),
-              board_children(board), hello->cameras, hello->child);
+        fatal("the board is for %u cameras and %u processes, not for %u cameras and process %u",
+              board_cameras(board), board_children(board), hello->cameras, hello->child);
     return board;
 }
 

@@ -8,7 +8,8 @@
 
 #define COMPLAIN_EVERY (60 * NS_PER_S)
 
-static bool borrow_slot(struct ring_writer *ring, size_t size, struct ring_loan *loan, struct output_fault *fault)
+static bool borrow_slot(struct ring_writer *ring, size_t size, struct ring_loan *loan,
+                        struct output_fault *fault)
 {
     if (ring_writer_reserve(ring, size, 0, &fault->err) < 0) {
         fault->stage = fault->stage == OUTPUT_ENCODE ? OUTPUT_GROW : OUTPUT_RESERVE;
@@ -23,8 +24,9 @@ static bool borrow_slot(struct ring_writer *ring, size_t size, struct ring_loan 
 }
 
 /* Returns the JPEG's length, with the loan; or 0, without. */
-static size_t encode(struct ring_writer *ring, struct jpeg_encoder *encoder, const struct ring_frame *picture,
-                     const uint8_t *data, unsigned quality, struct ring_loan *loan, struct output_fault *fault)
+static size_t encode(struct ring_writer *ring, struct jpeg_encoder *encoder,
+                     const struct ring_frame *picture, const uint8_t *data, unsigned quality,
+                     struct ring_loan *loan, struct output_fault *fault)
 {
     size_t bound = jpeg_bound(picture->format, picture->width, picture->height);
     size_t size = jpeg_usual(picture->format, picture->width, picture->height);
@@ -33,7 +35,8 @@ static size_t encode(struct ring_writer *ring, struct jpeg_encoder *encoder, con
         if (!borrow_slot(ring, size, loan, fault))
             return 0;
         fault->stage = OUTPUT_ENCODE;
-        size_t length = jpeg_encode(encoder, picture, data, quality, loan->data, loan->capacity, &fault->err);
+        size_t length =
+            jpeg_encode(encoder, picture, data, quality, loan->data, loan->capacity, &fault->err);
         if (length > 0)
             return length;
         size_t capacity = loan->capacity;
@@ -44,7 +47,8 @@ static size_t encode(struct ring_writer *ring, struct jpeg_encoder *encoder, con
     }
 }
 
-static bool commit(struct ring_writer *ring, struct ring_loan *loan, struct ring_frame *made, struct output_fault *fault)
+static bool commit(struct ring_writer *ring, struct ring_loan *loan, struct ring_frame *made,
+                   struct output_fault *fault)
 {
     if (ring_commit(ring, loan, made))
         return true;
@@ -54,9 +58,9 @@ static bool commit(struct ring_writer *ring, struct ring_loan *loan, struct ring
     return false;
 }
 
-bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder, const struct ring_frame *picture,
-                    const uint8_t *data, unsigned quality, struct ring_frame *made, struct ring_loan *loan,
-                    struct output_fault *fault)
+bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder,
+                    const struct ring_frame *picture, const uint8_t *data, unsigned quality,
+                    struct ring_frame *made, struct ring_loan *loan, struct output_fault *fault)
 {
     ring_writer_takeover(ring);
     made->format = RING_FORMAT_JPEG;
@@ -68,7 +72,8 @@ bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder, cons
     return made->bytes > 0 && commit(ring, loan, made, fault);
 }
 
-bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, const uint8_t *data, struct output_fault *fault)
+bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, const uint8_t *data,
+                   struct output_fault *fault)
 {
     struct ring_frame again = *made;
     struct ring_loan loan;
@@ -85,13 +90,16 @@ bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, cons
 
 bool output_is_oversize(const struct output_fault *fault)
 {
-    return fault->stage == OUTPUT_GROW || (fault->stage == OUTPUT_ENCODE && fault->err.code == ENOSPC);
+    return fault->stage == OUTPUT_GROW ||
+           (fault->stage == OUTPUT_ENCODE && fault->err.code == ENOSPC);
 }
 
-void output_complain(struct output_complaint *last, const char *camera, const char *what, const struct output_fault *fault)
+void output_complain(struct output_complaint *last, const char *camera, const char *what,
+                     const struct output_fault *fault)
 {
     int64_t now = clock_now();
-    if (fault->stage == last->stage && fault->err.code == last->code && now - last->ns < COMPLAIN_EVERY)
+    if (fault->stage == last->stage && fault->err.code == last->code &&
+        now - last->ns < COMPLAIN_EVERY)
         return;
     *last = (struct output_complaint){.stage = fault->stage, .code = fault->err.code, .ns = now};
     log_warn("camera %s: %s not encoded: %s", camera, what, fault->err.text);

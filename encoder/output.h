@@ -1,5 +1,5 @@
-/* output.h: a picture encoded straight into a slot of a JPEG ring, and the log when that fails.  The caller holds the lease
- * that the ring goes with. */
+/* output.h: a picture encoded straight into a slot of a JPEG ring, and the log when that fails. The
+ * caller holds the lease that the ring goes with. */
 #ifndef CAMRING_ENCODER_OUTPUT_H
 #define CAMRING_ENCODER_OUTPUT_H
 
@@ -24,14 +24,16 @@ struct output_fault {
     struct error err;
 };
 
-/* Encodes the raw picture into a loaned slot, in a larger one if it turns out too small, and publishes it with what `made` says
- * of it beside size, format and bytes.  True: published, and the loan is the caller's to release.  False with fault. */
-bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder, const struct ring_frame *picture,
-                    const uint8_t *data, unsigned quality, struct ring_frame *made, struct ring_loan *loan,
-                    struct output_fault *fault);
+/* Encodes the raw picture into a loaned slot, in a larger one if it turns out too small, and
+ * publishes it with what `made` says of it beside size, format and bytes.  True: published, and the
+ * loan is the caller's to release.  False with fault. */
+bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder,
+                    const struct ring_frame *picture, const uint8_t *data, unsigned quality,
+                    struct ring_frame *made, struct ring_loan *loan, struct output_fault *fault);
 
 /* Publishes in another ring, too, what has just been made. */
-bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, const uint8_t *data, struct output_fault *fault);
+bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, const uint8_t *data,
+                   struct output_fault *fault);
 
 /* True if it failed for the picture's size. */
 bool output_is_oversize(const struct output_fault *fault);
@@ -44,6 +46,7 @@ struct output_complaint {
 };
 
 /* Once until it changes; a lasting fault says so once a minute.  `what`: "frame". */
-void output_complain(struct output_complaint *last, const char *camera, const char *what, const struct output_fault *fault);
+void output_complain(struct output_complaint *last, const char *camera, const char *what,
+                     const struct output_fault *fault);
 
 #endif

@@ -1,14 +1,15 @@
 #include "pool.h"
 
-#include "camera.h"
+#include "job.h"
 #include "variants.h"
 
 #include "common/clock.h"
 
 #include <stdlib.h>
 
-#define HANG_AFTER (10 * NS_PER_S)          /* no frame takes nearly as long */
-#define VARIANTS_AT_LEAST (100 * NS_PER_MS) /* one picture of a variant so often, however much else there is to do */
+#define HANG_AFTER (10 * NS_PER_S) /* no frame takes nearly as long */
+#define VARIANTS_AT_LEAST                                                                          \
+    (100 * NS_PER_MS) /* one picture of a variant so often, however much else there is to do */
 
 struct pool {
     struct bell *bell;
@@ -20,13 +21,14 @@ struct pool {
     /* the cameras to look at first: those after the last that had work, so that none starves */
     unsigned next, next_variants;
     unsigned count;
-    struct camera **cameras;
+    struct job **jobs;
     struct variants **variants;
 };
 
 static bool is_urgent(void *arg);
 
-struct pool *pool_create(const struct channel_setup *setup, struct board *board, struct wakers *wakers)
+struct pool *pool_create(const struct channel_setup *setup, struct board *board,
+                         struct wakers *wakers)
 {
     const struct msg_hello *hello = &setup->hello;
     struct pool *pool = calloc(1, sizeof *pool);
@@ -36,20 +38,22 @@ struct pool *pool_create(const struct channel_setup *setup, struct board *board,
     pool->place = board_child(board, hello->child);
     pool->wakers = wakers;
     pool->encoder = jpeg_encoder_create();
-    pool->tools =
-        (struct variants_tools){.encoder = pool->encoder, .scale = scale_create(), .is_urgent = is_urgent, .arg = pool};
-    pool->next = hello->cameras ? hello->index % hello->cameras : 0; /* workers begin at different cameras */
+    pool->tools = (struct variants_tools){
+        .encoder = pool->encoder, .scale = scale_create(), .is_urgent = is_urgent, .arg = pool};
+    /* workers begin at different cameras */
+    pool->next = hello->cameras ? hello->index % hello->cameras : 0;
     pool->next_variants = pool->next;
-    pool->cameras = calloc(hello->cameras + 1, sizeof *pool->cameras);
+    pool->jobs = calloc(hello->cameras + 1, sizeof *pool->jobs);
     pool->variants = calloc(hello->cameras + 1, sizeof *pool->variants);
-    if (!pool->encoder || !pool->tools.scale || !pool->cameras || !pool->variants)
+    if (!pool->encoder || !pool->tools.scale || !pool->jobs || !pool->variants)
         goto fail;
     for (unsigned i = 0; i < hello->cameras; i++) {
         struct board_camera *place = board_camera(board, i);
         pool->count = i + 1;
-        pool->cameras[i] = camera_create(hello->instance, &setup->cameras[i], place, hello->index);
-        pool->variants[i] = variants_create(hello->instance, &setup->cameras[i], place, hello->index);
-        if (!pool->cameras[i] || !pool->variants[i])
+        pool->jobs[i] = job_create(hello->instance, &setup->cameras[i], place, hello->index);
+        pool->variants[i] =
+            variants_create(hello->instance, &setup->cameras[i], place, hello->index);
+        if (!pool->jobs[i] || !pool->variants[i])
             goto fail;
     }
     return pool;
@@ -63,10 +67,10 @@ void pool_destroy(struct pool *pool)
     if (!pool)
         return;
     for (unsigned i = 0; i < pool->count; i++) {
-        camera_destroy(pool->cameras[i]);
+        job_destroy(pool->jobs[i]);
         variants_destroy(pool->variants[i]);
     }
-    free(pool->cameras);
+    free(pool->jobs);
     free(pool->variants);
     free(pool->tools.source.data);
     image_planes_free(&pool->tools.decoded);
@@ -87,7 +91,7 @@ static void take_wakers(struct pool *pool)
     if (!wakers_take(pool->wakers, fds))
         return;
     for (unsigned i = 0; i < pool->count; i++) {
-        camera_set_wakers(pool->cameras[i], fds);
+        job_set_wakers(pool->jobs[i], fds);
         variants_set_wakers(pool->variants[i], fds);
     }
 }
@@ -99,7 +103,7 @@ static bool pass(struct pool *pool, const atomic_bool *stop)
     unsigned first = pool->next;
     for (unsigned i = 0; i < pool->count && !atomic_load(stop); i++) {
         unsigned index = (first + i) % pool->count;
-        if (!camera_work(pool->cameras[index], pool->encoder))
+        if (!job_work(pool->jobs[index], pool->encoder))
             continue;
         worked = true;
         pool->next = (index + 1) % pool->count;
@@ -114,7 +118,7 @@ static bool is_urgent(void *arg)
     struct pool *pool = arg;
     promise(pool, clock_now() + HANG_AFTER);
     for (unsigned i = 0; i < pool->count; i++)
-        if (camera_waits(pool->cameras[i]))
+        if (job_waits(pool->jobs[i]))
             return true;
     return false;
 }

@@ -13,8 +13,9 @@ void scale_destroy(struct scale *scale);
 /* Bytes behind each plane of `in` that may be read, whatever is in them. */
 #define SCALE_PADDING 64
 
-/* Makes an I420 picture of width x height, in the colours of `in`.  `out` as for image_planes_alloc.  -1 with err. */
-int scale_picture(struct scale *scale, const struct image_planes *in, uint32_t width, uint32_t height, struct image_planes *out,
-                  struct error *err);
+/* Makes an I420 picture of width x height, in the colours of `in`.  `out` as for
+ * image_planes_alloc.  -1 with err. */
+int scale_picture(struct scale *scale, const struct image_planes *in, uint32_t width,
+                  uint32_t height, struct image_planes *out, struct error *err);
 
 #endif

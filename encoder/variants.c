@@ -1,17 +1,21 @@
 /* DESIGN
  *
- * The newest picture is in the raw ring, or, where a camera's own JPEGs are passed through, in its JPEG ring; the board says
- * which.  It is copied out, as an observer does: that costs a tenth of what follows, needs no row and no pin beside the ones
- * that go with the camera's lease, and gives the raw ring's slot back at once, however many variants there are.  A width is
- * scaled once for all its qualities, and what two slots both want is encoded once.
+ * The newest picture is in the raw ring, or, where a camera's own JPEGs are passed through, in its
+ * JPEG ring; the board says which.  It is copied out, as an observer does: that costs a tenth of
+ * what follows, needs no row and no pin beside the ones that go with the camera's lease, and gives
+ * the raw ring's slot back at once, however many variants there are.  A width is scaled once for
+ * all its qualities, and what two slots both want is encoded once.
  *
- * What is due is decided per slot by one word, board_camera.variant_done: the variant and the picture it was last taken up
- * with. It is stored before the picture is touched, and `variant_taken` before it, so a picture that kills its worker costs a
- * slot one picture, and what is taken and in no counter is what the dead worker had in hand: the supervisor books it as failed.
+ * What is due is decided per slot by one word, board_camera.variant_done: the variant and the
+ * picture it was last taken up with. It is stored before the picture is touched, and
+ * `variant_taken` before it, so a picture that kills its worker costs a slot one picture, and what
+ * is taken and in no counter is what the dead worker had in hand: the supervisor books it as
+ * failed.
  *
- * Nothing is stranded.  A worker that finds the lease taken goes on its way; the holder looks again after its release, which
- * ends with the fence that makes it see what came meanwhile.  Between two pictures it asks whether something more urgent waits,
- * and if so leaves the rest to whoever looks next; slots take turns, so that under overload each has its share. */
+ * Nothing is stranded.  A worker that finds the lease taken goes on its way; the holder looks again
+ * after its release, which ends with the fence that makes it see what came meanwhile.  Between two
+ * pictures it asks whether something more urgent waits, and if so leaves the rest to whoever looks
+ * next; slots take turns, so that under overload each has its share. */
 #include "variants.h"
 
 #include "output.h"
@@ -48,10 +52,10 @@ struct job {
     struct variant wanted[VARIANT_SLOTS];
 };
 
-/* ---- life ------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-struct variants *variants_create(const char *instance, const struct conf_camera *conf, struct board_camera *place,
-                                 unsigned worker)
+struct variants *variants_create(const char *instance, const struct conf_camera *conf,
+                                 struct board_camera *place, unsigned worker)
 {
     struct variants *variants = calloc(1, sizeof *variants);
     if (!variants)
@@ -96,7 +100,7 @@ void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKER
             ring_writer_set_wakers(variants->writer[slot], variants->wakers, RING_MAX_WAKERS);
 }
 
-/* ---- what is due -------------------------------------------------------------------------------------------------- */
+/* ---- what is due ---- */
 
 /* The ring the newest picture is in; NULL: there is none now. */
 static struct ring_reader *open_source(struct variants *variants, bool is_jpeg)
@@ -119,7 +123,8 @@ static uint64_t mark(const struct job *job, unsigned slot)
     return (uint64_t)variant_pack(job->wanted[slot]) << 40 | (uint64_t)job->is_jpeg << 39 | number;
 }
 
-/* Fills in which slots are due with the picture job->number; lets go of the rings of those that nobody wants. */
+/* Fills in which slots are due with the picture job->number; lets go of the rings of those that
+ * nobody wants. */
 static bool find_slots(struct variants *variants, struct job *job)
 {
     bool any = false;
@@ -128,7 +133,8 @@ static bool find_slots(struct variants *variants, struct job *job)
         bool is_wanted = variant_wanted(variants->place, slot, &job->wanted[slot]);
         if (!is_wanted)
             close_writer(variants, slot);
-        job->due[slot] = is_wanted && job->number > 0 && atomic_load_explicit(done, memory_order_relaxed) != mark(job, slot);
+        job->due[slot] = is_wanted && job->number > 0 &&
+                         atomic_load_explicit(done, memory_order_relaxed) != mark(job, slot);
         any |= job->due[slot];
     }
     return any;
@@ -150,7 +156,7 @@ static bool find_job(struct variants *variants, struct job *job, struct ring_rea
     return find_slots(variants, job);
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---- */
 
 /* The picture at hand, in ever more forms as they are needed. */
 struct source {
@@ -188,15 +194,18 @@ static uint32_t widest(const struct job *job, const struct ring_frame *frame)
     return most;
 }
 
-/* The colours of a JPEG that was damaged on its way are a guess, but viewers of the whole picture see them as well. */
+/* The colours of a JPEG that was damaged on its way are a guess, but viewers of the whole picture
+ * see them as well. */
 static bool decode(struct source *source, struct variants_tools *tools, struct output_fault *fault)
 {
     bool ignored;
     fault->stage = OUTPUT_DECODE;
     if (source->is_decoded)
         return true;
-    if (source->frame.format == RING_FORMAT_JPEG && (uint64_t)source->frame.width * source->frame.height > PIXELS_MAX) {
-        error_set(&fault->err, EINVAL, "%ux%u is too large", source->frame.width, source->frame.height);
+    if (source->frame.format == RING_FORMAT_JPEG &&
+        (uint64_t)source->frame.width * source->frame.height > PIXELS_MAX) {
+        error_set(&fault->err, EINVAL, "%ux%u is too large", source->frame.width,
+                  source->frame.height);
         return false;
     }
     if (source->frame.format != RING_FORMAT_JPEG) {
@@ -204,8 +213,8 @@ static bool decode(struct source *source, struct variants_tools *tools, struct o
             return false;
         image_planes_view(&source->planes, &source->frame, tools->source.data);
     } else {
-        if (jpeg_decode_planes(&tools->decoded, tools->source.data, source->frame.bytes, source->least_width, &ignored,
-                               &fault->err) < 0)
+        if (jpeg_decode_planes(&tools->decoded, tools->source.data, source->frame.bytes,
+                               source->least_width, &ignored, &fault->err) < 0)
             return false;
         source->planes = tools->decoded;
     }
@@ -225,15 +234,17 @@ static bool make_picture(struct source *source, struct variant wanted, struct va
     *picture = source->planes;
     if (picture->width == width && picture->height == height)
         return true;
-    if (scale_picture(tools->scale, &source->planes, width, height, &tools->reduced, &fault->err) < 0)
+    if (scale_picture(tools->scale, &source->planes, width, height, &tools->reduced, &fault->err) <
+        0)
         return false;
     *picture = tools->reduced;
     return true;
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
-static struct ring_writer *open_writer(struct variants *variants, unsigned slot, struct output_fault *fault)
+static struct ring_writer *open_writer(struct variants *variants, unsigned slot,
+                                       struct output_fault *fault)
 {
     char variant[VARIANT_NAME_SIZE], name[RING_NAME_SIZE];
     if (variants->writer[slot] && ring_writer_closed(variants->writer[slot]))
@@ -263,7 +274,8 @@ static void book(struct variants *variants, bool done, const struct output_fault
 }
 
 /* What has just been made, for every other slot that wants just that. */
-static void repeat(struct variants *variants, struct job *job, const struct ring_frame *made, const uint8_t *data)
+static void repeat(struct variants *variants, struct job *job, const struct ring_frame *made,
+                   const uint8_t *data)
 {
     for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
         struct output_fault fault;
@@ -276,8 +288,9 @@ static void repeat(struct variants *variants, struct job *job, const struct ring
 }
 
 /* The slot is taken up already. */
-static void fill_slot(struct variants *variants, struct job *job, unsigned slot, const struct source *source,
-                      const struct image_planes *picture, struct variants_tools *tools)
+static void fill_slot(struct variants *variants, struct job *job, unsigned slot,
+                      const struct source *source, const struct image_planes *picture,
+                      struct variants_tools *tools)
 {
     struct variant wanted = job->wanted[slot];
     struct output_fault fault;
@@ -289,8 +302,10 @@ static void fill_slot(struct variants *variants, struct job *job, unsigned slot,
                                      .variant = variant_pack(wanted)};
     image_planes_describe(picture, &frame);
     struct ring_writer *writer = open_writer(variants, slot, &fault);
-    bool done = writer && output_publish(writer, tools->encoder, &frame, picture->plane[0],
-                                         wanted.quality ? wanted.quality : variants->conf->jpeg_quality, &made, &loan, &fault);
+    bool done =
+        writer && output_publish(writer, tools->encoder, &frame, picture->plane[0],
+                                 wanted.quality ? wanted.quality : variants->conf->jpeg_quality,
+                                 &made, &loan, &fault);
     book(variants, done, &fault);
     if (!done)
         return;
@@ -298,10 +313,10 @@ static void fill_slot(struct variants *variants, struct job *job, unsigned slot,
     ring_loan_release(writer, &loan);
 }
 
-/* Fills the slots of one width, from `first` on, which is taken up before the picture is touched.  False: something more urgent
- * waits. */
-static bool fill_width(struct variants *variants, struct job *job, unsigned first, struct source *source,
-                       struct variants_tools *tools)
+/* Fills the slots of one width, from `first` on, which is taken up before the picture is touched.
+ * False: something more urgent waits. */
+static bool fill_width(struct variants *variants, struct job *job, unsigned first,
+                       struct source *source, struct variants_tools *tools)
 {
     struct image_planes picture;
     struct output_fault fault;
@@ -334,7 +349,8 @@ static void work_off(struct variants *variants, struct variants_tools *tools)
     struct job job;
     if (!find_job(variants, &job, &reader))
         return;
-    enum ring_result result = ring_reader_copy(reader, 0, &tools->source, &source.frame, &fault.err);
+    enum ring_result result =
+        ring_reader_copy(reader, 0, &tools->source, &source.frame, &fault.err);
     if (result == RING_NONE)
         return; /* overtaken: there is a newer one */
     if (result == RING_GOT) {
@@ -360,9 +376,11 @@ bool variants_work(struct variants *variants, struct variants_tools *tools)
 {
     struct ring_reader *ignored;
     struct job job;
-    if (!find_job(variants, &job, &ignored) || !lease_acquire(&variants->place->variant_lease, variants->worker))
+    if (!find_job(variants, &job, &ignored) ||
+        !lease_acquire(&variants->place->variant_lease, variants->worker))
         return false;
     work_off(variants, tools);
-    lease_release(&variants->place->variant_lease, variants->worker); /* ends with the fence that the second look needs */
+    /* ends with the fence that the second look needs */
+    lease_release(&variants->place->variant_lease, variants->worker);
     return true;
 }

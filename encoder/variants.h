@@ -1,5 +1,6 @@
-/* variants.h: the sizes and qualities of one camera's pictures that viewers have asked for (common/variant.h), as one worker
- * sees them: made from the camera's newest picture, under a lease of their own. */
+/* variants.h: the sizes and qualities of one camera's pictures that viewers have asked for
+ * (common/variant.h), as one worker sees them: made from the camera's newest picture, under a lease
+ * of their own. */
 #ifndef CAMRING_ENCODER_VARIANTS_H
 #define CAMRING_ENCODER_VARIANTS_H
 
@@ -14,9 +15,9 @@
 
 struct variants;
 
-/* As camera_create. */
-struct variants *variants_create(const char *instance, const struct conf_camera *conf, struct board_camera *place,
-                                 unsigned worker);
+/* As job_create. */
+struct variants *variants_create(const char *instance, const struct conf_camera *conf,
+                                 struct board_camera *place, unsigned worker);
 void variants_destroy(struct variants *variants);
 
 /* The eventfds to signal from now on; copied, the fds stay the caller's. */
@@ -34,8 +35,9 @@ struct variants_tools {
     void *arg;
 };
 
-/* Encodes what is wanted of the newest picture and has not been taken up yet, if no other worker is at it.  Returns true if the
- * lease was held, or the camera's pictures were: then the caller must call again before it sleeps (camera_work). */
+/* Encodes what is wanted of the newest picture and has not been taken up yet, if no other worker is
+ * at it.  Returns true if the lease was held, or the camera's pictures were: then the caller must
+ * call again before it sleeps (job_work). */
 bool variants_work(struct variants *variants, struct variants_tools *tools);
 
 #endif

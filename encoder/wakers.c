@@ -48,7 +48,8 @@ void wakers_offer(struct wakers *wakers, unsigned index, int fd)
 
 bool wakers_take(struct wakers *wakers, int fds[RING_MAX_WAKERS])
 {
-    if (!atomic_load_explicit(&wakers->changed, memory_order_relaxed) || !atomic_exchange(&wakers->changed, false))
+    if (!atomic_load_explicit(&wakers->changed, memory_order_relaxed) ||
+        !atomic_exchange(&wakers->changed, false))
         return false;
     pthread_mutex_lock(&wakers->lock);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {

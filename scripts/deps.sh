@@ -13,7 +13,7 @@ browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3 ustreamer ffmpeg"
-check="clang-format clang-tidy cppcheck"
+check="black clang-format clang-tidy cppcheck"
 model="spin gcc libc6-dev"
 
 die()

@@ -16,7 +16,8 @@ void api_handle_camera(struct http_request *request)
 /* Which cameras: `limit` of them, from index `first`.  False: answered. */
 static bool read_page(struct http_request *request, unsigned *first, unsigned *limit)
 {
-    const char *wanted = query_get(&request->query, "limit"), *cursor = query_get(&request->query, "cursor");
+    const char *wanted = query_get(&request->query, "limit"),
+               *cursor = query_get(&request->query, "cursor");
     uint64_t number = PAGE_MAX;
     if (wanted && !query_number(wanted, 1, PAGE_MAX, &number)) {
         http_reply_error(request, 400, "limit must be from 1 to %d", PAGE_MAX);
@@ -54,27 +55,32 @@ void api_handle_cameras(struct http_request *request)
     unsigned first, limit;
     if (!read_page(request, &first, &limit))
         return;
-    unsigned count = cameras_count(server->cameras), last = count - first > limit ? first + limit : count;
+    unsigned count = cameras_count(server->cameras),
+             last = count - first > limit ? first + limit : count;
     json_t *list = json_array();
     for (unsigned i = first; i < last; i++)
         json_array_append_new(list, describe_camera(server, cameras_at(server->cameras, i)));
-    json_t *next = last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
+    json_t *next =
+        last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
     http_reply_json(request, 200,
-                    json_pack("{s:o, s:o, s:i, s:o}", "cameras", list, "next", next, "total", (int)count, "states",
-                              count_states(server->cameras)));
+                    json_pack("{s:o, s:o, s:i, s:o}", "cameras", list, "next", next, "total",
+                              (int)count, "states", count_states(server->cameras)));
 }
 
-/* Nobody's browser can be made to do it by another site's page: those send neither a token nor come by a unix socket. */
+/* Nobody's browser can be made to do it by another site's page: those send neither a token nor come
+ * by a unix socket. */
 void api_handle_restart(struct http_request *request)
 {
     const struct conf_http *conf = &request->server->setup->hello.http;
     const struct msg_index which = {.index = request->camera->index};
     if (!auth_has_token(request))
-        http_reply_error(request, 403, "a restart needs a token%s", conf->tokens_file[0] ? "" : ": set http.tokens_file");
+        http_reply_error(request, 403, "a restart needs a token%s",
+                         conf->tokens_file[0] ? "" : ": set http.tokens_file");
     else if (!channel_send(MSG_RESTART, &which))
         http_reply_later(request, "the supervisor is busy");
     else
-        http_reply_json(request, 202, json_pack("{s:s, s:s}", "id", request->camera->id, "status", "restarting"));
+        http_reply_json(request, 202,
+                        json_pack("{s:s, s:s}", "id", request->camera->id, "status", "restarting"));
 }
 
 void api_handle_health(struct http_request *request)
@@ -99,13 +105,14 @@ void api_handle_ready(struct http_request *request)
         if (describe_is_fresh(camera))
             continue;
         if (unready++ < PAGE_MAX)
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:o}", "id", camera->id, "state", camera_state_name(camera->state),
-                                            "why", describe_text(unready_cause(camera))));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "id", camera->id, "state",
+                                                  camera_state_name(camera->state), "why",
+                                                  describe_text(unready_cause(camera))));
     }
     if (unready == 0) {
         json_decref(list);
-        http_reply_json(request, 200, json_pack("{s:s, s:i}", "status", "ok", "cameras", (int)count));
+        http_reply_json(request, 200,
+                        json_pack("{s:s, s:i}", "status", "ok", "cameras", (int)count));
         return;
     }
     char message[80];
@@ -113,5 +120,7 @@ void api_handle_ready(struct http_request *request)
     http_add_header(request, "Retry-After", "2");
     if (request->anonymous)
         json_array_clear(list);
-    http_reply_json(request, 503, json_pack("{s:s, s:s, s:o}", "status", "unready", "error", message, "cameras", list));
+    http_reply_json(
+        request, 503,
+        json_pack("{s:s, s:s, s:o}", "status", "unready", "error", message, "cameras", list));
 }

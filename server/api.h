@@ -1,4 +1,5 @@
-/* api.h: what programs ask: the cameras and how they are, whether this process lives, whether every camera is fresh. */
+/* api.h: what programs ask: the cameras and how they are, whether this process lives, whether every
+ * camera is fresh. */
 #ifndef SERVER_API_H
 #define SERVER_API_H
 

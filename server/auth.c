@@ -20,7 +20,7 @@ static bool has_logins(const struct auth *auth)
     return auth->conf.users_file[0] || auth->conf.tokens_file[0];
 }
 
-/* ---- verdicts ------------------------------------------------------------------------------------------------------ */
+/* ---- verdicts ---- */
 
 static enum auth_verdict from_login(enum login_verdict verdict)
 {
@@ -41,7 +41,8 @@ static enum auth_verdict from_login(enum login_verdict verdict)
 
 static bool is_protected(const struct auth *auth, const struct route *route)
 {
-    return route->class == ROUTE_PROBE || route->methods & HTTP_POST || auth->conf.protect & 1u << route->class;
+    return route->class == ROUTE_PROBE || route->methods & HTTP_POST ||
+           auth->conf.protect & 1u << route->class;
 }
 
 enum auth_verdict auth_check(struct http_request *request, const struct route *route)
@@ -68,16 +69,18 @@ enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *wa
     uint8_t address[16];
     peer_client(request, address);
     waiter->login.on_verdict = on_login;
-    return from_login(login_join(request->server->auth->login, http_header(request, "Authorization"), address, &waiter->login));
+    return from_login(login_join(request->server->auth->login,
+                                 http_header(request, "Authorization"), address, &waiter->login));
 }
 
 bool auth_has_token(const struct http_request *request)
 {
     const char *authorization = http_header(request, "Authorization");
-    return (authorization && login_is_token(request->server->auth->login, authorization)) || peer_is_local(request);
+    return (authorization && login_is_token(request->server->auth->login, authorization)) ||
+           peer_is_local(request);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------ */
+/* ---- refusals ---- */
 
 static void ask(struct http_request *request, const char *why)
 {
@@ -118,7 +121,7 @@ void auth_refuse(struct http_request *request, enum auth_verdict verdict)
     }
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static void *load(const void *arg, FILE *faults)
 {

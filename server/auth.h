@@ -1,8 +1,9 @@
 /* auth.h: who may ask for what.
  *
- * Where the configuration names users or tokens, the routes in http.protect need one of them, and whatever changes things:
- * "Authorization: Basic" or "Bearer".  /healthz and /readyz answer all, but name cameras only to those.  Who comes by a unix
- * socket and runs as this process's user or as root needs none, unless a proxy's headers show that it speaks for others. */
+ * Where the configuration names users or tokens, the routes in http.protect need one of them, and
+ * whatever changes things: "Authorization: Basic" or "Bearer".  /healthz and /readyz answer all,
+ * but name cameras only to those.  Who comes by a unix socket and runs as this process's user or as
+ * root needs none, unless a proxy's headers show that it speaks for others. */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
 
@@ -24,8 +25,10 @@ enum auth_verdict {
 
 /* Embedded in whoever waits. */
 struct auth_waiter {
-    struct login_waiter login;                                                 /* first: a login_waiter is its auth_waiter */
-    void (*on_verdict)(struct auth_waiter *waiter, enum auth_verdict verdict); /* never AUTH_LATER */
+    /* first: a login_waiter is its auth_waiter */
+    struct login_waiter login;
+    /* never AUTH_LATER */
+    void (*on_verdict)(struct auth_waiter *waiter, enum auth_verdict verdict);
 };
 
 /* Fatal when out of memory. */

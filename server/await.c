@@ -4,7 +4,8 @@ static bool is_good(const struct await_facts *facts, int64_t captured_ns)
 {
     if (captured_ns < 0)
         return false;
-    return facts->max_age_ns >= facts->asked_ns || captured_ns >= facts->asked_ns - facts->max_age_ns;
+    return facts->max_age_ns >= facts->asked_ns ||
+           captured_ns >= facts->asked_ns - facts->max_age_ns;
 }
 
 /* A camera that is back at its beginning after a failure is no better than one that failed. */

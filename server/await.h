@@ -1,5 +1,5 @@
-/* await.h: may a single picture be answered with, is it worth waiting for the next, or is there nothing to wait for?  Pure
- * decisions. */
+/* await.h: may a single picture be answered with, is it worth waiting for the next, or is there
+ * nothing to wait for?  Pure decisions. */
 #ifndef SERVER_AWAIT_H
 #define SERVER_AWAIT_H
 
@@ -20,14 +20,16 @@ struct await_facts {
     enum camera_state state;
     bool cause; /* why it is, or lately was, away is known */
     int64_t now_ns;
-    int64_t asked_ns;    /* when the request came */
-    int64_t max_age_ns;  /* how old the picture may have been then; INT64_MAX: as old as it likes */
-    int64_t picture_ns;  /* when the newest picture in the wanted form was captured, -1: there is none */
+    int64_t asked_ns;   /* when the request came */
+    int64_t max_age_ns; /* how old the picture may have been then; INT64_MAX: as old as it likes */
+    /* when the newest picture in the wanted form was captured, -1: there is none */
+    int64_t picture_ns;
     int64_t original_ns; /* likewise of the camera's own, from which the wanted form is made */
 };
 
-/* The age counts from the request, not from the answer: otherwise an age below what a picture takes from capture to here could
- * never be had.  An age of 0 so means a picture captured after the request. */
+/* The age counts from the request, not from the answer: otherwise an age below what a picture takes
+ * from capture to here could never be had.  An age of 0 so means a picture captured after the
+ * request. */
 enum await await_decide(const struct await_facts *facts);
 
 #endif

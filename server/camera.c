@@ -16,14 +16,16 @@ struct cameras {
     struct camera *camera;
 };
 
-static void init_camera(struct camera *camera, unsigned index, const struct conf_camera *conf, struct board *board)
+static void init_camera(struct camera *camera, unsigned index, const struct conf_camera *conf,
+                        struct board *board)
 {
     camera->index = index;
     camera->conf = conf;
     snprintf(camera->id, sizeof camera->id, "%s", conf->id);
     camera->offline = conf->offline;
     camera->stall_timeout_ns = conf->stall_timeout_ns;
-    camera->picture_timeout_ns = conf->stall_timeout_ns + (conf->fps > 0 ? (int64_t)(NS_PER_S / conf->fps) : 0);
+    camera->picture_timeout_ns =
+        conf->stall_timeout_ns + (conf->fps > 0 ? (int64_t)(NS_PER_S / conf->fps) : 0);
     camera->board = board_camera(board, index);
     camera->capture = board_child(board, index);
     camera->state = CAMERA_STARTING;
@@ -44,7 +46,8 @@ struct cameras *cameras_create(const struct channel_setup *setup, struct board *
     for (unsigned i = 0; i < count; i++) {
         struct camera *camera = &cameras->camera[i];
         init_camera(camera, i, &setup->cameras[i], board);
-        supply_open(&camera->supply, setup->hello.instance, camera->id, "jpeg", camera->board, waker);
+        supply_open(&camera->supply, setup->hello.instance, camera->id, "jpeg", camera->board,
+                    waker);
     }
     return cameras;
 }
@@ -89,7 +92,8 @@ void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *st
         camera->height = state->height;
     }
     if (state->codec[0])
-        snprintf(camera->codec, sizeof camera->codec, "%.*s", (int)sizeof state->codec, state->codec);
+        snprintf(camera->codec, sizeof camera->codec, "%.*s", (int)sizeof state->codec,
+                 state->codec);
     if (camera->state == CAMERA_LIVE || camera->state == CAMERA_ENDED || state->why[0])
         snprintf(camera->why, sizeof camera->why, "%.*s", (int)sizeof state->why, state->why);
 }
@@ -107,7 +111,8 @@ bool camera_refresh(struct camera *camera)
 static void count_viewers(struct camera *camera, uint32_t change)
 {
     _Atomic uint32_t *viewers = &camera->board->viewers[camera->supply.waker];
-    atomic_store_explicit(viewers, atomic_load_explicit(viewers, memory_order_relaxed) + change, memory_order_relaxed);
+    atomic_store_explicit(viewers, atomic_load_explicit(viewers, memory_order_relaxed) + change,
+                          memory_order_relaxed);
 }
 
 void camera_add_viewer(struct camera *camera)
@@ -151,6 +156,8 @@ void camera_stat(struct camera *camera, struct camera_stat *stat)
 const struct usage *camera_usage(struct camera *camera)
 {
     pid_t pid = atomic_load_explicit(&camera->capture->pid, memory_order_relaxed);
-    usage_look(&camera->usage, pid, atomic_load_explicit(&camera->capture->start_time, memory_order_relaxed), clock_now());
+    usage_look(&camera->usage, pid,
+               atomic_load_explicit(&camera->capture->start_time, memory_order_relaxed),
+               clock_now());
     return &camera->usage;
 }

@@ -1,4 +1,5 @@
-/* camera.h: the cameras this server knows: their state as the supervisor tells it, and the newest picture of each. */
+/* camera.h: the cameras this server knows: their state as the supervisor tells it, and the newest
+ * picture of each. */
 #ifndef SERVER_CAMERA_H
 #define SERVER_CAMERA_H
 
@@ -28,7 +29,8 @@ struct camera {
     const struct conf_camera *conf;
     enum conf_offline offline;
     int64_t stall_timeout_ns;
-    int64_t picture_timeout_ns; /* the same for pictures: a cap of the rate (fps) makes them rarer than packets */
+    /* the same for pictures: a cap of the rate (fps) makes them rarer than packets */
+    int64_t picture_timeout_ns;
     struct board_camera *board;
     struct board_child *capture; /* its process */
 
@@ -48,8 +50,9 @@ struct camera {
 
 struct cameras;
 
-/* Attaches to the rings as far as that goes; the rest follows when a camera is looked at.  `waker` is this process's number
- * among those that rings can wake.  `setup` stays the caller's and unchanged.  Fatal when out of memory. */
+/* Attaches to the rings as far as that goes; the rest follows when a camera is looked at.  `waker`
+ * is this process's number among those that rings can wake.  `setup` stays the caller's and
+ * unchanged.  Fatal when out of memory. */
 struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker);
 void cameras_destroy(struct cameras *cameras);
 

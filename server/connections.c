@@ -18,7 +18,8 @@
 
 #define PLACES_MAX 4096
 #define PLACES_MIN 32
-#define OTHER_DESCRIPTORS 160 /* of this process: the loop's, the log's, listeners, refused clients, … */
+#define OTHER_DESCRIPTORS                                                                          \
+    160 /* of this process: the loop's, the log's, listeners, refused clients, … */
 #define CAMERA_DESCRIPTORS 20 /* the rings of each */
 #define ROOM 16               /* made at once */
 #define SLOW_NS NS_PER_S      /* an answer that is not taken at once */
@@ -49,11 +50,12 @@ static struct {
 
 static struct connection *of(const struct evhttp_connection *evhttp)
 {
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent((struct evhttp_connection *)(uintptr_t)evhttp));
+    int fd = bufferevent_getfd(
+        evhttp_connection_get_bufferevent((struct evhttp_connection *)(uintptr_t)evhttp));
     return fd >= 0 && (size_t)fd < all.fds ? all.by_fd[fd] : NULL;
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void arm(void)
 {
@@ -63,7 +65,8 @@ static void arm(void)
     int64_t wait = next - clock_now();
     wait = wait < NS_PER_MS ? NS_PER_MS : wait;
     all.armed_ns = next;
-    event_add(all.clock, &(struct timeval){.tv_sec = wait / NS_PER_S, .tv_usec = wait % NS_PER_S / NS_PER_US});
+    event_add(all.clock,
+              &(struct timeval){.tv_sec = wait / NS_PER_S, .tv_usec = wait % NS_PER_S / NS_PER_US});
 }
 
 static void move(struct connection *connection, enum crowd_state state)
@@ -83,7 +86,8 @@ static void on_clock(int fd, short what, void *arg)
     while ((due = crowd_due(all.crowd, now))) {
         struct connection *connection = (struct connection *)due;
         if (due->state == CROWD_ANSWERING && !connection->answering->userdone)
-            crowd_move(all.crowd, due, CROWD_ANSWERING, now); /* it is not the client that is slow */
+            /* it is not the client that is slow */
+            crowd_move(all.crowd, due, CROWD_ANSWERING, now);
         else
             evhttp_connection_free(connection->evhttp);
     }
@@ -91,7 +95,7 @@ static void on_clock(int fd, short what, void *arg)
     arm();
 }
 
-/* ---- one connection ------------------------------------------------------------------------------------------------ */
+/* ---- one connection ---- */
 
 static void destroy(struct connection *connection)
 {
@@ -112,7 +116,8 @@ static void on_close(struct evhttp_connection *evhttp, void *arg)
     destroy(arg);
 }
 
-/* Where a fault begins, evhttp finds this instead, which no request can contain, and calls evhttp_send_error (http.c). */
+/* Where a fault begins, evhttp finds this instead, which no request can contain, and calls
+ * evhttp_send_error (http.c). */
 #define NONSENSE '\1'
 static const char nonsense_line[] = {'\n', NONSENSE, '\n'};
 
@@ -157,7 +162,7 @@ bool connections_add(struct bufferevent *bufev)
     return true;
 }
 
-/* ---- new ones ------------------------------------------------------------------------------------------------------ */
+/* ---- new ones ---- */
 
 static struct crowd_key key_of(struct evhttp_connection *evhttp)
 {
@@ -166,7 +171,8 @@ static struct crowd_key key_of(struct evhttp_connection *evhttp)
     if (address && address->sa_family == AF_INET) {
         key.address = ((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr;
     } else if (address && address->sa_family == AF_INET6) {
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        const struct in6_addr *v6 =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
         key.is_v6 = !IN6_IS_ADDR_V4MAPPED(v6);
         memcpy(&key.address, key.is_v6 ? v6->s6_addr : v6->s6_addr + 12, key.is_v6 ? 8 : 4);
     }
@@ -225,7 +231,7 @@ static void on_adopt(int fd, short what, void *arg)
     arm();
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ---- */
 
 static void on_answered(struct evhttp_request *raw, void *arg)
 {
@@ -269,7 +275,7 @@ void connections_forget(struct evhttp_connection *evhttp)
         destroy(connection);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 bool connections_make_room(void)
 {

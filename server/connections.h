@@ -1,4 +1,5 @@
-/* connections.h: the connections in evhttp's hands: read along byte by byte (wire.h), bounded in number and time (crowd.h). */
+/* connections.h: the connections in evhttp's hands: read along byte by byte (wire.h), bounded in
+ * number and time (crowd.h). */
 #ifndef SERVER_CONNECTIONS_H
 #define SERVER_CONNECTIONS_H
 
@@ -11,15 +12,16 @@ struct bufferevent;
 struct evhttp_connection;
 struct evhttp_request;
 
-/* As many as there are descriptors beside those of streams, within bounds.  Fatal when out of memory. */
+/* As many as there are descriptors beside those of streams, within bounds.  Fatal when out of
+ * memory. */
 void connections_open(const struct server *server);
 void connections_close(void); /* after evhttp has closed them */
 
 /* evhttp is about to make a connection of it.  False: out of memory. */
 bool connections_add(struct bufferevent *bufev);
 
-/* evhttp has read a request, or can't read what came, and will be given the answer.  Says what is wrong with the bytes;
- * WIRE_FINE: nothing. */
+/* evhttp has read a request, or can't read what came, and will be given the answer.  Says what is
+ * wrong with the bytes; WIRE_FINE: nothing. */
 enum wire_fault connections_request(struct evhttp_request *raw);
 
 /* The answer to it is about to be sent: from now on it is for the client to take it. */

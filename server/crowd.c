@@ -17,12 +17,14 @@ LIST_HEAD(address_list, crowd_address);
 struct crowd {
     unsigned places, count;
     struct member_list
-        members[CROWD_STATES]; /* each in the order in which they came into that state, so in that of their ends */
+        /* each in the order in which they came into that state, so in that of their ends */
+        members[CROWD_STATES];
     struct address_list addresses[BUCKETS];
 };
 
-static const int64_t limit_ns[CROWD_STATES] = {
-    [CROWD_READING] = CROWD_READING_NS, [CROWD_IDLE] = CROWD_IDLE_NS, [CROWD_ANSWERING] = CROWD_ANSWERING_NS};
+static const int64_t limit_ns[CROWD_STATES] = {[CROWD_READING] = CROWD_READING_NS,
+                                               [CROWD_IDLE] = CROWD_IDLE_NS,
+                                               [CROWD_ANSWERING] = CROWD_ANSWERING_NS};
 
 struct crowd *crowd_create(unsigned places)
 {
@@ -46,9 +48,10 @@ void crowd_destroy(struct crowd *crowd)
     free(crowd);
 }
 
-/* ---- addresses ----------------------------------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
-static struct crowd_address *find_address(const struct address_list *bucket, const struct crowd_key *key)
+static struct crowd_address *find_address(const struct address_list *bucket,
+                                          const struct crowd_key *key)
 {
     struct crowd_address *address = LIST_FIRST(bucket);
     while (address && (address->key.address != key->address || address->key.is_v6 != key->is_v6))
@@ -79,23 +82,26 @@ static void release_address(struct crowd_address *address)
     free(address);
 }
 
-/* ---- members ------------------------------------------------------------------------------------------------------- */
+/* ---- members ---- */
 
-static void insert(struct crowd *crowd, struct crowd_member *member, enum crowd_state state, int64_t now)
+static void insert(struct crowd *crowd, struct crowd_member *member, enum crowd_state state,
+                   int64_t now)
 {
     member->state = state;
     member->since_ns = now;
     TAILQ_INSERT_TAIL(&crowd->members[state], member, entry);
 }
 
-void crowd_join(struct crowd *crowd, struct crowd_member *member, const struct crowd_key *key, int64_t now)
+void crowd_join(struct crowd *crowd, struct crowd_member *member, const struct crowd_key *key,
+                int64_t now)
 {
     member->address = acquire_address(crowd, key);
     insert(crowd, member, CROWD_READING, now);
     crowd->count++;
 }
 
-void crowd_move(struct crowd *crowd, struct crowd_member *member, enum crowd_state state, int64_t now)
+void crowd_move(struct crowd *crowd, struct crowd_member *member, enum crowd_state state,
+                int64_t now)
 {
     TAILQ_REMOVE(&crowd->members[member->state], member, entry);
     insert(crowd, member, state, now);
@@ -113,7 +119,7 @@ unsigned crowd_count(const struct crowd *crowd)
     return crowd->count;
 }
 
-/* ---- who has to go ------------------------------------------------------------------------------------------------- */
+/* ---- who has to go ---- */
 
 /* Of that address; NULL: of any. */
 static struct crowd_member *oldest(struct crowd *crowd, const struct crowd_address *address)

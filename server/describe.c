@@ -7,7 +7,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#define QUIET_NS (2 * NS_PER_S) /* without a picture for so long, and twice the usual interval, the rate is 0 */
+#define QUIET_NS                                                                                   \
+    (2 * NS_PER_S) /* without a picture for so long, and twice the usual interval, the rate is 0   \
+                    */
 
 json_t *describe_text(const char *text)
 {
@@ -91,19 +93,23 @@ static void add_picture(json_t *json, struct camera *camera)
     int64_t age = age_of(&stat);
     json_object_set_new(json, "width", json_integer(stat.width));
     json_object_set_new(json, "height", json_integer(stat.height));
-    json_object_set_new(json, "codec", camera->codec[0] ? describe_text(camera->codec) : json_null());
+    json_object_set_new(json, "codec",
+                        camera->codec[0] ? describe_text(camera->codec) : json_null());
     json_object_set_new(json, "fps", json_real(describe_rate(&stat)));
     json_object_set_new(json, "frame", json_integer((json_int_t)stat.frame));
     json_object_set_new(json, "age_ms", age < 0 ? json_null() : json_integer(age / NS_PER_MS));
-    json_object_set_new(json, "queued_ms", age < 0 ? json_null() : span(stat.captured_ns, stat.started_ns));
-    json_object_set_new(json, "encoded_ms", age < 0 ? json_null() : span(stat.started_ns, stat.newest_ns));
+    json_object_set_new(json, "queued_ms",
+                        age < 0 ? json_null() : span(stat.captured_ns, stat.started_ns));
+    json_object_set_new(json, "encoded_ms",
+                        age < 0 ? json_null() : span(stat.started_ns, stat.newest_ns));
 }
 
 static void add_process(json_t *json, struct camera *camera)
 {
     const struct usage *usage = camera_usage(camera);
     uint64_t restarts = atomic_load_explicit(&camera->capture->restarts, memory_order_relaxed);
-    json_object_set_new(json, "cpu", usage->known ? json_real(round(usage->cpu * 1000) / 1000) : json_null());
+    json_object_set_new(json, "cpu",
+                        usage->known ? json_real(round(usage->cpu * 1000) / 1000) : json_null());
     json_object_set_new(json, "memory", usage->known ? json_integer(usage->memory) : json_null());
     json_object_set_new(json, "restarts", json_integer((json_int_t)restarts));
 }

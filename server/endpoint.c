@@ -12,10 +12,13 @@
 #include <event2/bufferevent_ssl.h>
 #include <stdlib.h>
 
-#define READ_AHEAD_BYTES 65536 /* of a client that sends while it is being answered; more than header and body together */
-#define EVHTTP_HEADER_BYTES (READ_AHEAD_BYTES - 1) /* where evhttp gives up: all it holds is no header yet */
-#define WRITE_BYTES (1 << 20)                      /* at once */
-#define TIMEOUT_S 150                              /* evhttp's own, after those of connections.c */
+#define READ_AHEAD_BYTES                                                                           \
+    65536 /* of a client that sends while it is being answered; more than header and body together \
+           */
+#define EVHTTP_HEADER_BYTES                                                                        \
+    (READ_AHEAD_BYTES - 1)    /* where evhttp gives up: all it holds is no header yet */
+#define WRITE_BYTES (1 << 20) /* at once */
+#define TIMEOUT_S 150         /* evhttp's own, after those of connections.c */
 
 struct endpoint {
     struct server *server;
@@ -78,7 +81,8 @@ void endpoint_discard(struct evhttp_connection *connection, struct board_server 
     evbuffer_drain(output, evbuffer_get_length(output));
 }
 
-static struct evhttp *create_evhttp(struct endpoint *endpoint, struct bufferevent *(*on_accept)(struct event_base *, void *),
+static struct evhttp *create_evhttp(struct endpoint *endpoint,
+                                    struct bufferevent *(*on_accept)(struct event_base *, void *),
                                     void (*on_request)(struct evhttp_request *, void *))
 {
     struct evhttp *evhttp = evhttp_new(endpoint->server->base);
@@ -88,13 +92,15 @@ static struct evhttp *create_evhttp(struct endpoint *endpoint, struct buffereven
     evhttp_set_max_body_size(evhttp, WIRE_BODY_MAX);
     evhttp_set_timeout(evhttp, TIMEOUT_S);
     evhttp_set_default_content_type(evhttp, NULL);
-    evhttp_set_allowed_methods(evhttp, 0xffff); /* unknown ones, too: the route table answers them */
+    /* unknown ones, too: the route table answers them */
+    evhttp_set_allowed_methods(evhttp, 0xffff);
     evhttp_set_bevcb(evhttp, on_accept, endpoint);
     evhttp_set_gencb(evhttp, on_request, endpoint->server);
     return evhttp;
 }
 
-struct endpoint *endpoint_create(struct server *server, void (*on_request)(struct evhttp_request *, void *))
+struct endpoint *endpoint_create(struct server *server,
+                                 void (*on_request)(struct evhttp_request *, void *))
 {
     struct endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (!endpoint)
@@ -104,7 +110,8 @@ struct endpoint *endpoint_create(struct server *server, void (*on_request)(struc
     endpoint->tls = tls_create(server);
     if (endpoint->tls)
         endpoint->secure = create_evhttp(endpoint, on_secure, on_request);
-    endpoint->intake = intake_create(server, endpoint->plain, endpoint->secure ? endpoint->secure : endpoint->plain);
+    endpoint->intake = intake_create(server, endpoint->plain,
+                                     endpoint->secure ? endpoint->secure : endpoint->plain);
     return endpoint;
 }
 

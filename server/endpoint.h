@@ -10,7 +10,8 @@ struct endpoint;
 struct ssl_st;
 
 /* Begins to accept on the supervisor's sockets; `on_request` gets `server`.  Fatal on failure. */
-struct endpoint *endpoint_create(struct server *server, void (*on_request)(struct evhttp_request *, void *));
+struct endpoint *endpoint_create(struct server *server,
+                                 void (*on_request)(struct evhttp_request *, void *));
 void endpoint_destroy(struct endpoint *endpoint);
 
 /* A connection's TLS, NULL: it has none. */

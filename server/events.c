@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 32                     /* cameras told of at once */
-#define TICK_S 1                     /* how often is looked for what nobody tells: freshness, viewers, restarts */
-#define HEARTBEAT_NS (15 * NS_PER_S) /* without an event for so long, a comment shows that the line still stands */
+#define BATCH 32 /* cameras told of at once */
+#define TICK_S 1 /* how often is looked for what nobody tells: freshness, viewers, restarts */
+#define HEARTBEAT_NS                                                                               \
+    (15 * NS_PER_S) /* without an event for so long, a comment shows that the line still stands */
 #define OPENING "retry: 2000\n\n"
 #define HEARTBEAT ": still here\n\n"
 
@@ -56,7 +57,7 @@ struct events {
     struct event *tick, *more;
 };
 
-/* ---- what there is to say ------------------------------------------------------------------------------------------- */
+/* ---- what there is to say ---- */
 
 static struct sight look(struct camera *camera)
 {
@@ -73,8 +74,8 @@ static struct sight look(struct camera *camera)
 
 static bool same(const struct sight *a, const struct sight *b)
 {
-    return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh && a->viewers == b->viewers &&
-           a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
+    return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh &&
+           a->viewers == b->viewers && a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
 }
 
 static void forget(struct news *news)
@@ -95,7 +96,8 @@ static bool prepare(struct events *events, unsigned index, int64_t now)
     char *data = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(json);
     if (text && data &&
-        evbuffer_add_printf(text, "event: camera\nid: %llu\ndata: %s\n\n", (unsigned long long)events->count + 1, data) > 0) {
+        evbuffer_add_printf(text, "event: camera\nid: %llu\ndata: %s\n\n",
+                            (unsigned long long)events->count + 1, data) > 0) {
         size_t length = evbuffer_get_length(text);
         if ((news->text = malloc(length))) {
             evbuffer_remove(text, news->text, length);
@@ -110,9 +112,10 @@ static bool prepare(struct events *events, unsigned index, int64_t now)
     return news->text != NULL;
 }
 
-/* ---- saying it ------------------------------------------------------------------------------------------------------ */
+/* ---- saying it ---- */
 
-/* Puts what the client is to hear next into `out`, at most BATCH cameras.  True: there may be more. */
+/* Puts what the client is to hear next into `out`, at most BATCH cameras.  True: there may be more.
+ */
 static bool gather(struct events_client *client, struct evbuffer *out, int64_t now)
 {
     struct events *events = client->events;
@@ -121,7 +124,8 @@ static bool gather(struct events_client *client, struct evbuffer *out, int64_t n
         unsigned index = (client->next + i) % count;
         if (!client->due[index])
             continue;
-        if (!prepare(events, index, now) || evbuffer_add(out, events->news[index].text, events->news[index].length) < 0)
+        if (!prepare(events, index, now) ||
+            evbuffer_add(out, events->news[index].text, events->news[index].length) < 0)
             return false; /* out of memory: some other time */
         client->due[index] = false;
         if (++told == BATCH)
@@ -132,8 +136,8 @@ static bool gather(struct events_client *client, struct evbuffer *out, int64_t n
     return told == BATCH;
 }
 
-/* Sends the next batch, if the one before has left; what comes after it waits for a turn of the loop, as others do.  The client
- * may end. */
+/* Sends the next batch, if the one before has left; what comes after it waits for a turn of the
+ * loop, as others do.  The client may end. */
 static void advance(struct events_client *client)
 {
     struct events *events = client->events; /* the client may end */
@@ -172,7 +176,8 @@ static bool note(struct events *events, struct camera *camera)
         return false;
     news->sight = sight;
     forget(news);
-    for (struct events_client *client = TAILQ_FIRST(&events->clients); client; client = TAILQ_NEXT(client, entry))
+    for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
+         client = TAILQ_NEXT(client, entry))
         client->due[camera->index] = true;
     return true;
 }
@@ -202,7 +207,7 @@ static void on_more(int fd, short what, void *arg)
     advance_all(arg);
 }
 
-/* ---- clients -------------------------------------------------------------------------------------------------------- */
+/* ---- clients ---- */
 
 static void on_ready(struct push_client *push)
 {
@@ -238,12 +243,16 @@ static void enter(struct events *events, struct events_client *client)
 
 void events_handle(struct http_request *request)
 {
-    static const struct push_kind kind = {
-        .name = "events", .type = "text/event-stream", .opening = OPENING, .on_ready = on_ready, .destroy = destroy};
+    static const struct push_kind kind = {.name = "events",
+                                          .type = "text/event-stream",
+                                          .opening = OPENING,
+                                          .on_ready = on_ready,
+                                          .destroy = destroy};
     struct events *events = request->server->events;
     if (!push_admit(request, kind.type))
         return;
-    struct events_client *client = calloc(1, sizeof *client + cameras_count(events->cameras) * sizeof *client->due);
+    struct events_client *client =
+        calloc(1, sizeof *client + cameras_count(events->cameras) * sizeof *client->due);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
@@ -257,7 +266,7 @@ void events_handle(struct http_request *request)
         push_end(&client->push, "it could not begin");
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------ */
+/* ---- all of it ---- */
 
 struct events *events_create(const struct server *server)
 {

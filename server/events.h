@@ -1,7 +1,9 @@
-/* events.h: /api/v1/events: server-sent events that say how the cameras are: all of them at first, then each that has changed.
+/* events.h: /api/v1/events: server-sent events that say how the cameras are: all of them at first,
+ * then each that has changed.
  *
- * Nothing is queued for a client but what the kernel is taking from it now.  Which cameras it has yet to hear of is one bit
- * each, and what it then hears is how they are then: a slow client misses what was in between. */
+ * Nothing is queued for a client but what the kernel is taking from it now.  Which cameras it has
+ * yet to hear of is one bit each, and what it then hears is how they are then: a slow client misses
+ * what was in between. */
 #ifndef SERVER_EVENTS_H
 #define SERVER_EVENTS_H
 

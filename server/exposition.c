@@ -116,7 +116,8 @@ static void put_bucket(struct exposition *out, const char *labels, int64_t bound
     put(out, "\n");
 }
 
-void exposition_histogram(struct exposition *out, const char *labels, const struct stats_reading *reading)
+void exposition_histogram(struct exposition *out, const char *labels,
+                          const struct stats_reading *reading)
 {
     for (unsigned i = 0; i < STATS_BOUNDS; i++)
         put_bucket(out, labels, stats_bounds_ns[i], reading->cumulative[i]);

@@ -1,7 +1,8 @@
-/* exposition.h: text in Prometheus's exposition format, version 0.0.4.  All samples of a family follow its exposition_family.
+/* exposition.h: text in Prometheus's exposition format, version 0.0.4.  All samples of a family
+ * follow its exposition_family.
  *
- * Labels are given as they are to stand between the braces, `camera="door",state="live"`, "" for none; their values are of a
- * kind that needs no escaping. */
+ * Labels are given as they are to stand between the braces, `camera="door",state="live"`, "" for
+ * none; their values are of a kind that needs no escaping. */
 #ifndef SERVER_EXPOSITION_H
 #define SERVER_EXPOSITION_H
 
@@ -22,11 +23,13 @@ struct exposition {
 };
 
 /* Strings stay the caller's; `name` lasts until the next family. */
-void exposition_family(struct exposition *out, const char *name, const char *type, const char *help);
+void exposition_family(struct exposition *out, const char *name, const char *type,
+                       const char *help);
 
 void exposition_count(struct exposition *out, const char *labels, uint64_t value);
 void exposition_value(struct exposition *out, const char *labels, double value);
 void exposition_seconds(struct exposition *out, const char *labels, int64_t ns);
-void exposition_histogram(struct exposition *out, const char *labels, const struct stats_reading *reading);
+void exposition_histogram(struct exposition *out, const char *labels,
+                          const struct stats_reading *reading);
 
 #endif

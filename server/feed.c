@@ -12,9 +12,12 @@
 
 #define TICK_US 250000
 #define DRAWING_NS (10 * NS_PER_MS) /* at once: other events come in between */
-#define REPEAT_NS (900 * NS_PER_MS) /* a picture that is shown again: once a second, as the ticks fall */
-#define KEEP_NS (4 * NS_PER_S)      /* a variant without viewers */
-#define LEFT_OVER_NS NS_PER_S       /* older pictures of a variant that nobody wanted are not shown, unless they are the last */
+#define REPEAT_NS                                                                                  \
+    (900 * NS_PER_MS)          /* a picture that is shown again: once a second, as the ticks fall */
+#define KEEP_NS (4 * NS_PER_S) /* a variant without viewers */
+#define LEFT_OVER_NS                                                                               \
+    NS_PER_S /* older pictures of a variant that nobody wanted are not shown, unless they are the  \
+                last */
 
 TAILQ_HEAD(viewer_list, feed_viewer);
 
@@ -51,10 +54,10 @@ struct feeds {
     int64_t drawing_ns; /* spent on placeholders since the last turn */
 };
 
-/* ---- showing ------------------------------------------------------------------------------------------------------- */
+/* ---- showing ---- */
 
-/* A picture goes through the caches between one viewer and the next, so what is known of a viewer comes from far away: it is
- * asked for while the viewer before is served. */
+/* A picture goes through the caches between one viewer and the next, so what is known of a viewer
+ * comes from far away: it is asked for while the viewer before is served. */
 static void prepare(struct feed_viewer *viewer)
 {
     __builtin_prefetch(TAILQ_NEXT(viewer, entry));
@@ -156,7 +159,8 @@ static void refresh(struct feed *feed)
         camera_refresh(feed->camera);
 }
 
-/* Brings the feed up to date without telling anybody; true if it shows something else, or the same once more. */
+/* Brings the feed up to date without telling anybody; true if it shows something else, or the same
+ * once more. */
 static bool update(struct feed *feed, int64_t now)
 {
     struct camera *camera = feed->camera;
@@ -219,7 +223,7 @@ void feeds_on_wake(struct feeds *feeds)
     }
 }
 
-/* ---- viewers ------------------------------------------------------------------------------------------------------- */
+/* ---- viewers ---- */
 
 static void add_active(struct feeds *feeds)
 {
@@ -235,7 +239,8 @@ static void drop_active(struct feeds *feeds)
 
 static void init_feed(struct feed *feed, struct feeds *feeds, struct camera *camera)
 {
-    *feed = (struct feed){.feeds = feeds, .camera = camera, .supply = &camera->supply, .offline_ns = -1};
+    *feed = (struct feed){
+        .feeds = feeds, .camera = camera, .supply = &camera->supply, .offline_ns = -1};
     TAILQ_INIT(&feed->viewers);
 }
 
@@ -303,7 +308,7 @@ struct picture *feed_newest(const struct feed *feed)
     return feed->supply->newest;
 }
 
-/* ---- variants ------------------------------------------------------------------------------------------------------ */
+/* ---- variants ---- */
 
 static void destroy_variant(struct feed_set *set, unsigned slot)
 {
@@ -335,7 +340,8 @@ static bool make_room(struct feed_set *set)
     int oldest = -1;
     for (int slot = 0; slot < VARIANT_SLOTS; slot++) {
         const struct feed *feed = set->variant[slot];
-        if (feed && feed->viewer_count == 0 && (oldest < 0 || feed->left_ns < set->variant[oldest]->left_ns))
+        if (feed && feed->viewer_count == 0 &&
+            (oldest < 0 || feed->left_ns < set->variant[oldest]->left_ns))
             oldest = slot;
     }
     if (oldest >= 0)
@@ -352,8 +358,8 @@ static int join_slot(struct feeds *feeds, struct feed_set *set, struct variant v
     return slot;
 }
 
-/* A picture that is left from when somebody wanted this variant before is current only if it is young, or made of the picture
- * that is still the camera's newest. */
+/* A picture that is left from when somebody wanted this variant before is current only if it is
+ * young, or made of the picture that is still the camera's newest. */
 static int64_t oldest_current(struct camera *camera, int64_t now)
 {
     camera_refresh(camera);
@@ -362,14 +368,17 @@ static int64_t oldest_current(struct camera *camera, int64_t now)
     return newest && newest->frame.captured_ns < young ? newest->frame.captured_ns : young;
 }
 
-static struct feed *create_variant(struct feeds *feeds, struct feed_set *set, struct variant variant, struct error *err)
+static struct feed *create_variant(struct feeds *feeds, struct feed_set *set,
+                                   struct variant variant, struct error *err)
 {
     struct camera *camera = set->own.camera;
     char name[VARIANT_NAME_SIZE];
     struct feed *feed = calloc(1, sizeof *feed);
     int slot = feed ? join_slot(feeds, set, variant) : -1;
     if (slot < 0 || set->variant[slot]) {
-        error_set(err, 503, "camera \"%s\" is being watched in as many other sizes and qualities as are possible: %d",
+        error_set(err, 503,
+                  "camera \"%s\" is being watched in as many other sizes and qualities as are "
+                  "possible: %d",
                   camera->id, VARIANT_SLOTS);
         free(feed);
         return NULL;
@@ -379,22 +388,24 @@ static struct feed *create_variant(struct feeds *feeds, struct feed_set *set, st
     feed->variant = variant;
     feed->supply = &feed->own_supply;
     feed->left_ns = now;
-    supply_open(&feed->own_supply, camera->supply.instance, camera->id, variant_name((unsigned)slot, name), camera->board,
-                (int)feeds->server);
+    supply_open(&feed->own_supply, camera->supply.instance, camera->id,
+                variant_name((unsigned)slot, name), camera->board, (int)feeds->server);
     supply_only(&feed->own_supply, variant_pack(variant), oldest_current(camera, now));
     set->variant[slot] = feed;
     set->variants++;
     add_active(feeds);
-    bell_ring(board_pool_bell(feeds->board), BELL_ALL); /* there may be a picture to make one of already */
+    /* there may be a picture to make one of already */
+    bell_ring(board_pool_bell(feeds->board), BELL_ALL);
     return feed;
 }
 
-struct feed *feeds_in_view(struct feeds *feeds, struct camera *camera, const struct view *view, struct error *err)
+struct feed *feeds_in_view(struct feeds *feeds, struct camera *camera, const struct view *view,
+                           struct error *err)
 {
     struct feed_set *set = &feeds->set[camera->index];
     bool passed_through = atomic_load_explicit(&camera->board->passthrough, memory_order_relaxed);
-    struct variant variant =
-        variant_round(view->width, view->quality, camera->width, passed_through ? 0 : camera->conf->jpeg_quality);
+    struct variant variant = variant_round(view->width, view->quality, camera->width,
+                                           passed_through ? 0 : camera->conf->jpeg_quality);
     if (variant_pack(variant) == 0)
         return &set->own;
     for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
@@ -426,9 +437,10 @@ static void on_tick(int fd, short what, void *arg)
     drop_unwatched(feeds, clock_now());
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
-struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, struct board *board, unsigned server)
+struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, struct board *board,
+                           unsigned server)
 {
     struct feeds *feeds = calloc(1, sizeof *feeds);
     if (!feeds)
@@ -461,5 +473,6 @@ void feeds_destroy(struct feeds *feeds)
 bool feeds_are_closed(struct feeds *feeds, struct camera *camera)
 {
     camera_refresh(camera);
-    return camera->offline == CONF_OFFLINE_CLOSE && view_of(&feeds->set[camera->index].own, clock_now()) == FRESH_OFFLINE;
+    return camera->offline == CONF_OFFLINE_CLOSE &&
+           view_of(&feeds->set[camera->index].own, clock_now()) == FRESH_OFFLINE;
 }

@@ -8,7 +8,8 @@ static bool is_away(const struct fresh_facts *facts)
 enum fresh_view fresh_decide(const struct fresh_facts *facts)
 {
     bool any = facts->newest_ns >= 0;
-    bool waiting = !any && facts->offline_ns < 0 && facts->now_ns - facts->watched_ns <= facts->first_ns;
+    bool waiting =
+        !any && facts->offline_ns < 0 && facts->now_ns - facts->watched_ns <= facts->first_ns;
     int64_t age = any ? facts->now_ns - facts->newest_ns : INT64_MAX;
     if (facts->state == CAMERA_ENDED)
         return any ? FRESH_ENDED : waiting ? FRESH_WAITING : FRESH_OFFLINE;
@@ -21,7 +22,8 @@ enum fresh_view fresh_decide(const struct fresh_facts *facts)
     return age > facts->stall_timeout_ns ? FRESH_OFFLINE : FRESH_LIVE;
 }
 
-bool fresh_ready(enum camera_state state, int64_t packet_ns, int64_t now_ns, int64_t stall_timeout_ns)
+bool fresh_ready(enum camera_state state, int64_t packet_ns, int64_t now_ns,
+                 int64_t stall_timeout_ns)
 {
     return state == CAMERA_LIVE && packet_ns > 0 && now_ns - packet_ns <= stall_timeout_ns;
 }

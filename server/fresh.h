@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 #define FRESH_FIRST_NS INT64_C(1000000000) /* viewers wait so long for a camera's first picture */
-#define FRESH_AWAY_NS INT64_C(1500000000)  /* pictures of a camera that is away count as current so long */
+#define FRESH_AWAY_NS                                                                              \
+    INT64_C(1500000000) /* pictures of a camera that is away count as current so long */
 
 enum fresh_view {
     FRESH_LIVE,    /* the newest picture */
@@ -32,6 +33,7 @@ struct fresh_facts {
 enum fresh_view fresh_decide(const struct fresh_facts *facts);
 
 /* True if the camera is live and its newest packet (at packet_ns, 0: none yet) is not too old. */
-bool fresh_ready(enum camera_state state, int64_t packet_ns, int64_t now_ns, int64_t stall_timeout_ns);
+bool fresh_ready(enum camera_state state, int64_t packet_ns, int64_t now_ns,
+                 int64_t stall_timeout_ns);
 
 #endif

@@ -4,8 +4,9 @@
 
 #define FREE_MAX 16384
 #define GRAIN_NS (25 * NS_PER_MS)
-#define RTT_MAX_NS                                                                                                             \
-    (400 * NS_PER_MS) /* GATE_SPELLS grains last longer than one and a half of it; more is a queue, no distance */
+#define RTT_MAX_NS                                                                                 \
+    (400 * NS_PER_MS) /* GATE_SPELLS grains last longer than one and a half of it; more is a       \
+                         queue, no distance */
 #define RATE_MAX UINT64_C(10000000000) /* bytes a second: more makes no difference */
 #define SLACK_NS (10 * NS_PER_MS)
 
@@ -66,7 +67,8 @@ static size_t limit_of(const struct gate *gate, const struct gate_facts *facts)
         limit = FREE_MAX;
     int64_t rtt = facts->min_rtt_ns < RTT_MAX_NS ? facts->min_rtt_ns : RTT_MAX_NS;
     uint64_t under_way = written_since(gate, facts->now_ns - rtt * 3 / 2 - SLACK_NS);
-    uint64_t rate = facts->rate < RATE_MAX ? facts->rate : RATE_MAX, carried = 2 * rate * (uint64_t)(rtt / NS_PER_US) / 1000000;
+    uint64_t rate = facts->rate < RATE_MAX ? facts->rate : RATE_MAX,
+             carried = 2 * rate * (uint64_t)(rtt / NS_PER_US) / 1000000;
     if (under_way > carried)
         under_way = carried;
     return under_way > limit ? (size_t)under_way : limit;

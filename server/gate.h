@@ -1,21 +1,26 @@
-/* gate.h: may a client's next picture begin, or does the kernel still hold too much of the one before?  Pure decisions.
+/* gate.h: may a client's next picture begin, or does the kernel still hold too much of the one
+ * before?  Pure decisions.
  *
- * Bytes that the kernel has taken can't be replaced by a newer picture, so a picture that is begun behind others arrives as
- * late as those take.  What the kernel holds has either not been sent yet or not been acknowledged.  The latter alone says
- * nothing bad: for one round trip every byte is in that state, and a viewer far away has many pictures under way.  So the gate
- * lets through as long as the kernel holds no more than was written during the last round trip and a half (the shortest trip
- * seen, as a queue in the network makes it longer) and no more than twice what the link delivers in one; in any case a quarter
- * of a picture.  Twice, because a link that could carry more shows so only when it is given more.
+ * Bytes that the kernel has taken can't be replaced by a newer picture, so a picture that is begun
+ * behind others arrives as late as those take.  What the kernel holds has either not been sent yet
+ * or not been acknowledged.  The latter alone says nothing bad: for one round trip every byte is in
+ * that state, and a viewer far away has many pictures under way.  So the gate lets through as long
+ * as the kernel holds no more than was written during the last round trip and a half (the shortest
+ * trip seen, as a queue in the network makes it longer) and no more than twice what the link
+ * delivers in one; in any case a quarter of a picture.  Twice, because a link that could carry more
+ * shows so only when it is given more.
  *
- * A viewer whose link carries everything never meets a closed gate, wherever it is; for any other, what waits on the way stays
- * below one round trip's worth and a quarter of a picture.
+ * A viewer whose link carries everything never meets a closed gate, wherever it is; for any other,
+ * what waits on the way stays below one round trip's worth and a quarter of a picture.
  *
- * The kernel tells nobody that bytes were acknowledged.  A closed gate therefore says when to look again: when the queue will
- * have drained at the rate at which it has been draining, between GATE_SOONEST_NS and GATE_LATEST_NS from now.
+ * The kernel tells nobody that bytes were acknowledged.  A closed gate therefore says when to look
+ * again: when the queue will have drained at the rate at which it has been draining, between
+ * GATE_SOONEST_NS and GATE_LATEST_NS from now.
  *
- * Looking costs some 7 % of what sending a picture does.  A client of which the kernel held nothing at GATE_TRUST looks in a
- * row is trusted, and looked at every GATE_UNSEEN_NS only, until something is held or the kernel does not take a picture whole:
- * a link that breaks down may have that much more in it, once. */
+ * Looking costs some 7 % of what sending a picture does.  A client of which the kernel held nothing
+ * at GATE_TRUST looks in a row is trusted, and looked at every GATE_UNSEEN_NS only, until something
+ * is held or the kernel does not take a picture whole: a link that breaks down may have that much
+ * more in it, once. */
 #ifndef SERVER_GATE_H
 #define SERVER_GATE_H
 
@@ -34,15 +39,18 @@ struct gate_spell {
     size_t bytes;
 };
 
-/* All zero but `progress_ns`: nothing written yet.  What each picture needs stands together, in one cache line. */
+/* All zero but `progress_ns`: nothing written yet.  What each picture needs stands together, in one
+ * cache line. */
 struct gate {
-    int64_t seen_ns;                      /* of the last look */
-    unsigned clear;                       /* looks in a row that found nothing held, GATE_TRUST at most */
-    unsigned newest;                      /* in `spell` */
-    size_t picture;                       /* size of the one begun last */
-    uint64_t written, delivered;          /* bytes; delivered: as of the last look */
-    int64_t progress_ns;                  /* when delivered last grew or nothing was on the way */
-    int64_t look_ns;                      /* of the last look that found something held, 0: it found nothing */
+    int64_t seen_ns; /* of the last look */
+    /* looks in a row that found nothing held, GATE_TRUST at most */
+    unsigned clear;
+    unsigned newest;             /* in `spell` */
+    size_t picture;              /* size of the one begun last */
+    uint64_t written, delivered; /* bytes; delivered: as of the last look */
+    int64_t progress_ns;         /* when delivered last grew or nothing was on the way */
+    /* of the last look that found something held, 0: it found nothing */
+    int64_t look_ns;
     uint64_t rate;                        /* bytes a second, 0: not known */
     struct gate_spell spell[GATE_SPELLS]; /* the newest writes, as a ring */
 };

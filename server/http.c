@@ -50,7 +50,7 @@ struct http {
 /* There is one of it, and some of evhttp's callbacks get its argument, not ours. */
 static struct http *only;
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static const char *phrase(int status)
 {
@@ -105,7 +105,8 @@ static void send_answer(struct http_request *request, int status, struct evbuffe
     if (request->wait)
         end_wait(request->wait); /* and with it the request */
     evhttp_send_reply(raw, status, phrase(status), body);
-    if (connection) /* a client that has nothing more to send may still want the answer, but evhttp would close */
+    if (connection) /* a client that has nothing more to send may still want the answer, but evhttp
+                       would close */
         bufferevent_disable(evhttp_connection_get_bufferevent(connection), EV_READ);
 }
 
@@ -137,7 +138,8 @@ void http_reply_endless(struct http_request *request, const char *type)
     send_answer(request, 200, NULL);
 }
 
-void http_reply_static(struct http_request *request, const char *type, const void *data, size_t size)
+void http_reply_static(struct http_request *request, const char *type, const void *data,
+                       size_t size)
 {
     struct evbuffer *body = evbuffer_new();
     if (body && evbuffer_add_reference(body, data, size, NULL, NULL) == 0)
@@ -148,7 +150,8 @@ void http_reply_static(struct http_request *request, const char *type, const voi
         evbuffer_free(body);
 }
 
-void http_reply_text(struct http_request *request, int status, const char *type, char *text, size_t size)
+void http_reply_text(struct http_request *request, int status, const char *type, char *text,
+                     size_t size)
 {
     struct evbuffer *body = text ? evbuffer_new() : NULL;
     if (!body) {
@@ -173,7 +176,8 @@ void http_reply_json(struct http_request *request, int status, json_t *body)
     http_reply_text(request, status, "application/json", text, text ? strlen(text) : 0);
 }
 
-/* What a client sent may be in the text: JSON is UTF-8, so anything beyond printable ASCII becomes "?". */
+/* What a client sent may be in the text: JSON is UTF-8, so anything beyond printable ASCII becomes
+ * "?". */
 static void reply_error(struct http_request *request, int status, const char *format, va_list args)
 {
     char text[512];
@@ -201,7 +205,7 @@ void http_reply_later(struct http_request *request, const char *format, ...)
     va_end(args);
 }
 
-/* ---- answers put off ------------------------------------------------------------------------------------------------ */
+/* ---- answers put off ---- */
 
 static void give_up(struct http_wait *wait)
 {
@@ -219,12 +223,14 @@ static void on_client_gone(void *arg)
     evhttp_connection_free(connection); /* and the request */
 }
 
-struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg), void *arg)
+struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg),
+                                void *arg)
 {
     struct http_wait *wait = only->wait_count < MAX_WAITS ? calloc(1, sizeof *wait) : NULL;
     if (!wait)
         return NULL;
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
+    int fd = bufferevent_getfd(
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
     wait->presence = presence_watch(request->server->base, fd, on_client_gone, wait);
     if (!wait->presence) {
         free(wait);
@@ -244,9 +250,10 @@ struct http_request *http_defer(const struct http_request *request, void (*on_go
     return &wait->request;
 }
 
-/* ---- connections that leave HTTP ----------------------------------------------------------------------------------- */
+/* ---- connections that leave HTTP ---- */
 
-/* evhttp keeps the connection object, which owns the socket, but neither waits for it nor times it out any more. */
+/* evhttp keeps the connection object, which owns the socket, but neither waits for it nor times it
+ * out any more. */
 struct http_connection *http_take(struct http_request *request, struct transport *transport)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(request->raw);
@@ -255,7 +262,8 @@ struct http_connection *http_take(struct http_request *request, struct transport
     bufferevent_disable(bufev, EV_READ | EV_WRITE);
     bufferevent_setcb(bufev, NULL, NULL, NULL, NULL);
     count_answer(request, 200);
-    *transport = (struct transport){.fd = bufferevent_getfd(bufev), .tls = endpoint_tls(connection)};
+    *transport =
+        (struct transport){.fd = bufferevent_getfd(bufev), .tls = endpoint_tls(connection)};
     return (struct http_connection *)connection;
 }
 
@@ -280,7 +288,7 @@ void http_close(struct http_connection *connection)
     evhttp_connection_free((struct evhttp_connection *)connection);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ---- */
 
 static enum http_method method_of(struct evhttp_request *raw)
 {
@@ -345,7 +353,8 @@ struct deferred {
     TAILQ_ENTRY(deferred) entry;
 };
 
-static void handle(struct http_request *request, const struct route_match *match, enum auth_verdict verdict)
+static void handle(struct http_request *request, const struct route_match *match,
+                   enum auth_verdict verdict)
 {
     request->anonymous = verdict != AUTH_GRANTED;
     if (request->anonymous && match->route->class != ROUTE_PROBE)
@@ -362,14 +371,16 @@ static void on_verdict(struct auth_waiter *waiter, enum auth_verdict verdict)
     if (evhttp_request_get_connection(deferred->request.raw))
         handle(&deferred->request, &deferred->match, verdict);
     else
-        evhttp_request_free(deferred->request.raw); /* the client left; evhttp leaves its request to us then */
+        /* the client left; evhttp leaves its request to us then */
+        evhttp_request_free(deferred->request.raw);
     free(deferred);
 }
 
 /* Meanwhile evhttp must not look at what the client sends. */
 static void stop_reading(const struct http_request *request)
 {
-    struct bufferevent *bufev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw));
+    struct bufferevent *bufev =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw));
     bufferevent_event_cb on_event;
     void *arg;
     bufferevent_getcb(bufev, NULL, NULL, &on_event, &arg);
@@ -383,7 +394,8 @@ static void defer(struct http_request *request, const struct route_match *match)
         http_reply_later(request, "out of memory");
         return;
     }
-    *deferred = (struct deferred){.waiter = {.on_verdict = on_verdict}, .request = *request, .match = *match};
+    *deferred = (struct deferred){
+        .waiter = {.on_verdict = on_verdict}, .request = *request, .match = *match};
     TAILQ_INSERT_TAIL(&only->deferred, deferred, entry);
     stop_reading(request);
     enum auth_verdict verdict = auth_wait(&deferred->request, &deferred->waiter);
@@ -400,7 +412,8 @@ static void reply_options(struct http_request *request, unsigned methods)
     send_answer(request, 204, NULL);
 }
 
-static void dispatch(struct http_request *request, const struct route_match *match, enum http_method method)
+static void dispatch(struct http_request *request, const struct route_match *match,
+                     enum http_method method)
 {
     request->class = match->route->class;
     if (method == HTTP_OPTIONS) {
@@ -415,10 +428,11 @@ static void dispatch(struct http_request *request, const struct route_match *mat
 }
 
 /* Probes don't come through the proxy: they find theirs at the root, too. */
-static enum route_result find_route(const char *below, const char *path, const struct query *query, enum http_method method,
-                                    struct route_match *match)
+static enum route_result find_route(const char *below, const char *path, const struct query *query,
+                                    enum http_method method, struct route_match *match)
 {
-    enum route_result result = route_find(routes, routes_count, below ? below : path, query, method, match);
+    enum route_result result =
+        route_find(routes, routes_count, below ? below : path, query, method, match);
     bool probe = result == ROUTE_FOUND && match->route->class == ROUTE_PROBE;
     return below || probe ? result : ROUTE_UNKNOWN;
 }
@@ -434,7 +448,8 @@ static void redirect_below(struct http_request *request, const char *base, const
 
 static void answer(struct http_request *request, const char *path, const char *query)
 {
-    const char *base = request->server->setup->hello.http.base_path, *below = route_below(base, path);
+    const char *base = request->server->setup->hello.http.base_path,
+               *below = route_below(base, path);
     struct error err;
     struct route_match match;
     char allow[64];
@@ -473,12 +488,14 @@ static void answer(struct http_request *request, const char *path, const char *q
     }
 }
 
-/* Whatever else the client sends is thrown away, and the connection closed: nobody knows where the next request begins. */
+/* Whatever else the client sends is thrown away, and the connection closed: nobody knows where the
+ * next request begins. */
 static void refuse(struct http_request *request, int status, const char *text)
 {
     struct evhttp_request *raw = request->raw;
     raw->major = raw->minor = 1;
-    linger_start(only->server->base, bufferevent_getfd(evhttp_connection_get_bufferevent(raw->evcon)));
+    linger_start(only->server->base,
+                 bufferevent_getfd(evhttp_connection_get_bufferevent(raw->evcon)));
     http_add_header(request, "Connection", "close");
     http_reply_error(request, status, "%s", text);
 }
@@ -512,15 +529,18 @@ static void on_request(struct evhttp_request *raw, void *arg)
         answer(&request, path && *path ? path : "/", uri ? evhttp_uri_get_query(uri) : NULL);
 }
 
-/* Stands in for libevent's function of this name, which it calls for requests that it can't read and which answers in HTML. */
+/* Stands in for libevent's function of this name, which it calls for requests that it can't read
+ * and which answers in HTML. */
 void evhttp_send_error(struct evhttp_request *raw, int status, const char *reason)
 {
     (void)reason;
     loop_begin("unreadable HTTP request");
     rename_connect(raw);
     enum wire_fault fault = connections_request(raw);
-    struct http_request request = {
-        .server = only->server, .class = ROUTE_OTHER, .head = raw->type == EVHTTP_REQ_HEAD, .raw = raw};
+    struct http_request request = {.server = only->server,
+                                   .class = ROUTE_OTHER,
+                                   .head = raw->type == EVHTTP_REQ_HEAD,
+                                   .raw = raw};
     if (status == 417)
         refuse(&request, status, "this expectation can't be met");
     else if (status == 413 && !fault)
@@ -529,7 +549,7 @@ void evhttp_send_error(struct evhttp_request *raw, int status, const char *reaso
         refuse(&request, wire_status(fault), wire_text(fault));
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 struct http *http_create(struct server *server)
 {

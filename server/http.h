@@ -1,7 +1,9 @@
-/* http.h: requests and ordinary answers.  libevent's evhttp reads and writes them; only http.c knows that.
+/* http.h: requests and ordinary answers.  libevent's evhttp reads and writes them; only http.c
+ * knows that.
  *
- * A handler answers each request exactly once: with one of the http_reply functions, or by http_take, and is done with the
- * request when it returns; unless it puts the answer off with http_defer. */
+ * A handler answers each request exactly once: with one of the http_reply functions, or by
+ * http_take, and is done with the request when it returns; unless it puts the answer off with
+ * http_defer. */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
@@ -23,8 +25,9 @@ struct http_request {
     const char *name;      /* what stood for {id}, shortened if need be */
     struct query query;
     enum route_class class;
-    bool head;                  /* HEAD: the answer is sent without its body */
-    bool anonymous;             /* somebody would have to log in, and this client has not: tell it little */
+    bool head; /* HEAD: the answer is sent without its body */
+    /* somebody would have to log in, and this client has not: tell it little */
+    bool anonymous;
     struct evhttp_request *raw; /* private */
     struct http_wait *wait;     /* private; NULL: answered within the handler */
 };
@@ -46,32 +49,38 @@ void http_reply(struct http_request *request, int status, const char *type, stru
 void http_reply_endless(struct http_request *request, const char *type);
 
 /* Memory that stays as it is for ever. */
-void http_reply_static(struct http_request *request, const char *type, const void *data, size_t size);
+void http_reply_static(struct http_request *request, const char *type, const void *data,
+                       size_t size);
 
-/* Takes the malloc'ed `text`, which nobody may keep; NULL: out of memory.  503 if too many such answers wait to be taken. */
-void http_reply_text(struct http_request *request, int status, const char *type, char *text, size_t size);
+/* Takes the malloc'ed `text`, which nobody may keep; NULL: out of memory.  503 if too many such
+ * answers wait to be taken. */
+void http_reply_text(struct http_request *request, int status, const char *type, char *text,
+                     size_t size);
 
 /* Takes the reference to `body`; NULL (out of memory) becomes a 500. */
 void http_reply_json(struct http_request *request, int status, json_t *body);
 
 /* {"error": …} */
-void http_reply_error(struct http_request *request, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void http_reply_error(struct http_request *request, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* 503 with Retry-After. */
-void http_reply_later(struct http_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void http_reply_later(struct http_request *request, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Puts the answer off: answer what is returned instead of `request`, later and once, which frees it.  Its query is empty.  If
- * the client leaves before, or the server ends, on_gone is called in place of an answer, and it is gone.  NULL: too many wait,
- * or no memory; answer now. */
-struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg), void *arg);
+/* Puts the answer off: answer what is returned instead of `request`, later and once, which frees
+ * it.  Its query is empty.  If the client leaves before, or the server ends, on_gone is called in
+ * place of an answer, and it is gone.  NULL: too many wait, or no memory; answer now. */
+struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg),
+                                void *arg);
 
-/* Takes the connection away from HTTP: from now on only the caller reads and writes, through *transport.
- * http_close ends it. */
+/* Takes the connection away from HTTP: from now on only the caller reads and writes, through
+ * *transport. http_close ends it. */
 struct http_connection;
 struct http_connection *http_take(struct http_request *request, struct transport *transport);
 
-/* Writes the headers that have been added to the answer, as far as they fit, for whoever has taken the connection.  Returns the
- * length. */
+/* Writes the headers that have been added to the answer, as far as they fit, for whoever has taken
+ * the connection.  Returns the length. */
 size_t http_put_headers(const struct http_request *request, char *out, size_t size);
 
 void http_close(struct http_connection *connection);

@@ -1,6 +1,7 @@
-/* evhttp takes connections through listeners, which take whatever waits as soon as they wake.  Where several servers wait, a
- * listener is enabled only for the next connection: until then an event of our own, the knock, waits at the same socket.  If
- * another server is faster, the listener stays enabled and takes the next connection unasked, which does no harm. */
+/* evhttp takes connections through listeners, which take whatever waits as soon as they wake. Where
+ * several servers wait, a listener is enabled only for the next connection: until then an event of
+ * our own, the knock, waits at the same socket.  If another server is faster, the listener stays
+ * enabled and takes the next connection unasked, which does no harm. */
 #include "server/intake.h"
 
 #include "common/clock.h"
@@ -43,7 +44,8 @@ struct intake {
     int64_t said_ns;
 };
 
-static struct intake *only; /* evconnlistener's error callback gets the listener's argument, which is evhttp's */
+/* evconnlistener's error callback gets the listener's argument, which is evhttp's */
+static struct intake *only;
 
 /* Says what this server has to serve, for the others to see. */
 static uint32_t publish_load(const struct intake *intake, int64_t now)
@@ -59,9 +61,11 @@ static uint32_t least_of_others(const struct intake *intake)
 {
     uint32_t least = UINT32_MAX;
     for (unsigned i = 0; i < intake->servers; i++) {
-        if (i == intake->index || atomic_load(&board_child(intake->board, intake->first_child + i)->pid) == 0)
+        if (i == intake->index ||
+            atomic_load(&board_child(intake->board, intake->first_child + i)->pid) == 0)
             continue;
-        uint32_t load = atomic_load_explicit(&board_server(intake->board, i)->load, memory_order_relaxed);
+        uint32_t load =
+            atomic_load_explicit(&board_server(intake->board, i)->load, memory_order_relaxed);
         least = load < least ? load : least;
     }
     return least;
@@ -69,7 +73,8 @@ static uint32_t least_of_others(const struct intake *intake)
 
 static bool may_take(struct intake *intake)
 {
-    return share_may_take(&intake->share, publish_load(intake, clock_now()), least_of_others(intake));
+    return share_may_take(&intake->share, publish_load(intake, clock_now()),
+                          least_of_others(intake));
 }
 
 static void wait_for_knocks(struct intake *intake)
@@ -131,7 +136,8 @@ static void on_resume(int fd, short what, void *arg)
     wait_for_knocks(intake);
 }
 
-/* No descriptors or no memory left.  If nobody is idle, the connection stays in the queue: look again a little later. */
+/* No descriptors or no memory left.  If nobody is idle, the connection stays in the queue: look
+ * again a little later. */
 static void on_error(struct evconnlistener *listener, void *arg)
 {
     (void)listener;
@@ -157,13 +163,15 @@ void intake_on_taken(struct intake *intake)
     wait_for_knocks(intake);
 }
 
-static void add_door(struct intake *intake, const struct server *server, struct evhttp *local, struct evhttp *network, int fd)
+static void add_door(struct intake *intake, const struct server *server, struct evhttp *local,
+                     struct evhttp *network, int fd)
 {
     int on = 1; /* accepted sockets inherit it */
     bool tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
     struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(tcp ? network : local, fd);
     struct door *door = &intake->door[intake->doors++];
-    if (!bound || !(door->knock = event_new(server->base, fd, EV_READ | EV_PERSIST, on_knock, door)))
+    if (!bound ||
+        !(door->knock = event_new(server->base, fd, EV_READ | EV_PERSIST, on_knock, door)))
         fatal("can't accept connections on descriptor %d", fd);
     door->intake = intake;
     door->fd = fd;
@@ -171,7 +179,8 @@ static void add_door(struct intake *intake, const struct server *server, struct 
     evconnlistener_set_error_cb(door->listener, on_error);
 }
 
-struct intake *intake_create(const struct server *server, struct evhttp *local, struct evhttp *network)
+struct intake *intake_create(const struct server *server, struct evhttp *local,
+                             struct evhttp *network)
 {
     const struct msg_hello *hello = &server->setup->hello;
     struct intake *intake = calloc(1, sizeof *intake);

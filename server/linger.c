@@ -55,7 +55,9 @@ void linger_start(struct event_base *base, int fd)
     count++;
     refused->end_ns = clock_now() + LINGER_S * NS_PER_S;
     refused->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    refused->event = refused->fd >= 0 ? event_new(base, refused->fd, EV_READ | EV_PERSIST, on_linger, refused) : NULL;
+    refused->event = refused->fd >= 0
+                         ? event_new(base, refused->fd, EV_READ | EV_PERSIST, on_linger, refused)
+                         : NULL;
     if (!refused->event || event_add(refused->event, &timeout) < 0)
         destroy(refused);
 }

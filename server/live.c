@@ -38,7 +38,7 @@ struct selection {
     struct choice *choice; /* in the order of the query */
 };
 
-/* ---- one client ---------------------------------------------------------------------------------------------------- */
+/* ---- one client ---- */
 
 /* A picture is chosen when it can leave, so it is the newest of its camera then. */
 static void advance(struct live_client *client)
@@ -88,11 +88,12 @@ static void destroy(struct push_client *push)
     free(client);
 }
 
-/* ---- joining ------------------------------------------------------------------------------------------------------- */
+/* ---- joining ---- */
 
 static struct live_client *create(const struct selection *selection)
 {
-    struct live_client *client = calloc(1, sizeof *client + selection->count * sizeof client->camera[0]);
+    struct live_client *client =
+        calloc(1, sizeof *client + selection->count * sizeof client->camera[0]);
     if (!client)
         return NULL;
     client->bits = calloc(TURNS_WORDS(selection->count) + 1, sizeof *client->bits);
@@ -112,7 +113,8 @@ static struct live_client *create(const struct selection *selection)
 }
 
 /* The status line leaves at once, whatever the cameras do. */
-static void join(struct http_request *request, const struct push_wishes *wishes, const struct selection *selection)
+static void join(struct http_request *request, const struct push_wishes *wishes,
+                 const struct selection *selection)
 {
     static const struct push_kind kind = {.name = "live", .on_ready = on_ready, .destroy = destroy};
     struct live_client *client = create(selection);
@@ -156,7 +158,8 @@ static bool select_cameras(struct http_request *request, struct selection *selec
             camera = cameras_find(cameras, id);
         }
         if (length == 0) {
-            http_reply_error(request, 400, "cameras must be one or more ids with commas between them");
+            http_reply_error(request, 400,
+                             "cameras must be one or more ids with commas between them");
             return false;
         }
         if (!camera) {
@@ -174,7 +177,8 @@ static bool read_views(struct http_request *request, struct selection *selection
 {
     for (unsigned i = 0; i < selection->count; i++) {
         struct error err;
-        if (!view_read(&request->query, selection->choice[i].camera->conf, &selection->choice[i].view, &err)) {
+        if (!view_read(&request->query, selection->choice[i].camera->conf,
+                       &selection->choice[i].view, &err)) {
             http_reply_error(request, 400, "%s", err.text);
             return false;
         }
@@ -221,8 +225,9 @@ void live_handle(struct http_request *request)
     };
     if (!selection.chosen || !selection.choice)
         http_reply_later(request, "out of memory");
-    else if (select_cameras(request, &selection) && read_views(request, &selection) && read_wishes(request, &wishes) &&
-             push_admit(request, MULTIPART_CONTENT_TYPE) && find_feeds(request, &selection))
+    else if (select_cameras(request, &selection) && read_views(request, &selection) &&
+             read_wishes(request, &wishes) && push_admit(request, MULTIPART_CONTENT_TYPE) &&
+             find_feeds(request, &selection))
         join(request, &wishes, &selection);
     free(selection.chosen);
     free(selection.choice);

@@ -21,7 +21,8 @@
 #define ATTEMPTS_PER_ADDRESS 16
 #define WAITERS_MAX 4096
 
-/* A header's value under a key that only this process has: neither it nor how long a comparison takes tells anything. */
+/* A header's value under a key that only this process has: neither it nor how long a comparison
+ * takes tells anything. */
 struct digest {
     uint8_t bytes[DIGEST_SIZE];
 };
@@ -62,12 +63,13 @@ struct login {
     unsigned attempts, waiters;
 };
 
-/* ---- what a header says -------------------------------------------------------------------------------------------- */
+/* ---- what a header says ---- */
 
 static struct digest digest_of(const struct login *login, const char *text)
 {
     struct digest digest = {{0}};
-    if (!HMAC(EVP_sha256(), login->key, sizeof login->key, (const unsigned char *)text, strlen(text), digest.bytes, NULL))
+    if (!HMAC(EVP_sha256(), login->key, sizeof login->key, (const unsigned char *)text,
+              strlen(text), digest.bytes, NULL))
         fatal("SHA-256 failed");
     return digest;
 }
@@ -114,7 +116,7 @@ static char *decode(const char *text, char out[HEADER_MAX])
     return strlen(out) == (size_t)size - padding && strchr(out, ':') ? out : NULL;
 }
 
-/* ---- hashing: on the worker's thread ------------------------------------------------------------------------------- */
+/* ---- hashing: on the worker's thread ---- */
 
 static void run(struct worker_job *job)
 {
@@ -122,7 +124,8 @@ static void run(struct worker_job *job)
     struct crypt_data *data = calloc(1, sizeof *data);
     const char *made = data ? crypt_r(attempt->password, attempt->hash, data) : NULL;
     size_t length = strlen(attempt->hash);
-    attempt->right = made && made[0] != '*' && strlen(made) == length && CRYPTO_memcmp(made, attempt->hash, length) == 0;
+    attempt->right = made && made[0] != '*' && strlen(made) == length &&
+                     CRYPTO_memcmp(made, attempt->hash, length) == 0;
     attempt->right = attempt->right && attempt->known;
     explicit_bzero(attempt->password, sizeof attempt->password);
     if (data)
@@ -130,9 +133,10 @@ static void run(struct worker_job *job)
     free(data);
 }
 
-/* ---- attempts ------------------------------------------------------------------------------------------------------ */
+/* ---- attempts ---- */
 
-static const struct kept *find_kept(const struct login *login, const struct digest *digest, int64_t now_ns)
+static const struct kept *find_kept(const struct login *login, const struct digest *digest,
+                                    int64_t now_ns)
 {
     for (unsigned i = 0; i < KEPT_MAX; i++)
         if (login->kept[i].until_ns > now_ns && is_same(&login->kept[i].digest, digest))
@@ -155,7 +159,8 @@ static void fail(struct login *login, const uint8_t address[16])
     proxy_describe(address, who, sizeof who);
     int64_t wait = throttle_failed(login->throttle, address, clock_now());
     if (wait > 0)
-        log_warn("a login failed, from %s, which has to wait for %lld s", who, (long long)(wait / NS_PER_S));
+        log_warn("a login failed, from %s, which has to wait for %lld s", who,
+                 (long long)(wait / NS_PER_S));
     else
         log_warn("a login failed, from %s", who);
 }
@@ -182,13 +187,15 @@ static void settle(struct login_attempt *attempt, enum login_verdict verdict)
     }
 }
 
-/* Sets up what the worker needs.  A name that nobody has is given the hash of somebody, always the same one's. */
+/* Sets up what the worker needs.  A name that nobody has is given the hash of somebody, always the
+ * same one's. */
 static bool prepare(struct login_attempt *attempt)
 {
     const struct login *login = attempt->login;
     char text[HEADER_MAX];
     const char *hash = NULL;
-    const char *value = value_of(attempt->header, "Basic"), *name = value ? decode(value, text) : NULL;
+    const char *value = value_of(attempt->header, "Basic"),
+               *name = value ? decode(value, text) : NULL;
     if (!name || !login->credentials || login->credentials->user_count == 0)
         return false;
     char *password = strchr(text, ':');
@@ -272,14 +279,15 @@ static void done(struct worker_job *job)
     go_on(login);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 int64_t login_wait(const struct login *login, const uint8_t address[16])
 {
     return throttle_wait(login->throttle, address, clock_now());
 }
 
-enum login_verdict login_check(struct login *login, const char *authorization, const uint8_t address[16])
+enum login_verdict login_check(struct login *login, const char *authorization,
+                               const uint8_t address[16])
 {
     int64_t now = clock_now();
     char text[HEADER_MAX];
@@ -298,7 +306,8 @@ enum login_verdict login_check(struct login *login, const char *authorization, c
     return LOGIN_WRONG;
 }
 
-static struct login_attempt *find_attempt(const struct login *login, const struct digest *digest, const uint8_t address[16])
+static struct login_attempt *find_attempt(const struct login *login, const struct digest *digest,
+                                          const uint8_t address[16])
 {
     struct login_attempt *attempt = login->running;
     if (attempt && is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
@@ -312,7 +321,8 @@ static struct login_attempt *find_attempt(const struct login *login, const struc
 static bool has_too_many(const struct login *login, const uint8_t address[16])
 {
     unsigned count = 0;
-    for (const struct login_attempt *attempt = TAILQ_FIRST(&login->waiting); attempt; attempt = TAILQ_NEXT(attempt, entry))
+    for (const struct login_attempt *attempt = TAILQ_FIRST(&login->waiting); attempt;
+         attempt = TAILQ_NEXT(attempt, entry))
         count += memcmp(attempt->address, address, 16) == 0;
     return count >= ATTEMPTS_PER_ADDRESS;
 }
@@ -339,11 +349,12 @@ static bool make_room(struct login *login, const uint8_t address[16])
     return true;
 }
 
-static struct login_attempt *add_attempt(struct login *login, const char *authorization, const struct digest *digest,
-                                         const uint8_t address[16])
+static struct login_attempt *add_attempt(struct login *login, const char *authorization,
+                                         const struct digest *digest, const uint8_t address[16])
 {
-    struct login_attempt *attempt =
-        !has_too_many(login, address) && make_room(login, address) ? calloc(1, sizeof *attempt) : NULL;
+    struct login_attempt *attempt = !has_too_many(login, address) && make_room(login, address)
+                                        ? calloc(1, sizeof *attempt)
+                                        : NULL;
     if (!attempt)
         return NULL;
     attempt->job = (struct worker_job){.run = run, .done = done};
@@ -357,8 +368,8 @@ static struct login_attempt *add_attempt(struct login *login, const char *author
     return attempt;
 }
 
-enum login_verdict login_join(struct login *login, const char *authorization, const uint8_t address[16],
-                              struct login_waiter *waiter)
+enum login_verdict login_join(struct login *login, const char *authorization,
+                              const uint8_t address[16], struct login_waiter *waiter)
 {
     struct digest digest = digest_of(login, authorization);
     if (login->waiters >= WAITERS_MAX)
@@ -375,7 +386,7 @@ enum login_verdict login_join(struct login *login, const char *authorization, co
     return LOGIN_LATER;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 struct login *login_create(struct worker *worker, struct throttle *throttle)
 {

@@ -1,11 +1,13 @@
 /* login.h: is an Authorization header one that lets its sender in?
  *
- * Tokens are compared in constant time.  A password's hash takes its time on purpose, a tenth of a second or more, so it is the
- * worker's: one at a time, and each password that was right counts as right for LOGIN_KEEP_NS without being hashed again, or
- * until the users change.  Who asks while the same password is being hashed waits for that.
+ * Tokens are compared in constant time.  A password's hash takes its time on purpose, a tenth of a
+ * second or more, so it is the worker's: one at a time, and each password that was right counts as
+ * right for LOGIN_KEEP_NS without being hashed again, or until the users change.  Who asks while
+ * the same password is being hashed waits for that.
  *
- * A name that nobody has takes as long as one that somebody has.  An address that fails too often has to wait (throttle.h),
- * and those that have failed are served after those that have not, so that guessing hurts only who guesses. */
+ * A name that nobody has takes as long as one that somebody has.  An address that fails too often
+ * has to wait (throttle.h), and those that have failed are served after those that have not, so
+ * that guessing hurts only who guesses. */
 #ifndef SERVER_LOGIN_H
 #define SERVER_LOGIN_H
 
@@ -31,12 +33,14 @@ enum login_verdict {
 
 /* Embedded in whoever waits for a verdict. */
 struct login_waiter {
-    void (*on_verdict)(struct login_waiter *waiter, enum login_verdict verdict); /* never LOGIN_LATER */
+    /* never LOGIN_LATER */
+    void (*on_verdict)(struct login_waiter *waiter, enum login_verdict verdict);
     struct login_attempt *attempt;
     TAILQ_ENTRY(login_waiter) entry;
 };
 
-/* Fatal when out of memory.  Nobody can log in until login_set.  Failures are counted in `throttle`, others' there count, too.
+/* Fatal when out of memory.  Nobody can log in until login_set.  Failures are counted in
+ * `throttle`, others' there count, too.
  */
 struct throttle;
 struct login *login_create(struct worker *worker, struct throttle *throttle);
@@ -47,13 +51,14 @@ void login_destroy(struct login *login);
 /* From now on these count.  Takes them. */
 void login_set(struct login *login, struct credentials *credentials);
 
-/* `authorization` is the header's value, `address` who sent it (as in throttle.h).  LOGIN_LATER: call login_join to hear the
- * verdict. */
-enum login_verdict login_check(struct login *login, const char *authorization, const uint8_t address[16]);
+/* `authorization` is the header's value, `address` who sent it (as in throttle.h).  LOGIN_LATER:
+ * call login_join to hear the verdict. */
+enum login_verdict login_check(struct login *login, const char *authorization,
+                               const uint8_t address[16]);
 
 /* LOGIN_LATER: on_verdict follows.  Else it does not. */
-enum login_verdict login_join(struct login *login, const char *authorization, const uint8_t address[16],
-                              struct login_waiter *waiter);
+enum login_verdict login_join(struct login *login, const char *authorization,
+                              const uint8_t address[16], struct login_waiter *waiter);
 
 /* True if it is a token that is known.  Counts nothing. */
 bool login_is_token(const struct login *login, const char *authorization);

@@ -60,7 +60,8 @@ static void promise(int64_t deadline_ns)
 static void finish(int64_t now)
 {
     if (loop.debug && loop.running && now - loop.began_ns > SLOW_NS)
-        log_warn("callback \"%s\" took %lld ms", loop.running, (long long)((now - loop.began_ns) / NS_PER_MS));
+        log_warn("callback \"%s\" took %lld ms", loop.running,
+                 (long long)((now - loop.began_ns) / NS_PER_MS));
     loop.running = NULL;
 }
 

@@ -1,8 +1,8 @@
 /* loop.h: the event loop, its heartbeat and the watch over slow callbacks.
  *
- * Every callback of this program first says its name with loop_begin.  While callbacks run, the process has promised its
- * supervisor to be done soon; while it sleeps in the kernel it has promised nothing, so an idle server needs no timer to show
- * that it lives. */
+ * Every callback of this program first says its name with loop_begin.  While callbacks run, the
+ * process has promised its supervisor to be done soon; while it sleeps in the kernel it has
+ * promised nothing, so an idle server needs no timer to show that it lives. */
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
@@ -12,15 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Creates the one event base of this process; fatal on failure.  With `debug`, callbacks of over 100 ms are logged by name. */
+/* Creates the one event base of this process; fatal on failure.  With `debug`, callbacks of over
+ * 100 ms are logged by name. */
 struct event_base *loop_open(struct board_child *child, bool debug);
 void loop_close(void);
 
 /* `what` is a string literal: the callback that begins now. */
 void loop_begin(const char *what);
 
-/* The time as of this callback's beginning or the last loop_renew: good enough to judge a client by, and free.  A callback that
- * serves many clients renews it between them. */
+/* The time as of this callback's beginning or the last loop_renew: good enough to judge a client
+ * by, and free.  A callback that serves many clients renews it between them. */
 int64_t loop_now(void);
 int64_t loop_renew(void);
 

@@ -26,21 +26,23 @@ void metrics_destroy(struct metrics *metrics)
     free(metrics);
 }
 
-/* ---- the instance and its HTTP ------------------------------------------------------------------------------------- */
+/* ---- the instance and its HTTP ---- */
 
 static void instance(const struct server *server, struct exposition *out)
 {
     exposition_family(out, "camring_build_info", "gauge", "The version that runs; always 1.");
     exposition_count(out, "version=\"" CAMRING_VERSION "\"", 1);
-    exposition_family(out, "camring_start_time_seconds", "gauge", "When the instance started, since the epoch.");
+    exposition_family(out, "camring_start_time_seconds", "gauge",
+                      "When the instance started, since the epoch.");
     exposition_seconds(out, "", board_started(server->board));
 }
 
 static const char *route_name(enum route_class class)
 {
     static const char *const names[ROUTE_CLASSES] = {
-        [ROUTE_PAGE] = "page",       [ROUTE_STREAM] = "stream", [ROUTE_SNAPSHOT] = "snapshot", [ROUTE_API] = "api",
-        [ROUTE_METRICS] = "metrics", [ROUTE_PROBE] = "probe",   [ROUTE_OTHER] = "other"};
+        [ROUTE_PAGE] = "page",  [ROUTE_STREAM] = "stream",   [ROUTE_SNAPSHOT] = "snapshot",
+        [ROUTE_API] = "api",    [ROUTE_METRICS] = "metrics", [ROUTE_PROBE] = "probe",
+        [ROUTE_OTHER] = "other"};
     return names[class];
 }
 
@@ -48,7 +50,8 @@ static uint64_t answers_of(struct board *board, unsigned class, unsigned status)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
-        sum += atomic_load_explicit(&board_server(board, i)->answers[class][status], memory_order_relaxed);
+        sum += atomic_load_explicit(&board_server(board, i)->answers[class][status],
+                                    memory_order_relaxed);
     return sum;
 }
 
@@ -59,7 +62,8 @@ static void answers(struct board *board, struct exposition *out)
                       "Requests answered, by what they were about and the class of the status.");
     for (unsigned class = 0; class < ROUTE_CLASSES; class ++)
         for (unsigned status = 0; status < BOARD_STATUSES; status++) {
-            snprintf(labels, sizeof labels, "route=\"%s\",status=\"%uxx\"", route_name(class), status + 2);
+            snprintf(labels, sizeof labels, "route=\"%s\",status=\"%uxx\"", route_name(class),
+                     status + 2);
             exposition_count(out, labels, answers_of(board, class, status));
         }
 }
@@ -74,16 +78,18 @@ static void http(const struct server *server, struct exposition *out)
     }
     exposition_family(out, "camring_http_clients", "gauge", "Clients of streams and events now.");
     exposition_count(out, "", board_clients(server->board));
-    exposition_family(out, "camring_http_max_clients", "gauge", "How many clients there may be (http.max_clients).");
+    exposition_family(out, "camring_http_max_clients", "gauge",
+                      "How many clients there may be (http.max_clients).");
     exposition_count(out, "", server->setup->hello.http.max_clients);
     exposition_family(out, "camring_http_connections_total", "counter", "Connections accepted.");
     exposition_count(out, "", accepted);
-    exposition_family(out, "camring_http_sent_bytes_total", "counter", "Bytes that the kernel took for clients.");
+    exposition_family(out, "camring_http_sent_bytes_total", "counter",
+                      "Bytes that the kernel took for clients.");
     exposition_count(out, "", bytes);
     answers(server->board, out);
 }
 
-/* ---- the answer ---------------------------------------------------------------------------------------------------- */
+/* ---- the answer ---- */
 
 void metrics_handle(struct http_request *request)
 {

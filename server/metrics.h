@@ -1,5 +1,6 @@
-/* metrics.h: /metrics: what the whole instance does, in numbers for Prometheus.  Any server can tell, because all of it is on
- * the board, in the rings and in /proc.  camring(1) says what there is. */
+/* metrics.h: /metrics: what the whole instance does, in numbers for Prometheus.  Any server can
+ * tell, because all of it is on the board, in the rings and in /proc.  camring(1) says what there
+ * is. */
 #ifndef SERVER_METRICS_H
 #define SERVER_METRICS_H
 

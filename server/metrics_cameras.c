@@ -22,7 +22,9 @@ struct family {
 };
 
 static const struct family families[] = {
-    {"camring_camera_packets_total", "Frames received whole, decodable or not.", {{"", AT(packets)}}},
+    {"camring_camera_packets_total",
+     "Frames received whole, decodable or not.",
+     {{"", AT(packets)}}},
     {"camring_camera_frames_total",
      "Frames captured (committed to the raw ring, or passed through) and encoded.",
      {{",stage=\"captured\"", AT(captured)}, {",stage=\"encoded\"", AT(encoded)}}},
@@ -42,7 +44,8 @@ static const struct family families[] = {
 
 static uint64_t counter_of(const struct board_camera *camera, size_t at)
 {
-    return atomic_load_explicit((const _Atomic uint64_t *)((const char *)camera + at), memory_order_relaxed);
+    return atomic_load_explicit((const _Atomic uint64_t *)((const char *)camera + at),
+                                memory_order_relaxed);
 }
 
 static void counters(const struct cameras *cameras, struct exposition *out)
@@ -62,16 +65,18 @@ static void counters(const struct cameras *cameras, struct exposition *out)
 static void states(const struct cameras *cameras, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
-    exposition_family(out, "camring_camera_state", "gauge", "1 for the state the camera is in, 0 for the others.");
+    exposition_family(out, "camring_camera_state", "gauge",
+                      "1 for the state the camera is in, 0 for the others.");
     for (unsigned i = 0; i < cameras_count(cameras); i++)
         for (unsigned state = CAMERA_STARTING; state < CAMERA_STATE_END; state++) {
             const struct camera *camera = cameras_at(cameras, i);
-            snprintf(labels, sizeof labels, "camera=\"%s\",state=\"%s\"", camera->id, camera_state_name(state));
+            snprintf(labels, sizeof labels, "camera=\"%s\",state=\"%s\"", camera->id,
+                     camera_state_name(state));
             exposition_count(out, labels, camera->state == state);
         }
 }
 
-/* ---- how it is now ------------------------------------------------------------------------------------------------- */
+/* ---- how it is now ---- */
 
 enum gauge { FRESH, VIEWERS, RATE, FRAME_AGE, PACKET_AGE };
 
@@ -109,12 +114,15 @@ static void gauges(const struct cameras *cameras, struct exposition *out)
     static const struct {
         const char *name, *help;
     } gauge[] = {
-        [FRESH] = {"camring_camera_fresh",
-                   "1 while the camera is live and its newest packet, and for viewers its newest picture, not too old."},
+        [FRESH] = {"camring_camera_fresh", "1 while the camera is live and its newest packet, and "
+                                           "for viewers its newest picture, not too old."},
         [VIEWERS] = {"camring_camera_viewers", "Clients that watch the camera now."},
-        [RATE] = {"camring_camera_frames_per_second", "Rate of the camera's pictures in the last second or two."},
-        [FRAME_AGE] = {"camring_camera_frame_age_seconds", "Since the newest picture was published; none before the first."},
-        [PACKET_AGE] = {"camring_camera_packet_age_seconds", "Since the newest packet came in; none before the first."},
+        [RATE] = {"camring_camera_frames_per_second",
+                  "Rate of the camera's pictures in the last second or two."},
+        [FRAME_AGE] = {"camring_camera_frame_age_seconds",
+                       "Since the newest picture was published; none before the first."},
+        [PACKET_AGE] = {"camring_camera_packet_age_seconds",
+                        "Since the newest packet came in; none before the first."},
     };
     int64_t now = clock_now();
     for (unsigned i = 0; i < sizeof gauge / sizeof gauge[0]; i++) {
@@ -124,21 +132,23 @@ static void gauges(const struct cameras *cameras, struct exposition *out)
     }
 }
 
-/* ---- how long frames take ------------------------------------------------------------------------------------------ */
+/* ---- how long frames take ---- */
 
 static void histograms(const struct cameras *cameras, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     struct stats_reading reading;
-    exposition_family(out, "camring_stage_duration_seconds", "histogram",
-                      "How long a camera's frames took, by stage; none for a stage that has not occurred.");
+    exposition_family(
+        out, "camring_stage_duration_seconds", "histogram",
+        "How long a camera's frames took, by stage; none for a stage that has not occurred.");
     for (unsigned i = 0; i < cameras_count(cameras); i++)
         for (unsigned stage = 0; stage < STATS_STAGES; stage++) {
             const struct camera *camera = cameras_at(cameras, i);
             stats_read(&camera->board->took[stage], &reading);
             if (reading.cumulative[STATS_BOUNDS] == 0)
                 continue;
-            snprintf(labels, sizeof labels, "camera=\"%s\",stage=\"%s\"", camera->id, stats_stage_name(stage));
+            snprintf(labels, sizeof labels, "camera=\"%s\",stage=\"%s\"", camera->id,
+                     stats_stage_name(stage));
             exposition_histogram(out, labels, &reading);
         }
 }

@@ -20,7 +20,8 @@ struct metrics {
 void metrics_cameras(const struct metrics *metrics, struct exposition *out);
 
 /* metrics_rings.c: keeps the rings it has looked into open. */
-struct metrics_rings *metrics_rings_create(const struct server *server); /* fatal when out of memory */
+/* fatal when out of memory */
+struct metrics_rings *metrics_rings_create(const struct server *server);
 void metrics_rings_destroy(struct metrics_rings *rings);
 void metrics_rings(const struct metrics *metrics, struct exposition *out);
 

@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 /* A capture goes by its camera's name. */
-static const char *labels_of(const struct metrics *metrics, unsigned place, char out[METRICS_LABELS_SIZE])
+static const char *labels_of(const struct metrics *metrics, unsigned place,
+                             char out[METRICS_LABELS_SIZE])
 {
     struct processes_role role = processes_role(metrics->processes, place);
     if (place < board_cameras(metrics->server->board))
@@ -20,15 +21,18 @@ static const char *labels_of(const struct metrics *metrics, unsigned place, char
 static void restarts(const struct metrics *metrics, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
-    exposition_family(out, "camring_process_restarts_total", "counter", "Deaths that nobody had asked for.");
+    exposition_family(out, "camring_process_restarts_total", "counter",
+                      "Deaths that nobody had asked for.");
     for (unsigned i = 0; i < board_children(metrics->server->board); i++)
         exposition_count(out, labels_of(metrics, i, labels),
-                         atomic_load_explicit(&board_child(metrics->server->board, i)->restarts, memory_order_relaxed));
+                         atomic_load_explicit(&board_child(metrics->server->board, i)->restarts,
+                                              memory_order_relaxed));
 }
 
 enum what { UP, CPU, RESIDENT, PRIVATE };
 
-static void sample(const struct metrics *metrics, enum what what, unsigned place, struct exposition *out)
+static void sample(const struct metrics *metrics, enum what what, unsigned place,
+                   struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     struct processes_usage usage;
@@ -58,10 +62,12 @@ void metrics_processes(const struct metrics *metrics, struct exposition *out)
         const char *name, *type, *help;
     } families[] = {
         [UP] = {"camring_process_up", "gauge", "1 while the process runs."},
-        [CPU] = {"camring_process_cpu_seconds_total", "counter", "Processor time of the process that runs now."},
+        [CPU] = {"camring_process_cpu_seconds_total", "counter",
+                 "Processor time of the process that runs now."},
         [RESIDENT] = {"camring_process_resident_memory_bytes", "gauge",
                       "Its memory, shared memory that it has touched included."},
-        [PRIVATE] = {"camring_process_private_memory_bytes", "gauge", "Its memory, without files and shared memory."},
+        [PRIVATE] = {"camring_process_private_memory_bytes", "gauge",
+                     "Its memory, without files and shared memory."},
     };
     for (unsigned what = 0; what < sizeof families / sizeof families[0]; what++) {
         exposition_family(out, families[what].name, families[what].type, families[what].help);

@@ -1,5 +1,5 @@
-/* The rings' memory and readers.  What counts as a reader here is a program of somebody else's: the encoder's row and the
- * servers' own are only among the rows taken. */
+/* The rings' memory and readers.  What counts as a reader here is a program of somebody else's: the
+ * encoder's row and the servers' own are only among the rows taken. */
 #include "common/board.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -19,10 +19,12 @@
 
 enum state { ALIVE, STOPPED, DEAD, STATES };
 
-static const char *const state_names[STATES] = {[ALIVE] = "alive", [STOPPED] = "stopped", [DEAD] = "dead"};
+static const char *const state_names[STATES] = {
+    [ALIVE] = "alive", [STOPPED] = "stopped", [DEAD] = "dead"};
 
 struct ring {
-    struct ring_reader *reader; /* an observer, NULL: could not be opened, or nobody uses the ring */
+    /* an observer, NULL: could not be opened, or nobody uses the ring */
+    struct ring_reader *reader;
     char labels[METRICS_LABELS_SIZE];
 
     /* as of the last look */
@@ -45,7 +47,8 @@ static const char *kind_name(unsigned kind, char out[static VARIANT_NAME_SIZE])
 struct metrics_rings *metrics_rings_create(const struct server *server)
 {
     unsigned cameras = cameras_count(server->cameras);
-    struct metrics_rings *rings = calloc(1, sizeof *rings + (size_t)cameras * KINDS * sizeof rings->ring[0]);
+    struct metrics_rings *rings =
+        calloc(1, sizeof *rings + (size_t)cameras * KINDS * sizeof rings->ring[0]);
     if (!rings)
         fatal("out of memory");
     rings->count = cameras * KINDS;
@@ -64,14 +67,15 @@ void metrics_rings_destroy(struct metrics_rings *rings)
     free(rings);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 static bool is_ours(struct board *board, const struct ring_row_stat *row)
 {
     if (row->row == 0)
         return true;
     for (unsigned i = board_cameras(board); i < board_children(board); i++)
-        if (row->pid > 0 && atomic_load_explicit(&board_child(board, i)->pid, memory_order_relaxed) == row->pid)
+        if (row->pid > 0 &&
+            atomic_load_explicit(&board_child(board, i)->pid, memory_order_relaxed) == row->pid)
             return true;
     return false;
 }
@@ -84,8 +88,8 @@ static enum state state_of(const struct ring_row_stat *row)
     return state == 'T' || state == 't' ? STOPPED : ALIVE;
 }
 
-/* How long the row's frame is pinned, at most: since it was published.  One of an older generation is pinned at least since
- * before the oldest frame of the current one. */
+/* How long the row's frame is pinned, at most: since it was published.  One of an older generation
+ * is pinned at least since before the oldest frame of the current one. */
 static int64_t pin_age(const struct ring_stat *stat, const struct ring_row_stat *row, int64_t now)
 {
     int64_t since = now;
@@ -99,7 +103,8 @@ static int64_t pin_age(const struct ring_stat *stat, const struct ring_row_stat 
     return since > 0 && since < now ? now - since : 0;
 }
 
-static void add_row(struct ring *ring, const struct ring_stat *stat, const struct ring_row_stat *row, int64_t now)
+static void add_row(struct ring *ring, const struct ring_stat *stat,
+                    const struct ring_row_stat *row, int64_t now)
 {
     enum state state = state_of(row);
     ring->readers[state]++;
@@ -133,7 +138,8 @@ static void summarize(struct ring *ring, struct board *board, const struct ring_
 }
 
 /* The ring may not be there yet, and one that was made anew has to be opened anew. */
-static struct ring_reader *attach(const struct server *server, struct ring *ring, const char *camera, unsigned kind)
+static struct ring_reader *attach(const struct server *server, struct ring *ring,
+                                  const char *camera, unsigned kind)
 {
     char name[RING_NAME_SIZE], variant[VARIANT_NAME_SIZE];
     struct error ignored;
@@ -144,11 +150,13 @@ static struct ring_reader *attach(const struct server *server, struct ring *ring
     if (ring->reader)
         return ring->reader;
     snprintf(name, sizeof name, "%s.%s", camera, kind_name(kind, variant));
-    ring->reader = ring_reader_open(server->setup->hello.instance, name, RING_OBSERVER, "", &ignored);
+    ring->reader =
+        ring_reader_open(server->setup->hello.instance, name, RING_OBSERVER, "", &ignored);
     return ring->reader;
 }
 
-static void look(const struct server *server, struct ring *ring, const struct camera *camera, unsigned kind)
+static void look(const struct server *server, struct ring *ring, const struct camera *camera,
+                 unsigned kind)
 {
     static struct ring_stat stat; /* large */
     struct error ignored;
@@ -162,9 +170,10 @@ static void look(const struct server *server, struct ring *ring, const struct ca
     summarize(ring, server->board, &stat);
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------------------- */
+/* ---- telling ---- */
 
-static void by_state(const struct metrics_rings *rings, const char *name, const char *help, bool pinned, struct exposition *out)
+static void by_state(const struct metrics_rings *rings, const char *name, const char *help,
+                     bool pinned, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE + 24];
     exposition_family(out, name, "gauge", help);
@@ -210,9 +219,12 @@ static void numbers(const struct metrics_rings *rings, struct exposition *out)
     } families[] = {
         [BYTES] = {"camring_shm_ring_bytes", "gauge", "Shared memory of the ring."},
         [ROWS] = {"camring_ring_rows", "gauge", "How many readers the ring has room for."},
-        [TAKEN] = {"camring_ring_rows_taken", "gauge", "Rows with a reader, camring's own servers included."},
-        [MISSED] = {"camring_ring_missed_frames", "gauge", "Frames that the programs now attached have missed."},
-        [REAPED] = {"camring_ring_readers_reaped_total", "counter", "Readers that died without detaching, cleared away."},
+        [TAKEN] = {"camring_ring_rows_taken", "gauge",
+                   "Rows with a reader, camring's own servers included."},
+        [MISSED] = {"camring_ring_missed_frames", "gauge",
+                    "Frames that the programs now attached have missed."},
+        [REAPED] = {"camring_ring_readers_reaped_total", "counter",
+                    "Readers that died without detaching, cleared away."},
     };
     for (unsigned n = 0; n < sizeof families / sizeof families[0]; n++) {
         exposition_family(out, families[n].name, families[n].type, families[n].help);
@@ -232,7 +244,8 @@ static void memory(const struct metrics_rings *rings, struct exposition *out)
     exposition_count(out, "", bytes);
     if (statvfs(SHM_DIRECTORY, &fs) < 0)
         return;
-    exposition_family(out, "camring_shm_available_bytes", "gauge", "What " SHM_DIRECTORY " has left.");
+    exposition_family(out, "camring_shm_available_bytes", "gauge",
+                      "What " SHM_DIRECTORY " has left.");
     exposition_count(out, "", (uint64_t)fs.f_bavail * fs.f_frsize);
 }
 
@@ -240,7 +253,8 @@ void metrics_rings(const struct metrics *metrics, struct exposition *out)
 {
     struct metrics_rings *rings = metrics->rings;
     for (unsigned i = 0; i < rings->count; i++)
-        look(metrics->server, &rings->ring[i], cameras_at(metrics->server->cameras, i / KINDS), i % KINDS);
+        look(metrics->server, &rings->ring[i], cameras_at(metrics->server->cameras, i / KINDS),
+             i % KINDS);
     memory(rings, out);
     numbers(rings, out);
     by_state(rings, "camring_ring_readers", "Programs attached to the ring.", false, out);

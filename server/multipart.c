@@ -48,21 +48,25 @@ static int info_lines(const struct multipart_part *part, char *out, size_t size)
     format_seconds(part->started_age_ns, started);
     format_seconds(part->committed_age_ns, committed);
     return snprintf(out, size,
-                    "X-Frame: %" PRIu64 "\r\nX-Age-Captured: %s\r\nX-Age-Encode-Start: %s\r\nX-Age-Committed: %s\r\n",
+                    "X-Frame: %" PRIu64
+                    "\r\nX-Age-Captured: %s\r\nX-Age-Encode-Start: %s\r\nX-Age-Committed: %s\r\n",
                     part->frame, captured, started, committed);
 }
 
-size_t multipart_head(enum multipart_form form, const struct multipart_part *part, char out[MULTIPART_HEAD_SIZE])
+size_t multipart_head(enum multipart_form form, const struct multipart_part *part,
+                      char out[MULTIPART_HEAD_SIZE])
 {
     out[0] = '\0';
     if (form == MULTIPART_ADVANCE)
         return 0;
     char stamp[32];
     format_seconds(part->wall_ns, stamp);
-    int n = snprintf(out, MULTIPART_HEAD_SIZE, "Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n",
+    int n = snprintf(out, MULTIPART_HEAD_SIZE,
+                     "Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %s\r\n",
                      part->length, stamp);
     if (part->camera)
-        n += snprintf(out + n, MULTIPART_HEAD_SIZE - (size_t)n, "X-Camera: %.*s\r\n", CAMERA_MAX, part->camera);
+        n += snprintf(out + n, MULTIPART_HEAD_SIZE - (size_t)n, "X-Camera: %.*s\r\n", CAMERA_MAX,
+                      part->camera);
     if (part->info)
         n += info_lines(part, out + n, MULTIPART_HEAD_SIZE - (size_t)n);
     memcpy(out + n, "\r\n", 3); /* the longest head takes 370 bytes */

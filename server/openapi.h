@@ -1,4 +1,5 @@
-/* openapi.h: the description of all paths for programs, embedded from web/openapi.json when this is built. */
+/* openapi.h: the description of all paths for programs, embedded from web/openapi.json when this is
+ * built. */
 #ifndef SERVER_OPENAPI_H
 #define SERVER_OPENAPI_H
 

@@ -1,9 +1,10 @@
-/* pace.h: which of a camera's pictures a client gets that wants fewer a second.  Pure decisions, one for each picture as it
- * comes; nothing waits for a clock.
+/* pace.h: which of a camera's pictures a client gets that wants fewer a second.  Pure decisions,
+ * one for each picture as it comes; nothing waits for a clock.
  *
- * Turns are due at even distances.  The picture nearest to one is taken, so that neither the jitter of capture nor a rate that
- * doesn't divide the camera's moves the average: of 30 a second, 10 are every third and 7 are seven.  Where no picture came
- * for a whole distance the turns begin anew with the next, so nothing is made up for. */
+ * Turns are due at even distances.  The picture nearest to one is taken, so that neither the jitter
+ * of capture nor a rate that doesn't divide the camera's moves the average: of 30 a second, 10 are
+ * every third and 7 are seven.  Where no picture came for a whole distance the turns begin anew
+ * with the next, so nothing is made up for. */
 #ifndef SERVER_PACE_H
 #define SERVER_PACE_H
 
@@ -27,7 +28,8 @@ static inline bool pace_any(const struct pace *pace)
     return pace->interval_ns > 0;
 }
 
-/* A picture captured at captured_ns has come: is it due?  One that is shown once more counts as of `now`. */
+/* A picture captured at captured_ns has come: is it due?  One that is shown once more counts as of
+ * `now`. */
 bool pace_due(struct pace *pace, int64_t captured_ns, int64_t now);
 
 #endif

@@ -6,19 +6,23 @@
 #define CSS "text/css; charset=utf-8"
 #define SCRIPT "text/javascript; charset=utf-8"
 
-#define FILES(row)                                                                                                             \
-    row(index, "index.html", HTML) row(style, "style.css", CSS) row(icon, "icon.svg", "image/svg+xml")                         \
-        row(app, "app.js", SCRIPT) row(cameras, "cameras.js", SCRIPT) row(live, "live.js", SCRIPT)                             \
-            row(parts, "parts.js", SCRIPT) row(picture, "picture.js", SCRIPT) row(plot, "plot.js", SCRIPT)                     \
-                row(text, "text.js", SCRIPT) row(theme, "theme.js", SCRIPT) row(tile, "tile.js", SCRIPT)                       \
-                    row(viewer, "viewer.js", SCRIPT)
+#define FILES(row)                                                                                 \
+    row(index, "index.html", HTML) row(style, "style.css", CSS)                                    \
+        row(icon, "icon.svg", "image/svg+xml") row(app, "app.js", SCRIPT)                          \
+            row(cameras, "cameras.js", SCRIPT) row(live, "live.js", SCRIPT)                        \
+                row(parts, "parts.js", SCRIPT) row(picture, "picture.js", SCRIPT)                  \
+                    row(plot, "plot.js", SCRIPT) row(text, "text.js", SCRIPT)                      \
+                        row(theme, "theme.js", SCRIPT) row(tile, "tile.js", SCRIPT)                \
+                            row(viewer, "viewer.js", SCRIPT)
 
-/* The files become symbols of this object; paths count from the root of the tree, where make runs. */
-#define EMBED(symbol, name, type)                                                                                              \
-    "page_" #symbol "_start: .incbin \"server/web/" name "\"\n"                                                                \
+/* The files become symbols of this object; paths count from the root of the tree, where make runs.
+ */
+#define EMBED(symbol, name, type)                                                                  \
+    "page_" #symbol "_start: .incbin \"server/web/" name "\"\n"                                    \
     "page_" #symbol "_end:\n"
-#define DECLARE(symbol, name, type)                                                                                            \
-    extern const char page_##symbol##_start[], page_##symbol##_end[] __attribute__((visibility("hidden")));
+#define DECLARE(symbol, name, type)                                                                \
+    extern const char page_##symbol##_start[],                                                     \
+        page_##symbol##_end[] __attribute__((visibility("hidden")));
 #define ROW(symbol, name, type) {name, type, page_##symbol##_start, page_##symbol##_end},
 
 __asm__(".section .rodata\n" FILES(EMBED) ".previous\n");
@@ -30,9 +34,10 @@ static const struct file {
 } files[] = {FILES(ROW)};
 
 /* Nothing but what this server itself serves, and no place inside another site's frame. */
-#define POLICY                                                                                                                 \
-    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "           \
-    "form-action 'none'; "                                                                                                     \
+#define POLICY                                                                                     \
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src "        \
+    "'self'; base-uri 'none'; "                                                                    \
+    "form-action 'none'; "                                                                         \
     "frame-ancestors 'self'"
 
 static void reply(struct http_request *request, const struct file *file)
@@ -46,7 +51,8 @@ static void reply(struct http_request *request, const struct file *file)
 void page_handle_index(struct http_request *request)
 {
     if (query_get(&request->query, "action"))
-        http_reply_error(request, 400, "action must be \"stream\" or \"snapshot\", or one of these and \"_N\"");
+        http_reply_error(request, 400,
+                         "action must be \"stream\" or \"snapshot\", or one of these and \"_N\"");
     else
         reply(request, &files[0]);
 }

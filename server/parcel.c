@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct parcel *parcel_create(const char *before, size_t size, struct picture *picture, const char *after)
+struct parcel *parcel_create(const char *before, size_t size, struct picture *picture,
+                             const char *after)
 {
     struct parcel *parcel = malloc(sizeof *parcel + size);
     if (!parcel)

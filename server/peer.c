@@ -23,7 +23,8 @@ static const char *forwarded(const struct http_request *request, char out[static
     {
         if (strcasecmp(header->key, "X-Forwarded-For") != 0)
             continue;
-        int length = snprintf(out + used, WIRE_HEAD_MAX - used, "%s%s", used ? "," : "", header->value);
+        int length =
+            snprintf(out + used, WIRE_HEAD_MAX - used, "%s%s", used ? "," : "", header->value);
         if (length < 0 || used + (size_t)length >= WIRE_HEAD_MAX)
             return NULL;
         used += (size_t)length;
@@ -31,7 +32,8 @@ static const char *forwarded(const struct http_request *request, char out[static
     return used ? out : NULL;
 }
 
-/* As it was when the connection was taken: of one that the client has reset meanwhile the kernel tells no address any more. */
+/* As it was when the connection was taken: of one that the client has reset meanwhile the kernel
+ * tells no address any more. */
 void peer_client(const struct http_request *request, uint8_t address[16])
 {
     const struct conf_proxies *trusted = &request->server->setup->hello.http.trusted_proxies;
@@ -44,7 +46,8 @@ void peer_client(const struct http_request *request, uint8_t address[16])
 /* Proxies listen for others: what they pass on is not theirs. */
 static bool is_passed_on(const struct http_request *request)
 {
-    static const char *const headers[] = {"X-Forwarded-For",   "X-Real-IP",       "Forwarded", "Via",
+    static const char *const headers[] = {"X-Forwarded-For",   "X-Real-IP",
+                                          "Forwarded",         "Via",
                                           "X-Forwarded-Proto", "X-Forwarded-Host"};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         if (http_header(request, headers[i]))
@@ -55,7 +58,8 @@ static bool is_passed_on(const struct http_request *request)
 /* Who is at the other end, if it is a process of this machine that came by a unix socket. */
 static bool find_user(const struct http_request *request, struct ucred *user)
 {
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
+    int fd = bufferevent_getfd(
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(request->raw)));
     int domain = 0;
     socklen_t domain_size = sizeof domain, size = sizeof *user;
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) == 0 && domain == AF_UNIX &&
@@ -65,5 +69,6 @@ static bool find_user(const struct http_request *request, struct ucred *user)
 bool peer_is_local(const struct http_request *request)
 {
     struct ucred user;
-    return find_user(request, &user) && (user.uid == 0 || user.uid == geteuid()) && !is_passed_on(request);
+    return find_user(request, &user) && (user.uid == 0 || user.uid == geteuid()) &&
+           !is_passed_on(request);
 }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #define PENDING_MAX (64u << 20)
-#define ALWAYS_MAX 4096 /* as long as an answer may be that says so; connections are bounded, and so are these */
+#define ALWAYS_MAX                                                                                 \
+    4096 /* as long as an answer may be that says so; connections are bounded, and so are these */
 
 static size_t pending;
 

@@ -1,4 +1,5 @@
-/* pending.h: texts of answers that clients have yet to take: bounded in all, however many clients ask and don't read. */
+/* pending.h: texts of answers that clients have yet to take: bounded in all, however many clients
+ * ask and don't read. */
 #ifndef SERVER_PENDING_H
 #define SERVER_PENDING_H
 
@@ -6,8 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Adds the malloc'ed `text` to `body` and frees it when it has left, or at once on failure.  Where room runs short, connections
- * that have been taking an answer for longest are cut.  False: there is no room all the same, or no memory. */
+/* Adds the malloc'ed `text` to `body` and frees it when it has left, or at once on failure.  Where
+ * room runs short, connections that have been taking an answer for longest are cut.  False: there
+ * is no room all the same, or no memory. */
 bool pending_add(struct evbuffer *body, char *text, size_t size);
 
 #endif

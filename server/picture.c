@@ -60,7 +60,8 @@ static void on_sent(const void *data, size_t size, void *arg)
 
 bool picture_append(struct picture *picture, struct evbuffer *out)
 {
-    if (evbuffer_add_reference(out, picture->buffer.data, picture->frame.bytes, on_sent, picture) < 0)
+    if (evbuffer_add_reference(out, picture->buffer.data, picture->frame.bytes, on_sent, picture) <
+        0)
         return false;
     picture_acquire(picture);
     return true;

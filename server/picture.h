@@ -1,5 +1,6 @@
-/* picture.h: one JPEG, shared by all who send it.  Its bytes never change while anyone but the maker holds it.  Buffers of
- * pictures that nobody holds any more are kept for the next ones.  For one thread. */
+/* picture.h: one JPEG, shared by all who send it.  Its bytes never change while anyone but the
+ * maker holds it.  Buffers of pictures that nobody holds any more are kept for the next ones.  For
+ * one thread. */
 #ifndef SERVER_PICTURE_H
 #define SERVER_PICTURE_H
 
@@ -10,8 +11,9 @@
 struct picture {
     struct ring_buffer buffer; /* its first frame.bytes bytes are the JPEG */
     struct ring_frame frame;
-    int64_t wall_ns;            /* when it was captured, since the epoch */
-    struct board_camera *place; /* whose times it tells when it is sent, NULL: drawn here, or sent before */
+    int64_t wall_ns; /* when it was captured, since the epoch */
+    /* whose times it tells when it is sent, NULL: drawn here, or sent before */
+    struct board_camera *place;
     unsigned references;
     struct picture *next; /* in the pool */
 };
@@ -22,8 +24,8 @@ struct picture *picture_create(void);
 struct picture *picture_acquire(struct picture *picture);
 void picture_release(struct picture *picture); /* NULL: nothing */
 
-/* Appends the JPEG to `out` without copying; the picture is held until it has been sent.  False: out of memory, nothing was
- * added. */
+/* Appends the JPEG to `out` without copying; the picture is held until it has been sent.  False:
+ * out of memory, nothing was added. */
 bool picture_append(struct picture *picture, struct evbuffer *out);
 
 /* Frees the kept buffers. */

@@ -59,12 +59,13 @@ static uint32_t clamp_side(uint64_t side)
     return side < MIN_SIDE ? MIN_SIDE : side > MAX_SIDE ? MAX_SIDE : (uint32_t)side;
 }
 
-static void choose_size(const struct camera *camera, struct variant variant, struct content *content)
+static void choose_size(const struct camera *camera, struct variant variant,
+                        struct content *content)
 {
     bool known = camera->width > 0 && camera->height > 0;
     uint32_t scaled_width, scaled_height;
-    variant_size(variant, known ? camera->width : DEFAULT_WIDTH, known ? camera->height : DEFAULT_HEIGHT, &scaled_width,
-                 &scaled_height);
+    variant_size(variant, known ? camera->width : DEFAULT_WIDTH,
+                 known ? camera->height : DEFAULT_HEIGHT, &scaled_width, &scaled_height);
     uint64_t width = scaled_width, height = scaled_height;
     uint64_t longer = width > height ? width : height;
     if (longer > MAX_SIDE) {
@@ -75,7 +76,8 @@ static void choose_size(const struct camera *camera, struct variant variant, str
     content->height = clamp_side(height);
 }
 
-static void describe(const struct camera *camera, struct variant variant, int64_t since_ns, struct content *content)
+static void describe(const struct camera *camera, struct variant variant, int64_t since_ns,
+                     struct content *content)
 {
     time_t seconds = clock_wall(since_ns) / NS_PER_S;
     struct tm local;
@@ -90,7 +92,8 @@ static void describe(const struct camera *camera, struct variant variant, int64_
         snprintf(content->line[2], LINE_SIZE, "%s", camera->why);
     else
         snprintf(content->line[2], LINE_SIZE, "%s",
-                 camera->state == CAMERA_LIVE ? "no pictures come" : camera_state_name(camera->state));
+                 camera->state == CAMERA_LIVE ? "no pictures come"
+                                              : camera_state_name(camera->state));
     snprintf(content->line[3], LINE_SIZE, "since %s", when);
 }
 
@@ -155,8 +158,10 @@ static void lay_out(struct layout *layout, const struct content *content, int sc
 {
     int width = (int)content->width * 9 / 10;
     layout->rows = layout->height = 0;
-    add_row(layout, content->line[1], LINE_SIZE, fit(content->line[1], scale * 2, width), SHADE_TITLE);
-    add_row(layout, content->line[0], LINE_SIZE, fit(content->line[0], scale * 3 / 2, width), SHADE_TITLE);
+    add_row(layout, content->line[1], LINE_SIZE, fit(content->line[1], scale * 2, width),
+            SHADE_TITLE);
+    add_row(layout, content->line[0], LINE_SIZE, fit(content->line[0], scale * 3 / 2, width),
+            SHADE_TITLE);
     add_wrapped(layout, content->line[2], scale, width);
     add_row(layout, content->line[3], LINE_SIZE, fit(content->line[3], scale, width), SHADE_TEXT);
 }
@@ -173,16 +178,19 @@ static void draw(const struct draw_plane *plane, const struct content *content)
     draw_fill(plane, 0, y - 2 * margin, width, layout.height + 3 * margin, SHADE_BAND);
     for (int i = 0; i < layout.rows; i++) {
         const struct row *row = &layout.row[i];
-        draw_text(plane, (width - draw_text_width(row->text, row->scale)) / 2, y, row->scale, row->shade, row->text);
+        draw_text(plane, (width - draw_text_width(row->text, row->scale)) / 2, y, row->scale,
+                  row->shade, row->text);
         y += row_height(row);
     }
 }
 
-static size_t encode(struct placeholder *placeholder, const struct content *content, struct ring_buffer *out, struct error *err)
+static size_t encode(struct placeholder *placeholder, const struct content *content,
+                     struct ring_buffer *out, struct error *err)
 {
     uint32_t half_width = ring_plane_width(RING_I420, 1, content->width),
              half_height = ring_plane_height(RING_I420, 1, content->height);
-    size_t luma = (size_t)content->width * content->height, chroma = (size_t)half_width * half_height;
+    size_t luma = (size_t)content->width * content->height,
+           chroma = (size_t)half_width * half_height;
     size_t capacity = jpeg_bound(RING_I420, content->width, content->height), length = 0;
     uint8_t *raw = malloc(luma + 2 * chroma), *jpeg = malloc(capacity);
     struct ring_frame frame = {
@@ -198,7 +206,10 @@ static size_t encode(struct placeholder *placeholder, const struct content *cont
     if (!raw || !jpeg)
         goto out;
     memset(raw + luma, 128, 2 * chroma);
-    draw(&(struct draw_plane){.data = raw, .stride = content->width, .width = content->width, .height = content->height},
+    draw(&(struct draw_plane){.data = raw,
+                              .stride = content->width,
+                              .width = content->width,
+                              .height = content->height},
          content);
     length = jpeg_encode(placeholder->encoder, &frame, raw, QUALITY, jpeg, capacity, err);
     if (length > out->size) {
@@ -242,8 +253,8 @@ static struct picture *make(struct placeholder *placeholder, const struct conten
     return picture;
 }
 
-struct picture *placeholder_picture(struct placeholder *placeholder, const struct camera *camera, struct variant variant,
-                                    int64_t since_ns)
+struct picture *placeholder_picture(struct placeholder *placeholder, const struct camera *camera,
+                                    struct variant variant, int64_t since_ns)
 {
     struct content content;
     describe(camera, variant, since_ns, &content);

@@ -1,5 +1,5 @@
-/* presence.h: is a client that waits for an answer still there?  Nobody reads from its connection meanwhile, so nobody else
- * would notice. */
+/* presence.h: is a client that waits for an answer still there?  Nobody reads from its connection
+ * meanwhile, so nobody else would notice. */
 #ifndef SERVER_PRESENCE_H
 #define SERVER_PRESENCE_H
 
@@ -7,10 +7,12 @@
 
 struct presence;
 
-/* Calls on_gone once the client has closed its end of `fd`, be it only for writing, or the connection is broken.  What it sends
- * is left unread.  `fd` stays the caller's and may be closed before presence_end.  NULL: no memory or no descriptor to spare.
+/* Calls on_gone once the client has closed its end of `fd`, be it only for writing, or the
+ * connection is broken.  What it sends is left unread.  `fd` stays the caller's and may be closed
+ * before presence_end.  NULL: no memory or no descriptor to spare.
  */
-struct presence *presence_watch(struct event_base *base, int fd, void (*on_gone)(void *arg), void *arg);
+struct presence *presence_watch(struct event_base *base, int fd, void (*on_gone)(void *arg),
+                                void *arg);
 void presence_end(struct presence *presence); /* also from on_gone */
 
 #endif

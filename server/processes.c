@@ -25,7 +25,8 @@ struct processes {
 struct processes *processes_create(const struct channel_setup *setup, struct board *board)
 {
     unsigned children = board_children(board);
-    struct processes *processes = calloc(1, sizeof *processes + (children + 1) * sizeof processes->process[0]);
+    struct processes *processes =
+        calloc(1, sizeof *processes + (children + 1) * sizeof processes->process[0]);
     if (!processes)
         fatal("out of memory");
     processes->board = board;
@@ -65,8 +66,9 @@ bool processes_look(struct processes *processes, unsigned place, struct processe
         look(process, processes->supervisor, processes->supervisor_start, now);
     }
     if (process->usage.known)
-        *out = (struct processes_usage){
-            .cpu_ns = process->usage.last.cpu_ns, .memory = process->usage.memory, .private_memory = process->private};
+        *out = (struct processes_usage){.cpu_ns = process->usage.last.cpu_ns,
+                                        .memory = process->usage.memory,
+                                        .private_memory = process->private};
     return process->usage.known;
 }
 

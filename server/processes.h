@@ -1,5 +1,5 @@
-/* processes.h: what each process of this instance uses, as /proc tells.  Looked up at most once a second, because each
- * takes some 20 us. */
+/* processes.h: what each process of this instance uses, as /proc tells.  Looked up at most once a
+ * second, because each takes some 20 us. */
 #ifndef SERVER_PROCESSES_H
 #define SERVER_PROCESSES_H
 
@@ -19,13 +19,15 @@ unsigned processes_count(const struct processes *processes);
 
 struct processes_usage {
     int64_t cpu_ns;
-    int64_t memory, private_memory; /* resident bytes: all of them, and those of its own (process.h) */
+    /* resident bytes: all of them, and those of its own (process.h) */
+    int64_t memory, private_memory;
 };
 
 /* False: it doesn't run; *out stays as it is. */
 bool processes_look(struct processes *processes, unsigned place, struct processes_usage *out);
 
-/* What the process is: "capture", "encoder", "server" or "supervisor", and its number among these. */
+/* What the process is: "capture", "encoder", "server" or "supervisor", and its number among these.
+ */
 struct processes_role {
     const char *kind;
     unsigned number;

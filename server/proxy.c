@@ -69,7 +69,8 @@ static bool parse(const char *text, size_t length, uint8_t out[16])
     }
     uint8_t raw[16];
     memcpy(raw, mapped, sizeof mapped);
-    if ((inet_pton(AF_INET, host, raw + 12) != 1 && inet_pton(AF_INET6, host, raw) != 1) || is_unix(raw))
+    if ((inet_pton(AF_INET, host, raw + 12) != 1 && inet_pton(AF_INET6, host, raw) != 1) ||
+        is_unix(raw))
         return false;
     memcpy(out, raw, sizeof raw);
     return true;

@@ -13,8 +13,8 @@ void proxy_address(const struct sockaddr *peer, uint8_t out[16]);
 /* "203.0.113.7", "2001:db8::1", "a unix socket" */
 void proxy_describe(const uint8_t address[16], char *out, size_t size);
 
-/* From the peer's address to the client's: `forwarded` is what X-Forwarded-For says altogether (NULL: nothing), of which only
- * what trusted proxies added is believed. */
+/* From the peer's address to the client's: `forwarded` is what X-Forwarded-For says altogether
+ * (NULL: nothing), of which only what trusted proxies added is believed. */
 void proxy_client(const struct conf_proxies *trusted, const char *forwarded, uint8_t address[16]);
 
 #endif

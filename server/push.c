@@ -12,7 +12,8 @@
 
 TAILQ_HEAD(client_list, push_client);
 
-/* Pictures come to all who see them one client after the other: the last part of each form is kept for the next client. */
+/* Pictures come to all who see them one client after the other: the last part of each form is kept
+ * for the next client. */
 enum part_form { PART_ADVANCE, PART_LENGTH, PART_CAMERA, PART_FORMS };
 
 struct kept_part {
@@ -44,12 +45,14 @@ static const struct {
 #define RESPONSE_SIZE 1024 /* those below take 290 bytes, others that were added some hundred */
 #define RESPONSE_HEADERS (sizeof response_headers / sizeof response_headers[0])
 
-/* ---- one client ---------------------------------------------------------------------------------------------------- */
+/* ---- one client ---- */
 
 /* Nobody else writes this server's number. */
 static void count_clients(struct push *push, uint32_t change)
 {
-    atomic_store_explicit(&push->place->clients, atomic_load_explicit(&push->place->clients, memory_order_relaxed) + change,
+    atomic_store_explicit(&push->place->clients,
+                          atomic_load_explicit(&push->place->clients, memory_order_relaxed) +
+                              change,
                           memory_order_relaxed);
 }
 
@@ -116,20 +119,23 @@ static bool send_response(struct push_client *client, const struct http_request 
 {
     char text[RESPONSE_SIZE], date[64];
     evutil_date_rfc1123(date, sizeof date, NULL);
-    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\n", date, type_of(client->kind));
+    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\n", date,
+                     type_of(client->kind));
     for (size_t i = 0; i < RESPONSE_HEADERS; i++)
-        n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", response_headers[i].name, response_headers[i].value);
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", response_headers[i].name,
+                      response_headers[i].value);
     n += (int)http_put_headers(request, text + n, sizeof text - (size_t)n);
     n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
-    const char *opening = client->kind->opening ? client->kind->opening : multipart_opening(client->wishes.form);
+    const char *opening =
+        client->kind->opening ? client->kind->opening : multipart_opening(client->wishes.form);
     struct parcel *parcel = parcel_create(text, (size_t)n, NULL, opening);
     bool ok = parcel && sender_send(&client->sender, parcel);
     parcel_release(parcel);
     return ok;
 }
 
-bool push_begin(struct push_client *client, const struct push_kind *kind, struct http_request *request,
-                const struct push_wishes *wishes)
+bool push_begin(struct push_client *client, const struct push_kind *kind,
+                struct http_request *request, const struct push_wishes *wishes)
 {
     static const struct sender_events events = {.on_drained = on_drained, .on_gone = on_gone};
     struct push *push = request->server->push;
@@ -142,7 +148,8 @@ bool push_begin(struct push_client *client, const struct push_kind *kind, struct
     client->connection = http_take(request, &transport);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
     count_clients(push, 1);
-    return sender_open(&client->sender, push->base, &transport, push->client_timeout_ns, &events, client) &&
+    return sender_open(&client->sender, push->base, &transport, push->client_timeout_ns, &events,
+                       client) &&
            send_response(client, request);
 }
 
@@ -158,7 +165,8 @@ bool push_ready(struct push_client *client)
     return sender_ready(&client->sender);
 }
 
-static struct parcel *make_part(const struct push_client *client, struct picture *picture, const char *camera)
+static struct parcel *make_part(const struct push_client *client, struct picture *picture,
+                                const char *camera)
 {
     const struct ring_frame *frame = &picture->frame;
     int64_t now = client->wishes.info ? clock_now() : 0;
@@ -177,22 +185,28 @@ static struct parcel *make_part(const struct push_client *client, struct picture
     return parcel_create(head, length, picture, multipart_after(client->wishes.form));
 }
 
-/* The picture as a part, held for the caller.  A picture is of one camera, so it knows the part.  NULL: out of memory. */
-static struct parcel *part_of(const struct push_client *client, struct picture *picture, const char *camera)
+/* The picture as a part, held for the caller.  A picture is of one camera, so it knows the part.
+ * NULL: out of memory. */
+static struct parcel *part_of(const struct push_client *client, struct picture *picture,
+                              const char *camera)
 {
     if (client->wishes.info) /* tells the time */
         return make_part(client, picture, camera);
-    enum part_form form = client->wishes.form == MULTIPART_ADVANCE ? PART_ADVANCE : camera ? PART_CAMERA : PART_LENGTH;
+    enum part_form form = client->wishes.form == MULTIPART_ADVANCE ? PART_ADVANCE
+                          : camera                                 ? PART_CAMERA
+                                                                   : PART_LENGTH;
     struct kept_part *part = &client->push->part[form];
     if (!part->parcel || part->parcel->picture != picture || part->wall_ns != picture->wall_ns) {
         parcel_release(part->parcel);
-        *part = (struct kept_part){.parcel = make_part(client, picture, camera), .wall_ns = picture->wall_ns};
+        *part = (struct kept_part){.parcel = make_part(client, picture, camera),
+                                   .wall_ns = picture->wall_ns};
     }
     return part->parcel ? parcel_acquire(part->parcel) : NULL;
 }
 
 /* A picture that was there before the client was has waited for the client. */
-static struct push_transit transit_of(const struct push_client *client, const struct picture *picture)
+static struct push_transit transit_of(const struct push_client *client,
+                                      const struct picture *picture)
 {
     bool tells = picture->frame.committed_ns >= client->begun_ns;
     return (struct push_transit){.place = tells ? picture->place : NULL,
@@ -226,11 +240,12 @@ bool push_text(struct push_client *client, const char *text, size_t size)
     return sent;
 }
 
-/* ---- joining ------------------------------------------------------------------------------------------------------- */
+/* ---- joining ---- */
 
 bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
 {
-    const char *headers = query_get(&request->query, "headers"), *info = query_get(&request->query, "info");
+    const char *headers = query_get(&request->query, "headers"),
+               *info = query_get(&request->query, "info");
     uint64_t number = 0;
     if (!multipart_choose(headers, http_header(request, "User-Agent"), &wishes->form)) {
         http_reply_error(request, 400, "headers must be \"advance\" or \"length\"");
@@ -263,7 +278,7 @@ bool push_admit(struct http_request *request, const char *type)
     return false;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 struct push *push_create(const struct server *server)
 {

@@ -48,11 +48,13 @@ static int parse_pair(const char *text, size_t length, struct query *query, stru
     const char *value = equals ? equals + 1 : text + length;
     char *key = query->pair[query->count].key;
     if (!query_decode(text, key_length, true, key, QUERY_KEY_SIZE)) {
-        error_set(err, 400, "a key in the query is longer than %d bytes or badly encoded", QUERY_KEY_SIZE - 1);
+        error_set(err, 400, "a key in the query is longer than %d bytes or badly encoded",
+                  QUERY_KEY_SIZE - 1);
         return -1;
     }
     char *to = query->text + query->used;
-    if (!query_decode(value, (size_t)(text + length - value), true, to, QUERY_TEXT_SIZE - query->used)) {
+    if (!query_decode(value, (size_t)(text + length - value), true, to,
+                      QUERY_TEXT_SIZE - query->used)) {
         error_set(err, 400, "the value of \"%s\" is badly encoded, or the query too long", key);
         return -1;
     }
@@ -99,7 +101,8 @@ bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *numbe
     return digits > 0 && value[digits] == '\0' && *number >= min && *number <= max;
 }
 
-/* Reads digits, and decimals if there are any; what follows them is in *rest.  False: it is no number. */
+/* Reads digits, and decimals if there are any; what follows them is in *rest.  False: it is no
+ * number. */
 static bool read_decimal(const char *text, uint64_t *whole, double *fraction, const char **rest)
 {
     uint64_t decimals = 0;
@@ -132,7 +135,11 @@ static int64_t unit_ns(const char *unit)
     static const struct {
         const char *name;
         int64_t ns;
-    } units[] = {{"", NS_PER_S}, {"ms", NS_PER_MS}, {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}};
+    } units[] = {{"", NS_PER_S},
+                 {"ms", NS_PER_MS},
+                 {"s", NS_PER_S},
+                 {"m", 60 * NS_PER_S},
+                 {"h", 3600 * NS_PER_S}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (strcmp(unit, units[i].name) == 0)
             return units[i].ns;

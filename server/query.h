@@ -10,7 +10,8 @@
 
 #define QUERY_MAX 16
 #define QUERY_KEY_SIZE 32
-#define QUERY_TEXT_SIZE 7168 /* all values together, each with its NUL; the ids of 200 cameras fit */
+#define QUERY_TEXT_SIZE                                                                            \
+    7168 /* all values together, each with its NUL; the ids of 200 cameras fit */
 
 struct query {
     unsigned count;
@@ -22,11 +23,12 @@ struct query {
     char text[QUERY_TEXT_SIZE];
 };
 
-/* Decodes %XX (and, if `plus`, "+" to a space) from `text` up to `length` bytes into `out`, NUL-terminated.  False if an escape
- * is broken or stands for NUL, or it does not fit. */
+/* Decodes %XX (and, if `plus`, "+" to a space) from `text` up to `length` bytes into `out`,
+ * NUL-terminated.  False if an escape is broken or stands for NUL, or it does not fit. */
 bool query_decode(const char *text, size_t length, bool plus, char *out, size_t size);
 
-/* `text` (NULL: no query) is what follows the "?".  -1 with err: bad escapes, a key or the values too long, too many of them.
+/* `text` (NULL: no query) is what follows the "?".  -1 with err: bad escapes, a key or the values
+ * too long, too many of them.
  */
 int query_parse(const char *text, struct query *query, struct error *err);
 

@@ -16,8 +16,9 @@
 #define LINKS_MAX 40
 #define WATCHES_MAX 64
 #define FAULTS_SHOWN 5 /* lines */
-#define EVENTS                                                                                                                 \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+#define EVENTS                                                                                     \
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB |            \
+     IN_DELETE_SELF | IN_MOVE_SELF)
 
 /* Which file stands at a path, and in what state. */
 struct identity {
@@ -37,7 +38,8 @@ struct item {
 };
 
 struct reload {
-    struct worker_job job; /* first: a job is its reload.  While it is under way the items are the worker's */
+    /* first: a job is its reload. While it is under way the items are the worker's */
+    struct worker_job job;
     struct worker *worker;
     int inotify;
     struct event *readable, *settled;
@@ -48,7 +50,7 @@ struct reload {
     int watch[WATCHES_MAX];
 };
 
-/* ---- watching ------------------------------------------------------------------------------------------------------ */
+/* ---- watching ---- */
 
 struct watching {
     struct reload *reload;
@@ -63,8 +65,8 @@ static void watch(struct watching *watching, const char *path)
         watching->watch[watching->count++] = number;
 }
 
-/* Puts what the link at `way`, whose name begins behind `parent`, stands for in the place of it.  `rest` follows the link.
- * False: too long or gone. */
+/* Puts what the link at `way`, whose name begins behind `parent`, stands for in the place of it.
+ * `rest` follows the link. False: too long or gone. */
 static bool follow(char way[PATH_MAX], size_t parent, const char *rest)
 {
     char target[PATH_MAX], joined[PATH_MAX];
@@ -72,16 +74,17 @@ static bool follow(char way[PATH_MAX], size_t parent, const char *rest)
     if (length <= 0)
         return false;
     target[length] = '\0';
-    int used = target[0] == '/' ? snprintf(joined, sizeof joined, "%s%s", target, rest)
-                                : snprintf(joined, sizeof joined, "%.*s/%s%s", (int)parent, way, target, rest);
+    int used = target[0] == '/'
+                   ? snprintf(joined, sizeof joined, "%s%s", target, rest)
+                   : snprintf(joined, sizeof joined, "%.*s/%s%s", (int)parent, way, target, rest);
     if (used < 0 || (size_t)used >= sizeof joined)
         return false;
     memcpy(way, joined, (size_t)used + 1);
     return true;
 }
 
-/* Watches every folder in which a change would lead `path` to another file, and the file, which may be changed from behind a
- * mount. */
+/* Watches every folder in which a change would lead `path` to another file, and the file, which may
+ * be changed from behind a mount. */
 static void watch_way(struct watching *watching, const char *path)
 {
     char way[PATH_MAX], rest[PATH_MAX];
@@ -134,7 +137,7 @@ static void watch_all(struct reload *reload)
     reload->watches = now.count;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 static struct identity identify(const char *path)
 {
@@ -157,11 +160,13 @@ static bool same_time(struct timespec a, struct timespec b)
 
 static bool is_same(const struct identity *a, const struct identity *b)
 {
-    return a->failure == b->failure && a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+    return a->failure == b->failure && a->device == b->device && a->inode == b->inode &&
+           a->size == b->size && same_time(a->modified, b->modified) &&
+           same_time(a->changed, b->changed);
 }
 
-/* The identity is taken before the content is read: what changes in between is seen at the next look. */
+/* The identity is taken before the content is read: what changes in between is seen at the next
+ * look. */
 static void look(struct item *item)
 {
     item->changed = false;
@@ -240,7 +245,7 @@ static void done(struct worker_job *job)
         begin(reload);
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static void on_settled(int fd, short what, void *arg)
 {

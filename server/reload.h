@@ -1,8 +1,9 @@
 /* reload.h: files that may change while this process runs.
  *
- * Their folders are watched, and those of every symbolic link on the way to them: a file may be written anew, replaced by mv,
- * or be reached through a link that is switched, as containers' secrets are.  Looking and loading is the worker's.  What can't
- * be loaded is said in the log, and what was there stays. */
+ * Their folders are watched, and those of every symbolic link on the way to them: a file may be
+ * written anew, replaced by mv, or be reached through a link that is switched, as containers'
+ * secrets are.  Looking and loading is the worker's.  What can't be loaded is said in the log, and
+ * what was there stays. */
 #ifndef SERVER_RELOAD_H
 #define SERVER_RELOAD_H
 
@@ -19,15 +20,17 @@ struct reload_target {
     const char *name;    /* for the log */
     const char *path[2]; /* absolute; "": none.  As long as the reload */
     void *arg;
-    void *(*load)(const void *arg, FILE *faults); /* NULL: a line for each fault has been written.  On the worker's thread */
-    void (*apply)(void *arg, void *loaded);       /* takes it.  On the loop */
+    /* NULL: a line for each fault has been written. On the worker's thread */
+    void *(*load)(const void *arg, FILE *faults);
+    void (*apply)(void *arg, void *loaded); /* takes it.  On the loop */
 };
 
 /* Fatal on failure. */
 struct reload *reload_create(struct event_base *base, struct worker *worker);
 void reload_destroy(struct reload *reload); /* after the worker */
 
-/* Loads and applies at once if that works, and watches from now on.  All targets are added before the loop runs. */
+/* Loads and applies at once if that works, and watches from now on.  All targets are added before
+ * the loop runs. */
 void reload_add(struct reload *reload, const struct reload_target *target);
 
 #endif

@@ -56,8 +56,9 @@ static bool take_id(const char *id, size_t length, struct route_match *match)
     return true;
 }
 
-enum route_result route_find(const struct route *table, size_t rows, const char *path, const struct query *query,
-                             enum http_method method, struct route_match *match)
+enum route_result route_find(const struct route *table, size_t rows, const char *path,
+                             const struct query *query, enum http_method method,
+                             struct route_match *match)
 {
     char decoded[ROUTE_PATH_SIZE];
     *match = (struct route_match){0};
@@ -67,7 +68,8 @@ enum route_result route_find(const struct route *table, size_t rows, const char 
         const char *id = "";
         size_t id_length = 0;
         unsigned number = 0, methods = with_implied(table[i].methods);
-        if (!path_matches(table[i].path, path, &id, &id_length) || !action_matches(table[i].action, query, &number))
+        if (!path_matches(table[i].path, path, &id, &id_length) ||
+            !action_matches(table[i].action, query, &number))
             continue;
         match->allowed |= methods;
         if (match->route || !(methods & method))
@@ -95,10 +97,12 @@ void route_allow(unsigned methods, char *out, size_t size)
     static const struct {
         enum http_method method;
         const char *name;
-    } names[] = {{HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_OPTIONS, "OPTIONS"}, {HTTP_POST, "POST"}};
+    } names[] = {
+        {HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_OPTIONS, "OPTIONS"}, {HTTP_POST, "POST"}};
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof names[0] && used < size; i++)
         if (methods & names[i].method)
-            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", names[i].name);
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", names[i].name);
 }

@@ -63,10 +63,12 @@ struct route_match {
 };
 
 /* `path` as it came, without the query; starts with "/". */
-enum route_result route_find(const struct route *table, size_t rows, const char *path, const struct query *query,
-                             enum http_method method, struct route_match *match);
+enum route_result route_find(const struct route *table, size_t rows, const char *path,
+                             const struct query *query, enum http_method method,
+                             struct route_match *match);
 
-/* What is left of `path` below `base`, which is "" or like "/cameras"; "" if it is just that.  NULL: it is not below. */
+/* What is left of `path` below `base`, which is "" or like "/cameras"; "" if it is just that. NULL:
+ * it is not below. */
 const char *route_below(const char *base, const char *path);
 
 /* "GET, HEAD, OPTIONS" for an Allow header. */

@@ -1,4 +1,5 @@
-/* routes.c: every path this server answers, its own first, then those of other servers (SPEC, HTTP). */
+/* routes.c: every path this server answers, its own first, then those of other servers (SPEC,
+ * HTTP). */
 #include "server/api.h"
 #include "server/events.h"
 #include "server/live.h"

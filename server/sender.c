@@ -14,13 +14,15 @@
 #include <sys/uio.h>
 
 #define UNSENT_MAX 16384
-#define IGNORED_MAX 65536 /* a client has nothing to say to a stream; one that says more than this is cut */
+#define IGNORED_MAX                                                                                \
+    65536 /* a client has nothing to say to a stream; one that says more than this is cut */
 
 static void add_event(struct event *event, int64_t after_ns)
 {
     if (after_ns < NS_PER_MS)
         after_ns = NS_PER_MS;
-    struct timeval time = {.tv_sec = after_ns / NS_PER_S, .tv_usec = after_ns % NS_PER_S / NS_PER_US};
+    struct timeval time = {.tv_sec = after_ns / NS_PER_S,
+                           .tv_usec = after_ns % NS_PER_S / NS_PER_US};
     event_add(event, &time);
 }
 
@@ -58,7 +60,8 @@ bool sender_send(struct sender *sender, struct parcel *parcel)
     return true;
 }
 
-/* What the kernel still holds for the client goes with it, instead of lingering in the kernel after the close. */
+/* What the kernel still holds for the client goes with it, instead of lingering in the kernel after
+ * the close. */
 static void give_up(struct sender *sender, const char *why)
 {
     struct linger none = {.l_onoff = 1};
@@ -149,27 +152,33 @@ static void on_readable(int fd, short what, void *arg)
         give_up(sender, "the client sends without end");
 }
 
-/* Bytes that the kernel has taken can't be replaced by a newer picture, so it takes few ahead of what it can send; and those
- * that it can't deliver count for the time-out, too.  On a unix socket neither exists, and nothing is lost. */
+/* Bytes that the kernel has taken can't be replaced by a newer picture, so it takes few ahead of
+ * what it can send; and those that it can't deliver count for the time-out, too.  On a unix socket
+ * neither exists, and nothing is lost. */
 static void tune_kernel(struct sender *sender)
 {
     unsigned ms = (unsigned)(sender->timeout_ns / NS_PER_MS), unsent = UNSENT_MAX;
     setsockopt(sender->transport.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
-    sender->tcp = setsockopt(sender->transport.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0;
+    sender->tcp = setsockopt(sender->transport.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+                             sizeof unsent) == 0;
 }
 
-bool sender_open(struct sender *sender, struct event_base *base, const struct transport *transport, int64_t timeout_ns,
-                 const struct sender_events *events, void *arg)
+bool sender_open(struct sender *sender, struct event_base *base, const struct transport *transport,
+                 int64_t timeout_ns, const struct sender_events *events, void *arg)
 {
     int fd = transport->fd;
-    *sender = (struct sender){
-        .transport = *transport, .timeout_ns = timeout_ns, .progress_ns = loop_now(), .events = events, .arg = arg};
+    *sender = (struct sender){.transport = *transport,
+                              .timeout_ns = timeout_ns,
+                              .progress_ns = loop_now(),
+                              .events = events,
+                              .arg = arg};
     sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
     sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);
     sender->gate.progress_ns = sender->progress_ns;
     tune_kernel(sender);
-    return sender->readable && sender->writable && sender->reopen && event_add(sender->readable, NULL) == 0;
+    return sender->readable && sender->writable && sender->reopen &&
+           event_add(sender->readable, NULL) == 0;
 }
 
 void sender_close(struct sender *sender)

@@ -1,8 +1,9 @@
 /* sender.h: the bytes on their way to one streaming client: one parcel at a time.
  *
- * It is written at once, straight from the shared picture; only when the kernel takes no more does the event loop wait for the
- * client.  A client that takes no byte for the time-out, while there is something for it, is given up, however often something
- * new would have been there to send: only bytes that leave count.
+ * It is written at once, straight from the shared picture; only when the kernel takes no more does
+ * the event loop wait for the client.  A client that takes no byte for the time-out, while there is
+ * something for it, is given up, however often something new would have been there to send: only
+ * bytes that leave count.
  *
  * A next parcel may be sent only when sender_ready says so (gate.h says why and when). */
 #ifndef SERVER_SENDER_H
@@ -18,8 +19,9 @@
 #include <stdint.h>
 
 struct sender_events {
-    void (*on_drained)(void *arg);               /* sender_ready may say something else now */
-    void (*on_gone)(void *arg, const char *why); /* the client left or was given up: close the sender */
+    void (*on_drained)(void *arg); /* sender_ready may say something else now */
+    /* the client left or was given up: close the sender */
+    void (*on_gone)(void *arg, const char *why);
 };
 
 /* Embedded in whatever is sent to, so that its memory is in one place.  Private. */
@@ -38,9 +40,10 @@ struct sender {
     struct gate gate;
 };
 
-/* The connection stays the caller's, who closes it after sender_close.  False: out of memory; close it all the same. */
-bool sender_open(struct sender *sender, struct event_base *base, const struct transport *transport, int64_t timeout_ns,
-                 const struct sender_events *events, void *arg);
+/* The connection stays the caller's, who closes it after sender_close.  False: out of memory; close
+ * it all the same. */
+bool sender_open(struct sender *sender, struct event_base *base, const struct transport *transport,
+                 int64_t timeout_ns, const struct sender_events *events, void *arg);
 void sender_close(struct sender *sender); /* all zero: nothing */
 
 /* Bytes that the kernel has taken so far. */
@@ -49,11 +52,12 @@ uint64_t sender_written(const struct sender *sender);
 /* Bytes that have not left yet. */
 size_t sender_pending(const struct sender *sender);
 
-/* True if nothing is pending here and the kernel holds little enough.  If false, on_drained or on_gone follows. */
+/* True if nothing is pending here and the kernel holds little enough.  If false, on_drained or
+ * on_gone follows. */
 bool sender_ready(struct sender *sender);
 
-/* Writes what the kernel takes of the parcel and keeps the rest, if there is one, until it has left; nothing may be pending.
- * Never calls back; false: the client is gone, close the sender. */
+/* Writes what the kernel takes of the parcel and keeps the rest, if there is one, until it has
+ * left; nothing may be pending. Never calls back; false: the client is gone, close the sender. */
 bool sender_send(struct sender *sender, struct parcel *parcel);
 
 #endif

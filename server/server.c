@@ -19,9 +19,11 @@ static struct board *open_board(const struct channel_setup *setup)
     if (!board)
         fatal("%s", err.text);
     if (setup->hello.child >= board_children(board))
-        fatal("told to be child %u, but the board has %u", setup->hello.child, board_children(board));
+        fatal("told to be child %u, but the board has %u", setup->hello.child,
+              board_children(board));
     if (setup->hello.index >= RING_MAX_WAKERS)
-        fatal("told to be server %u, but there are at most %u", setup->hello.index, RING_MAX_WAKERS);
+        fatal("told to be server %u, but there are at most %u", setup->hello.index,
+              RING_MAX_WAKERS);
     return board;
 }
 

@@ -1,11 +1,13 @@
-/* share.h: several servers wait for connections at the same sockets: which of them takes the next?  Pure decisions.
+/* share.h: several servers wait for connections at the same sockets: which of them takes the next?
+ * Pure decisions.
  *
- * Whoever wakes first would take, which is nearly always the same one.  So a server that has more to serve than another gives
- * the others a head start.  What still waits after it is taken all the same, because then the others are stopped, dying or
- * busy: no connection depends on any one server.
+ * Whoever wakes first would take, which is nearly always the same one.  So a server that has more
+ * to serve than another gives the others a head start.  What still waits after it is taken all the
+ * same, because then the others are stopped, dying or busy: no connection depends on any one
+ * server.
  *
- * What a server has to serve: its clients, which stay, and the connections that it has taken lately, which may become clients
- * once their requests have come. */
+ * What a server has to serve: its clients, which stay, and the connections that it has taken
+ * lately, which may become clients once their requests have come. */
 #ifndef SERVER_SHARE_H
 #define SERVER_SHARE_H
 
@@ -27,11 +29,12 @@ void share_take(struct share *share, int64_t now_ns);
 /* With so many clients. */
 uint32_t share_load(const struct share *share, uint32_t clients, int64_t now_ns);
 
-/* `least`: the load of the one among the others that has least, UINT32_MAX if there is none.  False: give the others a head
- * start. */
+/* `least`: the load of the one among the others that has least, UINT32_MAX if there is none. False:
+ * give the others a head start. */
 bool share_may_take(struct share *share, uint32_t load, uint32_t least);
 
-/* The head start has passed, and a connection still waits: some may be taken, more each time this happens in a row. */
+/* The head start has passed, and a connection still waits: some may be taken, more each time this
+ * happens in a row. */
 void share_in_vain(struct share *share, uint32_t load);
 
 #endif

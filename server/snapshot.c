@@ -26,7 +26,7 @@ struct snapshot {
     struct event *timeout;
 };
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void send_picture(struct http_request *request, struct picture *picture)
 {
@@ -51,12 +51,16 @@ static void refuse(struct http_request *request, const struct wish *wish)
 {
     const struct camera *camera = wish->camera;
     const struct picture *newest = feed_newest(wish->feed);
-    const char *state = camera_state_name(camera->state), *why = camera->state == CAMERA_LIVE ? "" : camera->why;
+    const char *state = camera_state_name(camera->state),
+               *why = camera->state == CAMERA_LIVE ? "" : camera->why;
     if (newest)
-        http_reply_later(request, "camera \"%s\" is %s%s%s, its newest picture is %" PRId64 " ms old", camera->id, state,
-                         *why ? ": " : "", why, (clock_now() - newest->frame.captured_ns) / NS_PER_MS);
+        http_reply_later(request,
+                         "camera \"%s\" is %s%s%s, its newest picture is %" PRId64 " ms old",
+                         camera->id, state, *why ? ": " : "", why,
+                         (clock_now() - newest->frame.captured_ns) / NS_PER_MS);
     else
-        http_reply_later(request, "camera \"%s\" has no picture: it is %s%s%s", camera->id, state, *why ? ": " : "", why);
+        http_reply_later(request, "camera \"%s\" has no picture: it is %s%s%s", camera->id, state,
+                         *why ? ": " : "", why);
 }
 
 static enum await decide(const struct wish *wish)
@@ -89,7 +93,7 @@ static bool answer(struct http_request *request, const struct wish *wish)
     }
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 static void destroy(struct snapshot *snapshot)
 {
@@ -127,10 +131,13 @@ static void on_gone(void *arg)
 
 static void wait_for_picture(struct http_request *request, const struct wish *wish)
 {
-    const struct timeval limit = {.tv_sec = AWAIT_MAX_NS / NS_PER_S, .tv_usec = AWAIT_MAX_NS % NS_PER_S / NS_PER_US};
+    const struct timeval limit = {.tv_sec = AWAIT_MAX_NS / NS_PER_S,
+                                  .tv_usec = AWAIT_MAX_NS % NS_PER_S / NS_PER_US};
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
-    if (!snapshot || !(snapshot->timeout = evtimer_new(request->server->base, on_timeout, snapshot)) ||
-        event_add(snapshot->timeout, &limit) < 0 || !(snapshot->request = http_defer(request, on_gone, snapshot))) {
+    if (!snapshot ||
+        !(snapshot->timeout = evtimer_new(request->server->base, on_timeout, snapshot)) ||
+        event_add(snapshot->timeout, &limit) < 0 ||
+        !(snapshot->request = http_defer(request, on_gone, snapshot))) {
         if (snapshot && snapshot->timeout)
             event_free(snapshot->timeout);
         free(snapshot);
@@ -138,7 +145,8 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
         return;
     }
     snapshot->wish = *wish;
-    snapshot->viewer = (struct feed_viewer){.on_picture = on_change, .on_end = on_change, .arg = snapshot};
+    snapshot->viewer =
+        (struct feed_viewer){.on_picture = on_change, .on_end = on_change, .arg = snapshot};
     feed_join(wish->feed, &snapshot->viewer);
     look(snapshot);
 }
@@ -149,7 +157,8 @@ static bool read_wish(struct http_request *request, struct wish *wish)
     const char *max_age = query_get(&request->query, "max_age");
     struct view view;
     struct error err;
-    *wish = (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
+    *wish =
+        (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
     if (!view_read(&request->query, request->camera->conf, &view, &err)) {
         http_reply_error(request, 400, "%s", err.text);
         return false;

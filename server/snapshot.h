@@ -1,7 +1,8 @@
 /* snapshot.h: the newest picture as one JPEG.
  *
- * Whoever asks for a fresher picture than there is, or before there is any, waits for it as a viewer of the camera's feed and
- * leaves with it; or is refused, when none comes or can come (await.h). */
+ * Whoever asks for a fresher picture than there is, or before there is any, waits for it as a
+ * viewer of the camera's feed and leaves with it; or is refused, when none comes or can come
+ * (await.h). */
 #ifndef SERVER_SNAPSHOT_H
 #define SERVER_SNAPSHOT_H
 

@@ -23,7 +23,8 @@ static struct picture *look(struct stream_client *client)
     struct picture *picture = feed_picture(client->viewer.feed, &turn);
     if (picture && turn != client->turn) {
         client->turn = turn;
-        if (!pace_any(&client->pace) || pace_due(&client->pace, picture->frame.captured_ns, clock_now()))
+        if (!pace_any(&client->pace) ||
+            pace_due(&client->pace, picture->frame.captured_ns, clock_now()))
             client->due = true;
     }
     return picture;
@@ -70,16 +71,19 @@ static void destroy(struct push_client *push)
 }
 
 /* The status line leaves at once, with the newest picture if there is one. */
-static void join(struct http_request *request, const struct push_wishes *wishes, struct feed *feed, double fps)
+static void join(struct http_request *request, const struct push_wishes *wishes, struct feed *feed,
+                 double fps)
 {
-    static const struct push_kind kind = {.name = "stream", .on_ready = on_ready, .destroy = destroy};
+    static const struct push_kind kind = {
+        .name = "stream", .on_ready = on_ready, .destroy = destroy};
     struct stream_client *client = calloc(1, sizeof *client);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
     }
     client->pace = pace_of(fps);
-    client->viewer = (struct feed_viewer){.on_picture = on_picture, .on_end = on_end, .on_soon = on_soon, .arg = client};
+    client->viewer = (struct feed_viewer){
+        .on_picture = on_picture, .on_end = on_end, .on_soon = on_soon, .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
         push_end(&client->push, "it could not begin");
         return;

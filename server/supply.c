@@ -38,10 +38,11 @@ struct ring_reader *supply_reader(struct supply *supply)
     return supply->reader;
 }
 
-void supply_open(struct supply *supply, const char *instance, const char *camera, const char *variant,
-                 struct board_camera *board, int waker)
+void supply_open(struct supply *supply, const char *instance, const char *camera,
+                 const char *variant, struct board_camera *board, int waker)
 {
-    *supply = (struct supply){.instance = instance, .camera = camera, .board = board, .waker = waker};
+    *supply =
+        (struct supply){.instance = instance, .camera = camera, .board = board, .waker = waker};
     snprintf(supply->variant, sizeof supply->variant, "%s", variant);
     supply_reader(supply);
 }
@@ -59,14 +60,14 @@ void supply_only(struct supply *supply, uint32_t variant, int64_t not_before_ns)
     supply->not_before_ns = not_before_ns;
 }
 
-/* Looks at the clocks differ by some microseconds: of two pictures taken one right after the other, the second is dated later
- * all the same, by what a date can tell. */
+/* Looks at the clocks differ by some microseconds: of two pictures taken one right after the other,
+ * the second is dated later all the same, by what a date can tell. */
 static int64_t date(const struct supply *supply, const struct ring_frame *frame)
 {
     const struct picture *before = supply->newest;
     int64_t wall_ns = clock_wall(frame->captured_ns);
-    if (before && frame->captured_ns >= before->frame.captured_ns && wall_ns - before->wall_ns < NS_PER_US &&
-        before->wall_ns - wall_ns < CLOCKS_DIFFER_NS)
+    if (before && frame->captured_ns >= before->frame.captured_ns &&
+        wall_ns - before->wall_ns < NS_PER_US && before->wall_ns - wall_ns < CLOCKS_DIFFER_NS)
         return before->wall_ns + NS_PER_US;
     return wall_ns;
 }
@@ -79,10 +80,12 @@ static enum ring_result copy_newest(struct supply *supply, struct error *err)
         error_set(err, RING_ERROR_SYSTEM, "out of memory");
         return RING_FAILED;
     }
-    enum ring_result result = ring_reader_copy(supply->reader, supply->seen, &picture->buffer, &picture->frame, err);
+    enum ring_result result =
+        ring_reader_copy(supply->reader, supply->seen, &picture->buffer, &picture->frame, err);
     if (result == RING_GOT) {
         supply->seen = picture->frame.number;
-        if (picture->frame.variant != supply->only || picture->frame.captured_ns < supply->not_before_ns)
+        if (picture->frame.variant != supply->only ||
+            picture->frame.captured_ns < supply->not_before_ns)
             result = RING_NONE;
     }
     if (result != RING_GOT) {

@@ -1,4 +1,5 @@
-/* supply.h: the newest picture of one JPEG ring, copied once out of it and shared by all who send it. */
+/* supply.h: the newest picture of one JPEG ring, copied once out of it and shared by all who send
+ * it. */
 #ifndef SERVER_SUPPLY_H
 #define SERVER_SUPPLY_H
 
@@ -25,13 +26,14 @@ struct supply {
     int64_t not_before_ns; /* and captured no earlier */
 };
 
-/* The ring CAMERA.`variant`, opened as soon as that goes.  `waker` is this process's number among those that rings can wake.
- * The strings instance and camera stay the caller's. */
-void supply_open(struct supply *supply, const char *instance, const char *camera, const char *variant,
-                 struct board_camera *board, int waker);
+/* The ring CAMERA.`variant`, opened as soon as that goes.  `waker` is this process's number among
+ * those that rings can wake. The strings instance and camera stay the caller's. */
+void supply_open(struct supply *supply, const char *instance, const char *camera,
+                 const char *variant, struct board_camera *board, int waker);
 void supply_close(struct supply *supply);
 
-/* Pictures of another variant (ring_frame.variant), or captured before not_before_ns, are passed over. */
+/* Pictures of another variant (ring_frame.variant), or captured before not_before_ns, are passed
+ * over. */
 void supply_only(struct supply *supply, uint32_t variant, int64_t not_before_ns);
 
 /* Looks into the ring: true if there is a new newest picture. */

@@ -23,9 +23,10 @@ struct tls {
 /* There is one of it, and OpenSSL's callbacks get no argument of ours. */
 static struct tls *only;
 
-/* ---- handshakes ---------------------------------------------------------------------------------------------------- */
+/* ---- handshakes ---- */
 
-static void on_free(void *parent, void *timer, CRYPTO_EX_DATA *data, int index, long number, void *arg)
+static void on_free(void *parent, void *timer, CRYPTO_EX_DATA *data, int index, long number,
+                    void *arg)
 {
     (void)parent;
     (void)data;
@@ -56,8 +57,9 @@ static void end_timer(SSL *connection)
 /* A browser that was told http:// by mistake. */
 static void answer_plain(const SSL *connection)
 {
-    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                                 "Content-Length: 51\r\n\r\n{\"error\":\"this port speaks TLS: ask with https://\"}\n";
+    static const char answer[] =
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        "Content-Length: 51\r\n\r\n{\"error\":\"this port speaks TLS: ask with https://\"}\n";
     int fd = SSL_get_fd(connection);
     if (send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
         linger_start(only->server->base, fd);
@@ -67,7 +69,8 @@ static void on_progress(const SSL *connection, int where, int result)
 {
     if (where & SSL_CB_HANDSHAKE_DONE)
         end_timer((SSL *)(uintptr_t)connection);
-    else if (where == SSL_CB_ACCEPT_EXIT && result <= 0 && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST)
+    else if (where == SSL_CB_ACCEPT_EXIT && result <= 0 &&
+             ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST)
         answer_plain(connection);
 }
 
@@ -79,8 +82,8 @@ struct bufferevent *tls_accept(struct tls *tls)
         event_add(timer, &(struct timeval){.tv_sec = HANDSHAKE_S}) < 0)
         fatal("out of memory");
     SSL_set_info_callback(connection, on_progress);
-    struct bufferevent *bufev =
-        bufferevent_openssl_socket_new(tls->server->base, -1, connection, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bufev = bufferevent_openssl_socket_new(
+        tls->server->base, -1, connection, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     if (!bufev)
         fatal("out of memory");
     bufferevent_openssl_set_allow_dirty_shutdown(bufev, 1);
@@ -93,7 +96,7 @@ void tls_say_end(struct ssl_st *connection)
     SSL_shutdown(connection);
 }
 
-/* ---- certificates -------------------------------------------------------------------------------------------------- */
+/* ---- certificates ---- */
 
 static void *load(const void *arg, FILE *faults)
 {
@@ -123,8 +126,11 @@ struct tls *tls_create(const struct server *server)
         fatal("TLS can't be set up");
     only = tls;
     tls->server = server;
-    const struct reload_target target = {
-        .name = "TLS certificate and key", .path = {http->tls_cert, http->tls_key}, .arg = tls, .load = load, .apply = apply};
+    const struct reload_target target = {.name = "TLS certificate and key",
+                                         .path = {http->tls_cert, http->tls_key},
+                                         .arg = tls,
+                                         .load = load,
+                                         .apply = apply};
     reload_add(server->reload, &target);
     return tls;
 }

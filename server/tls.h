@@ -1,4 +1,5 @@
-/* tls.h: TLS on the servers' TCP sockets (http.tls).  A certificate that changes is used for the connections that follow. */
+/* tls.h: TLS on the servers' TCP sockets (http.tls).  A certificate that changes is used for the
+ * connections that follow. */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
 
@@ -9,7 +10,8 @@
 struct ssl_st;
 struct tls;
 
-/* NULL: the configuration names no certificate.  Without a good one, no handshake succeeds.  Fatal on other failures. */
+/* NULL: the configuration names no certificate.  Without a good one, no handshake succeeds.  Fatal
+ * on other failures. */
 struct tls *tls_create(const struct server *server);
 void tls_destroy(struct tls *tls); /* after the connections */
 

@@ -65,7 +65,8 @@ static ssize_t write_tls(SSL *tls, const struct iovec *spans, int count)
 
 ssize_t transport_write(const struct transport *transport, const struct iovec *spans, int count)
 {
-    return transport->tls ? write_tls(transport->tls, spans, count) : writev(transport->fd, spans, count);
+    return transport->tls ? write_tls(transport->tls, spans, count)
+                          : writev(transport->fd, spans, count);
 }
 
 ssize_t transport_read(const struct transport *transport, void *out, size_t size)

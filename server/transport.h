@@ -13,8 +13,9 @@ struct transport {
     struct ssl_st *tls; /* NULL: none */
 };
 
-/* Writes what the kernel takes, from the first span on.  How many bytes; -1 with errno, EAGAIN: none now.  With TLS a call
- * after one that took less than all has to begin with the bytes that are left: some of them may be on their way already. */
+/* Writes what the kernel takes, from the first span on.  How many bytes; -1 with errno, EAGAIN:
+ * none now.  With TLS a call after one that took less than all has to begin with the bytes that are
+ * left: some of them may be on their way already. */
 ssize_t transport_write(const struct transport *transport, const struct iovec *spans, int count);
 
 /* 0: the other end is done.  -1 with errno, EAGAIN: nothing now. */

@@ -1,4 +1,5 @@
-/* turns.h: whose turn is it?  Among many that have something new each is served once before any is served again.  Pure. */
+/* turns.h: whose turn is it?  Among many that have something new each is served once before any is
+ * served again.  Pure. */
 #ifndef SERVER_TURNS_H
 #define SERVER_TURNS_H
 
@@ -12,7 +13,8 @@ struct turns {
     uint64_t *bits;            /* who has */
 };
 
-/* For 0 to count - 1, none of whom has anything new; `bits`: TURNS_WORDS(count) words of the caller's, all zero. */
+/* For 0 to count - 1, none of whom has anything new; `bits`: TURNS_WORDS(count) words of the
+ * caller's, all zero. */
 void turns_init(struct turns *turns, unsigned count, uint64_t *bits);
 
 /* Number `index` has something new; more often than once is once. */

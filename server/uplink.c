@@ -53,7 +53,8 @@ static void on_message(int fd, short what, void *arg)
             return;
         if (got < 0)
             log_error("the supervisor's line broke: %s", err.text);
-        _exit(got < 0); /* without a supervisor there is nothing to serve, and it cleans up all that is shared */
+        /* without a supervisor there is nothing to serve, and it cleans up all that is shared */
+        _exit(got < 0);
     }
 }
 
@@ -98,8 +99,9 @@ struct uplink *uplink_create(const struct server *server)
     uplink->message = event_new(server->base, CHANNEL_FD, EV_READ | EV_PERSIST, on_message, uplink);
     uplink->wake = event_new(server->base, waker, EV_READ | EV_PERSIST, on_wake, uplink);
     uplink->term = evsignal_new(server->base, SIGTERM, on_term, uplink);
-    if (!uplink->message || !uplink->wake || !uplink->term || event_add(uplink->message, NULL) < 0 ||
-        event_add(uplink->wake, NULL) < 0 || event_add(uplink->term, NULL) < 0)
+    if (!uplink->message || !uplink->wake || !uplink->term ||
+        event_add(uplink->message, NULL) < 0 || event_add(uplink->wake, NULL) < 0 ||
+        event_add(uplink->term, NULL) < 0)
         fatal("can't wait for the supervisor");
     unblock_term();
     return uplink;

@@ -1,4 +1,5 @@
-/* uplink.h: what wakes this process besides its clients: the supervisor's messages, the rings, SIGTERM. */
+/* uplink.h: what wakes this process besides its clients: the supervisor's messages, the rings,
+ * SIGTERM. */
 #ifndef SERVER_UPLINK_H
 #define SERVER_UPLINK_H
 

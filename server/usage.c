@@ -19,7 +19,8 @@ void usage_count(struct usage *usage, const struct process_usage *seen, int64_t 
 void usage_look(struct usage *usage, pid_t pid, uint64_t start_time, int64_t now_ns)
 {
     struct process_usage seen;
-    if (pid > 0 && usage->known && usage->last.start_time == start_time && now_ns - usage->looked_ns < KEEP_NS)
+    if (pid > 0 && usage->known && usage->last.start_time == start_time &&
+        now_ns - usage->looked_ns < KEEP_NS)
         return;
     if (pid > 0 && process_usage(pid, &seen) && seen.start_time == start_time)
         usage_count(usage, &seen, now_ns);

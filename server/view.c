@@ -16,10 +16,12 @@ static void list_profiles(const struct conf_camera *camera, char *out, size_t si
     size_t used = 0;
     out[0] = '\0';
     for (unsigned i = 0; i < camera->profile_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", camera->profiles[i].name);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "",
+                                 camera->profiles[i].name);
 }
 
-static bool read_profile(const struct query *query, const struct conf_camera *camera, struct view *view, struct error *err)
+static bool read_profile(const struct query *query, const struct conf_camera *camera,
+                         struct view *view, struct error *err)
 {
     char names[CONF_MAX_PROFILES * (RING_ID_SIZE + 2)];
     const char *name = query_get(query, "profile");
@@ -28,7 +30,8 @@ static bool read_profile(const struct query *query, const struct conf_camera *ca
     for (unsigned i = 0; i < camera->profile_count; i++) {
         const struct conf_profile *profile = &camera->profiles[i];
         if (strcmp(profile->name, name) == 0) {
-            *view = (struct view){.width = profile->width, .quality = profile->quality, .fps = profile->fps};
+            *view = (struct view){
+                .width = profile->width, .quality = profile->quality, .fps = profile->fps};
             return true;
         }
     }
@@ -40,8 +43,8 @@ static bool read_profile(const struct query *query, const struct conf_camera *ca
     return false;
 }
 
-static bool read_number(const struct query *query, const char *key, unsigned min, unsigned max, unsigned *number,
-                        struct error *err)
+static bool read_number(const struct query *query, const char *key, unsigned min, unsigned max,
+                        unsigned *number, struct error *err)
 {
     const char *value = query_get(query, key);
     uint64_t given;
@@ -55,7 +58,8 @@ static bool read_number(const struct query *query, const char *key, unsigned min
     return true;
 }
 
-bool view_read(const struct query *query, const struct conf_camera *camera, struct view *view, struct error *err)
+bool view_read(const struct query *query, const struct conf_camera *camera, struct view *view,
+               struct error *err)
 {
     const char *fps = query_get(query, "fps");
     *view = (struct view){0};

@@ -14,8 +14,9 @@ struct view {
     double fps;
 };
 
-/* What a profile says and the query says, too, is as the query says.  False with err: a value out of range, or no such profile;
- * the text names what there is. */
-bool view_read(const struct query *query, const struct conf_camera *camera, struct view *view, struct error *err);
+/* What a profile says and the query says, too, is as the query says.  False with err: a value out
+ * of range, or no such profile; the text names what there is. */
+bool view_read(const struct query *query, const struct conf_camera *camera, struct view *view,
+               struct error *err);
 
 #endif

@@ -27,7 +27,8 @@ static void set_fault(struct wire *wire, enum wire_fault fault)
 /* Of a method or a header's name. */
 static bool is_token(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool is_text(char c)
@@ -56,11 +57,12 @@ static void enter(struct wire *wire, enum state state)
     wire->name[0] = '\0';
 }
 
-/* ---- the first line ------------------------------------------------------------------------------------------------ */
+/* ---- the first line ---- */
 
 static void end_method(struct wire *wire)
 {
-    static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"};
+    static const char *const methods[] = {"GET",    "POST",    "PUT",    "PATCH",
+                                          "DELETE", "OPTIONS", "CONNECT"};
     wire->body_method = false;
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         wire->body_method |= is_name(wire, methods[i]);
@@ -100,7 +102,7 @@ static void in_version(struct wire *wire, char c)
     enter(wire, AT_LINE);
 }
 
-/* ---- header lines -------------------------------------------------------------------------------------------------- */
+/* ---- header lines ---- */
 
 static void end_name(struct wire *wire)
 {
@@ -150,7 +152,8 @@ static void in_host(struct wire *wire, char c)
 {
     if (c == ' ' || c == '\t')
         wire->has_space = wire->length > 0;
-    else if (wire->has_space || (!isalnum((unsigned char)c) && (!c || !strchr("-._~%!$&'()*+,;=:[]", c))))
+    else if (wire->has_space ||
+             (!isalnum((unsigned char)c) && (!c || !strchr("-._~%!$&'()*+,;=:[]", c))))
         set_fault(wire, WIRE_HOST);
     else
         wire->length++;
@@ -190,7 +193,7 @@ static void in_value(struct wire *wire, char c)
         in_host(wire, c);
 }
 
-/* ---- behind the header --------------------------------------------------------------------------------------------- */
+/* ---- behind the header ---- */
 
 static enum wire_fault fault_of_head(const struct wire *wire)
 {
@@ -308,7 +311,8 @@ static const struct {
     [WIRE_BODY_LONG] = {413, "the body is longer than 16384 bytes"},
 };
 
-_Static_assert(WIRE_TARGET_MAX == 8192 && WIRE_HEAD_MAX == 16384 && WIRE_BODY_MAX == 16384, "the texts say so");
+_Static_assert(WIRE_TARGET_MAX == 8192 && WIRE_HEAD_MAX == 16384 && WIRE_BODY_MAX == 16384,
+               "the texts say so");
 
 int wire_status(enum wire_fault fault)
 {

@@ -1,9 +1,11 @@
-/* wire.h: whether what a connection brings is requests that every reader of HTTP understands alike.  Pure.
+/* wire.h: whether what a connection brings is requests that every reader of HTTP understands alike.
+ * Pure.
  *
- * libevent reads them, and is lenient: it takes the first of two lengths, folded lines, bare line feeds, spaces that do not
- * belong there, and goes on reading requests where the body of another one stands.  A proxy in front that reads the same bytes
- * more strictly, or just otherwise, would see other requests.  So every byte passes here first, and from a fault on libevent
- * gets to see nothing that it could take for a request. */
+ * libevent reads them, and is lenient: it takes the first of two lengths, folded lines, bare line
+ * feeds, spaces that do not belong there, and goes on reading requests where the body of another
+ * one stands.  A proxy in front that reads the same bytes more strictly, or just otherwise, would
+ * see other requests.  So every byte passes here first, and from a fault on libevent gets to see
+ * nothing that it could take for a request. */
 #ifndef SERVER_WIRE_H
 #define SERVER_WIRE_H
 
@@ -35,12 +37,15 @@ struct wire {
     enum wire_fault fault; /* the first; what comes after it is not looked at */
     bool body_method, old, hosted, encoded, measured, has_space;
     uint8_t state, header;
-    char name[20];        /* what is being read: the method, the version or a header's name, in lower case; as far as it fits */
+    /* what is being read: the method, the version or a header's name, in lower case; as far as it
+     * fits */
+    char name[20];
     size_t length, bytes; /* of `name`, or the target; of the header up to here */
     uint64_t body;        /* Content-Length, then what is still to come */
 };
 
-/* Returns how many of the bytes are fine: all of them, or those before the one that made the fault. */
+/* Returns how many of the bytes are fine: all of them, or those before the one that made the fault.
+ */
 size_t wire_feed(struct wire *wire, const char *bytes, size_t size);
 
 /* True in the middle of a request, be it read here or not. */

@@ -28,7 +28,19 @@ __all__ = ["Error", "Frame", "Producer", "Ring"]
 
 _I420, _I422, _I444, _JPEG = 1, 2, 3, 4
 _FORMATS = {_I420: "I420", _I422: "I422", _I444: "I444", _JPEG: "JPEG"}
-_CODES = {1: "SYSTEM", 2: "ABSENT", 3: "EMPTY", 4: "ABI", 5: "CORRUPT", 6: "OWNER", 7: "SPACE", 8: "ROWS", 9: "BUSY", 10: "CLOSED", 11: "USAGE"}
+_CODES = {
+    1: "SYSTEM",
+    2: "ABSENT",
+    3: "EMPTY",
+    4: "ABI",
+    5: "CORRUPT",
+    6: "OWNER",
+    7: "SPACE",
+    8: "ROWS",
+    9: "BUSY",
+    10: "CLOSED",
+    11: "USAGE",
+}
 _OBSERVE, _READY = 1, 2
 _WAIT_NS = 1_000_000_000  # a signal ends a wait; this bounds it for one that comes just before
 
@@ -53,22 +65,49 @@ class _Error(ctypes.Structure):
 
 
 class _Frame(ctypes.Structure):
-    _fields_ = [("number", ctypes.c_uint64), ("source", ctypes.c_uint64), ("camera_ns", ctypes.c_int64), ("captured_ns", ctypes.c_int64),
-                ("committed_ns", ctypes.c_int64), ("format", ctypes.c_uint32), ("width", ctypes.c_uint32), ("height", ctypes.c_uint32),
-                ("bytes", ctypes.c_uint32), ("range", ctypes.c_uint32), ("matrix", ctypes.c_uint32), ("stride", ctypes.c_uint32 * 3),
-                ("reserved", ctypes.c_uint32), ("plane", ctypes.c_void_p * 3)]
+    _fields_ = [
+        ("number", ctypes.c_uint64),
+        ("source", ctypes.c_uint64),
+        ("camera_ns", ctypes.c_int64),
+        ("captured_ns", ctypes.c_int64),
+        ("committed_ns", ctypes.c_int64),
+        ("format", ctypes.c_uint32),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("bytes", ctypes.c_uint32),
+        ("range", ctypes.c_uint32),
+        ("matrix", ctypes.c_uint32),
+        ("stride", ctypes.c_uint32 * 3),
+        ("reserved", ctypes.c_uint32),
+        ("plane", ctypes.c_void_p * 3),
+    ]
 
 
 class _Stat(ctypes.Structure):
-    _fields_ = [("published", ctypes.c_uint64), ("taken", ctypes.c_uint64), ("missed", ctypes.c_uint64), ("joined", ctypes.c_uint64),
-                ("bytes", ctypes.c_uint64), ("age_ns", ctypes.c_int64), ("fps", ctypes.c_double), ("generation", ctypes.c_uint32),
-                ("writer_alive", ctypes.c_uint32), ("slots", ctypes.c_uint32), ("rows", ctypes.c_uint32), ("readers", ctypes.c_uint32),
-                ("reserved", ctypes.c_uint32 * 5)]
+    _fields_ = [
+        ("published", ctypes.c_uint64),
+        ("taken", ctypes.c_uint64),
+        ("missed", ctypes.c_uint64),
+        ("joined", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("age_ns", ctypes.c_int64),
+        ("fps", ctypes.c_double),
+        ("generation", ctypes.c_uint32),
+        ("writer_alive", ctypes.c_uint32),
+        ("slots", ctypes.c_uint32),
+        ("rows", ctypes.c_uint32),
+        ("readers", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32 * 5),
+    ]
 
 
 def _find():
-    installed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "libcamring.so.1")
-    return os.environ.get("CAMRING_LIBRARY") or (installed if os.path.exists(installed) else "libcamring.so.1")
+    installed = os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", "..", "libcamring.so.1"
+    )
+    return os.environ.get("CAMRING_LIBRARY") or (
+        installed if os.path.exists(installed) else "libcamring.so.1"
+    )
 
 
 def _load():
@@ -102,6 +141,7 @@ def _load():
 
 _library = _load()
 __version__ = _library.camring_version().decode()
+
 
 def _program():
     """The script's name, under which readers show, rather than "python3"; of a package that is run, the package's."""
@@ -155,7 +195,10 @@ class _Handle:
         """Ends it, with what it has in hand.  Does nothing if that has been done.  A signal's handler may do so."""
         if self._lock.acquire(blocking=False):
             self._lock.release()
-        elif self._user in (None, threading.get_ident()):  # a handler, in the middle of another call, or on the way into or out of one
+        elif self._user in (
+            None,
+            threading.get_ident(),
+        ):  # a handler, in the middle of another call, or on the way into or out of one
             self._close_late = True
             return
         if self._handle:
@@ -204,7 +247,11 @@ class Frame:
     def __init__(self, ring, handle, raw):
         self._ring = ring
         self.number, self.source = raw.number, raw.source
-        self.camera_ns, self.captured_ns, self.committed_ns = raw.camera_ns, raw.captured_ns, raw.committed_ns
+        self.camera_ns, self.captured_ns, self.committed_ns = (
+            raw.camera_ns,
+            raw.captured_ns,
+            raw.committed_ns,
+        )
         self.width, self.height = raw.width, raw.height
         self.format = _FORMATS[raw.format]
         self.full_range, self.bt709 = bool(raw.range), bool(raw.matrix)
@@ -213,13 +260,17 @@ class Frame:
             self.planes = (self._view(memory, raw.plane[0], (1, raw.bytes), raw.bytes)[0],)
         else:
             shapes = _shapes(raw.format, raw.width, raw.height)
-            self.planes = tuple(self._view(memory, *plane) for plane in zip(raw.plane, shapes, raw.stride))
+            self.planes = tuple(
+                self._view(memory, *plane) for plane in zip(raw.plane, shapes, raw.stride)
+            )
 
     @staticmethod
     def _view(memory, address, shape, stride):
         block = (ctypes.c_uint8 * ((shape[0] - 1) * stride + shape[1])).from_address(address)
         block.memory = memory
-        return numpy.lib.stride_tricks.as_strided(numpy.frombuffer(block, numpy.uint8), shape, (stride, 1), writeable=False)
+        return numpy.lib.stride_tricks.as_strided(
+            numpy.frombuffer(block, numpy.uint8), shape, (stride, 1), writeable=False
+        )
 
     @property
     def array(self):
@@ -229,7 +280,9 @@ class Frame:
         """A copy in the one-piece layout that cv2.cvtColor(…, cv2.COLOR_YUV2BGR_I420) takes: 3/2 height rows of width bytes (even sizes, I420)."""
         if self.format != "I420" or self.width % 2 or self.height % 2:
             raise ValueError(f"{self.format} {self.width}x{self.height} has no such layout")
-        return numpy.concatenate([plane.reshape(-1) for plane in self.planes]).reshape(self.height * 3 // 2, self.width)
+        return numpy.concatenate([plane.reshape(-1) for plane in self.planes]).reshape(
+            self.height * 3 // 2, self.width
+        )
 
     def release(self):
         """Gives the frame back.  Does nothing if that has been done."""
@@ -256,7 +309,9 @@ class Ring(_Handle):
         super().__init__()
         self._held = None  # number of the frame in hand; not the frame, which refers to this: both would wait for the garbage collector
         error = _Error()
-        self._handle = _library.camring_attach(_name(instance), _name(name), observe * _OBSERVE | ready * _READY, error)
+        self._handle = _library.camring_attach(
+            _name(instance), _name(name), observe * _OBSERVE | ready * _READY, error
+        )
         if not self._handle:
             raise Error(error)
 
@@ -318,13 +373,16 @@ class Producer(_Handle):
     Closing removes the ring unless keep=True.
 
     The publishing methods copy the picture into the ring and return its number.  They take, all optional, `source`: number of the frame that this one was
-    made from; `captured_ns`: when that came in (default: now); `camera_ns`: the source's own time stamp."""
+    made from; `captured_ns`: when that came in (default: now); `camera_ns`: the source's own time stamp.
+    """
 
     def __init__(self, name, instance=None, jpeg=False, rows=8, keep=False):
         super().__init__()
         self._keep = keep
         error = _Error()
-        self._handle = _library.camring_writer_open(_name(instance), _name(name), int(jpeg), rows, error)
+        self._handle = _library.camring_writer_open(
+            _name(instance), _name(name), int(jpeg), rows, error
+        )
         if not self._handle:
             raise Error(error)
 
@@ -336,8 +394,14 @@ class Producer(_Handle):
             if _shapes(format, width, height) == tuple(plane.shape for plane in planes):
                 break
         else:
-            raise ValueError(f"planes of {', '.join(str(plane.shape) for plane in planes)} are no I420, I422 or I444 picture")
-        return self._publish(_Frame(format=format, width=width, height=height, range=full_range, matrix=bt709), planes, times)
+            raise ValueError(
+                f"planes of {', '.join(str(plane.shape) for plane in planes)} are no I420, I422 or I444 picture"
+            )
+        return self._publish(
+            _Frame(format=format, width=width, height=height, range=full_range, matrix=bt709),
+            planes,
+            times,
+        )
 
     def publish_i420(self, image, full_range=False, bt709=False, **times):
         """Publishes a picture as cv2.cvtColor(…, cv2.COLOR_BGR2YUV_I420) gives it: a 2-D uint8 array of 3/2 height rows of width bytes (even sizes)."""
@@ -352,7 +416,11 @@ class Producer(_Handle):
     def publish_jpeg(self, data, width, height, **times):
         """Publishes a whole JPEG file, any bytes-like object."""
         data = _pixels(numpy.frombuffer(data, numpy.uint8), 1)
-        return self._publish(_Frame(format=_JPEG, width=width, height=height, bytes=data.size, range=1), [data], times)
+        return self._publish(
+            _Frame(format=_JPEG, width=width, height=height, bytes=data.size, range=1),
+            [data],
+            times,
+        )
 
     def _publish(self, frame, planes, times):
         frame.source, frame.captured_ns, frame.camera_ns = _times(**times)
@@ -382,7 +450,9 @@ class Producer(_Handle):
 def _pixels(array, dimensions):
     array = numpy.asarray(array)
     if array.dtype != numpy.uint8 or array.ndim != dimensions or array.size == 0:
-        raise ValueError(f"wanted are {dimensions}-D arrays of uint8, not {array.dtype} {array.shape}")
+        raise ValueError(
+            f"wanted are {dimensions}-D arrays of uint8, not {array.dtype} {array.shape}"
+        )
     return array
 
 

@@ -1,10 +1,12 @@
 /* DESIGN
  *
- * What a living process holds stays.  A supervised instance is cleaned under its own locks, as a new supervisor would do it, so
- * that none can start meanwhile; then no ring of it has a writer or a new owner to fear.  A ring of a program that uses
- * camring.h has no supervisor: there the locks of its writer and of all its rows are taken, and held until its name is gone, so
- * that a program which opens it meanwhile is refused, or told that the ring is closed, and makes it anew.  Locks say it across
- * containers; what has no lock (observers, encoders that a killed supervisor has left) is looked for in /proc. */
+ * What a living process holds stays.  A supervised instance is cleaned under its own locks, as a
+ * new supervisor would do it, so that none can start meanwhile; then no ring of it has a writer or
+ * a new owner to fear.  A ring of a program that uses camring.h has no supervisor: there the locks
+ * of its writer and of all its rows are taken, and held until its name is gone, so that a program
+ * which opens it meanwhile is refused, or told that the ring is closed, and makes it anew.  Locks
+ * say it across containers; what has no lock (observers, encoders that a killed supervisor has
+ * left) is looked for in /proc. */
 #include "common/clock.h"
 #include "common/lockfile.h"
 #include "describe.h"
@@ -34,33 +36,36 @@ struct cleaning {
     enum shm_exit code;
 };
 
-/* ---- saying it ---------------------------------------------------------------------------------------------------- */
+/* ---- saying it ---- */
 
-__attribute__((format(printf, 4, 5))) static void keep(struct cleaning *cleaning, const char *instance, const char *ring,
-                                                       const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void
+keep(struct cleaning *cleaning, const char *instance, const char *ring, const char *format, ...)
 {
     char why[256];
     va_list args;
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    json_array_append_new(cleaning->kept, json_pack("{s:s, s:s?, s:s}", "instance", instance, "ring", ring, "why", why));
+    json_array_append_new(cleaning->kept, json_pack("{s:s, s:s?, s:s}", "instance", instance,
+                                                    "ring", ring, "why", why));
     if (!cleaning->options->json)
-        printf("kept     %s%s%s: %s\n", instance, ring && ring[0] ? " " : "", ring ? ring : "", why);
+        printf("kept     %s%s%s: %s\n", instance, ring && ring[0] ? " " : "", ring ? ring : "",
+               why);
 }
 
 static void say_removed(struct cleaning *cleaning, const struct object *object)
 {
     cleaning->bytes += object->bytes;
     json_array_append_new(cleaning->removed,
-                          json_pack("{s:s, s:s, s:s?, s:I}", "object", object->file, "instance", object->instance, "ring",
-                                    object->ring[0] ? object->ring : NULL, "bytes", (json_int_t)object->bytes));
+                          json_pack("{s:s, s:s, s:s?, s:I}", "object", object->file, "instance",
+                                    object->instance, "ring", object->ring[0] ? object->ring : NULL,
+                                    "bytes", (json_int_t)object->bytes));
     if (!cleaning->options->json)
         printf("%s  %s  %s\n", cleaning->options->dry_run ? "would go" : "removed", object->file,
                print_bytes(object->bytes).text);
 }
 
-/* ---- what is used ------------------------------------------------------------------------------------------------- */
+/* ---- what is used ---- */
 
 static bool belongs(const struct object *object, const char *instance, const char *ring)
 {
@@ -68,7 +73,8 @@ static bool belongs(const struct object *object, const char *instance, const cha
 }
 
 /* An object that another process has, or that belongs to another user: NULL if there is none. */
-static const struct object *find_used(const struct cleaning *cleaning, const char *instance, const char *ring)
+static const struct object *find_used(const struct cleaning *cleaning, const char *instance,
+                                      const char *ring)
 {
     for (size_t i = 0; i < cleaning->all.count; i++) {
         const struct object *object = &cleaning->all.list[i];
@@ -84,44 +90,49 @@ static bool keep_used(struct cleaning *cleaning, const char *instance, const cha
     if (used && used->owner != geteuid())
         keep(cleaning, instance, ring, "belongs to user %u", (unsigned)used->owner);
     else if (used)
-        keep(cleaning, instance, ring, "%s (process %d) has it open", used->user_name, (int)used->user);
+        keep(cleaning, instance, ring, "%s (process %d) has it open", used->user_name,
+             (int)used->user);
     return used;
 }
 
 /* By the locks, without taking any. */
-static bool keep_locked(struct cleaning *cleaning, const struct find_ring *ring, const struct ring_stat *stat)
+static bool keep_locked(struct cleaning *cleaning, const struct find_ring *ring,
+                        const struct ring_stat *stat)
 {
     if (stat->writer_alive) {
-        keep(cleaning, ring->instance, ring->name, "its writer lives (process %" PRId32 ")", stat->writer_pid);
+        keep(cleaning, ring->instance, ring->name, "its writer lives (process %" PRId32 ")",
+             stat->writer_pid);
         return true;
     }
     for (unsigned i = 1; i < stat->rows && i <= RING_MAX_ROWS; i++) {
         const struct ring_row_stat *row = &stat->row[i];
         if (!row->alive)
             continue;
-        keep(cleaning, ring->instance, ring->name, "reader %s lives (process %" PRId32 ")", describe_row_name(row).text,
-             row->pid);
+        keep(cleaning, ring->instance, ring->name, "reader %s lives (process %" PRId32 ")",
+             describe_row_name(row).text, row->pid);
         return true;
     }
     return false;
 }
 
 /* Between the making of a ring and its opening nobody holds a lock of it. */
-static bool keep_new(struct cleaning *cleaning, const struct find_ring *ring, const struct ring_stat *stat)
+static bool keep_new(struct cleaning *cleaning, const struct find_ring *ring,
+                     const struct ring_stat *stat)
 {
     char path[sizeof OBJECT_DIRECTORY + sizeof ring->instance + sizeof ring->name + 16];
     struct stat st;
     snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s.%s", ring->instance, ring->name);
     if (stat->generation > 0 || !stat->unsupervised || lstat(path, &st) < 0)
         return false;
-    int64_t age = clock_read_ns(CLOCK_REALTIME) - ((int64_t)st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec);
+    int64_t age = clock_read_ns(CLOCK_REALTIME) -
+                  ((int64_t)st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec);
     if (age < 0 || age > NEW_RING)
         return false;
     keep(cleaning, ring->instance, ring->name, "is just being made");
     return true;
 }
 
-/* ---- removing ----------------------------------------------------------------------------------------------------- */
+/* ---- removing ---- */
 
 static void unlink_object(struct cleaning *cleaning, const struct object *object)
 {
@@ -140,12 +151,14 @@ static void unlink_object(struct cleaning *cleaning, const struct object *object
     say_removed(cleaning, object);
 }
 
-/* All that bears the ring's name.  The control object goes last: once it is gone, somebody may make the ring anew. */
+/* All that bears the ring's name.  The control object goes last: once it is gone, somebody may make
+ * the ring anew. */
 static void unlink_ring(struct cleaning *cleaning, const struct find_ring *ring)
 {
     const struct object *ctl = objects_get(&cleaning->all, OBJECT_CTL, ring->instance, ring->name);
     for (size_t i = 0; i < cleaning->all.count; i++)
-        if (&cleaning->all.list[i] != ctl && belongs(&cleaning->all.list[i], ring->instance, ring->name))
+        if (&cleaning->all.list[i] != ctl &&
+            belongs(&cleaning->all.list[i], ring->instance, ring->name))
             unlink_object(cleaning, &cleaning->all.list[i]);
     if (ctl)
         unlink_object(cleaning, ctl);
@@ -168,7 +181,8 @@ static bool clean_ring(struct cleaning *cleaning, const struct find_ring *ring, 
     struct ring_ctl *ctl = ring_ctl_open(ring->instance, ring->name, &err);
     bool gone = false;
     int row;
-    if (!ctl && err.code == RING_ERROR_ABSENT && objects_get(&cleaning->all, OBJECT_CTL, ring->instance, ring->name))
+    if (!ctl && err.code == RING_ERROR_ABSENT &&
+        objects_get(&cleaning->all, OBJECT_CTL, ring->instance, ring->name))
         return false; /* gone since it was found */
     if (!ctl)
         return clean_wreck(cleaning, ring, alive);
@@ -180,7 +194,8 @@ static bool clean_ring(struct cleaning *cleaning, const struct find_ring *ring, 
     if (keep_used(cleaning, ring->instance, ring->name))
         goto out;
     if (!cleaning->options->dry_run && !ring_ctl_seize(ctl, &row)) {
-        keep(cleaning, ring->instance, ring->name, row < 0 ? "a writer has just come or gone" : "a reader has just come");
+        keep(cleaning, ring->instance, ring->name,
+             row < 0 ? "a writer has just come or gone" : "a reader has just come");
         goto out;
     }
     unlink_ring(cleaning, ring);
@@ -238,7 +253,8 @@ static void clean_socket(struct cleaning *cleaning, const char *instance)
 {
     char path[LOCKFILE_PATH_MAX];
     struct error ignored;
-    if (lockfile_path(instance, "sock", path, sizeof path, &ignored) != 0 || access(path, F_OK) != 0)
+    if (lockfile_path(instance, "sock", path, sizeof path, &ignored) != 0 ||
+        access(path, F_OK) != 0)
         return;
     struct object object = {.bytes = 0};
     snprintf(object.file, sizeof object.file, "%s", path);
@@ -270,26 +286,29 @@ static void clean_instance(struct cleaning *cleaning, const char *instance)
     owner_give_up(&claim);
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static void say_all(const struct cleaning *cleaning)
 {
     const struct shm_options *options = cleaning->options;
     size_t removed = json_array_size(cleaning->removed);
     if (options->json) {
-        json_t *root = json_pack("{s:b, s:O, s:O, s:I}", "dry_run", options->dry_run, "removed", cleaning->removed, "kept",
-                                 cleaning->kept, "bytes", (json_int_t)cleaning->bytes);
+        json_t *root = json_pack("{s:b, s:O, s:O, s:I}", "dry_run", options->dry_run, "removed",
+                                 cleaning->removed, "kept", cleaning->kept, "bytes",
+                                 (json_int_t)cleaning->bytes);
         print_json(root, JSON_INDENT(2));
     } else if (removed == 0) {
         puts("nothing to clean");
     } else {
-        printf("%zu objects, %s%s\n", removed, print_bytes(cleaning->bytes).text, options->dry_run ? ", would go" : "");
+        printf("%zu objects, %s%s\n", removed, print_bytes(cleaning->bytes).text,
+               options->dry_run ? ", would go" : "");
     }
 }
 
 enum shm_exit cmd_clean(const struct shm_options *options)
 {
-    struct cleaning cleaning = {.options = options, .removed = json_array(), .kept = json_array(), .code = SHM_DONE};
+    struct cleaning cleaning = {
+        .options = options, .removed = json_array(), .kept = json_array(), .code = SHM_DONE};
     struct object_set found = objects_find(options->all ? NULL : options->instance);
     for (size_t i = 0; i < found.count; i++)
         if (objects_is_first(&found, i))

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define JPEG_QUALITY 95
-#define COPY_ATTEMPTS 20 /* of three tries each: an observer can't pin, and a fast writer may overtake it */
+#define COPY_ATTEMPTS                                                                              \
+    20 /* of three tries each: an observer can't pin, and a fast writer may overtake it */
 
 /* A frame in memory of our own. */
 struct picture {
@@ -34,8 +35,8 @@ struct file_type {
 static void warn_damaged(const struct picture *picture, bool damaged)
 {
     if (damaged)
-        print_fault("%s: frame %" PRIu64 " is a damaged JPEG; parts of the picture may be wrong", picture->ring->name,
-                    picture->frame.number);
+        print_fault("%s: frame %" PRIu64 " is a damaged JPEG; parts of the picture may be wrong",
+                    picture->ring->name, picture->frame.number);
 }
 
 static bool is_jpeg(const struct picture *picture)
@@ -48,7 +49,8 @@ static int to_planes(const struct picture *picture, struct image_planes *planes,
     if (!is_jpeg(picture))
         return image_planes_copy(planes, &picture->frame, picture->buffer.data, err);
     bool damaged = false;
-    int result = jpeg_decode_planes(planes, picture->buffer.data, picture->frame.bytes, 0, &damaged, err);
+    int result =
+        jpeg_decode_planes(planes, picture->buffer.data, picture->frame.bytes, 0, &damaged, err);
     warn_damaged(picture, damaged);
     return result;
 }
@@ -57,7 +59,8 @@ static int to_rgb(const struct picture *picture, struct image_rgb *rgb, struct e
 {
     bool damaged = false;
     if (is_jpeg(picture)) {
-        int result = jpeg_decode_rgb(rgb, picture->buffer.data, picture->frame.bytes, &damaged, err);
+        int result =
+            jpeg_decode_rgb(rgb, picture->buffer.data, picture->frame.bytes, &damaged, err);
         warn_damaged(picture, damaged);
         return result;
     }
@@ -76,8 +79,10 @@ static int write_raw(const struct picture *picture, FILE *out, struct error *err
     if (result == 0)
         result = image_write_planes(&planes, out, err);
     if (result == 0)
-        fprintf(stderr, "%s %" PRIu32 "x%" PRIu32 " %s %s frame %" PRIu64 "\n", describe_format(planes.format), planes.width,
-                planes.height, describe_range(planes.range), describe_matrix(planes.matrix), picture->frame.number);
+        fprintf(stderr, "%s %" PRIu32 "x%" PRIu32 " %s %s frame %" PRIu64 "\n",
+                describe_format(planes.format), planes.width, planes.height,
+                describe_range(planes.range), describe_matrix(planes.matrix),
+                picture->frame.number);
     image_planes_free(&planes);
     return result;
 }
@@ -124,7 +129,8 @@ static int write_jpg(const struct picture *picture, FILE *out, struct error *err
     size_t length = 0;
     int result = -1;
     if (encoder && jpeg)
-        length = jpeg_encode(encoder, frame, picture->buffer.data, JPEG_QUALITY, jpeg, capacity, err);
+        length =
+            jpeg_encode(encoder, frame, picture->buffer.data, JPEG_QUALITY, jpeg, capacity, err);
     else
         error_set(err, ENOMEM, "out of memory");
     if (length > 0)
@@ -167,7 +173,8 @@ static const struct file_type *choose_type(const struct shm_options *options)
     else if (strcmp(options->output, "-") == 0)
         print_fault("standard output needs --format; possible: %s", known);
     else
-        print_fault("the ending of \"%s\" is not a known type; possible: %s (or say --format)", options->output, known);
+        print_fault("the ending of \"%s\" is not a known type; possible: %s (or say --format)",
+                    options->output, known);
     return NULL;
 }
 
@@ -175,7 +182,8 @@ static const struct file_type *choose_type(const struct shm_options *options)
 static int copy_newest(const struct find_ring *ring, struct picture *picture, struct error *err)
 {
     enum ring_result result = RING_NONE;
-    struct ring_reader *reader = ring_reader_open(ring->instance, ring->name, RING_OBSERVER, "camring-shm", err);
+    struct ring_reader *reader =
+        ring_reader_open(ring->instance, ring->name, RING_OBSERVER, "camring-shm", err);
     if (!reader)
         return err->code == RING_ERROR_EMPTY ? 0 : -1;
     for (int i = 0; i < COPY_ATTEMPTS && result == RING_NONE; i++) {
@@ -211,7 +219,8 @@ static int suits(const struct find_ring *ring, const struct file_type *type)
 }
 
 /* The first ring of `set` that has a picture, in the order in which they suit. */
-static bool choose_picture(const struct find_set *set, const struct file_type *type, struct picture *picture)
+static bool choose_picture(const struct find_set *set, const struct file_type *type,
+                           struct picture *picture)
 {
     char tried[512] = "";
     bool failed = false;
@@ -228,7 +237,8 @@ static bool choose_picture(const struct find_set *set, const struct file_type *t
                 failed = true;
             } else {
                 size_t used = strlen(tried);
-                snprintf(tried + used, sizeof tried - used, "%s%s", used ? ", " : "", set->ring[i].name);
+                snprintf(tried + used, sizeof tried - used, "%s%s", used ? ", " : "",
+                         set->ring[i].name);
             }
         }
     }
@@ -237,19 +247,21 @@ static bool choose_picture(const struct find_set *set, const struct file_type *t
     return false;
 }
 
-static void print_result(const struct shm_options *options, const struct file_type *type, const struct picture *picture)
+static void print_result(const struct shm_options *options, const struct file_type *type,
+                         const struct picture *picture)
 {
     const struct ring_frame *frame = &picture->frame;
-    json_t *object = json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "ring", picture->ring->name, "instance",
-                               picture->ring->instance, "file", print_json_text(options->output), "type", type->name, "format",
-                               describe_format(frame->format), "width", (json_int_t)frame->width, "height",
-                               (json_int_t)frame->height, "frame", (json_int_t)frame->number, "source",
-                               (json_int_t)frame->source, "committed_ns", (json_int_t)frame->committed_ns);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "ring", picture->ring->name,
+        "instance", picture->ring->instance, "file", print_json_text(options->output), "type",
+        type->name, "format", describe_format(frame->format), "width", (json_int_t)frame->width,
+        "height", (json_int_t)frame->height, "frame", (json_int_t)frame->number, "source",
+        (json_int_t)frame->source, "committed_ns", (json_int_t)frame->committed_ns);
     print_json(object, JSON_INDENT(2));
 }
 
-static int write_file(const struct shm_options *options, const struct file_type *type, const struct picture *picture,
-                      struct error *err)
+static int write_file(const struct shm_options *options, const struct file_type *type,
+                      const struct picture *picture, struct error *err)
 {
     struct output output;
     if (output_open(&output, options->output, err) < 0)

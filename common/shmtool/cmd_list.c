@@ -10,8 +10,9 @@
 
 static const char *const columns[] = {"RING", "STATE",  "PICTURE", ">FRAME",   ">FPS",    ">AGE",
                                       ">GEN", ">SLOTS", ">BYTES",  ">READERS", ">WRITER", NULL};
-static const char *const columns_all[] = {"INSTANCE", "RING",   "STATE",  "PICTURE",  ">FRAME",  ">FPS", ">AGE",
-                                          ">GEN",     ">SLOTS", ">BYTES", ">READERS", ">WRITER", NULL};
+static const char *const columns_all[] = {"INSTANCE", "RING",    "STATE", "PICTURE", ">FRAME",
+                                          ">FPS",     ">AGE",    ">GEN",  ">SLOTS",  ">BYTES",
+                                          ">READERS", ">WRITER", NULL};
 
 static void add_line(struct print_table *table, const struct ring_stat *stat)
 {
@@ -19,7 +20,8 @@ static void add_line(struct print_table *table, const struct ring_stat *stat)
     print_table_cell(table, "%s", stat->name);
     print_table_cell(table, "%s", describe_state(stat));
     if (stat->head)
-        print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(newest->format), newest->width, newest->height);
+        print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(newest->format),
+                         newest->width, newest->height);
     else
         print_table_cell(table, "-");
     print_table_cell(table, "%" PRIu64, stat->head);
@@ -66,7 +68,8 @@ static void add_ring(struct listing *listing, const struct find_ring *ring)
         listing->code = SHM_FAILED;
     }
     if (listing->options->json) {
-        json_array_append_new(listing->list, stat ? describe_json(stat, false) : describe_json_unreadable(ring, err.text));
+        json_array_append_new(listing->list, stat ? describe_json(stat, false)
+                                                  : describe_json_unreadable(ring, err.text));
     } else {
         if (listing->options->all)
             print_table_cell(listing->table, "%s", ring->instance);

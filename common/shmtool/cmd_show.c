@@ -15,18 +15,22 @@ static void show_header(const struct ring_stat *stat)
     printf("  instance    %s\n", stat->instance);
     printf("  kind        %s\n", stat->kind == RING_JPEG ? "jpeg" : "raw");
     printf("  state       %s\n", describe_state(stat));
-    printf("  generation  %" PRIu32 "%s\n", stat->generation, stat->generation ? "" : " (no picture size known yet)");
+    printf("  generation  %" PRIu32 "%s\n", stat->generation,
+           stat->generation ? "" : " (no picture size known yet)");
     if (stat->writer_pid)
-        printf("  writer      pid %" PRId32 ", %s\n", stat->writer_pid, stat->writer_alive ? "alive" : "dead");
+        printf("  writer      pid %" PRId32 ", %s\n", stat->writer_pid,
+               stat->writer_alive ? "alive" : "dead");
     else
         printf("  writer      nobody yet\n");
     if (stat->head)
-        printf("  newest      frame %" PRIu64 ", %s ago, %.1f fps\n", stat->head, print_age(stat->age_ns).text, stat->fps);
+        printf("  newest      frame %" PRIu64 ", %s ago, %.1f fps\n", stat->head,
+               print_age(stat->age_ns).text, stat->fps);
     else
         printf("  newest      none\n");
     printf("  memory      %s, %u slots of %s\n", print_bytes(stat->bytes).text, stat->slots,
            print_bytes(stat->slot_bytes).text);
-    printf("  lost        %" PRIu64 " without a free slot, %" PRIu64 " aborted\n", stat->no_slot, stat->aborted);
+    printf("  lost        %" PRIu64 " without a free slot, %" PRIu64 " aborted\n", stat->no_slot,
+           stat->aborted);
 }
 
 /* Milliseconds of a stage, if both its ends are known and in order. */
@@ -37,8 +41,9 @@ static struct print_text duration(int64_t from, int64_t to)
 
 static void show_slots(const struct ring_stat *stat)
 {
-    static const char *const columns[] = {"SLOT",    "STATE",   ">SEQUENCE", ">FRAME",  ">SOURCE", ">AGE", ">BYTES",
-                                          "PICTURE", "VARIANT", "COLOURS",   ">QUEUED", ">WORK",   NULL};
+    static const char *const columns[] = {"SLOT",    "STATE",  ">SEQUENCE", ">FRAME",  ">SOURCE",
+                                          ">AGE",    ">BYTES", "PICTURE",   "VARIANT", "COLOURS",
+                                          ">QUEUED", ">WORK",  NULL};
     int64_t now = clock_now();
     struct print_table *table = print_table_create(columns);
     for (unsigned i = 0; i < stat->slots && i < RING_MAX_SLOTS; i++) {
@@ -56,9 +61,11 @@ static void show_slots(const struct ring_stat *stat)
         print_table_cell(table, "%" PRIu64, frame->source);
         print_table_cell(table, "%s", print_age(describe_age(now, frame->committed_ns)).text);
         print_table_cell(table, "%" PRIu32, frame->bytes);
-        print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(frame->format), frame->width, frame->height);
+        print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(frame->format),
+                         frame->width, frame->height);
         print_table_cell(table, "%s", describe_variant(frame->variant).text);
-        print_table_cell(table, "%s %s", describe_range(frame->range), describe_matrix(frame->matrix));
+        print_table_cell(table, "%s %s", describe_range(frame->range),
+                         describe_matrix(frame->matrix));
         print_table_cell(table, "%s", duration(frame->captured_ns, frame->started_ns).text);
         print_table_cell(table, "%s", duration(frame->started_ns, frame->committed_ns).text);
     }

@@ -80,14 +80,17 @@ static const char *word(const json_t *finding, const char *key)
 }
 
 /* "door.raw: slot 3 holds frame 4, as slot 2 does (duplicate)" */
-static void print_list(const struct verification *verification, const json_t *list, const char *before)
+static void print_list(const struct verification *verification, const json_t *list,
+                       const char *before)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *finding = json_array_get(list, i);
-        const char *instance = word(finding, "instance"), *ring = word(finding, "ring"), *where = word(finding, "where");
+        const char *instance = word(finding, "instance"), *ring = word(finding, "ring"),
+                   *where = word(finding, "where");
         bool both = verification->options->all && ring[0];
-        printf("%s%s%s%s: %s%s%s (%s)\n", before, both ? instance : "", both ? " " : "", ring[0] ? ring : instance, where,
-               where[0] ? " " : "", word(finding, "text"), word(finding, "fault"));
+        printf("%s%s%s%s: %s%s%s (%s)\n", before, both ? instance : "", both ? " " : "",
+               ring[0] ? ring : instance, where, where[0] ? " " : "", word(finding, "text"),
+               word(finding, "fault"));
     }
 }
 
@@ -110,8 +113,9 @@ static void print_text(const struct verification *verification)
 static void print_verdict(const struct verification *verification)
 {
     const struct verdict *verdict = &verification->verdict;
-    json_t *root = json_pack("{s:b, s:i, s:O, s:O}", "ok", json_array_size(verdict->faults) == 0, "checked",
-                             (int)verification->rings, "faults", verdict->faults, "remains", verdict->remains);
+    json_t *root =
+        json_pack("{s:b, s:i, s:O, s:O}", "ok", json_array_size(verdict->faults) == 0, "checked",
+                  (int)verification->rings, "faults", verdict->faults, "remains", verdict->remains);
     print_json(root, JSON_INDENT(2));
 }
 

@@ -36,7 +36,7 @@ struct watch {
     struct watched_set set;
 };
 
-/* ---- what was asked for ------------------------------------------------------------------------------------------- */
+/* ---- what was asked for ---- */
 
 /* "1s", "500ms", "2m", "0.5"; -1: none of these, or out of range. */
 static int64_t parse_interval(const char *text)
@@ -44,14 +44,20 @@ static int64_t parse_interval(const char *text)
     static const struct {
         const char *name;
         int64_t ns;
-    } units[] = {{"", NS_PER_S}, {"s", NS_PER_S}, {"ms", NS_PER_MS}, {"m", 60 * NS_PER_S}, {"min", 60 * NS_PER_S}};
+    } units[] = {{"", NS_PER_S},
+                 {"s", NS_PER_S},
+                 {"ms", NS_PER_MS},
+                 {"m", 60 * NS_PER_S},
+                 {"min", 60 * NS_PER_S}};
     char *end;
     if (!isdigit((unsigned char)text[0]))
         return -1;
     double number = strtod(text, &end);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (strcmp(end, units[i].name) == 0 && number * (double)units[i].ns <= (double)INTERVAL_MAX)
-            return number * (double)units[i].ns >= (double)INTERVAL_MIN ? (int64_t)(number * (double)units[i].ns) : -1;
+            return number * (double)units[i].ns >= (double)INTERVAL_MIN
+                       ? (int64_t)(number * (double)units[i].ns)
+                       : -1;
     return -1;
 }
 
@@ -65,9 +71,12 @@ static bool parse_count(const char *text, uint64_t *count)
 
 static bool set_up(struct watch *watch, const struct shm_options *options)
 {
-    *watch = (struct watch){.options = options, .instance = options->all ? NULL : options->instance, .interval_ns = NS_PER_S};
+    *watch = (struct watch){.options = options,
+                            .instance = options->all ? NULL : options->instance,
+                            .interval_ns = NS_PER_S};
     if (options->interval && (watch->interval_ns = parse_interval(options->interval)) < 0) {
-        print_fault("watch: \"%s\" is no interval from 10ms to 60m, such as 500ms, 2s", options->interval);
+        print_fault("watch: \"%s\" is no interval from 10ms to 60m, such as 500ms, 2s",
+                    options->interval);
         return false;
     }
     if (options->count && !parse_count(options->count, &watch->looks_left)) {
@@ -79,7 +88,7 @@ static bool set_up(struct watch *watch, const struct shm_options *options)
     return true;
 }
 
-/* ---- words -------------------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static const char *state_of(const struct watched *watched)
 {
@@ -94,11 +103,12 @@ static struct print_text age_of(const struct watched *watched)
 static struct print_text readers_of(const struct watched *watched)
 {
     struct print_text out;
-    snprintf(out.text, sizeof out.text, watched->troubles ? "%u (%u!)" : "%u", watched->readers, watched->troubles);
+    snprintf(out.text, sizeof out.text, watched->troubles ? "%u (%u!)" : "%u", watched->readers,
+             watched->troubles);
     return out;
 }
 
-/* ---- lines -------------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 /* A ring that is gone says so once. */
 static bool has_news(const struct watched *watched)
@@ -112,26 +122,30 @@ static void print_line(const struct watch *watch, const struct watched *watched)
     time_t seconds = time(NULL);
     struct tm local;
     strftime(now, sizeof now, "%H:%M:%S", localtime_r(&seconds, &local));
-    printf("%s %s%s%s %s", now, watch->options->all ? watched->ring.instance : "", watch->options->all ? " " : "",
-           watched->ring.name, state_of(watched));
+    printf("%s %s%s%s %s", now, watch->options->all ? watched->ring.instance : "",
+           watch->options->all ? " " : "", watched->ring.name, state_of(watched));
     if (watched->stat)
-        printf(" fps %.1f, age %s, frame %" PRIu64 ", readers %s, missed %" PRIu64 "\n", watched->fps, age_of(watched).text,
-               watched->stat->head, readers_of(watched).text, watched->missed);
+        printf(" fps %.1f, age %s, frame %" PRIu64 ", readers %s, missed %" PRIu64 "\n",
+               watched->fps, age_of(watched).text, watched->stat->head, readers_of(watched).text,
+               watched->missed);
     else
         printf(watched->gone ? "\n" : ": %s\n", watched->err.text);
 }
 
 static void print_json_line(const struct watched *watched)
 {
-    json_t *ring = watched->stat ? describe_json(watched->stat, false)
-                                 : describe_json_unreadable(&watched->ring, watched->gone ? "no such ring" : watched->err.text);
+    json_t *ring =
+        watched->stat ? describe_json(watched->stat, false)
+                      : describe_json_unreadable(&watched->ring, watched->gone ? "no such ring"
+                                                                               : watched->err.text);
     if (watched->gone)
         json_object_set_new(ring, "state", json_string("gone"));
     if (watched->stat) {
         json_object_set_new(ring, "fps", json_real(watched->fps));
         json_object_set_new(ring, "missed", json_integer((json_int_t)watched->missed));
     }
-    json_object_set_new(ring, "time", json_real((double)clock_read_ns(CLOCK_REALTIME) / (double)NS_PER_S));
+    json_object_set_new(ring, "time",
+                        json_real((double)clock_read_ns(CLOCK_REALTIME) / (double)NS_PER_S));
     print_json(ring, JSON_COMPACT | JSON_REAL_PRECISION(13));
 }
 
@@ -147,21 +161,25 @@ static void print_lines(struct watch *watch)
     watch->said_none = watch->set.count == 0;
 }
 
-/* ---- the page ----------------------------------------------------------------------------------------------------- */
+/* ---- the page ---- */
 
 /* Both histories, side by side. */
-static void draw_sparks(const struct watched *watched, size_t width, char *fps, char *age, size_t size)
+static void draw_sparks(const struct watched *watched, size_t width, char *fps, char *age,
+                        size_t size)
 {
     bool utf8 = terminal_utf8();
-    spark_draw(&watched->fps_series, width, spark_top(&watched->fps_series, width, 1), utf8, fps, size);
-    spark_draw(&watched->age_series, width, spark_top(&watched->age_series, width, AGE_LEAST), utf8, age, size);
+    spark_draw(&watched->fps_series, width, spark_top(&watched->fps_series, width, 1), utf8, fps,
+               size);
+    spark_draw(&watched->age_series, width, spark_top(&watched->age_series, width, AGE_LEAST), utf8,
+               age, size);
 }
 
 static void draw_table(const struct watch *watch, size_t width, FILE *out)
 {
     char heading[SPARK_MOST * 2 + 8], fps[SPARK_MOST * 3 + 1], age[SPARK_MOST * 3 + 1];
     snprintf(heading, sizeof heading, "%-*s  %s", (int)width, "FPS", "AGE");
-    const char *columns[] = {"INSTANCE", "RING", "STATE", ">FRAME", ">FPS", ">AGE", ">READERS", ">MISSED", heading, NULL};
+    const char *columns[] = {"INSTANCE", "RING",     "STATE",   ">FRAME", ">FPS",
+                             ">AGE",     ">READERS", ">MISSED", heading,  NULL};
     struct print_table *table = print_table_create(watch->instance ? columns + 1 : columns);
     for (size_t i = 0; i < watch->set.count; i++) {
         const struct watched *watched = watch->set.list[i];
@@ -195,7 +213,11 @@ static void draw_rings(const struct watch *watch, FILE *out)
     free(narrow);
     fixed = fixed > strlen("FPS  AGE") ? fixed - strlen("FPS  AGE") : 0;
     size_t width = columns > fixed + 2 ? (columns - fixed - 2) / 2 : 0;
-    draw_table(watch, width < SPARK_LEAST ? SPARK_LEAST : width > SPARK_MOST ? SPARK_MOST : width, out);
+    draw_table(watch,
+               width < SPARK_LEAST  ? SPARK_LEAST
+               : width > SPARK_MOST ? SPARK_MOST
+                                    : width,
+               out);
 }
 
 static void draw_troubles(const struct watch *watch, FILE *out)
@@ -222,12 +244,15 @@ static void draw_details(const struct watched *watched, FILE *out)
         return;
     }
     if (stat->head)
-        fprintf(out, "  frame %" PRIu64 ", %s %" PRIu32 "x%" PRIu32 "\n", stat->head, describe_format(stat->newest.format),
-                stat->newest.width, stat->newest.height);
-    fprintf(out, "  generation %" PRIu32 ", %u slots, %s", stat->generation, stat->slots, print_bytes(stat->bytes).text);
+        fprintf(out, "  frame %" PRIu64 ", %s %" PRIu32 "x%" PRIu32 "\n", stat->head,
+                describe_format(stat->newest.format), stat->newest.width, stat->newest.height);
+    fprintf(out, "  generation %" PRIu32 ", %u slots, %s", stat->generation, stat->slots,
+            print_bytes(stat->bytes).text);
     if (stat->writer_pid)
-        fprintf(out, ", writer %" PRId32 " %s", stat->writer_pid, stat->writer_alive ? "alive" : "dead");
-    fprintf(out, "\n  %" PRIu64 " frames without a free slot, %" PRIu64 " aborted\n", stat->no_slot, stat->aborted);
+        fprintf(out, ", writer %" PRId32 " %s", stat->writer_pid,
+                stat->writer_alive ? "alive" : "dead");
+    fprintf(out, "\n  %" PRIu64 " frames without a free slot, %" PRIu64 " aborted\n", stat->no_slot,
+            stat->aborted);
     reader_print_table(stat, out);
 }
 
@@ -238,8 +263,9 @@ static bool draw_page(struct watch *watch)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return false;
-    fprintf(out, "camring-shm watch   %s%s   every %s   q ends\n\n", watch->instance ? "instance " : "all instances",
-            watch->instance ? watch->instance : "", print_age(watch->interval_ns).text);
+    fprintf(out, "camring-shm watch   %s%s   every %s   q ends\n\n",
+            watch->instance ? "instance " : "all instances", watch->instance ? watch->instance : "",
+            print_age(watch->interval_ns).text);
     if (watch->set.count == 0)
         fprintf(out, "no rings\n");
     else if (!watch->options->ring)
@@ -257,7 +283,7 @@ static bool draw_page(struct watch *watch)
     return shown;
 }
 
-/* ---- again and again ---------------------------------------------------------------------------------------------- */
+/* ---- again and again ---- */
 
 /* False if nobody can see it any more. */
 static bool show(struct watch *watch)
@@ -296,7 +322,8 @@ static enum shm_exit run(struct watch *watch, struct ticker *ticker)
 /* A ring that is asked for by name has to be there: one mistyped would be waited for for ever. */
 static bool is_there(const struct watch *watch, const char *ring)
 {
-    struct find_set there = watch->instance ? find_wanted(watch->instance, ring) : find_some(NULL, ring);
+    struct find_set there =
+        watch->instance ? find_wanted(watch->instance, ring) : find_some(NULL, ring);
     bool found = there.count > 0;
     if (!found && !watch->instance)
         print_fault("no instance has a ring or camera \"%s\"", ring);

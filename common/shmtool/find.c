@@ -79,7 +79,8 @@ static void complain_unknown(const char *instance, const char *wanted, const str
     char names[1024];
     join_names(all, names, sizeof names);
     if (all->count > 0) {
-        print_fault("instance %s has no ring or camera \"%s\"; its rings: %s", instance, wanted, names);
+        print_fault("instance %s has no ring or camera \"%s\"; its rings: %s", instance, wanted,
+                    names);
         return;
     }
     struct find_set elsewhere = find_all(NULL);
@@ -110,9 +111,11 @@ struct find_set find_wanted(const char *instance, const char *wanted)
     return set;
 }
 
-static bool read_stat(const struct find_ring *ring, struct ring_stat *stat, bool *gone, struct error *err)
+static bool read_stat(const struct find_ring *ring, struct ring_stat *stat, bool *gone,
+                      struct error *err)
 {
-    struct ring_reader *reader = ring_reader_open(ring->instance, ring->name, RING_OBSERVER, "camring-shm", err);
+    struct ring_reader *reader =
+        ring_reader_open(ring->instance, ring->name, RING_OBSERVER, "camring-shm", err);
     *gone = !reader && err->code == RING_ERROR_ABSENT;
     bool good = reader && ring_reader_stat(reader, stat, err) == 0;
     if (reader)
@@ -128,13 +131,15 @@ struct ring_stat *find_stat(const struct find_ring *ring, struct error *err)
         error_set(err, RING_ERROR_SYSTEM, "out of memory");
         return NULL;
     }
-    for (int i = 0; i < ATTEMPTS && !gone; i++) { /* the ring may be made anew while it is looked at */
+    /* the ring may be made anew while it is looked at */
+    for (int i = 0; i < ATTEMPTS && !gone; i++) {
         if (read_stat(ring, stat, &gone, err))
             return stat;
         if (err->code != RING_ERROR_ABSENT)
             break;
     }
-    if (!gone && err->code == RING_ERROR_ABSENT) /* the ring is there, the pictures it names are not */
+    if (!gone &&
+        err->code == RING_ERROR_ABSENT) /* the ring is there, the pictures it names are not */
         err->code = RING_ERROR_CORRUPT;
     free(stat);
     return NULL;

@@ -18,14 +18,16 @@ struct find_set {
     size_t count;
 };
 
-/* All rings of `instance` (NULL: of all), in order of name, but for those of variants that nobody has asked for yet.  find_free
- * frees. */
+/* All rings of `instance` (NULL: of all), in order of name, but for those of variants that nobody
+ * has asked for yet.  find_free frees. */
 struct find_set find_all(const char *instance);
 
-/* The ring called `wanted`, or all rings of the camera `wanted`; perhaps none.  instance NULL: of all. */
+/* The ring called `wanted`, or all rings of the camera `wanted`; perhaps none.  instance NULL: of
+ * all. */
 struct find_set find_some(const char *instance, const char *wanted);
 
-/* The ring called `wanted`, or all rings of the camera `wanted`.  If there are none, says so, and which there are, on stderr.
+/* The ring called `wanted`, or all rings of the camera `wanted`.  If there are none, says so, and
+ * which there are, on stderr.
  */
 struct find_set find_wanted(const char *instance, const char *wanted);
 void find_free(struct find_set *set);

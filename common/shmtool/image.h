@@ -9,7 +9,8 @@
 /* Colours by the planes' own range and matrix. */
 int image_rgb_convert(struct image_rgb *rgb, const struct image_planes *planes, struct error *err);
 
-int image_write_planes(const struct image_planes *planes, FILE *out, struct error *err); /* without the padding */
+/* without the padding */
+int image_write_planes(const struct image_planes *planes, FILE *out, struct error *err);
 int image_write_ppm(const struct image_rgb *rgb, FILE *out, struct error *err);
 int image_write_png(const struct image_rgb *rgb, FILE *out, struct error *err);
 

@@ -6,7 +6,8 @@
 #include <png.h>
 #include <string.h>
 
-static int write_lines(const uint8_t *data, size_t stride, size_t width, size_t height, FILE *out, struct error *err)
+static int write_lines(const uint8_t *data, size_t stride, size_t width, size_t height, FILE *out,
+                       struct error *err)
 {
     for (size_t y = 0; y < height; y++) {
         if (fwrite(data + y * stride, 1, width, out) != width) {
@@ -39,7 +40,10 @@ int image_write_ppm(const struct image_rgb *rgb, FILE *out, struct error *err)
 
 int image_write_png(const struct image_rgb *rgb, FILE *out, struct error *err)
 {
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = rgb->width, .height = rgb->height, .format = PNG_FORMAT_RGB};
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = rgb->width,
+                       .height = rgb->height,
+                       .format = PNG_FORMAT_RGB};
     errno = 0;
     if (png_image_write_to_stdio(&image, out, 0, rgb->data, (png_int_32)rgb->stride, NULL))
         return 0;

@@ -1,8 +1,9 @@
 /* DESIGN
  *
- * Like ring_verify (common/ring_verify.h), this tells what one look proves from what may be passing.  A lease's word never
- * repeats, so what is read between two loads of the same word, with the lease free, belongs together; and counters that are
- * stored after what they count are read before it. */
+ * Like ring_verify (common/ring_verify.h), this tells what one look proves from what may be
+ * passing.  A lease's word never repeats, so what is read between two loads of the same word, with
+ * the lease free, belongs together; and counters that are stored after what they count are read
+ * before it. */
 #include "instance_check.h"
 
 #include "common/clock.h"
@@ -29,17 +30,19 @@ struct check {
 
 static bool is_wanted(const struct check *check, const char *camera, const char *ring)
 {
-    return !check->wanted || strcmp(check->wanted, camera) == 0 || (ring && strcmp(check->wanted, ring) == 0);
+    return !check->wanted || strcmp(check->wanted, camera) == 0 ||
+           (ring && strcmp(check->wanted, ring) == 0);
 }
 
 /* Whether the check, limited to a ring or not, is about this camera. */
 static bool is_about(const struct check *check, const char *camera)
 {
     size_t length = strlen(camera);
-    return is_wanted(check, camera, NULL) || (strncmp(check->wanted, camera, length) == 0 && check->wanted[length] == '.');
+    return is_wanted(check, camera, NULL) ||
+           (strncmp(check->wanted, camera, length) == 0 && check->wanted[length] == '.');
 }
 
-/* ---- a camera ----------------------------------------------------------------------------------------------------- */
+/* ---- a camera ---- */
 
 struct account {
     uint64_t word, captured, encoded, taken, finished, booked;
@@ -48,7 +51,8 @@ struct account {
 
 static struct account read_account(const struct board_camera *camera)
 {
-    struct account account = {.word = atomic_load_explicit(&camera->lease.word, memory_order_acquire)};
+    struct account account = {.word =
+                                  atomic_load_explicit(&camera->lease.word, memory_order_acquire)};
     bool is_free = lease_holder(&camera->lease) < 0;
     account.captured = atomic_load(&camera->captured);
     account.encoded = atomic_load(&camera->encoded);
@@ -64,12 +68,13 @@ static void check_settled(struct check *check, const char *camera, const struct 
 {
     if (account->finished != account->taken)
         verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera,
-                    "frame %" PRIu64 " was taken up last, frame %" PRIu64 " finished, and nobody holds the lease",
+                    "frame %" PRIu64 " was taken up last, frame %" PRIu64
+                    " finished, and nobody holds the lease",
                     account->taken, account->finished);
     if (account->booked != account->taken)
         verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera,
-                    "%" PRIu64 " frames were taken up or passed over, and %" PRIu64 " are booked", account->taken,
-                    account->booked);
+                    "%" PRIu64 " frames were taken up or passed over, and %" PRIu64 " are booked",
+                    account->taken, account->booked);
 }
 
 /* False if it can't be told: nothing was readable, or everything was overtaken. */
@@ -87,41 +92,46 @@ static void check_variants(struct check *check, const struct board_camera *camer
     uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
     if (is_free && booked != taken && atomic_load(&camera->variant_lease.word) == word)
         verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera->id,
-                    "%" PRIu64 " pictures of variants were taken up, and %" PRIu64 " are booked", taken, booked);
+                    "%" PRIu64 " pictures of variants were taken up, and %" PRIu64 " are booked",
+                    taken, booked);
 }
 
-static void check_heads(struct check *check, const char *camera, const struct account *account, const struct ring_stat *raw,
-                        const struct ring_stat *jpeg)
+static void check_heads(struct check *check, const char *camera, const struct account *account,
+                        const struct ring_stat *raw, const struct ring_stat *jpeg)
 {
     uint64_t raw_head, jpeg_head;
     bool has_raw = read_head(raw, &raw_head), has_jpeg = read_head(jpeg, &jpeg_head);
     if (has_raw && account->taken > raw_head)
         verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera,
-                    "frame %" PRIu64 " was taken up, and the newest raw one is %" PRIu64, account->taken, raw_head);
+                    "frame %" PRIu64 " was taken up, and the newest raw one is %" PRIu64,
+                    account->taken, raw_head);
     if (has_jpeg && account->encoded > jpeg_head)
         verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera,
-                    "%" PRIu64 " frames were encoded, and the newest JPEG is %" PRIu64, account->encoded, jpeg_head);
+                    "%" PRIu64 " frames were encoded, and the newest JPEG is %" PRIu64,
+                    account->encoded, jpeg_head);
     else if (has_raw && has_jpeg && account->captured > raw_head + jpeg_head - account->encoded)
         verdict_add(&check->certain, false, check->instance, NULL, "accounts", camera,
-                    "%" PRIu64 " frames were captured, and %" PRIu64 " published", account->captured,
-                    raw_head + jpeg_head - account->encoded);
+                    "%" PRIu64 " frames were captured, and %" PRIu64 " published",
+                    account->captured, raw_head + jpeg_head - account->encoded);
 }
 
 /* Whoever is said to hold a lease of the camera must be able to. */
 static void check_holder(struct check *check, unsigned index, int holder, const char *lease)
 {
     const char *camera = board_camera(check->board, index)->id;
-    uint64_t place = holder == LEASE_CAPTURE ? index : (uint64_t)board_cameras(check->board) + (unsigned)holder;
+    uint64_t place =
+        holder == LEASE_CAPTURE ? index : (uint64_t)board_cameras(check->board) + (unsigned)holder;
     const char *who = holder == LEASE_CAPTURE ? "its capture" : "a worker";
     if (place >= board_children(check->board))
-        verdict_add(&check->certain, false, check->instance, NULL, lease, camera, "is held by worker %d, whom there can't be",
-                    holder);
+        verdict_add(&check->certain, false, check->instance, NULL, lease, camera,
+                    "is held by worker %d, whom there can't be", holder);
     else if (!owner_child_alive(check->board, (unsigned)place))
-        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, lease, camera,
-                    "is held by %s that is dead", who);
+        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, lease,
+                    camera, "is held by %s that is dead", who);
 }
 
-static void check_lease(struct check *check, unsigned index, const struct account *account, const struct ring_stat *raw)
+static void check_lease(struct check *check, unsigned index, const struct account *account,
+                        const struct ring_stat *raw)
 {
     struct board_camera *camera = board_camera(check->board, index);
     const struct lease word = {account->word};
@@ -152,22 +162,25 @@ static void check_has_ring(struct check *check, const char *camera, const char *
 {
     char ring[RING_NAME_SIZE];
     snprintf(ring, sizeof ring, "%s.%s", camera, variant);
-    if (is_wanted(check, camera, ring) && !objects_get(&check->objects, OBJECT_CTL, check->instance, ring))
-        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, ring, "missing", "",
-                    "does not exist, though the board has camera %s", camera);
+    if (is_wanted(check, camera, ring) &&
+        !objects_get(&check->objects, OBJECT_CTL, check->instance, ring))
+        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, ring, "missing",
+                    "", "does not exist, though the board has camera %s", camera);
 }
 
 static void check_camera(struct check *check, unsigned index)
 {
     const struct board_camera *camera = board_camera(check->board, index);
     if (!memchr(camera->id, '\0', sizeof camera->id) || !ring_id_valid(camera->id)) {
-        verdict_add(&check->certain, false, check->instance, NULL, "board", "", "camera number %u has no proper name", index);
+        verdict_add(&check->certain, false, check->instance, NULL, "board", "",
+                    "camera number %u has no proper name", index);
         return;
     }
     if (!is_about(check, camera->id))
         return;
     struct account account = read_account(camera);
-    struct ring_stat *raw = stat_of(check, camera->id, "raw"), *jpeg = stat_of(check, camera->id, "jpeg");
+    struct ring_stat *raw = stat_of(check, camera->id, "raw"),
+                     *jpeg = stat_of(check, camera->id, "jpeg");
     if (account.settled)
         check_settled(check, camera->id, &account);
     check_variants(check, camera);
@@ -183,7 +196,7 @@ static void check_camera(struct check *check, unsigned index)
     free(jpeg);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static bool is_on_board(const struct check *check, const char *camera)
 {
@@ -198,15 +211,18 @@ static void check_board(struct check *check)
     const struct object *object = objects_get(&check->objects, OBJECT_BOARD, check->instance, "");
     struct error err = {0};
     if (object && object->owner != geteuid() && object->owner != 0)
-        verdict_add(&check->certain, false, check->instance, NULL, "owner", "", "the board belongs to user %u",
-                    (unsigned)object->owner);
+        verdict_add(&check->certain, false, check->instance, NULL, "owner", "",
+                    "the board belongs to user %u", (unsigned)object->owner);
     else if (object && object->bytes < object->size)
         verdict_add(&check->certain, false, check->instance, NULL, "memory", "",
-                    "the board has memory for %" PRIu64 " of its %" PRIu64 " bytes only", object->bytes, object->size);
+                    "the board has memory for %" PRIu64 " of its %" PRIu64 " bytes only",
+                    object->bytes, object->size);
     else if (object && !(check->board = board_inspect(check->instance, &err)))
-        verdict_add(&check->doubtful, false, check->instance, NULL, "unreadable", "", "%.150s", err.text);
+        verdict_add(&check->doubtful, false, check->instance, NULL, "unreadable", "", "%.150s",
+                    err.text);
     if (!object && check->owner.supervised)
-        verdict_add(&check->doubtful, false, check->instance, NULL, "missing", "", "a supervisor runs, and there is no board");
+        verdict_add(&check->doubtful, false, check->instance, NULL, "missing", "",
+                    "a supervisor runs, and there is no board");
     for (unsigned i = 0; check->board && i < board_cameras(check->board); i++)
         check_camera(check, i);
 }
@@ -224,8 +240,8 @@ static void check_ring(struct check *check, const struct object *object)
         verdict_add(&check->doubtful, true, check->instance, object->ring, "orphan", "",
                     "its instance is gone; `clean` removes it");
     else if (check->board && !is_on_board(check, camera))
-        verdict_add(&check->doubtful, !check->owner.alive, check->instance, object->ring, "orphan", "",
-                    "the board has no camera %s", camera);
+        verdict_add(&check->doubtful, !check->owner.alive, check->instance, object->ring, "orphan",
+                    "", "the board has no camera %s", camera);
 out:
     free(stat);
 }
@@ -239,10 +255,12 @@ static void check_objects(struct check *check)
         if (object->kind == OBJECT_BOARD || !is_wanted(check, camera, object->ring))
             continue;
         bool stray = object->kind == OBJECT_STRAY ||
-                     (object->kind == OBJECT_DATA && !objects_get(&check->objects, OBJECT_CTL, check->instance, object->ring));
+                     (object->kind == OBJECT_DATA &&
+                      !objects_get(&check->objects, OBJECT_CTL, check->instance, object->ring));
         if (stray)
-            verdict_add(&check->doubtful, !check->owner.alive, check->instance, object->ring[0] ? object->ring : NULL, "stray",
-                        "", "%s belongs to no ring", object->file);
+            verdict_add(&check->doubtful, !check->owner.alive, check->instance,
+                        object->ring[0] ? object->ring : NULL, "stray", "", "%s belongs to no ring",
+                        object->file);
         else if (object->kind == OBJECT_CTL)
             check_ring(check, object);
     }

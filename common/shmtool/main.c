@@ -1,4 +1,5 @@
-/* camring-shm: looks into the rings of any instance, living or dead.  It only reads, except for clean, and needs no supervisor.
+/* camring-shm: looks into the rings of any instance, living or dead.  It only reads, except for
+ * clean, and needs no supervisor.
  */
 #include "common/ring.h"
 #include "print.h"
@@ -28,7 +29,8 @@ enum {
     TAKES_DRY_RUN = 1 << 5
 };
 
-static const char *const option_names[] = {"--all", "-o", "--format", "--interval", "--count", "--dry-run"}; /* by bit */
+static const char *const option_names[] = {"--all",      "-o",      "--format",
+                                           "--interval", "--count", "--dry-run"}; /* by bit */
 
 enum { RING_NOT_TAKEN, RING_TAKEN, RING_NEEDED };
 
@@ -43,24 +45,30 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"list", "list [--all]", TAKES_ALL, RING_NOT_TAKEN, cmd_list, "one line per ring: state, picture, fps, age, readers",
+    {"list", "list [--all]", TAKES_ALL, RING_NOT_TAKEN, cmd_list,
+     "one line per ring: state, picture, fps, age, readers",
      "      --all            rings of every instance, whatever --instance says\n"},
-    {"show", "show RING", 0, RING_NEEDED, cmd_show, "everything about a ring: header, each slot, each reader", ""},
-    {"watch", "watch [RING] [--interval 1s] [--count N]", TAKES_ALL | TAKES_INTERVAL | TAKES_COUNT, RING_TAKEN, cmd_watch,
-     "a line per ring, or all of one, live: fps and age and how they were",
+    {"show", "show RING", 0, RING_NEEDED, cmd_show,
+     "everything about a ring: header, each slot, each reader", ""},
+    {"watch", "watch [RING] [--interval 1s] [--count N]", TAKES_ALL | TAKES_INTERVAL | TAKES_COUNT,
+     RING_TAKEN, cmd_watch, "a line per ring, or all of one, live: fps and age and how they were",
      "      --all            rings of every instance\n"
      "      --interval TIME  how often to look, such as 500ms or 2s (default: 1s)\n"
      "      --count N        end after so many looks (default: on q or Ctrl-C)\n"
      "\n"
-     "On a terminal one page, drawn anew each time; elsewhere a line per ring and look, with --json one object a line.\n\n"},
-    {"dump", "dump RING -o FILE.{jpg,png,ppm,raw}", TAKES_OUTPUT | TAKES_FORMAT, RING_NEEDED, cmd_dump,
-     "the newest picture, to a file",
+     "On a terminal one page, drawn anew each time; elsewhere a line per ring and look, with "
+     "--json one object a line.\n\n"},
+    {"dump", "dump RING -o FILE.{jpg,png,ppm,raw}", TAKES_OUTPUT | TAKES_FORMAT, RING_NEEDED,
+     cmd_dump, "the newest picture, to a file",
      "  -o, --output FILE    where to; its ending says the type; - is standard output\n"
-     "      --format TYPE    jpg, png, ppm or raw (planes Y, Cb, Cr without gaps; what they are is said on stderr)\n"},
-    {"verify", "verify [RING]", TAKES_ALL, RING_TAKEN, cmd_verify, "what is broken, of all that is promised",
+     "      --format TYPE    jpg, png, ppm or raw (planes Y, Cb, Cr without gaps; what they are is "
+     "said on stderr)\n"},
+    {"verify", "verify [RING]", TAKES_ALL, RING_TAKEN, cmd_verify,
+     "what is broken, of all that is promised",
      "      --all            every instance\n"
      "\n"
-     "Exit status 1 says that something is broken.  What a killed process left, which its successor clears, is\n"
+     "Exit status 1 says that something is broken.  What a killed process left, which its "
+     "successor clears, is\n"
      "listed too, but breaks nothing.\n\n"},
     {"clean", "clean [--dry-run]", TAKES_ALL | TAKES_DRY_RUN, RING_NOT_TAKEN, cmd_clean,
      "memory back that no living process holds",
@@ -81,9 +89,11 @@ struct arguments {
 static void print_help(FILE *out, const struct command *only)
 {
     if (only)
-        fprintf(out, "usage: camring-shm %s [--instance NAME] [--json]\n\nGives %s.\n\n", only->usage, only->summary);
+        fprintf(out, "usage: camring-shm %s [--instance NAME] [--json]\n\nGives %s.\n\n",
+                only->usage, only->summary);
     else
-        fprintf(out, "usage: camring-shm COMMAND [--instance NAME] [--json]\n\nLooks into shared-memory rings; only clean "
+        fprintf(out, "usage: camring-shm COMMAND [--instance NAME] [--json]\n\nLooks into "
+                     "shared-memory rings; only clean "
                      "changes anything.\n\n");
     for (size_t i = 0; i < COMMANDS && !only; i++)
         fprintf(out, "  %-40s %s\n", commands[i].usage, commands[i].summary);
@@ -108,7 +118,8 @@ static enum shm_exit wrong_command(const char *name)
 {
     char names[128] = "";
     for (size_t i = 0; i < COMMANDS; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", commands[i].name);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+                 commands[i].name);
     if (name)
         print_fault("unknown command \"%s\"; there are: %s", name, names);
     else

@@ -15,7 +15,7 @@
 
 #define PREFIX "camring."
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static bool is_generation(const char *text)
 {
@@ -100,11 +100,13 @@ void objects_free(struct object_set *set)
     *set = (struct object_set){0};
 }
 
-const struct object *objects_get(const struct object_set *set, enum object_kind kind, const char *instance, const char *ring)
+const struct object *objects_get(const struct object_set *set, enum object_kind kind,
+                                 const char *instance, const char *ring)
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct object *object = &set->list[i];
-        if (object->kind == kind && strcmp(object->instance, instance) == 0 && strcmp(object->ring, ring) == 0)
+        if (object->kind == kind && strcmp(object->instance, instance) == 0 &&
+            strcmp(object->ring, ring) == 0)
             return object;
     }
     return NULL;
@@ -118,7 +120,7 @@ bool objects_is_first(const struct object_set *set, size_t i)
     return true;
 }
 
-/* ---- users -------------------------------------------------------------------------------------------------------- */
+/* ---- users ---- */
 
 static void read_name(pid_t pid, char out[16])
 {

@@ -1,4 +1,5 @@
-/* objects.h: everything in shared memory that bears camring's name, whether or not it is in order. */
+/* objects.h: everything in shared memory that bears camring's name, whether or not it is in order.
+ */
 #ifndef CAMRING_OBJECTS_H
 #define CAMRING_OBJECTS_H
 
@@ -41,12 +42,14 @@ struct object_set objects_find(const char *instance);
 void objects_free(struct object_set *set);
 
 /* The object of that kind and name; NULL if there is none. */
-const struct object *objects_get(const struct object_set *set, enum object_kind kind, const char *instance, const char *ring);
+const struct object *objects_get(const struct object_set *set, enum object_kind kind,
+                                 const char *instance, const char *ring);
 
 /* True if none before number `i` is of the same instance. */
 bool objects_is_first(const struct object_set *set, size_t i);
 
-/* Looks through all processes but this one for who has one of the objects open or mapped, as far as /proc lets this user see.
+/* Looks through all processes but this one for who has one of the objects open or mapped, as far as
+ * /proc lets this user see.
  */
 void objects_find_users(struct object_set *set);
 

@@ -63,7 +63,8 @@ int output_open(struct output *output, const char *path, struct error *err)
         error_set(err, errno, "can't write %s: %s", path, strerror(errno));
         return -1;
     }
-    int result = exists && !S_ISREG(st.st_mode) ? open_in_place(output, err) : open_temporary(output, err);
+    int result =
+        exists && !S_ISREG(st.st_mode) ? open_in_place(output, err) : open_temporary(output, err);
     if (result < 0)
         clear(output);
     return result;

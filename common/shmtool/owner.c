@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- looking ------------------------------------------------------------------------------------------------------ */
+/* ---- looking ---- */
 
 bool owner_child_alive(const struct board *board, unsigned place)
 {
@@ -45,7 +45,8 @@ static void look_for_children(const char *instance, struct owner *owner)
     for (unsigned i = 0; board && !owner->alive && i < board_children(board); i++) {
         owner->alive = owner_child_alive(board, i);
         if (owner->alive)
-            snprintf(owner->who, sizeof owner->who, "its supervisor is dead, but process %d of it still runs",
+            snprintf(owner->who, sizeof owner->who,
+                     "its supervisor is dead, but process %d of it still runs",
                      (int)atomic_load(&board_child(board, i)->pid));
     }
     board_close(board);
@@ -67,7 +68,7 @@ struct owner owner_look(const char *instance)
     return owner;
 }
 
-/* ---- claiming ----------------------------------------------------------------------------------------------------- */
+/* ---- claiming ---- */
 
 bool owner_claim(struct owner_claim *claim, const char *instance, struct owner *owner)
 {
@@ -83,7 +84,8 @@ bool owner_claim(struct owner_claim *claim, const char *instance, struct owner *
     else if (claim->board >= 0 && !lockfile_lock(claim->board))
         found_supervisor(owner, 0);
     else
-        look_for_children(instance, owner); /* once more: it may have come and gone before the locks were ours */
+        /* once more: it may have come and gone before the locks were ours */
+        look_for_children(instance, owner);
     owner->unknown = claim->lock < 0 && err.code != EBUSY;
     owner->alive |= claim->lock < 0;
     if (!owner->alive)

@@ -18,7 +18,8 @@ struct owner owner_look(const char *instance);
 /* True if child `place` of the board is still the process that was started there. */
 bool owner_child_alive(const struct board *board, unsigned place);
 
-/* Being the owner for as long as it takes to clean up: no supervisor of that name can start meanwhile. */
+/* Being the owner for as long as it takes to clean up: no supervisor of that name can start
+ * meanwhile. */
 struct owner_claim {
     const char *instance;
     int lock, board; /* descriptors that hold the locks; -1: none */

@@ -50,17 +50,22 @@ static int64_t held_since(const struct ring_stat *stat, const struct ring_row_st
 
 struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
-    struct reader reader = {.state = look_state(stat, row), .held_ns = held_since(stat, row), .lag = describe_lag(stat, row)};
+    struct reader reader = {.state = look_state(stat, row),
+                            .held_ns = held_since(stat, row),
+                            .lag = describe_lag(stat, row)};
     bool old = row->pinned_generation > 0 && row->pinned_generation < stat->generation;
     bool overtaken = reader.held_ns > HELD_TOO_LONG && reader.lag > 0;
-    reader.trouble = reader.state == READER_STOPPED || reader.state == READER_DEAD || old || overtaken;
+    reader.trouble =
+        reader.state == READER_STOPPED || reader.state == READER_DEAD || old || overtaken;
     return reader;
 }
 
 const char *reader_state_name(enum reader_state state)
 {
-    static const char *const names[] = {
-        [READER_IDLE] = "idle", [READER_ALIVE] = "alive", [READER_STOPPED] = "stopped", [READER_DEAD] = "dead"};
+    static const char *const names[] = {[READER_IDLE] = "idle",
+                                        [READER_ALIVE] = "alive",
+                                        [READER_STOPPED] = "stopped",
+                                        [READER_DEAD] = "dead"};
     return names[state];
 }
 
@@ -82,7 +87,8 @@ unsigned reader_count(const struct ring_stat *stat)
     return n;
 }
 
-static void print_one(const struct ring_stat *stat, const struct ring_row_stat *row, const struct reader *reader, FILE *out)
+static void print_one(const struct ring_stat *stat, const struct ring_row_stat *row,
+                      const struct reader *reader, FILE *out)
 {
     fprintf(out, "%s: reader %s", stat->name, describe_row_name(row).text);
     if (row->pid > 0)
@@ -91,7 +97,8 @@ static void print_one(const struct ring_stat *stat, const struct ring_row_stat *
     if (!acts)
         fprintf(out, " is %s", reader_state_name(reader->state));
     if (row->pinned_generation > 0)
-        fprintf(out, "%s %s", acts ? " does not release" : " and holds", reader_pin(stat, row).text);
+        fprintf(out, "%s %s", acts ? " does not release" : " and holds",
+                reader_pin(stat, row).text);
     if (reader->held_ns >= 0)
         fprintf(out, " with frame %" PRIu64 ", %s old", row->last, print_age(reader->held_ns).text);
     fprintf(out, "; %" PRIu64 " frames behind\n", reader->lag);
@@ -109,7 +116,8 @@ void reader_print_trouble(const struct ring_stat *stat, FILE *out)
     }
 }
 
-static void add_line(struct print_table *table, const struct ring_stat *stat, const struct ring_row_stat *row)
+static void add_line(struct print_table *table, const struct ring_stat *stat,
+                     const struct ring_row_stat *row)
 {
     struct reader reader = reader_look(stat, row);
     print_table_cell(table, "%u", row->row);
@@ -128,7 +136,8 @@ static void add_line(struct print_table *table, const struct ring_stat *stat, co
 
 void reader_print_table(const struct ring_stat *stat, FILE *out)
 {
-    static const char *const columns[] = {"ROW", ">PID", "NAME", "STATE", "PIN", ">HELD", ">LAG", ">TAKEN", ">MISSED", NULL};
+    static const char *const columns[] = {"ROW",   ">PID", "NAME",   "STATE",   "PIN",
+                                          ">HELD", ">LAG", ">TAKEN", ">MISSED", NULL};
     struct print_table *table = print_table_create(columns);
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
         if (describe_row_used(&stat->row[i]))

@@ -1,5 +1,6 @@
-/* reader.h: what a reader is doing, and whether somebody should look after it.  A reader that never lets go of a frame, is
- * stopped or dead harms nobody, but keeps a slot (or a whole older generation) and a row from others. */
+/* reader.h: what a reader is doing, and whether somebody should look after it.  A reader that never
+ * lets go of a frame, is stopped or dead harms nobody, but keeps a slot (or a whole older
+ * generation) and a row from others. */
 #ifndef CAMRING_READER_H
 #define CAMRING_READER_H
 
@@ -9,7 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum reader_state { READER_IDLE /* row 0 without a lease's holder */, READER_ALIVE, READER_STOPPED, READER_DEAD };
+enum reader_state {
+    READER_IDLE /* row 0 without a lease's holder */,
+    READER_ALIVE,
+    READER_STOPPED,
+    READER_DEAD
+};
 
 struct reader {
     enum reader_state state;

@@ -1,5 +1,6 @@
-/* shmtool.h: what main.c and the commands of camring-shm share.  A command is one file, cmd_NAME.c, and one row of the table in
- * main.c; it gets options that are already checked against its row and returns an exit code. */
+/* shmtool.h: what main.c and the commands of camring-shm share.  A command is one file, cmd_NAME.c,
+ * and one row of the table in main.c; it gets options that are already checked against its row and
+ * returns an exit code. */
 #ifndef CAMRING_SHMTOOL_H
 #define CAMRING_SHMTOOL_H
 

@@ -30,7 +30,8 @@ static const char *glyph(double value, double top, bool utf8)
     return utf8 ? blocks[level] : letters[level];
 }
 
-void spark_draw(const struct spark_series *series, size_t width, double top, bool utf8, char *out, size_t size)
+void spark_draw(const struct spark_series *series, size_t width, double top, bool utf8, char *out,
+                size_t size)
 {
     size_t used = 0;
     for (size_t i = 0; i < width; i++) {

@@ -15,9 +15,11 @@ struct spark_series {
 
 void spark_push(struct spark_series *series, double value); /* NAN: there was nothing to see */
 
-/* Writes exactly `width` characters, the newest value at the right, and a NUL: eighths of a block (3 bytes each), or without
- * `utf8` ASCII of growing weight; a space where there is no value.  `top` fills the block; values beyond it do, too. */
-void spark_draw(const struct spark_series *series, size_t width, double top, bool utf8, char *out, size_t size);
+/* Writes exactly `width` characters, the newest value at the right, and a NUL: eighths of a block
+ * (3 bytes each), or without `utf8` ASCII of growing weight; a space where there is no value. `top`
+ * fills the block; values beyond it do, too. */
+void spark_draw(const struct spark_series *series, size_t width, double top, bool utf8, char *out,
+                size_t size);
 
 /* The largest of the last `width` values, at least `least`. */
 double spark_top(const struct spark_series *series, size_t width, double least);

@@ -82,7 +82,8 @@ struct terminal_size terminal_size(void)
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0)
         return (struct terminal_size){.columns = size.ws_col, .rows = size.ws_row};
-    return (struct terminal_size){.columns = from_environment("COLUMNS", 80), .rows = from_environment("LINES", 24)};
+    return (struct terminal_size){.columns = from_environment("COLUMNS", 80),
+                                  .rows = from_environment("LINES", 24)};
 }
 
 static bool continues(char c)
@@ -114,7 +115,8 @@ bool terminal_show(const char *text)
     unsigned shown = lines <= size.rows ? lines : size.rows - 1;
     fputs(BEGIN_UPDATE HOME, stdout);
     for (unsigned i = 0; i < shown; i++) {
-        printf("%s" CLEAR_LINE "%.*s", i ? "\r\n" : "", (int)terminal_cut(text, size.columns), text);
+        printf("%s" CLEAR_LINE "%.*s", i ? "\r\n" : "", (int)terminal_cut(text, size.columns),
+               text);
         text += strcspn(text, "\n");
         text += *text == '\n';
     }

@@ -1,4 +1,5 @@
-/* terminal.h: a page that is drawn again and again in one place, and a terminal that is afterwards as it was before. */
+/* terminal.h: a page that is drawn again and again in one place, and a terminal that is afterwards
+ * as it was before. */
 #ifndef CAMRING_TERMINAL_H
 #define CAMRING_TERMINAL_H
 
@@ -8,7 +9,8 @@
 /* True if standard output is a terminal that can do it. */
 bool terminal_usable(void);
 
-/* Takes the terminal: the alternate screen, no cursor, no echo, keys at once.  Given back by terminal_leave, and on exit(). */
+/* Takes the terminal: the alternate screen, no cursor, no echo, keys at once.  Given back by
+ * terminal_leave, and on exit(). */
 void terminal_enter(void);
 void terminal_leave(void);
 
@@ -18,7 +20,8 @@ struct terminal_size {
 
 struct terminal_size terminal_size(void);
 
-/* Shows `text`, cut to the terminal's size; a last line says how many were cut off.  False if it can't be written. */
+/* Shows `text`, cut to the terminal's size; a last line says how many were cut off.  False if it
+ * can't be written. */
 bool terminal_show(const char *text);
 
 /* True if keys can be read. */

@@ -19,11 +19,13 @@ int ticker_open(struct ticker *ticker, int64_t interval_ns, bool keys, struct er
     for (size_t i = 0; i < sizeof caught / sizeof caught[0]; i++)
         sigaddset(&set, caught[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    const struct itimerspec spec = {.it_interval = clock_timespec(interval_ns), .it_value = clock_timespec(interval_ns)};
+    const struct itimerspec spec = {.it_interval = clock_timespec(interval_ns),
+                                    .it_value = clock_timespec(interval_ns)};
     *ticker = (struct ticker){.keys = keys};
     ticker->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     ticker->signals = signalfd(-1, &set, SFD_CLOEXEC);
-    if (ticker->timer >= 0 && ticker->signals >= 0 && timerfd_settime(ticker->timer, 0, &spec, NULL) == 0)
+    if (ticker->timer >= 0 && ticker->signals >= 0 &&
+        timerfd_settime(ticker->timer, 0, &spec, NULL) == 0)
         return 0;
     error_set(err, errno, "cannot wait: %s", strerror(errno));
     ticker_close(ticker);
@@ -35,7 +37,9 @@ static enum ticker_event take_signal(const struct ticker *ticker)
     struct signalfd_siginfo info;
     if (read(ticker->signals, &info, sizeof info) != sizeof info)
         return TICKER_STOP;
-    return info.ssi_signo == SIGWINCH ? TICKER_RESIZED : info.ssi_signo == SIGTSTP ? TICKER_SUSPEND : TICKER_STOP;
+    return info.ssi_signo == SIGWINCH  ? TICKER_RESIZED
+           : info.ssi_signo == SIGTSTP ? TICKER_SUSPEND
+                                       : TICKER_STOP;
 }
 
 /* True if a key says stop. */
@@ -43,7 +47,8 @@ static bool take_keys(void)
 {
     char keys[64];
     ssize_t n = read(STDIN_FILENO, keys, sizeof keys);
-    return n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN) || (n > 0 && (memchr(keys, 'q', (size_t)n) || keys[0] == 4));
+    return n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN) ||
+           (n > 0 && (memchr(keys, 'q', (size_t)n) || keys[0] == 4));
 }
 
 enum ticker_event ticker_wait(struct ticker *ticker)

@@ -1,4 +1,5 @@
-/* ticker.h: what a program waits for that does something again and again until it is told to stop. */
+/* ticker.h: what a program waits for that does something again and again until it is told to stop.
+ */
 #ifndef CAMRING_TICKER_H
 #define CAMRING_TICKER_H
 
@@ -19,7 +20,8 @@ enum ticker_event {
     TICKER_STOP,    /* a signal that ends programs, or q */
 };
 
-/* Catches the signals from now on.  `keys`: q, or the end of standard input, stops.  -1 with err. */
+/* Catches the signals from now on.  `keys`: q, or the end of standard input, stops.  -1 with err.
+ */
 int ticker_open(struct ticker *ticker, int64_t interval_ns, bool keys, struct error *err);
 enum ticker_event ticker_wait(struct ticker *ticker);
 void ticker_suspend(void); /* returns when the process is continued */

@@ -15,8 +15,8 @@ void verdict_close(struct verdict *verdict)
     *verdict = (struct verdict){0};
 }
 
-void verdict_add(struct verdict *verdict, bool left, const char *instance, const char *ring, const char *fault,
-                 const char *where, const char *format, ...)
+void verdict_add(struct verdict *verdict, bool left, const char *instance, const char *ring,
+                 const char *fault, const char *where, const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -24,19 +24,21 @@ void verdict_add(struct verdict *verdict, bool left, const char *instance, const
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     json_array_append_new(left ? verdict->remains : verdict->faults,
-                          json_pack("{s:s, s:s?, s:s, s:s, s:s}", "instance", instance, "ring", ring, "fault", fault, "where",
-                                    where, "text", text));
+                          json_pack("{s:s, s:s?, s:s, s:s, s:s}", "instance", instance, "ring",
+                                    ring, "fault", fault, "where", where, "text", text));
 }
 
-void verdict_add_findings(struct verdict *verdict, const char *instance, const char *ring, const struct ring_findings *findings)
+void verdict_add_findings(struct verdict *verdict, const char *instance, const char *ring,
+                          const struct ring_findings *findings)
 {
     for (unsigned i = 0; i < findings->count; i++) {
         const struct ring_finding *finding = &findings->list[i];
-        verdict_add(verdict, finding->left, instance, ring, ring_fault_name(finding->fault), finding->where, "%s",
-                    finding->text);
+        verdict_add(verdict, finding->left, instance, ring, ring_fault_name(finding->fault),
+                    finding->where, "%s", finding->text);
     }
     if (findings->dropped > 0)
-        verdict_add(verdict, false, instance, ring, "more", "", "%u more faults", findings->dropped);
+        verdict_add(verdict, false, instance, ring, "more", "", "%u more faults",
+                    findings->dropped);
 }
 
 static bool contains(const json_t *list, const json_t *wanted)

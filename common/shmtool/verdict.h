@@ -15,8 +15,9 @@ void verdict_open(struct verdict *verdict);
 void verdict_close(struct verdict *verdict);
 
 /* `ring` NULL: something of the instance as a whole; `where` may be empty. */
-void verdict_add(struct verdict *verdict, bool left, const char *instance, const char *ring, const char *fault,
-                 const char *where, const char *format, ...) __attribute__((format(printf, 7, 8)));
+void verdict_add(struct verdict *verdict, bool left, const char *instance, const char *ring,
+                 const char *fault, const char *where, const char *format, ...)
+    __attribute__((format(printf, 7, 8)));
 void verdict_add_findings(struct verdict *verdict, const char *instance, const char *ring,
                           const struct ring_findings *findings);
 

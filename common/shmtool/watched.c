@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-double watched_fps(uint64_t frames, int64_t span_ns, int64_t looks_ns, int64_t age_ns, double before, double in_ring)
+double watched_fps(uint64_t frames, int64_t span_ns, int64_t looks_ns, int64_t age_ns,
+                   double before, double in_ring)
 {
     double most = age_ns > 0 ? (double)NS_PER_S / (double)age_ns : before;
     if (frames == 0 || span_ns <= 0) /* between two frames, or they have stopped */
@@ -24,9 +25,10 @@ static void measure(struct watched *watched, int64_t now)
     const struct ring_stat *stat = watched->stat;
     int64_t committed_ns = stat->head ? stat->newest.committed_ns : 0;
     bool goes_on = watched->looked_ns > 0 && watched->frame > 0 && stat->head >= watched->frame;
-    watched->fps = goes_on ? watched_fps(stat->head - watched->frame, committed_ns - watched->committed_ns,
-                                         now - watched->looked_ns, stat->age_ns, watched->fps, stat->fps)
-                           : stat->fps;
+    watched->fps =
+        goes_on ? watched_fps(stat->head - watched->frame, committed_ns - watched->committed_ns,
+                              now - watched->looked_ns, stat->age_ns, watched->fps, stat->fps)
+                : stat->fps;
     watched->frame = stat->head;
     watched->committed_ns = committed_ns;
     watched->looked_ns = now;
@@ -62,7 +64,8 @@ static void look(struct watched *watched, int64_t now)
     }
     bool has_age = watched->stat && watched->stat->age_ns >= 0;
     spark_push(&watched->fps_series, watched->stat ? watched->fps : NAN);
-    spark_push(&watched->age_series, has_age ? (double)watched->stat->age_ns / (double)NS_PER_S : NAN);
+    spark_push(&watched->age_series,
+               has_age ? (double)watched->stat->age_ns / (double)NS_PER_S : NAN);
 }
 
 static void lose(struct watched *watched)

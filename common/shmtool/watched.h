@@ -1,4 +1,5 @@
-/* watched.h: rings that are looked at again and again: how they do between two looks, and how they did before. */
+/* watched.h: rings that are looked at again and again: how they do between two looks, and how they
+ * did before. */
 #ifndef CAMRING_WATCHED_H
 #define CAMRING_WATCHED_H
 
@@ -16,8 +17,9 @@ struct watched {
     struct ring_stat *stat; /* of the last look; NULL: unreadable or gone */
     bool gone;              /* a ring of this name was there before */
     struct error err;       /* why it can't be read */
-    double fps;             /* since the look before; from the frames in the ring if this is the first */
-    uint64_t missed;        /* by the readers that it has now */
+    /* since the look before; from the frames in the ring if this is the first */
+    double fps;
+    uint64_t missed; /* by the readers that it has now */
     unsigned readers, troubles;
     struct spark_series fps_series, age_series; /* one value a look; age in seconds */
     /* private */
@@ -33,14 +35,15 @@ struct watched_set {
     size_t count;
 };
 
-/* Looks at all rings of `instance` (NULL: of all), or those that `wanted` (NULL: any) means.  Rings may come, go and come
- * again; one that is gone stays in the set for the next `keep` looks. */
+/* Looks at all rings of `instance` (NULL: of all), or those that `wanted` (NULL: any) means.  Rings
+ * may come, go and come again; one that is gone stays in the set for the next `keep` looks. */
 void watched_look(struct watched_set *set, const char *instance, const char *wanted, unsigned keep);
 void watched_free(struct watched_set *set);
 
-/* Frames per second between two looks: `frames` came in, the newest `age_ns` ago, and the commit times of the newest at both
- * looks lie `span_ns` apart; the looks `looks_ns`.  `before` is the last look's answer, `in_ring` what the frames in the ring
- * say. */
-double watched_fps(uint64_t frames, int64_t span_ns, int64_t looks_ns, int64_t age_ns, double before, double in_ring);
+/* Frames per second between two looks: `frames` came in, the newest `age_ns` ago, and the commit
+ * times of the newest at both looks lie `span_ns` apart; the looks `looks_ns`.  `before` is the
+ * last look's answer, `in_ring` what the frames in the ring say. */
+double watched_fps(uint64_t frames, int64_t span_ns, int64_t looks_ns, int64_t age_ns,
+                   double before, double in_ring);
 
 #endif

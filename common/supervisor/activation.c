@@ -48,16 +48,19 @@ static bool is_private(const union address *address)
     return true;
 }
 
-static void describe(const union address *address, const struct conf_http *http, char *out, size_t size)
+static void describe(const union address *address, const struct conf_http *http, char *out,
+                     size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
     const char *scheme = http->tls_cert[0] ? "https" : "http";
     if (address->any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof host);
-        snprintf(out, size, "%s://%s:%u%s/", scheme, host, ntohs(address->v4.sin_port), http->base_path);
+        snprintf(out, size, "%s://%s:%u%s/", scheme, host, ntohs(address->v4.sin_port),
+                 http->base_path);
     } else if (address->any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof host);
-        snprintf(out, size, "%s://[%s]:%u%s/", scheme, host, ntohs(address->v6.sin6_port), http->base_path);
+        snprintf(out, size, "%s://[%s]:%u%s/", scheme, host, ntohs(address->v6.sin6_port),
+                 http->base_path);
     } else {
         snprintf(out, size, "unix:%.107s", address->path.sun_path);
     }
@@ -69,14 +72,19 @@ static int take(struct listen_set *set, const struct conf_http *http, int fd, st
     socklen_t size = sizeof address;
     char *url = set->urls[set->count];
     if (!is_listening(fd) || getsockname(fd, &address.any, &size) != 0) {
-        error_set(err, ENOTSOCK, "descriptor %d, given by the service manager, is no socket to accept connections on", fd);
+        error_set(
+            err, ENOTSOCK,
+            "descriptor %d, given by the service manager, is no socket to accept connections on",
+            fd);
         return -1;
     }
     describe(&address, http, url, sizeof *set->urls);
     if (!is_private(&address) && conf_http_is_open(http)) {
         error_set(err, EACCES,
-                  "cannot listen on %s, given by the service manager: everyone who can reach this machine could watch; name "
-                  "an http.users_file or http.tokens_file, or say http.allow_open_bind: true if that is meant",
+                  "cannot listen on %s, given by the service manager: everyone who can reach this "
+                  "machine could watch; name "
+                  "an http.users_file or http.tokens_file, or say http.allow_open_bind: true if "
+                  "that is meant",
                   url);
         return -1;
     }
@@ -93,7 +101,8 @@ int activation_take(struct listen_set *set, const struct conf_http *http, struct
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     if (count > CONF_MAX_LISTEN) {
-        error_set(err, E2BIG, "the service manager gave %u sockets; at most %d are possible", count, CONF_MAX_LISTEN);
+        error_set(err, E2BIG, "the service manager gave %u sockets; at most %d are possible", count,
+                  CONF_MAX_LISTEN);
         return -1;
     }
     for (unsigned i = 0; i < count; i++)

@@ -1,11 +1,12 @@
-/* activation.h: listening sockets that a service manager has opened for this process: LISTEN_FDS, sd_listen_fds(3). */
+/* activation.h: listening sockets that a service manager has opened for this process: LISTEN_FDS,
+ * sd_listen_fds(3). */
 #ifndef CAMRING_ACTIVATION_H
 #define CAMRING_ACTIVATION_H
 
 #include "listen.h"
 
-/* Adds them to the set.  Returns how many, 0: none were given; -1 with err: one is none to listen on, or is open to all against
- * the configuration. */
+/* Adds them to the set.  Returns how many, 0: none were given; -1 with err: one is none to listen
+ * on, or is open to all against the configuration. */
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err);
 
 #endif

@@ -36,9 +36,10 @@ struct launch {
     int signals; /* signalfd: SIGINT, SIGTERM, SIGHUP */
 };
 
-/* ---- the supervisor's side ---------------------------------------------------------------------------------------- */
+/* ---- the supervisor's side ---- */
 
-static void become_supervisor(const struct launch *launch, const char *config_path, int url_fd, const sigset_t *mask)
+static void become_supervisor(const struct launch *launch, const char *config_path, int url_fd,
+                              const sigset_t *mask)
 {
     setsid();
     if (url_fd != STDERR_FILENO + 1) {
@@ -46,13 +47,16 @@ static void become_supervisor(const struct launch *launch, const char *config_pa
         url_fd = STDERR_FILENO + 1;
     }
     fcntl(url_fd, F_SETFD, FD_CLOEXEC);
-    syscall(SYS_close_range, url_fd + 1, ~0U, 0); /* whoever waits for the end of an inherited pipe must not wait for us */
+    /* whoever waits for the end of an inherited pipe must not wait for us */
+    syscall(SYS_close_range, url_fd + 1, ~0U, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    _exit(supervise(
-        &(struct supervise){.conf = launch->conf, .config_path = config_path, .log_path = launch->log_path, .url_fd = url_fd}));
+    _exit(supervise(&(struct supervise){.conf = launch->conf,
+                                        .config_path = config_path,
+                                        .log_path = launch->log_path,
+                                        .url_fd = url_fd}));
 }
 
-/* ---- the command's side ------------------------------------------------------------------------------------------- */
+/* ---- the command's side ---- */
 
 static int open_launch(struct launch *launch, const char *config_path, struct error *err)
 {
@@ -64,7 +68,8 @@ static int open_launch(struct launch *launch, const char *config_path, struct er
     sigaddset(&set, SIGHUP);
     if (logfile_path(launch->conf->instance, launch->log_path, sizeof launch->log_path, err) != 0)
         return -1;
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0 || (launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0 ||
+        (launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
         error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
         return -1;
     }
@@ -111,7 +116,8 @@ static void cancel(const struct launch *launch)
 static enum exits collect(const struct launch *launch)
 {
     int status = 0;
-    if (waitpid(launch->pid, &status, 0) == launch->pid && WIFEXITED(status) && WEXITSTATUS(status) != 0)
+    if (waitpid(launch->pid, &status, 0) == launch->pid && WIFEXITED(status) &&
+        WEXITSTATUS(status) != 0)
         return WEXITSTATUS(status);
     fprintf(stderr, "camring: the supervisor ended before it was up; see %s\n", launch->log_path);
     stopping_clear(launch->conf->instance);
@@ -131,14 +137,16 @@ static enum exits await_up(const struct launch *launch)
     int64_t deadline = clock_now() + UP_LIMIT;
     bool up = false;
     for (;;) {
-        struct pollfd fds[] = {{.fd = launch->urls, .events = POLLIN}, {.fd = launch->signals, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = launch->urls, .events = POLLIN},
+                               {.fd = launch->signals, .events = POLLIN}};
         int64_t left = deadline - clock_now();
         int r = poll(fds, 2, left > 0 ? (int)(left / NS_PER_MS) + 1 : 0);
         if (r < 0 && errno == EINTR)
             continue;
         if (r == 0) {
             char why[PATH_MAX + 80];
-            snprintf(why, sizeof why, "no server came up in %d s; see %s", (int)(UP_LIMIT / NS_PER_S), launch->log_path);
+            snprintf(why, sizeof why, "no server came up in %d s; see %s",
+                     (int)(UP_LIMIT / NS_PER_S), launch->log_path);
             return give_up(launch, why);
         }
         if (fds[1].revents && signalled(launch))
@@ -155,7 +163,8 @@ static enum exits await_up(const struct launch *launch)
     }
 }
 
-/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up; *done: every camera has settled. */
+/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up; *done: every camera has
+ * settled. */
 static enum client_result take_news(struct client *client, struct progress *progress, bool *done)
 {
     json_t *message;
@@ -170,7 +179,8 @@ static enum client_result take_news(struct client *client, struct progress *prog
     return result;
 }
 
-static enum exits follow(const struct launch *launch, struct client *client, struct progress *progress)
+static enum exits follow(const struct launch *launch, struct client *client,
+                         struct progress *progress)
 {
     bool done = false;
     for (;;) {
@@ -182,7 +192,8 @@ static enum exits follow(const struct launch *launch, struct client *client, str
         if (done)
             break;
         progress_draw(progress);
-        struct pollfd fds[] = {{.fd = client_fd(client), .events = POLLIN}, {.fd = launch->signals, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = client_fd(client), .events = POLLIN},
+                               {.fd = launch->signals, .events = POLLIN}};
         poll(fds, 2, progress_interval(progress));
         if (fds[1].revents && signalled(launch)) {
             progress_erase(progress);
@@ -203,7 +214,10 @@ static enum exits await_cameras(const struct launch *launch)
     if (client && progress && client_send(client, request, &err) == 0)
         status = follow(launch, client, progress);
     else
-        fprintf(stderr, "camring: %s\n", client && progress ? err.text : !client ? err.text : "out of memory");
+        fprintf(stderr, "camring: %s\n",
+                client && progress ? err.text
+                : !client          ? err.text
+                                   : "out of memory");
     json_decref(request);
     progress_destroy(progress);
     client_close(client);

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Failures of the set-up are on stderr.  With `wait`, returns when each camera is live or has failed, after a summary on
- * stdout.  SIGINT or SIGTERM to this process undoes it all. */
+/* Failures of the set-up are on stderr.  With `wait`, returns when each camera is live or has
+ * failed, after a summary on stdout.  SIGINT or SIGTERM to this process undoes it all. */
 enum exits background_start(const struct conf *conf, const char *config_path, bool wait);
 
 #endif

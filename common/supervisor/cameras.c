@@ -35,7 +35,8 @@ struct cameras *cameras_create(unsigned count, unsigned max_connecting, int64_t 
     cameras->max_connecting = max_connecting ? max_connecting : 1;
     cameras->queue = queue;
     for (unsigned i = 0; i < count; i++)
-        cameras->camera[i].state = (struct msg_camera_state){.index = i, .state = CAMERA_STARTING, .since_ns = now};
+        cameras->camera[i].state =
+            (struct msg_camera_state){.index = i, .state = CAMERA_STARTING, .since_ns = now};
     return cameras;
 }
 
@@ -81,9 +82,10 @@ void cameras_give_up(struct cameras *cameras, unsigned index)
     }
 }
 
-/* ---- states ------------------------------------------------------------------------------------------------------- */
+/* ---- states ---- */
 
-/* Makes text that may come from a camera fit for logs and JSON: terminated, no control characters, valid UTF-8. */
+/* Makes text that may come from a camera fit for logs and JSON: terminated, no control characters,
+ * valid UTF-8. */
 static void clean_text(char *text, size_t size)
 {
     text[size - 1] = '\0';
@@ -105,7 +107,8 @@ static void end_turn(struct cameras *cameras, unsigned index)
         while (cameras->queue[at] != index)
             at++;
         cameras->queued--;
-        memmove(&cameras->queue[at], &cameras->queue[at + 1], (cameras->queued - at) * sizeof *cameras->queue);
+        memmove(&cameras->queue[at], &cameras->queue[at + 1],
+                (cameras->queued - at) * sizeof *cameras->queue);
     }
     camera->turn = TURN_NONE;
 }
@@ -113,8 +116,8 @@ static void end_turn(struct cameras *cameras, unsigned index)
 /* Everything but the moment: a camera that says the same again has nothing new to tell. */
 static bool same_state(const struct msg_camera_state *a, const struct msg_camera_state *b)
 {
-    return a->state == b->state && a->width == b->width && a->height == b->height && strcmp(a->codec, b->codec) == 0 &&
-           strcmp(a->why, b->why) == 0;
+    return a->state == b->state && a->width == b->width && a->height == b->height &&
+           strcmp(a->codec, b->codec) == 0 && strcmp(a->why, b->why) == 0;
 }
 
 static enum cameras_change set_state(struct camera *camera, const struct msg_camera_state *state)
@@ -129,12 +132,14 @@ static enum cameras_change set_state(struct camera *camera, const struct msg_cam
         snprintf(camera->last_why, sizeof camera->last_why, "%s", state->why);
     if (state->state == CAMERA_STARTING || state->state == CAMERA_CONNECTING)
         return CAMERAS_CHANGED;
-    bool notable = camera->noted != state->state || new_why || (state->state == CAMERA_LIVE && new_size);
+    bool notable =
+        camera->noted != state->state || new_why || (state->state == CAMERA_LIVE && new_size);
     camera->noted = state->state;
     return notable ? CAMERAS_NOTABLE : CAMERAS_CHANGED;
 }
 
-enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int64_t now, const struct msg_camera_state *report)
+enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int64_t now,
+                                   const struct msg_camera_state *report)
 {
     if (report->state < CAMERA_STARTING || report->state >= CAMERA_STATE_END)
         return CAMERAS_SAME;
@@ -154,7 +159,8 @@ enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int6
     return set_state(&cameras->camera[index], &state);
 }
 
-enum cameras_change cameras_lost(struct cameras *cameras, unsigned index, int64_t now, const char *why)
+enum cameras_change cameras_lost(struct cameras *cameras, unsigned index, int64_t now,
+                                 const char *why)
 {
     end_turn(cameras, index);
     struct camera *camera = &cameras->camera[index];
@@ -165,7 +171,7 @@ enum cameras_change cameras_lost(struct cameras *cameras, unsigned index, int64_
     return set_state(camera, &state);
 }
 
-/* ---- turns -------------------------------------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 void cameras_request(struct cameras *cameras, unsigned index)
 {

@@ -1,6 +1,8 @@
-/* cameras.h: what the supervisor knows of each camera, and whose turn it is to open one.  No system calls.
+/* cameras.h: what the supervisor knows of each camera, and whose turn it is to open one.  No system
+ * calls.
  *
- * Turns: at most `max_connecting` captures open their cameras at the same time; the others queue, first come, first served. */
+ * Turns: at most `max_connecting` captures open their cameras at the same time; the others queue,
+ * first come, first served. */
 #ifndef CAMRING_CAMERAS_H
 #define CAMRING_CAMERAS_H
 
@@ -16,8 +18,8 @@ void cameras_destroy(struct cameras *cameras);
 
 const struct msg_camera_state *cameras_state(const struct cameras *cameras, unsigned index);
 
-/* A settled camera has once been live, away or ended, or its capture died too early to say so: `camring start` need not wait
- * for it any longer. */
+/* A settled camera has once been live, away or ended, or its capture died too early to say so:
+ * `camring start` need not wait for it any longer. */
 bool cameras_settled(const struct cameras *cameras, unsigned index);
 bool cameras_all_settled(const struct cameras *cameras);
 
@@ -33,12 +35,15 @@ enum cameras_change {
     CAMERAS_NOTABLE, /* worth a line in the log: not the same trouble once more */
 };
 
-/* What the camera's capture reports, taken over as far as it makes sense.  Ends its turn if it says how the opening went. */
-enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int64_t now, const struct msg_camera_state *report);
+/* What the camera's capture reports, taken over as far as it makes sense.  Ends its turn if it says
+ * how the opening went. */
+enum cameras_change cameras_report(struct cameras *cameras, unsigned index, int64_t now,
+                                   const struct msg_camera_state *report);
 
-/* The camera's capture is dead.  Ends its turn.  A camera known to be away stays so; any other is starting again, because of
- * `why` ("" if that was asked for). */
-enum cameras_change cameras_lost(struct cameras *cameras, unsigned index, int64_t now, const char *why);
+/* The camera's capture is dead.  Ends its turn.  A camera known to be away stays so; any other is
+ * starting again, because of `why` ("" if that was asked for). */
+enum cameras_change cameras_lost(struct cameras *cameras, unsigned index, int64_t now,
+                                 const char *why);
 
 /* The capture doesn't come back at once: counts as settled. */
 void cameras_give_up(struct cameras *cameras, unsigned index);

@@ -9,26 +9,31 @@
 
 void child_init(struct child *child, const struct child_limits *limits)
 {
-    *child = (struct child){.state = CHILD_IDLE, .deadline_ns = CLOCK_NEVER, .limits = *limits, .ready_ns = CLOCK_NEVER};
+    *child = (struct child){.state = CHILD_IDLE,
+                            .deadline_ns = CLOCK_NEVER,
+                            .limits = *limits,
+                            .ready_ns = CLOCK_NEVER};
 }
 
 const char *child_state_name(enum child_state state)
 {
     static const char *const names[CHILD_STATE_COUNT] = {
-        [CHILD_IDLE] = "idle",          [CHILD_STARTING] = "starting", [CHILD_READY] = "ready",     [CHILD_KILLING] = "killing",
-        [CHILD_CYCLING] = "restarting", [CHILD_STOPPING] = "stopping", [CHILD_BACKOFF] = "backoff",
+        [CHILD_IDLE] = "idle",       [CHILD_STARTING] = "starting",  [CHILD_READY] = "ready",
+        [CHILD_KILLING] = "killing", [CHILD_CYCLING] = "restarting", [CHILD_STOPPING] = "stopping",
+        [CHILD_BACKOFF] = "backoff",
     };
     return (unsigned)state < CHILD_STATE_COUNT ? names[state] : "unknown";
 }
 
-static unsigned enter(struct child *child, enum child_state state, int64_t deadline, unsigned actions)
+static unsigned enter(struct child *child, enum child_state state, int64_t deadline,
+                      unsigned actions)
 {
     child->state = state;
     child->deadline_ns = deadline;
     return actions;
 }
 
-/* ---- damping ------------------------------------------------------------------------------------------------------ */
+/* ---- damping ---- */
 
 static void note_death(struct child *child, int64_t now)
 {
@@ -46,7 +51,8 @@ static bool is_burst(const struct child *child, int64_t now)
     unsigned burst = child->limits.burst;
     if (burst < 1 || burst > CHILD_MAX_BURST || child->death_count < burst)
         return false;
-    return now - child->deaths[(child->death_count - burst) % CHILD_MAX_BURST] <= child->limits.window_ns;
+    return now - child->deaths[(child->death_count - burst) % CHILD_MAX_BURST] <=
+           child->limits.window_ns;
 }
 
 static int64_t pause_length(struct child *child, uint32_t random)
@@ -61,7 +67,7 @@ static int64_t pause_length(struct child *child, uint32_t random)
     return pause / 100 * percent;
 }
 
-/* ---- what happens on an event -------------------------------------------------------------------------------------- */
+/* ---- what happens on an event ---- */
 
 static unsigned rule_spawn(struct child *child, int64_t now, uint32_t random)
 {
@@ -141,7 +147,9 @@ static unsigned rule_rest(struct child *child, int64_t now, uint32_t random)
 }
 
 /* An empty place: the event means nothing in that state. */
-static unsigned (*const rules[CHILD_STATE_COUNT][CHILD_EVENT_COUNT])(struct child *child, int64_t now, uint32_t random) = {
+static unsigned (*const rules[CHILD_STATE_COUNT][CHILD_EVENT_COUNT])(struct child *child,
+                                                                     int64_t now,
+                                                                     uint32_t random) = {
     [CHILD_IDLE] = {[CHILD_ON_START] = rule_spawn, [CHILD_ON_RESTART] = rule_spawn},
     [CHILD_STARTING] = {[CHILD_ON_READY] = rule_ready,
                         [CHILD_ON_DEATH] = rule_crash,
@@ -155,7 +163,9 @@ static unsigned (*const rules[CHILD_STATE_COUNT][CHILD_EVENT_COUNT])(struct chil
                      [CHILD_ON_RESTART] = rule_cycle,
                      [CHILD_ON_STOP] = rule_stop,
                      [CHILD_ON_ABORT] = rule_abort},
-    [CHILD_KILLING] = {[CHILD_ON_DEATH] = rule_crash, [CHILD_ON_STOP] = rule_stay_away, [CHILD_ON_ABORT] = rule_abort},
+    [CHILD_KILLING] = {[CHILD_ON_DEATH] = rule_crash,
+                       [CHILD_ON_STOP] = rule_stay_away,
+                       [CHILD_ON_ABORT] = rule_abort},
     [CHILD_CYCLING] = {[CHILD_ON_DEATH] = rule_spawn,
                        [CHILD_ON_TIME] = rule_escalate,
                        [CHILD_ON_STOP] = rule_stay_away,
@@ -174,5 +184,6 @@ static unsigned (*const rules[CHILD_STATE_COUNT][CHILD_EVENT_COUNT])(struct chil
 
 unsigned child_event(struct child *child, enum child_event event, int64_t now, uint32_t random)
 {
-    return rules[child->state][event] ? rules[child->state][event](child, now, random) : CHILD_DO_NOTHING;
+    return rules[child->state][event] ? rules[child->state][event](child, now, random)
+                                      : CHILD_DO_NOTHING;
 }

@@ -1,9 +1,10 @@
-/* child.h: the life of one child process as a table of state x event.  No system calls: time and chance are passed in, and what
- * is to be done comes back as a set of actions, so that every path is tested without processes or sleeps.
+/* child.h: the life of one child process as a table of state x event.  No system calls: time and
+ * chance are passed in, and what is to be done comes back as a set of actions, so that every path
+ * is tested without processes or sleeps.
  *
- * A child that had been ready and dies is started again at once.  It is damped (a pause of 1 s, doubling up to `max_ns`, give
- * or take 20 %) when it died before it was ready, and from the `burst`-th death within `window_ns` until it has once been ready
- * for a whole window. */
+ * A child that had been ready and dies is started again at once.  It is damped (a pause of 1 s,
+ * doubling up to `max_ns`, give or take 20 %) when it died before it was ready, and from the
+ * `burst`-th death within `window_ns` until it has once been ready for a whole window. */
 #ifndef CAMRING_CHILD_H
 #define CAMRING_CHILD_H
 
@@ -36,7 +37,12 @@ enum child_event {
 };
 
 /* What the caller does, as a set of bits. */
-enum child_action { CHILD_DO_NOTHING = 0, CHILD_DO_SPAWN = 1, CHILD_DO_TERM = 2, CHILD_DO_KILL = 4 };
+enum child_action {
+    CHILD_DO_NOTHING = 0,
+    CHILD_DO_SPAWN = 1,
+    CHILD_DO_TERM = 2,
+    CHILD_DO_KILL = 4
+};
 
 struct child_limits {
     unsigned burst;
@@ -58,8 +64,8 @@ struct child {
 
 void child_init(struct child *child, const struct child_limits *limits);
 
-/* Takes the event at `now`; `random` is any number and gives the pause its jitter.  Returns enum child_action bits; the
- * deadline is to be armed anew after each event. */
+/* Takes the event at `now`; `random` is any number and gives the pause its jitter.  Returns enum
+ * child_action bits; the deadline is to be armed anew after each event. */
 unsigned child_event(struct child *child, enum child_event event, int64_t now, uint32_t random);
 
 const char *child_state_name(enum child_state state); /* "idle" … */

@@ -1,5 +1,5 @@
-/* restart CAMERA: a fresh capture process.  restart: stop and start, with the file the running supervisor was started with,
- * read anew before anything is stopped. */
+/* restart CAMERA: a fresh capture process.  restart: stop and start, with the file the running
+ * supervisor was started with, read anew before anything is stopped. */
 #include "background.h"
 #include "client.h"
 #include "settings.h"
@@ -60,7 +60,9 @@ static enum exits restart_all(const struct options *given, char *instance)
     if (adopt(instance, &options, adopted))
         options.instance = instance;
     if (options.config && strcmp(options.config, "-") == 0 && !given->config) {
-        fprintf(stderr, "camring: the configuration came from standard input: give it again with -c FILE\n");
+        fprintf(
+            stderr,
+            "camring: the configuration came from standard input: give it again with -c FILE\n");
         return EXIT_FAILED;
     }
     struct conf *conf = settings_load(&options, path, stderr);
@@ -80,5 +82,6 @@ enum exits cmd_restart(const struct options *options)
     char instance[RING_ID_SIZE];
     if (!settings_instance(options, instance))
         return EXIT_CONFIG;
-    return options->count > 0 ? restart_camera(instance, options->arguments[0]) : restart_all(options, instance);
+    return options->count > 0 ? restart_camera(instance, options->arguments[0])
+                              : restart_all(options, instance);
 }

@@ -1,5 +1,5 @@
-/* What the supervisor knows, with what the rings and the board say about the flow of pictures: those are looked into from here,
- * so that nothing the supervisor does takes longer for it. */
+/* What the supervisor knows, with what the rings and the board say about the flow of pictures:
+ * those are looked into from here, so that nothing the supervisor does takes longer for it. */
 #include "client.h"
 #include "settings.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the flow of pictures ----------------------------------------------------------------------------------------- */
+/* ---- the flow of pictures ---- */
 
 static void add_ring(json_t *camera, const char *instance, const char *id)
 {
@@ -23,14 +23,17 @@ static void add_ring(json_t *camera, const char *instance, const char *id)
     struct ring_reader *reader = ring_reader_open(instance, name, RING_OBSERVER, "status", &err);
     bool known = reader && ring_reader_stat(reader, &stat, &err) == 0 && stat.head > 0;
     json_object_set_new(camera, "fps", known ? json_real(stat.fps) : json_null());
-    json_object_set_new(camera, "age_ms", known ? json_integer(stat.age_ns / NS_PER_MS) : json_null());
+    json_object_set_new(camera, "age_ms",
+                        known ? json_integer(stat.age_ns / NS_PER_MS) : json_null());
     json_object_set_new(camera, "frames", json_integer(known ? (json_int_t)stat.head : 0));
     ring_reader_close(reader);
 }
 
 static void add_counter(json_t *camera, const char *name, const _Atomic uint64_t *counter)
 {
-    json_object_set_new(camera, name, json_integer((json_int_t)atomic_load_explicit(counter, memory_order_relaxed)));
+    json_object_set_new(
+        camera, name,
+        json_integer((json_int_t)atomic_load_explicit(counter, memory_order_relaxed)));
 }
 
 /* Whether packets come, as /readyz sees it. */
@@ -78,7 +81,7 @@ static void add_flow(json_t *status, const char *instance)
     board_close(board);
 }
 
-/* ---- for people --------------------------------------------------------------------------------------------------- */
+/* ---- for people ---- */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -116,7 +119,8 @@ static void print_camera(const json_t *camera, int width)
     char size[24] = "-", fps[16] = "-", age[24] = "-";
     json_int_t pixels = json_integer_value(json_object_get(camera, "width"));
     if (pixels > 0)
-        snprintf(size, sizeof size, "%dx%d", (int)pixels, (int)json_integer_value(json_object_get(camera, "height")));
+        snprintf(size, sizeof size, "%dx%d", (int)pixels,
+                 (int)json_integer_value(json_object_get(camera, "height")));
     const json_t *rate = json_object_get(camera, "fps"), *old = json_object_get(camera, "age_ms");
     if (json_is_number(rate))
         snprintf(fps, sizeof fps, "%.1f", json_number_value(rate));
@@ -125,7 +129,8 @@ static void print_camera(const json_t *camera, int width)
         snprintf(age, sizeof age, "%" JSON_INTEGER_FORMAT " ms", ms);
     else if (json_is_integer(old))
         snprintf(age, sizeof age, "%" JSON_INTEGER_FORMAT " s", ms / 1000);
-    printf("%-*s  %-10s  %-9s  %5s  %8s  %8d  %s\n", width, text_of(camera, "id"), text_of(camera, "state"), size, fps, age,
+    printf("%-*s  %-10s  %-9s  %5s  %8s  %8d  %s\n", width, text_of(camera, "id"),
+           text_of(camera, "state"), size, fps, age,
            (int)json_integer_value(json_object_get(camera, "restarts")), text_of(camera, "why"));
 }
 
@@ -134,13 +139,14 @@ static void print_process(const json_t *process, int width)
     char pid[16] = "-";
     if (json_is_integer(json_object_get(process, "pid")))
         snprintf(pid, sizeof pid, "%d", (int)json_integer_value(json_object_get(process, "pid")));
-    printf("%-*s  %-10s  %7s  %8d\n", width, text_of(process, "name"), text_of(process, "state"), pid,
-           (int)json_integer_value(json_object_get(process, "restarts")));
+    printf("%-*s  %-10s  %7s  %8d\n", width, text_of(process, "name"), text_of(process, "state"),
+           pid, (int)json_integer_value(json_object_get(process, "restarts")));
 }
 
 static void print_status(const json_t *status)
 {
-    const json_t *row, *cameras = json_object_get(status, "cameras"), *processes = json_object_get(status, "processes");
+    const json_t *row, *cameras = json_object_get(status, "cameras"),
+                       *processes = json_object_get(status, "processes");
     size_t i;
     printf("instance %s, process %d, up ", text_of(status, "instance"),
            (int)json_integer_value(json_object_get(status, "pid")));
@@ -151,7 +157,8 @@ static void print_status(const json_t *status)
         printf("%s\n", json_string_value(row));
     }
     int width = widest(cameras, "id", 6);
-    printf("\n%-*s  %-10s  %-9s  %5s  %8s  %8s  %s\n", width, "CAMERA", "STATE", "SIZE", "FPS", "AGE", "RESTARTS", "WHY");
+    printf("\n%-*s  %-10s  %-9s  %5s  %8s  %8s  %s\n", width, "CAMERA", "STATE", "SIZE", "FPS",
+           "AGE", "RESTARTS", "WHY");
     json_array_foreach(cameras, i, row)
     {
         print_camera(row, width);
@@ -164,7 +171,7 @@ static void print_status(const json_t *status)
     }
 }
 
-/* ---- the command -------------------------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 /* Live cameras whose newest picture is older than they may be silent are not. */
 static bool all_fine(const json_t *status)

@@ -48,7 +48,8 @@ static int append(const char *text, size_t size, void *arg)
     return evbuffer_add(arg, text, size);
 }
 
-/* A client that doesn't read its replies loses them; it is dropped when its write time-out comes. */
+/* A client that doesn't read its replies loses them; it is dropped when its write time-out comes.
+ */
 void control_send(struct control_client *client, json_t *message)
 {
     struct evbuffer *out = bufferevent_get_output(client->line);
@@ -109,7 +110,8 @@ static void on_read(struct bufferevent *line, void *arg)
     if (evbuffer_get_length(in) < LINE_MAX_BYTES)
         return;
     static const char text_too_long[] = "{\"error\":\"the request is too long\"}\n";
-    send(bufferevent_getfd(line), text_too_long, sizeof text_too_long - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    send(bufferevent_getfd(line), text_too_long, sizeof text_too_long - 1,
+         MSG_DONTWAIT | MSG_NOSIGNAL);
     drop(client);
 }
 
@@ -119,13 +121,15 @@ static void on_end(struct bufferevent *line, short what, void *arg)
     drop(arg);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int length, void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+                      int length, void *arg)
 {
     (void)listener, (void)from, (void)length;
     struct control *control = arg;
     struct timeval patience = {.tv_sec = IDLE_SECONDS};
     struct control_client *client = control->count < CLIENTS_MAX ? calloc(1, sizeof *client) : NULL;
-    struct bufferevent *line = client ? bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    struct bufferevent *line =
+        client ? bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
     if (!line) {
         log_warn("control: connection refused: %s", client ? "out of memory" : "too many");
         free(client);
@@ -140,8 +144,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     bufferevent_enable(line, EV_READ | EV_WRITE);
 }
 
-struct control *control_open(struct event_base *base, const char *path, const struct control_handler *handler,
-                             struct error *err)
+struct control *control_open(struct event_base *base, const char *path,
+                             const struct control_handler *handler, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct control *control = calloc(1, sizeof *control);
@@ -155,8 +159,8 @@ struct control *control_open(struct event_base *base, const char *path, const st
     if (bound != 0)
         goto fail;
     *control = (struct control){.base = base, .handler = *handler};
-    control->listener =
-        evconnlistener_new(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, CLIENTS_MAX, fd);
+    control->listener = evconnlistener_new(
+        base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, CLIENTS_MAX, fd);
     if (control->listener)
         return control;
 

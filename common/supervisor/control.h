@@ -1,7 +1,8 @@
-/* control.h: the control socket: one JSON object a line, each way.  Transport only; what the requests mean is request.h's.
+/* control.h: the control socket: one JSON object a line, each way.  Transport only; what the
+ * requests mean is request.h's.
  *
- * Nothing a client does stalls the supervisor: lines are bounded, what a client doesn't read is bounded, and who breaks a bound
- * is cut. */
+ * Nothing a client does stalls the supervisor: lines are bounded, what a client doesn't read is
+ * bounded, and who breaks a bound is cut. */
 #ifndef CAMRING_CONTROL_H
 #define CAMRING_CONTROL_H
 
@@ -14,15 +15,16 @@
 struct control;
 struct control_client;
 
-/* Answers one request, which is an object; returns the reply, a new reference, or NULL if none is due. */
+/* Answers one request, which is an object; returns the reply, a new reference, or NULL if none is
+ * due. */
 struct control_handler {
     json_t *(*answer)(struct control_client *client, const json_t *request, void *arg);
     void *arg;
 };
 
 /* Listens on `path`, which only this user may open.  NULL with err. */
-struct control *control_open(struct event_base *base, const char *path, const struct control_handler *handler,
-                             struct error *err);
+struct control *control_open(struct event_base *base, const char *path,
+                             const struct control_handler *handler, struct error *err);
 void control_close(struct control *control);
 
 /* From `answer`: the client gets what control_tell sends, until it hangs up. */
@@ -30,6 +32,7 @@ void control_subscribe(struct control_client *client);
 unsigned control_subscribers(const struct control *control);
 
 void control_send(struct control_client *client, json_t *message); /* takes over `message` */
-void control_tell(struct control *control, json_t *message);       /* to all subscribers; takes over `message` */
+/* to all subscribers; takes over `message` */
+void control_tell(struct control *control, json_t *message);
 
 #endif

@@ -28,7 +28,7 @@ static struct timeval timeval_of(int64_t ns)
     return (struct timeval){.tv_sec = ns / NS_PER_S, .tv_usec = ns % NS_PER_S / NS_PER_US};
 }
 
-/* ---- publishing --------------------------------------------------------------------------------------------------- */
+/* ---- publishing ---- */
 
 /* Its capture has told people already. */
 static void log_camera(const struct fleet *fleet, unsigned index)
@@ -49,7 +49,7 @@ void fleet_publish(struct fleet *fleet, unsigned camera, enum cameras_change cha
         return;
     if (change == CAMERAS_NOTABLE)
         log_camera(fleet, camera);
-    for (unsigned i = fleet->crew.captures + fleet->crew.encoders; i < fleet->count; i++)
+    for (unsigned i = fleet->counts.captures + fleet->counts.encoders; i < fleet->count; i++)
         fleet_talk_say(&fleet->members[i], MSG_CAMERA_STATE, camera);
     if (!fleet->stopping)
         fleet->watch.on_camera(camera, fleet->watch.arg);
@@ -59,7 +59,7 @@ static void check_up(struct fleet *fleet)
 {
     if (fleet->up)
         return;
-    for (unsigned i = fleet->crew.captures + fleet->crew.encoders; i < fleet->count; i++)
+    for (unsigned i = fleet->counts.captures + fleet->counts.encoders; i < fleet->count; i++)
         if (!fleet->members[i].was_ready)
             return;
     fleet->up = true;
@@ -77,14 +77,15 @@ static void check_idle(struct fleet *fleet)
     fleet->watch.on_idle(fleet->watch.arg);
 }
 
-/* ---- starting ----------------------------------------------------------------------------------------------------- */
+/* ---- starting ---- */
 
 static void spawn(struct member *member)
 {
     struct fleet *fleet = member->fleet;
     struct board_child *child = board_child(fleet->board, member->place);
     struct error err;
-    const char *label = member->kind == MSG_CAPTURE ? fleet->conf->cameras[member->index].id : fleet->conf->instance;
+    const char *label = member->kind == MSG_CAPTURE ? fleet->conf->cameras[member->index].id
+                                                    : fleet->conf->instance;
     pid_t pid = spawn_start(fleet->programs[member->kind], label, &member->channel, &err);
     if (pid < 0) {
         log_error("%s: cannot start: %s", member->name, err.text);
@@ -120,10 +121,12 @@ void fleet_event(struct member *member, enum child_event event)
     enum child_state before = member->life.state;
     unsigned actions = child_event(&member->life, event, clock_now(), random);
     enum child_state after = member->life.state;
-    atomic_store(&board_child(member->fleet->board, member->place)->restarts, member->life.restarts);
+    atomic_store(&board_child(member->fleet->board, member->place)->restarts,
+                 member->life.restarts);
     arm_timer(member);
     if (before != after)
-        log_debug("%s: %s, was %s", member->name, child_state_name(after), child_state_name(before));
+        log_debug("%s: %s, was %s", member->name, child_state_name(after),
+                  child_state_name(before));
 
     if (after == CHILD_READY && before != CHILD_READY) {
         member->was_ready = true;
@@ -158,7 +161,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         fleet_event(member, CHILD_ON_TIME);
 }
 
-/* ---- dying -------------------------------------------------------------------------------------------------------- */
+/* ---- dying ---- */
 
 static void format_cause(int status, char *out, size_t size)
 {
@@ -227,12 +230,13 @@ static void on_death(struct member *member, int status)
         lose_camera(member, wanted, cause);
 }
 
-/* Takes all that the kernel has to tell of the child.  One that is stopped while it waits has promised no heartbeat, so its
- * stopping is noted here. */
+/* Takes all that the kernel has to tell of the child.  One that is stopped while it waits has
+ * promised no heartbeat, so its stopping is noted here. */
 static void look_after(struct member *member)
 {
     int status;
-    while (member->pid > 0 && waitpid(member->pid, &status, WNOHANG | WUNTRACED | WCONTINUED) == member->pid) {
+    while (member->pid > 0 &&
+           waitpid(member->pid, &status, WNOHANG | WUNTRACED | WCONTINUED) == member->pid) {
         if (WIFSTOPPED(status))
             member->stopped_ns = clock_now();
         else if (WIFCONTINUED(status))
@@ -256,12 +260,13 @@ static void check_member(struct member *member, int64_t now)
         fleet_condemn(member, "hangs");
     else if (member->stopped_ns > 0 && now - member->stopped_ns > STOPPED_LIMIT_NS)
         fleet_condemn(member, "has been stopped for too long");
-    else if (member->hung_up && member->hung_up++ > 1) /* time enough to die of whatever closed it */
+    else if (member->hung_up &&
+             member->hung_up++ > 1) /* time enough to die of whatever closed it */
         fleet_condemn(member, "has closed its channel");
 }
 
-/* Looks at the heartbeats, and for other people's programs that died.  After a pause of this process itself (stopped, or the
- * whole machine) the children get time to catch up first. */
+/* Looks at the heartbeats, and for other people's programs that died.  After a pause of this
+ * process itself (stopped, or the whole machine) the children get time to catch up first. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -275,14 +280,17 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         reaper_look(fleet->reaper);
 }
 
-/* ---- from first to last ------------------------------------------------------------------------------------------- */
+/* ---- from first to last ---- */
 
-static bool open_member(struct fleet *fleet, enum msg_child_kind kind, unsigned index, const char *what)
+static bool open_member(struct fleet *fleet, enum msg_child_kind kind, unsigned index,
+                        const char *what)
 {
     struct member *member = &fleet->members[fleet->count];
     const struct conf_restart *restart = &fleet->conf->restart;
-    const struct child_limits limits = {.burst = restart->burst, .window_ns = restart->window_ns, .max_ns = restart->max_ns};
-    *member = (struct member){.fleet = fleet, .kind = kind, .index = index, .place = fleet->count, .channel = -1};
+    const struct child_limits limits = {
+        .burst = restart->burst, .window_ns = restart->window_ns, .max_ns = restart->max_ns};
+    *member = (struct member){
+        .fleet = fleet, .kind = kind, .index = index, .place = fleet->count, .channel = -1};
     if (what)
         snprintf(member->name, sizeof member->name, "%s %s", msg_child_kind_name(kind), what);
     else
@@ -290,25 +298,25 @@ static bool open_member(struct fleet *fleet, enum msg_child_kind kind, unsigned 
     child_init(&member->life, &limits);
     fleet->count++;
     member->timer = evtimer_new(fleet->base, on_timer, member);
-    return mail_open(&member->mail, fleet->conf->camera_count) && member->timer;
+    return outbox_open(&member->outbox, fleet->conf->camera_count) && member->timer;
 }
 
 static bool open_members(struct fleet *fleet)
 {
-    unsigned total = fleet->crew.captures + fleet->crew.encoders + fleet->crew.servers;
+    unsigned total = fleet->counts.captures + fleet->counts.encoders + fleet->counts.servers;
     bool ok = (fleet->members = calloc(total, sizeof *fleet->members)) != NULL;
-    for (unsigned i = 0; ok && i < fleet->crew.captures; i++)
+    for (unsigned i = 0; ok && i < fleet->counts.captures; i++)
         ok = open_member(fleet, MSG_CAPTURE, i, fleet->conf->cameras[i].id);
-    for (unsigned i = 0; ok && i < fleet->crew.encoders; i++)
+    for (unsigned i = 0; ok && i < fleet->counts.encoders; i++)
         ok = open_member(fleet, MSG_ENCODER, i, NULL);
-    for (unsigned i = 0; ok && i < fleet->crew.servers; i++)
+    for (unsigned i = 0; ok && i < fleet->counts.servers; i++)
         ok = open_member(fleet, MSG_SERVER, i, NULL);
     return ok;
 }
 
 static bool open_wakers(struct fleet *fleet)
 {
-    for (unsigned i = 0; i < fleet->crew.servers; i++, fleet->recover.waker_count++)
+    for (unsigned i = 0; i < fleet->counts.servers; i++, fleet->recover.waker_count++)
         if ((fleet->wakers[i] = bell_eventfd()) < 0)
             return false;
     return true;
@@ -316,8 +324,9 @@ static bool open_wakers(struct fleet *fleet)
 
 static int find_programs(struct fleet *fleet, struct error *err)
 {
-    static const char *const names[] = {
-        [MSG_CAPTURE] = "camring-capture", [MSG_ENCODER] = "camring-encoder", [MSG_SERVER] = "camring-server"};
+    static const char *const names[] = {[MSG_CAPTURE] = "camring-capture",
+                                        [MSG_ENCODER] = "camring-encoder",
+                                        [MSG_SERVER] = "camring-server"};
     for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
         if (spawn_path(names[kind], fleet->programs[kind], sizeof fleet->programs[kind], err) != 0)
             return -1;
@@ -325,37 +334,47 @@ static int find_programs(struct fleet *fleet, struct error *err)
 }
 
 /* Raises the soft limit on descriptors to the hard one, for this process and its children. */
-static int check_descriptors(const struct crew *crew, struct error *err)
+static int check_descriptors(const struct process_counts *counts, struct error *err)
 {
     struct rlimit limit;
-    rlim_t needed = (crew->captures + crew->encoders + crew->servers) * (rlim_t)DESCRIPTORS_PER_CHILD + DESCRIPTORS_BESIDE;
+    rlim_t needed =
+        (counts->captures + counts->encoders + counts->servers) * (rlim_t)DESCRIPTORS_PER_CHILD +
+        DESCRIPTORS_BESIDE;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 0;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max >= needed)
         return 0;
-    error_set(err, EMFILE, "%u cameras need %llu open files, the limit is %llu (ulimit -n)", crew->captures,
-              (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+    error_set(err, EMFILE, "%u cameras need %llu open files, the limit is %llu (ulimit -n)",
+              counts->captures, (unsigned long long)needed, (unsigned long long)limit.rlim_max);
     return -1;
 }
 
-struct fleet *fleet_create(struct event_base *base, const struct conf *conf, const struct crew *crew, struct board *board,
-                           const struct listen_set *listen, const struct fleet_watch *watch, struct error *err)
+struct fleet *fleet_create(struct event_base *base, const struct conf *conf,
+                           const struct process_counts *counts, struct board *board,
+                           const struct listen_set *listen, const struct fleet_watch *watch,
+                           struct error *err)
 {
     struct fleet *fleet = calloc(1, sizeof *fleet);
     error_set(err, ENOMEM, "out of memory");
     if (!fleet)
         return NULL;
-    *fleet = (struct fleet){.base = base, .conf = conf, .crew = *crew, .board = board, .listen = listen, .watch = *watch};
+    *fleet = (struct fleet){.base = base,
+                            .conf = conf,
+                            .counts = *counts,
+                            .board = board,
+                            .listen = listen,
+                            .watch = *watch};
     fleet->recover = (struct recover){.conf = conf, .board = board, .wakers = fleet->wakers};
-    fleet->reaper = reaper_create(conf, board, crew->captures + crew->encoders);
+    fleet->reaper = reaper_create(conf, board, counts->captures + counts->encoders);
     fleet->cameras = cameras_create(conf->camera_count, conf->max_connecting, clock_now());
     fleet->sigchld = evsignal_new(base, SIGCHLD, on_sigchld, fleet);
     fleet->tick = event_new(base, -1, EV_PERSIST, on_tick, fleet);
-    if (!fleet->reaper || !fleet->cameras || !fleet->sigchld || !fleet->tick || !open_members(fleet))
+    if (!fleet->reaper || !fleet->cameras || !fleet->sigchld || !fleet->tick ||
+        !open_members(fleet))
         goto fail;
-    if (check_descriptors(crew, err) != 0 || find_programs(fleet, err) != 0)
+    if (check_descriptors(counts, err) != 0 || find_programs(fleet, err) != 0)
         goto fail;
     if (!open_wakers(fleet)) {
         error_set(err, errno, "eventfd: %s", strerror(errno));
@@ -375,7 +394,7 @@ void fleet_destroy(struct fleet *fleet)
     for (unsigned i = 0; i < fleet->count; i++) {
         struct member *member = &fleet->members[i];
         fleet_talk_close(member);
-        mail_close(&member->mail);
+        outbox_close(&member->outbox);
         if (member->timer)
             event_free(member->timer);
     }
@@ -420,7 +439,7 @@ void fleet_abort(struct fleet *fleet)
     end_all(fleet, CHILD_ON_ABORT);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 void fleet_restart_camera(struct fleet *fleet, unsigned camera)
 {

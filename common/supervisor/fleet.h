@@ -1,4 +1,5 @@
-/* fleet.h: all children of one supervisor: started, talked to, watched, replaced when they die, stopped. */
+/* fleet.h: all children of one supervisor: started, talked to, watched, replaced when they die,
+ * stopped. */
 #ifndef CAMRING_FLEET_H
 #define CAMRING_FLEET_H
 
@@ -20,8 +21,10 @@ struct fleet_watch {
 };
 
 /* Everything passed in must outlive the fleet.  NULL with err.  Nothing runs yet. */
-struct fleet *fleet_create(struct event_base *base, const struct conf *conf, const struct crew *crew, struct board *board,
-                           const struct listen_set *listen, const struct fleet_watch *watch, struct error *err);
+struct fleet *fleet_create(struct event_base *base, const struct conf *conf,
+                           const struct process_counts *counts, struct board *board,
+                           const struct listen_set *listen, const struct fleet_watch *watch,
+                           struct error *err);
 void fleet_destroy(struct fleet *fleet);
 
 void fleet_start(struct fleet *fleet);

@@ -3,7 +3,7 @@
 #define CAMRING_FLEET_PRIVATE_H
 
 #include "fleet.h"
-#include "mail.h"
+#include "outbox.h"
 #include "reaper.h"
 #include "recover.h"
 
@@ -20,7 +20,7 @@ struct member {
     int channel;                       /* -1: none */
     struct event *readable, *writable; /* NULL without a channel */
     struct event *timer;
-    struct mail mail;
+    struct outbox outbox;
     bool was_ready;     /* in some life */
     int64_t stopped_ns; /* when it was stopped (SIGSTOP), 0: it is not */
     int64_t asked_ns;   /* when its restart was last asked for over HTTP, 0: never */
@@ -30,7 +30,7 @@ struct member {
 struct fleet {
     struct event_base *base;
     const struct conf *conf;
-    struct crew crew;
+    struct process_counts counts;
     struct board *board;
     const struct listen_set *listen;
     struct fleet_watch watch;
@@ -53,7 +53,8 @@ void fleet_publish(struct fleet *fleet, unsigned camera, enum cameras_change cha
 
 /* fleet_talk.c */
 bool fleet_talk_open(
-    struct member *member); /* takes over member->channel; notes all that a new child is told.  False: out of memory */
+    /* takes over member->channel; notes all that a new child is told. False: out of memory */
+    struct member *member);
 void fleet_talk_close(struct member *member); /* reads what the dead child had still said */
 void fleet_talk_say(struct member *member, enum msg_type type, unsigned index);
 void fleet_talk_grant(struct fleet *fleet); /* passes free turns on */

@@ -11,7 +11,7 @@
 #define RESTART_GAP_NS (2 * NS_PER_S)
 #define RECEIVE_BATCH 32 /* messages taken from one child before the others have their turn */
 
-/* ---- saying ------------------------------------------------------------------------------------------------------- */
+/* ---- saying ---- */
 
 static int send_hello(const struct member *member)
 {
@@ -40,7 +40,7 @@ static int send_camera(const struct member *member, unsigned index)
     return r;
 }
 
-static int send_item(const struct member *member, const struct mail_item *item)
+static int send_item(const struct member *member, const struct outbox_item *item)
 {
     const struct fleet *fleet = member->fleet;
     switch (item->type) {
@@ -49,11 +49,13 @@ static int send_item(const struct member *member, const struct mail_item *item)
     case MSG_CAMERA:
         return send_camera(member, item->index);
     case MSG_WAKER:
-        return msg_send(member->channel, MSG_WAKER, &(struct msg_index){.index = item->index}, fleet->wakers[item->index]);
+        return msg_send(member->channel, MSG_WAKER, &(struct msg_index){.index = item->index},
+                        fleet->wakers[item->index]);
     case MSG_LISTEN:
         return msg_send(member->channel, MSG_LISTEN, NULL, fleet->listen->fds[item->index]);
     case MSG_CAMERA_STATE:
-        return msg_send(member->channel, MSG_CAMERA_STATE, cameras_state(fleet->cameras, item->index), -1);
+        return msg_send(member->channel, MSG_CAMERA_STATE,
+                        cameras_state(fleet->cameras, item->index), -1);
     default:
         return msg_send(member->channel, item->type, NULL, -1);
     }
@@ -62,10 +64,10 @@ static int send_item(const struct member *member, const struct mail_item *item)
 /* Says as much as the child takes now; the rest when it has read some. */
 static void flush(struct member *member)
 {
-    struct mail_item item;
-    while (mail_next(&member->mail, &item)) {
+    struct outbox_item item;
+    while (outbox_next(&member->outbox, &item)) {
         if (send_item(member, &item) == 0) {
-            mail_sent(&member->mail);
+            outbox_sent(&member->outbox);
             continue;
         }
         if (errno == EAGAIN) {
@@ -73,9 +75,10 @@ static void flush(struct member *member)
             return;
         }
         int cause = errno;
-        mail_clear(&member->mail);
+        outbox_clear(&member->outbox);
         if (cause != EPIPE && cause != ECONNRESET) { /* else its death is on the way */
-            log_error("%s: cannot send %s: %s", member->name, msg_type_name(item.type), strerror(cause));
+            log_error("%s: cannot send %s: %s", member->name, msg_type_name(item.type),
+                      strerror(cause));
             fleet_condemn(member, "not told what it has to know");
         }
         return;
@@ -92,7 +95,7 @@ void fleet_talk_say(struct member *member, enum msg_type type, unsigned index)
 {
     if (member->channel < 0)
         return;
-    if (!mail_post(&member->mail, type, index)) {
+    if (!outbox_post(&member->outbox, type, index)) {
         fleet_condemn(member, "out of memory for what it has to be told");
     } else if (!event_pending(member->writable, EV_WRITE, NULL)) {
         flush(member);
@@ -105,9 +108,10 @@ void fleet_talk_grant(struct fleet *fleet)
         fleet_talk_say(&fleet->members[camera], MSG_OPEN_GRANT, 0);
 }
 
-/* ---- hearing ------------------------------------------------------------------------------------------------------ */
+/* ---- hearing ---- */
 
-/* Whoever has a token may ask as often as he likes; a camera that is being opened anew isn't helped by that. */
+/* Whoever has a token may ask as often as he likes; a camera that is being opened anew isn't helped
+ * by that. */
 static void restart_if_due(struct fleet *fleet, unsigned camera)
 {
     struct member *capture = &fleet->members[camera];
@@ -128,8 +132,10 @@ static void take(struct member *member, const struct msg *msg)
         fleet_event(member, CHILD_ON_READY);
     } else if (msg->type == MSG_CAMERA_STATE && capture) {
         bool was_settled = cameras_settled(fleet->cameras, member->index);
-        enum cameras_change change = cameras_report(fleet->cameras, member->index, clock_now(), &msg->body.state);
-        if (change == CAMERAS_SAME && !was_settled && cameras_settled(fleet->cameras, member->index))
+        enum cameras_change change =
+            cameras_report(fleet->cameras, member->index, clock_now(), &msg->body.state);
+        if (change == CAMERAS_SAME && !was_settled &&
+            cameras_settled(fleet->cameras, member->index))
             change = CAMERAS_CHANGED;
         fleet_publish(fleet, member->index, change);
         fleet_talk_grant(fleet);
@@ -139,7 +145,8 @@ static void take(struct member *member, const struct msg *msg)
     } else if (msg->type == MSG_OPEN_DONE && capture) {
         cameras_opened(fleet->cameras, member->index);
         fleet_talk_grant(fleet);
-    } else if (msg->type == MSG_RESTART && member->kind == MSG_SERVER && msg->body.index.index < fleet->conf->camera_count) {
+    } else if (msg->type == MSG_RESTART && member->kind == MSG_SERVER &&
+               msg->body.index.index < fleet->conf->camera_count) {
         restart_if_due(fleet, msg->body.index.index);
     } else {
         log_error("%s: sent %s, which it may not", member->name, msg_type_name(msg->type));
@@ -177,36 +184,37 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         taken++;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------------ */
+/* ---- opening and closing ---- */
 
 static bool note_setup(struct member *member)
 {
     const struct fleet *fleet = member->fleet;
-    struct mail *mail = &member->mail;
+    struct outbox *outbox = &member->outbox;
     bool capture = member->kind == MSG_CAPTURE, server = member->kind == MSG_SERVER;
-    bool ok = mail_post(mail, MSG_HELLO, 0);
+    bool ok = outbox_post(outbox, MSG_HELLO, 0);
     for (unsigned i = 0; i < fleet->conf->camera_count; i++)
         if (!capture || i == member->index)
-            ok = ok && mail_post(mail, MSG_CAMERA, i);
-    for (unsigned i = 0; i < fleet->crew.servers; i++)
+            ok = ok && outbox_post(outbox, MSG_CAMERA, i);
+    for (unsigned i = 0; i < fleet->counts.servers; i++)
         if (!server || i == member->index)
-            ok = ok && mail_post(mail, MSG_WAKER, i);
+            ok = ok && outbox_post(outbox, MSG_WAKER, i);
     for (unsigned i = 0; server && i < fleet->listen->count; i++)
-        ok = ok && mail_post(mail, MSG_LISTEN, i);
-    ok = ok && mail_post(mail, MSG_START, 0);
+        ok = ok && outbox_post(outbox, MSG_LISTEN, i);
+    ok = ok && outbox_post(outbox, MSG_START, 0);
     for (unsigned i = 0; server && i < fleet->conf->camera_count; i++)
-        ok = ok && mail_post(mail, MSG_CAMERA_STATE, i);
+        ok = ok && outbox_post(outbox, MSG_CAMERA_STATE, i);
     return ok;
 }
 
 bool fleet_talk_open(struct member *member)
 {
     struct event_base *base = member->fleet->base;
-    mail_clear(&member->mail);
+    outbox_clear(&member->outbox);
     member->hung_up = 0;
     member->readable = event_new(base, member->channel, EV_READ | EV_PERSIST, on_readable, member);
     member->writable = event_new(base, member->channel, EV_WRITE, on_writable, member);
-    if (!member->readable || !member->writable || event_add(member->readable, NULL) != 0 || !note_setup(member))
+    if (!member->readable || !member->writable || event_add(member->readable, NULL) != 0 ||
+        !note_setup(member))
         return false;
     flush(member);
     return true;
@@ -228,5 +236,5 @@ void fleet_talk_close(struct member *member)
     close(member->channel);
     member->channel = -1;
     member->hung_up = 0;
-    mail_clear(&member->mail);
+    outbox_clear(&member->outbox);
 }

@@ -38,9 +38,10 @@ bool instance_running(const char *name, pid_t *pid)
     return lockfile_held(name, pid);
 }
 
-/* ---- what a killed supervisor left -------------------------------------------------------------------------------- */
+/* ---- what a killed supervisor left ---- */
 
-/* Kills the children named on the board of a dead supervisor, as far as they still are the same processes. */
+/* Kills the children named on the board of a dead supervisor, as far as they still are the same
+ * processes. */
 static void kill_children(const char *name)
 {
     struct error ignored;
@@ -53,7 +54,8 @@ static void kill_children(const char *name)
         int pidfd = pid > 0 && start ? process_pidfd(pid) : -1;
         if (pidfd < 0)
             continue;
-        if (process_start_time(pid) == start) { /* asked after the pidfd was made, so it is the pidfd's process */
+        /* asked after the pidfd was made, so it is the pidfd's process */
+        if (process_start_time(pid) == start) {
             process_kill(pidfd);
             process_await_exit(pidfd, KILL_LIMIT_MS);
         }
@@ -69,9 +71,11 @@ static int clear_remains(struct instance *instance, struct error *err)
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if ((fd < 0 && errno == EACCES) || (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid != geteuid()))
-        error_set(err, EPERM, "%s belongs to another user: choose another name with --instance", path);
+        error_set(err, EPERM, "%s belongs to another user: choose another name with --instance",
+                  path);
     else if (fd >= 0 && !lockfile_lock(fd))
-        error_set(err, EBUSY, "instance \"%s\" is already running, from another runtime directory", instance->name);
+        error_set(err, EBUSY, "instance \"%s\" is already running, from another runtime directory",
+                  instance->name);
     else {
         if (fd >= 0)
             kill_children(instance->name);
@@ -91,10 +95,11 @@ bool instance_has_remains(const char *name)
     char lock[LOCKFILE_PATH_MAX], board[128];
     board_path(name, board, sizeof board);
     return access(board, W_OK) == 0 ||
-           (lockfile_path(name, "lock", lock, sizeof lock, &ignored) == 0 && access(lock, W_OK) == 0);
+           (lockfile_path(name, "lock", lock, sizeof lock, &ignored) == 0 &&
+            access(lock, W_OK) == 0);
 }
 
-/* ---- from first to last ------------------------------------------------------------------------------------------- */
+/* ---- from first to last ---- */
 
 struct instance *instance_acquire(const char *name, struct error *err)
 {

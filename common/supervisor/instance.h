@@ -1,6 +1,7 @@
-/* instance.h: one running supervisor per instance name and user: its runtime directory, lock and socket path, and the clean-up
- * after one that was killed.  Whoever runs holds the lock of lockfile.h and, since that depends on the runtime directory and
- * the shared-memory objects' names do not, a lock on the board as well. */
+/* instance.h: one running supervisor per instance name and user: its runtime directory, lock and
+ * socket path, and the clean-up after one that was killed.  Whoever runs holds the lock of
+ * lockfile.h and, since that depends on the runtime directory and the shared-memory objects' names
+ * do not, a lock on the board as well. */
 #ifndef CAMRING_INSTANCE_H
 #define CAMRING_INSTANCE_H
 
@@ -12,8 +13,9 @@
 
 struct instance;
 
-/* Becomes the one supervisor of `name`, after clearing away what a killed one left: children that still run, shared memory, the
- * socket.  NULL with err: another one runs, or a system call failed. */
+/* Becomes the one supervisor of `name`, after clearing away what a killed one left: children that
+ * still run, shared memory, the socket.  NULL with err: another one runs, or a system call failed.
+ */
 struct instance *instance_acquire(const char *name, struct error *err);
 
 /* Unlinks socket and lock, and all shared memory of that name; then another may start. */

@@ -47,16 +47,17 @@ static int open_socket(const struct addrinfo *address)
     return -1;
 }
 
-/* A name may stand for several addresses (localhost: ::1 and 127.0.0.1).  One that this machine doesn't have is passed over if
- * another works; any other failure counts. */
-static int open_all(struct listen_set *set, const struct addrinfo *found, const char *text, const struct conf_http *http,
-                    struct error *err)
+/* A name may stand for several addresses (localhost: ::1 and 127.0.0.1).  One that this machine
+ * doesn't have is passed over if another works; any other failure counts. */
+static int open_all(struct listen_set *set, const struct addrinfo *found, const char *text,
+                    const struct conf_http *http, struct error *err)
 {
     unsigned opened = 0;
     int cause = 0;
     for (const struct addrinfo *address = found; address; address = address->ai_next) {
         if (set->count == CONF_MAX_LISTEN) {
-            error_set(err, E2BIG, "cannot listen on %s: more than %d sockets", text, CONF_MAX_LISTEN);
+            error_set(err, E2BIG, "cannot listen on %s: more than %d sockets", text,
+                      CONF_MAX_LISTEN);
             return -1;
         }
         int fd = open_socket(address);
@@ -66,8 +67,8 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
                 continue;
             break;
         }
-        snprintf(set->urls[set->count], sizeof *set->urls, "%s://%s%s/", http->tls_cert[0] ? "https" : "http", text,
-                 http->base_path);
+        snprintf(set->urls[set->count], sizeof *set->urls, "%s://%s%s/",
+                 http->tls_cert[0] ? "https" : "http", text, http->base_path);
         set->fds[set->count++] = fd;
         opened++;
         cause = 0;
@@ -78,7 +79,8 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
     return -1;
 }
 
-static int open_unix(struct listen_set *set, const char *text, const struct conf_http *http, struct error *err)
+static int open_unix(struct listen_set *set, const char *text, const struct conf_http *http,
+                     struct error *err)
 {
     if (set->count == CONF_MAX_LISTEN) {
         error_set(err, E2BIG, "cannot listen on %s: more than %d sockets", text, CONF_MAX_LISTEN);
@@ -92,7 +94,8 @@ static int open_unix(struct listen_set *set, const char *text, const struct conf
     return 0;
 }
 
-static int open_one(struct listen_set *set, const char *text, const struct conf_http *http, struct error *err)
+static int open_one(struct listen_set *set, const char *text, const struct conf_http *http,
+                    struct error *err)
 {
     char host[128];
     const char *port;
@@ -102,10 +105,12 @@ static int open_one(struct listen_set *set, const char *text, const struct conf_
         error_set(err, EINVAL, "cannot listen on %s: not HOST:PORT", text);
         return -1;
     }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *found;
     int r = getaddrinfo(host, port, &hints, &found);
     if (r != 0) {
-        error_set(err, EINVAL, "cannot listen on %s: %s", text, r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+        error_set(err, EINVAL, "cannot listen on %s: %s", text,
+                  r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
         return -1;
     }
     r = open_all(set, found, text, http, err);

@@ -1,5 +1,5 @@
-/* listen.h: the sockets the servers accept on, opened before anything else so that a port in use is known at once; or those
- * that a service manager gave, which then count instead of http.listen. */
+/* listen.h: the sockets the servers accept on, opened before anything else so that a port in use is
+ * known at once; or those that a service manager gave, which then count instead of http.listen. */
 #ifndef CAMRING_LISTEN_H
 #define CAMRING_LISTEN_H
 
@@ -14,7 +14,8 @@ struct listen_set {
     char urls[CONF_MAX_LISTEN][288];
 };
 
-/* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left open. */
+/* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left
+ * open. */
 int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err);
 void listen_close(struct listen_set *set); /* removes the files of unix sockets */
 

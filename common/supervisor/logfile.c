@@ -44,7 +44,8 @@ int logfile_path(const char *instance, char *out, size_t size, struct error *err
 {
     char state[PATH_MAX - 128];
     state_directory(state, sizeof state);
-    if (snprintf(out, size, "%s/camring/%s.log", state, instance) < (int)size && make_directories(out))
+    if (snprintf(out, size, "%s/camring/%s.log", state, instance) < (int)size &&
+        make_directories(out))
         return 0;
     return lockfile_make_directory(err) != 0 ? -1 : lockfile_path(instance, "log", out, size, err);
 }

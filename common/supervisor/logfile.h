@@ -6,8 +6,9 @@
 
 #include <stddef.h>
 
-/* /var/log/camring/INSTANCE.log for root, else camring/INSTANCE.log in $XDG_STATE_HOME or ~/.local/state; where that can't be
- * written, beside the instance's socket.  Makes the directories.  -1 with err. */
+/* /var/log/camring/INSTANCE.log for root, else camring/INSTANCE.log in $XDG_STATE_HOME or
+ * ~/.local/state; where that can't be written, beside the instance's socket.  Makes the
+ * directories.  -1 with err. */
 int logfile_path(const char *instance, char *out, size_t size, struct error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* camring: starts, stops and watches an installation.  Each command is a row of the table and a file of its own. */
+/* camring: starts, stops and watches an installation.  Each command is a row of the table and a
+ * file of its own. */
 #include "command.h"
 
 #include "common/ring.h"
@@ -9,17 +10,21 @@
 
 const struct command command_table[] = {
     {"run", "[-c FILE]", "run in the foreground, until told to stop", TAKES_CONFIG, 0, cmd_run},
-    {"start", "[-c FILE] [--no-wait]", "run in the background; returns when each camera is live or has failed",
+    {"start", "[-c FILE] [--no-wait]",
+     "run in the background; returns when each camera is live or has failed",
      TAKES_CONFIG | TAKES_NO_WAIT, 0, cmd_start},
     {"stop", "", "stop, and leave nothing behind", TAKES_CONFIG, 0, cmd_stop},
-    {"restart", "[CAMERA]", "restart one camera, or everything", TAKES_CONFIG | TAKES_NO_WAIT, 1, cmd_restart},
-    {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0, cmd_status},
-    {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it", TAKES_CONFIG | TAKES_JSON, 0,
-     cmd_check},
-    {"shm", "list | show RING | watch [RING] | dump RING -o FILE | verify | clean", "look into the rings (camring shm --help)",
-     TAKES_ANYTHING, 0, cmd_shm},
+    {"restart", "[CAMERA]", "restart one camera, or everything", TAKES_CONFIG | TAKES_NO_WAIT, 1,
+     cmd_restart},
+    {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0,
+     cmd_status},
+    {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it",
+     TAKES_CONFIG | TAKES_JSON, 0, cmd_check},
+    {"shm", "list | show RING | watch [RING] | dump RING -o FILE | verify | clean",
+     "look into the rings (camring shm --help)", TAKES_ANYTHING, 0, cmd_shm},
     {"version", "[--json]", "say which version this is", TAKES_JSON, 0, cmd_version},
-    {"help", "[COMMAND | config]", "explain a command, or every key of the configuration", 0, 1, cmd_help},
+    {"help", "[COMMAND | config]", "explain a command, or every key of the configuration", 0, 1,
+     cmd_help},
     {.name = NULL},
 };
 
@@ -40,8 +45,8 @@ static void print_option(FILE *out, bool wanted, const char *option, const char 
 void command_usage(FILE *out, const struct command *only)
 {
     unsigned takes = only ? only->takes : ~0u;
-    fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND", only && *only->arguments ? " " : "",
-            only ? only->arguments : "");
+    fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND",
+            only && *only->arguments ? " " : "", only ? only->arguments : "");
     for (const struct command *command = command_table; !only && command->name; command++)
         fprintf(out, "  %-8s %s\n", command->name, command->summary);
     if (only)
@@ -49,23 +54,28 @@ void command_usage(FILE *out, const struct command *only)
     fprintf(out, "\n");
     print_option(out, takes & TAKES_CONFIG, "-c, --config FILE",
                  "instead of ./camring.yaml or /etc/camring/camring.yaml; - is standard input");
-    print_option(out, takes & TAKES_NO_WAIT, "--no-wait", "return as soon as the servers accept connections");
+    print_option(out, takes & TAKES_NO_WAIT, "--no-wait",
+                 "return as soon as the servers accept connections");
     print_option(out, takes & TAKES_JSON, "--json", "output for programs");
-    print_option(out, true, "--instance NAME", "which installation; wins over the file's `instance` (default: camring)");
+    print_option(out, true, "--instance NAME",
+                 "which installation; wins over the file's `instance` (default: camring)");
     print_option(out, true, "-v, --verbose", "log more");
-    print_option(out, true, "--debug", "log everything, and watch for what is slow or never given back");
+    print_option(out, true, "--debug",
+                 "log everything, and watch for what is slow or never given back");
     print_option(out, true, "-h, --help", "this text");
     if (!only)
-        fprintf(out, "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 bad configuration,\n"
-                     "5 running, but not every camera is live.\n");
+        fprintf(
+            out,
+            "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 bad configuration,\n"
+            "5 running, but not every camera is live.\n");
 }
 
 /* Says how it should have been. */
 static int wrong_usage(const struct command *command)
 {
     if (command)
-        fprintf(stderr, "usage: camring %s%s%s; see camring %s --help\n", command->name, *command->arguments ? " " : "",
-                command->arguments, command->name);
+        fprintf(stderr, "usage: camring %s%s%s; see camring %s --help\n", command->name,
+                *command->arguments ? " " : "", command->arguments, command->name);
     else
         command_usage(stderr, NULL);
     return EXIT_USAGE;
@@ -74,7 +84,8 @@ static int wrong_usage(const struct command *command)
 enum parsed { PARSED_OK, PARSED_HELP, PARSED_VERSION, PARSED_WRONG };
 
 /* Options up to the first word (`first`: the command), or all. */
-static enum parsed parse(int argc, char **argv, bool first, struct options *options, unsigned *given)
+static enum parsed parse(int argc, char **argv, bool first, struct options *options,
+                         unsigned *given)
 {
     enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_DEBUG, OPTION_NO_WAIT, OPTION_VERSION };
     const struct option names[] = {
@@ -133,11 +144,14 @@ static bool fits(const struct command *command, const struct options *options, u
         return false;
     }
     if (options->count > command->most) {
-        fprintf(stderr, "camring: %s: unexpected argument \"%s\"\n", command->name, options->arguments[command->most]);
+        fprintf(stderr, "camring: %s: unexpected argument \"%s\"\n", command->name,
+                options->arguments[command->most]);
         return false;
     }
     if (options->instance && !ring_id_valid(options->instance)) {
-        fprintf(stderr, "camring: \"%s\" is not an instance name: it must be [a-z0-9][a-z0-9_-]{0,31}\n", options->instance);
+        fprintf(stderr,
+                "camring: \"%s\" is not an instance name: it must be [a-z0-9][a-z0-9_-]{0,31}\n",
+                options->instance);
         return false;
     }
     return true;

@@ -4,10 +4,12 @@
 
 #include "common/board.h"
 #include "common/conf.h"
-#include "crew.h"
+#include "process_counts.h"
 
-/* Creates the board and every camera's ring control objects.  If all cameras say their max_size, checks first that the pictures
- * will fit.  NULL with err; what was made so far is unlinked with the instance. */
-struct board *memory_create(const struct conf *conf, const struct crew *crew, struct error *err);
+/* Creates the board and every camera's ring control objects.  If all cameras say their max_size,
+ * checks first that the pictures will fit.  NULL with err; what was made so far is unlinked with
+ * the instance. */
+struct board *memory_create(const struct conf *conf, const struct process_counts *counts,
+                            struct error *err);
 
 #endif

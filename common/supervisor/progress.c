@@ -25,7 +25,8 @@ struct progress {
 
 struct progress *progress_create(const struct conf *conf)
 {
-    struct progress *progress = calloc(1, sizeof *progress + conf->camera_count * sizeof *progress->line);
+    struct progress *progress =
+        calloc(1, sizeof *progress + conf->camera_count * sizeof *progress->line);
     if (!progress)
         return NULL;
     progress->conf = conf;
@@ -81,7 +82,8 @@ static void draw_line(const struct progress *progress, unsigned index, unsigned 
     const struct line *line = &progress->line[index];
     char text[400];
     char mark = !line->settled ? spinner[(progress->turn + index) % 4] : line->fine ? '*' : '!';
-    int used = snprintf(text, sizeof text, "%c %-16s %-10s", mark, progress->conf->cameras[index].id, line->state);
+    int used = snprintf(text, sizeof text, "%c %-16s %-10s", mark,
+                        progress->conf->cameras[index].id, line->state);
     if (line->fine && line->width)
         snprintf(text + used, sizeof text - (size_t)used, " %ux%u", line->width, line->height);
     else if (!line->fine && line->settled)
@@ -96,7 +98,8 @@ void progress_draw(struct progress *progress)
     if (!progress->terminal)
         return;
     ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-    unsigned rows = size.ws_row > 3 ? size.ws_row - 2u : 20, columns = size.ws_col > 20 ? size.ws_col : 80;
+    unsigned rows = size.ws_row > 3 ? size.ws_row - 2u : 20,
+             columns = size.ws_col > 20 ? size.ws_col : 80;
     unsigned count = progress->conf->camera_count, settled = 0;
     progress_erase(progress);
     progress->turn++;

@@ -1,5 +1,5 @@
-/* progress.h: what `camring start` shows while cameras come up: a spinner each on a terminal, nothing when piped; then a
- * summary. */
+/* progress.h: what `camring start` shows while cameras come up: a spinner each on a terminal,
+ * nothing when piped; then a summary. */
 #ifndef CAMRING_PROGRESS_H
 #define CAMRING_PROGRESS_H
 

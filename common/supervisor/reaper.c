@@ -17,7 +17,8 @@ struct reaper {
 
 struct reaper *reaper_create(const struct conf *conf, struct board *board, unsigned first_server)
 {
-    struct reaper *reaper = calloc(1, sizeof *reaper + (size_t)conf->camera_count * RINGS * sizeof reaper->watched[0]);
+    struct reaper *reaper =
+        calloc(1, sizeof *reaper + (size_t)conf->camera_count * RINGS * sizeof reaper->watched[0]);
     if (reaper) {
         reaper->conf = conf;
         reaper->board = board;
@@ -33,7 +34,8 @@ void reaper_destroy(struct reaper *reaper)
     free(reaper);
 }
 
-static void ring_name(const struct reaper *reaper, unsigned camera, unsigned ring, char out[static RING_NAME_SIZE])
+static void ring_name(const struct reaper *reaper, unsigned camera, unsigned ring,
+                      char out[static RING_NAME_SIZE])
 {
     char variant[VARIANT_NAME_SIZE];
     snprintf(out, RING_NAME_SIZE, "%s.%s", reaper->conf->cameras[camera].id,
@@ -60,7 +62,8 @@ static void reap(const struct reaper *reaper, unsigned camera, unsigned ring)
     struct ring_ctl *ctl = ring_ctl_open(reaper->conf->instance, name, &ignored);
     unsigned reaped = ctl ? ring_ctl_reap(ctl) : 0;
     if (reaped > 0)
-        log_info("%s: cleared up after %u reader%s that died", name, reaped, reaped == 1 ? "" : "s");
+        log_info("%s: cleared up after %u reader%s that died", name, reaped,
+                 reaped == 1 ? "" : "s");
     ring_ctl_close(ctl);
 }
 

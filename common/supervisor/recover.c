@@ -8,8 +8,10 @@
 
 enum duty { DUTY_REAP = 1, DUTY_ENCODER_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
 
-/* Opens one ring's control object for as long as it takes: a thousand cameras would be too many descriptors to keep. */
-static void attend(const struct recover *recover, unsigned camera, const char *variant, unsigned duties)
+/* Opens one ring's control object for as long as it takes: a thousand cameras would be too many
+ * descriptors to keep. */
+static void attend(const struct recover *recover, unsigned camera, const char *variant,
+                   unsigned duties)
 {
     char name[RING_NAME_SIZE];
     struct error err;
@@ -49,7 +51,8 @@ static void wake_servers(const struct recover *recover)
 void recover_capture(const struct recover *recover, unsigned camera)
 {
     struct lease *lease = &board_camera(recover->board, camera)->lease;
-    bool wrote_jpegs = lease_holder(lease) == LEASE_CAPTURE; /* if not, an encoder may just be writing them */
+    /* if not, an encoder may just be writing them */
+    bool wrote_jpegs = lease_holder(lease) == LEASE_CAPTURE;
     attend(recover, camera, "raw", DUTY_REAP | DUTY_WRITER | DUTY_RING);
     attend(recover, camera, "jpeg", DUTY_REAP | (wrote_jpegs ? DUTY_WRITER : 0) | DUTY_RING);
     lease_reset(lease, LEASE_CAPTURE);
@@ -57,13 +60,14 @@ void recover_capture(const struct recover *recover, unsigned camera)
     wake_servers(recover);
 }
 
-/* Books what the dead worker had taken up and no longer booked itself: the frames it passed over, and the one in its hand.  Cut
- * short, it can be done again from the start. */
+/* Books what the dead worker had taken up and no longer booked itself: the frames it passed over,
+ * and the one in its hand.  Cut short, it can be done again from the start. */
 static void book_unfinished(struct board_camera *camera)
 {
     uint64_t taken = atomic_load(&camera->taken);
-    uint64_t booked = atomic_load(&camera->encoded) + atomic_load(&camera->late) + atomic_load(&camera->oversize) +
-                      atomic_load(&camera->aborted) + atomic_load(&camera->encode_failed);
+    uint64_t booked = atomic_load(&camera->encoded) + atomic_load(&camera->late) +
+                      atomic_load(&camera->oversize) + atomic_load(&camera->aborted) +
+                      atomic_load(&camera->encode_failed);
     if (atomic_load(&camera->finished) >= taken)
         return;
     if (booked < taken) {

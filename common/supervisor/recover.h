@@ -1,4 +1,5 @@
-/* recover.h: putting shared memory in order after a child has died, and ringing the bells it may have died before ringing. */
+/* recover.h: putting shared memory in order after a child has died, and ringing the bells it may
+ * have died before ringing. */
 #ifndef CAMRING_RECOVER_H
 #define CAMRING_RECOVER_H
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- what is told of cameras and processes ------------------------------------------------------------------------ */
+/* ---- what is told of cameras and processes ---- */
 
 static json_t *describe_camera(const struct request_context *context, unsigned index)
 {
@@ -15,13 +15,18 @@ static json_t *describe_camera(const struct request_context *context, unsigned i
     json_t *camera = json_object();
     json_object_set_new(camera, "id", json_string(context->conf->cameras[index].id));
     json_object_set_new(camera, "state", json_string(camera_state_name(state->state)));
-    json_object_set_new(camera, "why", json_string(cameras_fine(cameras, index) ? "" : cameras_last_why(cameras, index)));
-    json_object_set_new(camera, "since_s", json_real((double)(clock_now() - state->since_ns) / NS_PER_S));
+    json_object_set_new(
+        camera, "why",
+        json_string(cameras_fine(cameras, index) ? "" : cameras_last_why(cameras, index)));
+    json_object_set_new(camera, "since_s",
+                        json_real((double)(clock_now() - state->since_ns) / NS_PER_S));
     json_object_set_new(camera, "width", json_integer(state->width));
     json_object_set_new(camera, "height", json_integer(state->height));
     json_object_set_new(camera, "codec", json_string(state->codec));
-    json_object_set_new(camera, "restarts", json_integer(fleet_camera_restarts(context->fleet, index)));
-    json_object_set_new(camera, "stall_timeout_ms", json_integer(context->conf->cameras[index].stall_timeout_ns / NS_PER_MS));
+    json_object_set_new(camera, "restarts",
+                        json_integer(fleet_camera_restarts(context->fleet, index)));
+    json_object_set_new(camera, "stall_timeout_ms",
+                        json_integer(context->conf->cameras[index].stall_timeout_ns / NS_PER_MS));
     json_object_set_new(camera, "settled", json_boolean(cameras_settled(cameras, index)));
     return camera;
 }
@@ -29,17 +34,20 @@ static json_t *describe_camera(const struct request_context *context, unsigned i
 static json_t *describe_process(const struct fleet_process *process)
 {
     json_t *pid = process->pid ? json_integer(process->pid) : json_null();
-    return json_pack("{s:s, s:s, s:o, s:s, s:i}", "kind", msg_child_kind_name(process->kind), "name", process->name, "pid", pid,
-                     "state", child_state_name(process->state), "restarts", (int)process->restarts);
+    return json_pack("{s:s, s:s, s:o, s:s, s:i}", "kind", msg_child_kind_name(process->kind),
+                     "name", process->name, "pid", pid, "state", child_state_name(process->state),
+                     "restarts", (int)process->restarts);
 }
 
-/* ---- the commands ------------------------------------------------------------------------------------------------- */
+/* ---- the commands ---- */
 
-static json_t *answer_status(struct request_context *context, struct control_client *client, const json_t *request)
+static json_t *answer_status(struct request_context *context, struct control_client *client,
+                             const json_t *request)
 {
     (void)client, (void)request;
     char directory[PATH_MAX];
-    json_t *cameras = json_array(), *processes = json_array(), *urls = json_array(), *status = json_object();
+    json_t *cameras = json_array(), *processes = json_array(), *urls = json_array(),
+           *status = json_object();
     for (unsigned i = 0; i < context->conf->camera_count; i++)
         json_array_append_new(cameras, describe_camera(context, i));
     for (unsigned i = 0; i < fleet_count(context->fleet); i++) {
@@ -51,26 +59,31 @@ static json_t *answer_status(struct request_context *context, struct control_cli
 
     json_object_set_new(status, "instance", json_string(context->conf->instance));
     json_object_set_new(status, "pid", json_integer(getpid()));
-    json_object_set_new(status, "uptime_s", json_real((double)(clock_now() - context->started_ns) / NS_PER_S));
+    json_object_set_new(status, "uptime_s",
+                        json_real((double)(clock_now() - context->started_ns) / NS_PER_S));
     json_object_set_new(status, "version", json_string(CAMRING_VERSION));
     json_object_set_new(status, "config", json_string(context->config_path));
-    json_object_set_new(status, "directory", json_string(getcwd(directory, sizeof directory) ? directory : "/"));
+    json_object_set_new(status, "directory",
+                        json_string(getcwd(directory, sizeof directory) ? directory : "/"));
     json_object_set_new(status, "cameras", cameras);
     json_object_set_new(status, "processes", processes);
     json_object_set_new(status, "urls", urls);
     return status;
 }
 
-static json_t *answer_wait(struct request_context *context, struct control_client *client, const json_t *request)
+static json_t *answer_wait(struct request_context *context, struct control_client *client,
+                           const json_t *request)
 {
     (void)request;
     for (unsigned i = 0; i < context->conf->camera_count; i++)
         control_send(client, describe_camera(context, i));
     control_subscribe(client);
-    return cameras_all_settled(fleet_cameras(context->fleet)) ? json_pack("{s:b}", "done", 1) : NULL;
+    return cameras_all_settled(fleet_cameras(context->fleet)) ? json_pack("{s:b}", "done", 1)
+                                                              : NULL;
 }
 
-static json_t *answer_restart(struct request_context *context, struct control_client *client, const json_t *request)
+static json_t *answer_restart(struct request_context *context, struct control_client *client,
+                              const json_t *request)
 {
     (void)client;
     const char *id = json_string_value(json_object_get(request, "camera"));
@@ -82,7 +95,8 @@ static json_t *answer_restart(struct request_context *context, struct control_cl
     return json_pack("{s:s}", "error", id ? "no such camera" : "\"camera\" must be a camera's id");
 }
 
-static json_t *answer_stop(struct request_context *context, struct control_client *client, const json_t *request)
+static json_t *answer_stop(struct request_context *context, struct control_client *client,
+                           const json_t *request)
 {
     (void)client, (void)request;
     context->stop(context->arg);
@@ -91,7 +105,8 @@ static json_t *answer_stop(struct request_context *context, struct control_clien
 
 static const struct {
     const char *name;
-    json_t *(*answer)(struct request_context *context, struct control_client *client, const json_t *request);
+    json_t *(*answer)(struct request_context *context, struct control_client *client,
+                      const json_t *request);
 } commands[] = {
     {"status", answer_status},
     {"wait", answer_wait},
@@ -108,7 +123,8 @@ json_t *request_answer(struct control_client *client, const json_t *request, voi
     return json_pack("{s:s}", "error", name ? "unknown command" : "\"command\" must be a text");
 }
 
-void request_camera_changed(const struct request_context *context, struct control *control, unsigned camera)
+void request_camera_changed(const struct request_context *context, struct control *control,
+                            unsigned camera)
 {
     if (control_subscribers(control) == 0)
         return;

@@ -1,7 +1,8 @@
 /* request.h: what can be asked of a running supervisor through its control socket.
  *
  *   {"command": "status"}                  cameras, processes, URLs; see request.c
- *   {"command": "wait"}                    one line per camera now and on each change, {"done": true} once all have settled
+ *   {"command": "wait"}                    one line per camera now and on each change, {"done":
+ * true} once all have settled
  *   {"command": "restart", "camera": ID}   {"ok": true}
  *   {"command": "stop"}                    {"ok": true}; then the supervisor ends
  *
@@ -26,6 +27,7 @@ struct request_context {
 json_t *request_answer(struct control_client *client, const json_t *request, void *arg);
 
 /* Tells those who wait that a camera's state has changed. */
-void request_camera_changed(const struct request_context *context, struct control *control, unsigned camera);
+void request_camera_changed(const struct request_context *context, struct control *control,
+                            unsigned camera);
 
 #endif

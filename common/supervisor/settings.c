@@ -28,7 +28,8 @@ static void apply_options(struct conf *conf, const struct options *options)
         conf->log.level = LOG_LEVEL_DEBUG;
 }
 
-/* The files that the configuration names are looked into as well: what is wrong with them is known before anything starts. */
+/* The files that the configuration names are looked into as well: what is wrong with them is known
+ * before anything starts. */
 static bool check_files(const struct conf *conf, FILE *faults)
 {
     struct credentials *credentials = credentials_load(&conf->http, faults);
@@ -44,7 +45,8 @@ struct conf *settings_load(const struct options *options, char path[PATH_MAX], F
     path[0] = '\0';
     const char *name = options->config ? options->config : conf_default_path();
     if (!name) {
-        fprintf(faults, "camring: no configuration: neither ./camring.yaml nor /etc/camring/camring.yaml exists, and no -c "
+        fprintf(faults, "camring: no configuration: neither ./camring.yaml nor "
+                        "/etc/camring/camring.yaml exists, and no -c "
                         "FILE was given\n");
         return NULL;
     }

@@ -8,12 +8,13 @@
 
 #include <limits.h>
 
-/* Loads the file named or found, and lets the options win over it.  NULL: every fault has been written to `faults`, one a line.
- * `path` becomes the file's absolute path, or "-"; "" if there is no file. */
+/* Loads the file named or found, and lets the options win over it.  NULL: every fault has been
+ * written to `faults`, one a line. `path` becomes the file's absolute path, or "-"; "" if there is
+ * no file. */
 struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults);
 
-/* The instance a command is about that needs no configuration: the option's, else that of the file, else "camring".  False: a
- * file was named, and is bad; its faults are on stderr. */
+/* The instance a command is about that needs no configuration: the option's, else that of the file,
+ * else "camring".  False: a file was named, and is bad; its faults are on stderr. */
 bool settings_instance(const struct options *options, char instance[RING_ID_SIZE]);
 
 #endif

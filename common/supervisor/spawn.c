@@ -42,16 +42,17 @@ int spawn_path(const char *program, char *out, size_t size, struct error *err)
 static bool is_harmless(const char *entry)
 {
     static const char *const prefixes[] = {
-        "PATH=", "HOME=",  "LANG=", "LC_",   "TZ=",     "TMPDIR=",   "LD_",       "SSL_CERT_", "ASAN_",
-        "LSAN_", "UBSAN_", "TSAN_", "GCOV_", "MALLOC_", "no_proxy=", "NO_PROXY=", "LLVM_",     "CAMRING_DEBUG="};
+        "PATH=", "HOME=",     "LANG=",     "LC_",       "TZ=",    "TMPDIR=",
+        "LD_",   "SSL_CERT_", "ASAN_",     "LSAN_",     "UBSAN_", "TSAN_",
+        "GCOV_", "MALLOC_",   "no_proxy=", "NO_PROXY=", "LLVM_",  "CAMRING_DEBUG="};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
     return false;
 }
 
-/* What children may inherit.  The rest may hold the passwords that the configuration took from there, and anybody of the same
- * user can read a process's environment.  NULL: out of memory. */
+/* What children may inherit.  The rest may hold the passwords that the configuration took from
+ * there, and anybody of the same user can read a process's environment.  NULL: out of memory. */
 static char **harmless_environment(void)
 {
     size_t count = 0, kept = 0;
@@ -64,9 +65,10 @@ static char **harmless_environment(void)
     return kept_entries;
 }
 
-/* Between fork and exec: only what is safe after a fork.  All signals are blocked until the handlers of the parent are gone,
- * which would write to pipes that are shared with it. */
-static void become(const char *path, const char *label, char **environment, int channel, pid_t parent)
+/* Between fork and exec: only what is safe after a fork.  All signals are blocked until the
+ * handlers of the parent are gone, which would write to pipes that are shared with it. */
+static void become(const char *path, const char *label, char **environment, int channel,
+                   pid_t parent)
 {
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);

@@ -48,8 +48,11 @@ static int ask_by_signal(const char *name, struct error *err)
     int pidfd = instance_running(name, &pid) && pid > 0 ? process_pidfd(pid) : -1;
     if (pidfd < 0)
         return -1;
-    if (instance_running(name, &again) && again == pid && syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0)
-        return pidfd; /* the lock was still held by that pid after the pidfd was made, so it is the right process */
+    if (instance_running(name, &again) && again == pid &&
+        syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0)
+        /* the lock was still held by that pid after the pidfd was made, so it is the right process
+         * */
+        return pidfd;
     error_set(err, errno, "cannot signal process %d: %s", (int)pid, strerror(errno));
     close(pidfd);
     return -1;

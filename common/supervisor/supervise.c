@@ -27,7 +27,7 @@ struct supervisor {
     const struct supervise *options;
     struct instance *instance;
     struct listen_set listen;
-    struct crew crew;
+    struct process_counts counts;
     struct board *board;
     struct event_base *base;
     struct event *signals[SIGNALS], *last_resort;
@@ -38,7 +38,7 @@ struct supervisor {
     bool stopping;
 };
 
-/* ---- while it runs ------------------------------------------------------------------------------------------------ */
+/* ---- while it runs ---- */
 
 static void on_camera(unsigned camera, void *arg)
 {
@@ -101,7 +101,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         stop(self);
 }
 
-/* ---- setting up --------------------------------------------------------------------------------------------------- */
+/* ---- setting up ---- */
 
 /* From here on nobody may be at the other end of the terminal. */
 static int go_to_background(const char *log_path, struct error *err)
@@ -111,7 +111,8 @@ static int go_to_background(const char *log_path, struct error *err)
     int r = -1;
     if (log < 0)
         error_set(err, errno, "cannot open %s: %s", log_path, strerror(errno));
-    else if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+    else if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+             dup2(log, STDERR_FILENO) < 0)
         error_set(err, errno, "/dev/null: %s", strerror(errno));
     else
         r = 0;
@@ -139,8 +140,10 @@ static int open_loop(struct supervisor *self, struct error *err)
 static int open_fleet(struct supervisor *self, struct error *err)
 {
     const struct conf *conf = self->options->conf;
-    const struct fleet_watch watch = {.on_camera = on_camera, .on_up = on_up, .on_idle = on_idle, .arg = self};
-    self->fleet = fleet_create(self->base, conf, &self->crew, self->board, &self->listen, &watch, err);
+    const struct fleet_watch watch = {
+        .on_camera = on_camera, .on_up = on_up, .on_idle = on_idle, .arg = self};
+    self->fleet =
+        fleet_create(self->base, conf, &self->counts, self->board, &self->listen, &watch, err);
     self->requests = (struct request_context){.conf = conf,
                                               .config_path = self->options->config_path,
                                               .listen = &self->listen,
@@ -161,18 +164,21 @@ static int open_control(struct supervisor *self, struct error *err)
     return self->control ? 0 : -1;
 }
 
-/* Everything that can fail for reasons a person has to be told, in an order that leaves nothing half done. */
+/* Everything that can fail for reasons a person has to be told, in an order that leaves nothing
+ * half done. */
 static int set_up(struct supervisor *self, struct error *err)
 {
     const struct conf *conf = self->options->conf;
-    if (open_loop(self, err) != 0) /* first: from here on a signal is noted, and acted on when all is set up */
+    if (open_loop(self, err) !=
+        0) /* first: from here on a signal is noted, and acted on when all is set up */
         return -1;
     if (!(self->instance = instance_acquire(conf->instance, err)))
         return -1;
     if (listen_open(&self->listen, &conf->http, err) != 0)
         return -1;
-    self->crew = crew_decide(conf, crew_cores());
-    if (!(self->board = memory_create(conf, &self->crew, err)) || instance_guard_board(self->instance, err) != 0)
+    self->counts = process_counts_decide(conf, process_counts_cores());
+    if (!(self->board = memory_create(conf, &self->counts, err)) ||
+        instance_guard_board(self->instance, err) != 0)
         return -1;
     if (open_fleet(self, err) != 0 || open_control(self, err) != 0)
         return -1;
@@ -208,8 +214,8 @@ int supervise(const struct supervise *options)
         fprintf(stderr, "camring: %s\n", err.text);
         goto out;
     }
-    log_info("instance %s: %u cameras, %u encoders, %u servers", conf->instance, self.crew.captures, self.crew.encoders,
-             self.crew.servers);
+    log_info("instance %s: %u cameras, %u encoders, %u servers", conf->instance,
+             self.counts.captures, self.counts.encoders, self.counts.servers);
     fleet_start(self.fleet);
     event_base_dispatch(self.base);
     log_info("stopped");

@@ -7,11 +7,15 @@
 struct supervise {
     const struct conf *conf;
     const char *config_path; /* absolute, or "-" */
-    const char *log_path;    /* where standard error goes once set up; NULL: stays in the foreground */
-    int url_fd;              /* gets a line per URL once the servers accept, and is closed then; children don't inherit it */
+    /* where standard error goes once set up; NULL: stays in the foreground */
+    const char *log_path;
+    /* gets a line per URL once the servers accept, and is closed then; children don't inherit it
+     * */
+    int url_fd;
 };
 
-/* Runs until told to stop.  Returns the exit status: 0 stopped in order, 1 could not be set up (said why on stderr). */
+/* Runs until told to stop.  Returns the exit status: 0 stopped in order, 1 could not be set up
+ * (said why on stderr). */
 int supervise(const struct supervise *options);
 
 #endif

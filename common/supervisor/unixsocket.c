@@ -19,7 +19,8 @@ static int fail(struct error *err, const char *path, const char *why)
 static bool is_alive(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                   errno == ECONNREFUSED;
     if (fd >= 0)
         close(fd);
     return !refused;
@@ -37,10 +38,13 @@ static int clear_way(const struct sockaddr_un *address, struct error *err)
         errno = EADDRINUSE;
         return fail(err, address->sun_path, "another program listens there");
     }
-    return unlink(address->sun_path) == 0 || errno == ENOENT ? 0 : fail(err, address->sun_path, strerror(errno));
+    return unlink(address->sun_path) == 0 || errno == ENOENT
+               ? 0
+               : fail(err, address->sun_path, strerror(errno));
 }
 
-int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *file, struct error *err)
+int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *file,
+                    struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat made;
@@ -71,6 +75,7 @@ int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *fil
 void unixsocket_remove(const struct unixsocket_file *file)
 {
     struct stat now;
-    if (file->path[0] && lstat(file->path, &now) == 0 && now.st_dev == file->device && now.st_ino == file->inode)
+    if (file->path[0] && lstat(file->path, &now) == 0 && now.st_dev == file->device &&
+        now.st_ino == file->inode)
         unlink(file->path);
 }

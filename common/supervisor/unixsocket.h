@@ -13,9 +13,11 @@ struct unixsocket_file {
     ino_t inode;
 };
 
-/* Binds and listens, non-blocking and close-on-exec; the file has `mode` from the first moment on.  A socket file that nobody
- * listens on any more is replaced; anything else there is an error.  Returns the descriptor, -1 with err. */
-int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *file, struct error *err);
+/* Binds and listens, non-blocking and close-on-exec; the file has `mode` from the first moment on.
+ * A socket file that nobody listens on any more is replaced; anything else there is an error.
+ * Returns the descriptor, -1 with err. */
+int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *file,
+                    struct error *err);
 
 /* Removes the file if it is still that one. */
 void unixsocket_remove(const struct unixsocket_file *file);

@@ -1,8 +1,10 @@
-/* bare_http PORT CLIP BYTES FPS: an MJPEG server that can do nothing but push: the lower bound that others are held against.
+/* bare_http PORT CLIP BYTES FPS: an MJPEG server that can do nothing but push: the lower bound that
+ * others are held against.
  *
- * One loop of epoll, one writev of [head, picture, tail] per client and frame, the same bytes and the same socket options as
- * camring.  A client that has not taken the frame before misses this one.  Says "ready" once it listens.  It is also the camera
- * from which camring gets its pictures in this bench. */
+ * One loop of epoll, one writev of [head, picture, tail] per client and frame, the same bytes and
+ * the same socket options as camring.  A client that has not taken the frame before misses this
+ * one.  Says "ready" once it listens.  It is also the camera from which camring gets its pictures
+ * in this bench. */
 #include "clip.h"
 
 #include "common/clock.h"
@@ -30,8 +32,9 @@
 #define TIMEOUT_MS 10000
 #define PARTS 3
 
-static const char response[] = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=bareframe\r\n"
-                               "Cache-Control: no-store\r\nConnection: close\r\n\r\n--bareframe\r\n";
+static const char response[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=bareframe\r\n"
+    "Cache-Control: no-store\r\nConnection: close\r\n\r\n--bareframe\r\n";
 static const char tail[] = "\r\n--bareframe\r\n";
 
 /* What all clients get of one frame. */
@@ -67,10 +70,10 @@ static struct frame *make_frame(uint64_t number)
         fatal("out of memory");
     int64_t wall = clock_wall(clock_now());
     frame->references = 1;
-    frame->head_length =
-        (size_t)snprintf(frame->head, sizeof frame->head,
-                         "Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %" PRId64 ".%06d\r\n\r\n", clip.bytes,
-                         wall / NS_PER_S, (int)(wall % NS_PER_S / NS_PER_US));
+    frame->head_length = (size_t)snprintf(
+        frame->head, sizeof frame->head,
+        "Content-Type: image/jpeg\r\nContent-Length: %zu\r\nX-Timestamp: %" PRId64 ".%06d\r\n\r\n",
+        clip.bytes, wall / NS_PER_S, (int)(wall % NS_PER_S / NS_PER_US));
     clip_publish(&clip, number, frame->picture);
     return frame;
 }
@@ -104,8 +107,9 @@ static void watch(struct client *to, bool writable)
 static bool push(struct client *to)
 {
     struct frame *frame = to->frame;
-    struct iovec part[PARTS] = {
-        {frame->head, frame->head_length}, {frame->picture, clip.bytes}, {(void *)(uintptr_t)tail, sizeof tail - 1}};
+    struct iovec part[PARTS] = {{frame->head, frame->head_length},
+                                {frame->picture, clip.bytes},
+                                {(void *)(uintptr_t)tail, sizeof tail - 1}};
     size_t skip = to->sent, total = frame->head_length + clip.bytes + sizeof tail - 1;
     int first = 0;
     for (; first < PARTS - 1 && skip >= part[first].iov_len; first++)
@@ -182,7 +186,9 @@ static void on_connection(int listener)
 static int open_listener(unsigned port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, BACKLOG) < 0)
         fatal("can't listen on port %u: %s", port, strerror(errno));
@@ -192,7 +198,8 @@ static int open_listener(unsigned port)
 static int open_timer(unsigned fps)
 {
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    struct itimerspec every = {.it_interval = clock_timespec(NS_PER_S / fps), .it_value = clock_timespec(NS_PER_S / fps)};
+    struct itimerspec every = {.it_interval = clock_timespec(NS_PER_S / fps),
+                               .it_value = clock_timespec(NS_PER_S / fps)};
     if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) < 0)
         fatal("timerfd: %s", strerror(errno));
     return fd;

@@ -1,9 +1,10 @@
 /* bench_SYSTEM writer|reader FOLDER NAME BYTES READERS MESSAGES WARMUP RATE
  *
- * The writer fills one message after the other, RATE in a second, each at its time, so that no message waits for another;
- * stamps it with the time it was full; and publishes it.  A reader blocks until it has a message, reads its first and last
- * bytes, and takes the time.  Both say "ready" when they can begin; the writer begins, and ends, at a line on standard input.
- * What they found they write to standard output, as JSON.  The first WARMUP messages don't count. */
+ * The writer fills one message after the other, RATE in a second, each at its time, so that no
+ * message waits for another; stamps it with the time it was full; and publishes it.  A reader
+ * blocks until it has a message, reads its first and last bytes, and takes the time.  Both say
+ * "ready" when they can begin; the writer begins, and ends, at a line on standard input. What they
+ * found they write to standard output, as JSON.  The first WARMUP messages don't count. */
 #include "bench.h"
 
 #include <errno.h>
@@ -109,7 +110,8 @@ static void run_writer(void)
         }
         write_one(i);
     }
-    printf("{\"cpu_ns\": %lld, \"filling_ns\": %lld}\n", (long long)(cpu_ns() - cpu), (long long)filling_ns);
+    printf("{\"cpu_ns\": %lld, \"filling_ns\": %lld}\n", (long long)(cpu_ns() - cpu),
+           (long long)filling_ns);
     say("");
     await_line();
     bench_system.writer_close();
@@ -146,8 +148,9 @@ static void run_reader(void)
     }
     cpu = cpu_ns() - cpu;
     qsort(latency, got, sizeof *latency, by_time);
-    printf("{\"cpu_ns\": %lld, \"got\": %u, \"wrong\": %u, \"p50_ns\": %lld, \"p90_ns\": %lld}\n", (long long)cpu, got, wrong,
-           got ? (long long)latency[got / 2] : -1, got ? (long long)latency[got * 9 / 10] : -1);
+    printf("{\"cpu_ns\": %lld, \"got\": %u, \"wrong\": %u, \"p50_ns\": %lld, \"p90_ns\": %lld}\n",
+           (long long)cpu, got, wrong, got ? (long long)latency[got / 2] : -1,
+           got ? (long long)latency[got * 9 / 10] : -1);
     say("");
     bench_system.reader_close();
     free(latency);

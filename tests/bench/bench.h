@@ -1,5 +1,5 @@
-/* bench.h: what a system has to do to be measured.  bench.c has main, the pace, the payload and the figures, the same for all;
- * a program is bench.c and one bench_SYSTEM.c. */
+/* bench.h: what a system has to do to be measured.  bench.c has main, the pace, the payload and the
+ * figures, the same for all; a program is bench.c and one bench_SYSTEM.c. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -21,7 +21,8 @@ struct bench_system {
     void (*publish)(void);  /* the last loan */
     void (*writer_close)(void);
     void (*reader_open)(const struct bench_place *place);
-    const uint8_t *(*take)(int timeout_ms); /* blocks; the newest message, which stays until give_back; NULL: time is up */
+    /* blocks; the newest message, which stays until give_back; NULL: time is up */
+    const uint8_t *(*take)(int timeout_ms);
     void (*give_back)(void);
     void (*reader_close)(void);
 };

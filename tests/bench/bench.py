@@ -48,23 +48,39 @@ count = 16
 
 def peer(options, system, role, arguments, log):
     """A writer or reader."""
-    return Program(f"{system} {role}", [os.path.join(options.programs, f"bench_{system}"), role, *arguments], log)
+    return Program(
+        f"{system} {role}",
+        [os.path.join(options.programs, f"bench_{system}"), role, *arguments],
+        log,
+    )
 
 
 class Roudi:
     """iceoryx's daemon, a fresh one for each run: it remembers programs that were killed."""
 
-    MADE = ("/dev/shm/iceoryx_mgmt", "/dev/shm/root", "/tmp/roudi", "/tmp/iox-unique-roudi.lock", "/tmp/roudi.lock")
+    MADE = (
+        "/dev/shm/iceoryx_mgmt",
+        "/dev/shm/root",
+        "/tmp/roudi",
+        "/tmp/iox-unique-roudi.lock",
+        "/tmp/roudi.lock",
+    )
 
     def __init__(self, folder, log):
         if any(os.path.exists(path) for path in self.MADE[:1] + self.MADE[2:4]):
-            raise Failure("an iceoryx RouDi runs already, or was killed: its objects are in /dev/shm and /tmp")
+            raise Failure(
+                "an iceoryx RouDi runs already, or was killed: its objects are in /dev/shm and /tmp"
+            )
         self.before = self.listing()
         config = os.path.join(folder, "roudi.toml")
         with open(config, "w", encoding="ascii") as file:
             file.write(ROUDI_CONFIG)
-        self.process = subprocess.Popen(["iox-roudi", "-c", config, "-m", "off"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=log)
+        self.process = subprocess.Popen(
+            ["iox-roudi", "-c", config, "-m", "off"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
         ready = b""
         while b"ready for clients" not in ready:
             some, _, _ = select.select([self.process.stdout], [], [], 10)
@@ -77,7 +93,11 @@ class Roudi:
     @staticmethod
     def listing():
         """What there is in the places in which it makes its objects."""
-        return {os.path.join(folder, name) for folder in ("/dev/shm", "/tmp") for name in os.listdir(folder)}
+        return {
+            os.path.join(folder, name)
+            for folder in ("/dev/shm", "/tmp")
+            for name in os.listdir(folder)
+        }
 
     def stop(self):
         """Ends it and removes what it, or those that were attached to it, forgot."""
@@ -131,10 +151,14 @@ def run_once(options, folder, log, system, size, readers):
         raise Failure(f"{system}: of {options.messages * readers} messages {got} arrived")
     filling = writer["filling_ns"] / options.messages / 1e3
     total = (writer["cpu_ns"] + sum(f["cpu_ns"] for f in found)) / options.messages / 1e3
-    return {"p50": statistics.median(f["p50_ns"] for f in found) / 1e3,
-            "p90": statistics.median(f["p90_ns"] for f in found) / 1e3,
-            "cpu": total - filling, "filling": filling,
-            "missed": options.messages * readers - got, "wrong": wrong}
+    return {
+        "p50": statistics.median(f["p50_ns"] for f in found) / 1e3,
+        "p90": statistics.median(f["p90_ns"] for f in found) / 1e3,
+        "cpu": total - filling,
+        "filling": filling,
+        "missed": options.messages * readers - got,
+        "wrong": wrong,
+    }
 
 
 def measure(options, folder, log):
@@ -149,7 +173,10 @@ def measure(options, folder, log):
                     for figure, value in once.items():
                         values.setdefault(figure, []).append(value)
         if not options.json:
-            print(f"round {number + 1} of {options.rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+            print(
+                f"round {number + 1} of {options.rounds}, load {os.getloadavg()[0]:.1f}",
+                file=sys.stderr,
+            )
     return found
 
 
@@ -171,12 +198,15 @@ def summarize(options, found):
                 row["targets"][figure] = {"at_most": target, "met": ratio <= target}
         rows.append(row)
     order = {name: i for i, name in enumerate(options.systems)}
-    rows.sort(key=lambda row: (options.sizes.index(row["size"]), row["readers"], order[row["system"]]))
+    rows.sort(
+        key=lambda row: (options.sizes.index(row["size"]), row["readers"], order[row["system"]])
+    )
     return rows
 
 
 def print_table(rows):
     """For people."""
+
     def cell(row, figure):
         ratio, target = row["ratios"].get(figure), row["targets"].get(figure)
         if ratio is None or row["system"] == "camring":
@@ -187,7 +217,19 @@ def print_table(rows):
         return text
 
     line = "{:<7} {:>7}  {:<10} {:>8} {:>8} {:>8} {:>9}  {:<20} {:<20}"
-    print(line.format("size", "readers", "system", "p50 us", "p90 us", "cpu us", "fill us", "camring's p50 / its", "cpu / its"))
+    print(
+        line.format(
+            "size",
+            "readers",
+            "system",
+            "p50 us",
+            "p90 us",
+            "cpu us",
+            "fill us",
+            "camring's p50 / its",
+            "cpu / its",
+        )
+    )
     last = None
     for row in rows:
         if last and last != (row["size"], row["readers"]):
@@ -195,8 +237,22 @@ def print_table(rows):
         last = (row["size"], row["readers"])
         note = f"  {row['missed']} missed" if row["missed"] else ""
         note += f"  {row['wrong']} OVERWRITTEN" if row["wrong"] else ""
-        print((line.format(row["size"], row["readers"], row["system"], row["p50_us"], row["p90_us"], row["cpu_us"], row["filling_us"],
-                           cell(row, "p50"), cell(row, "cpu")) + note).rstrip())
+        print(
+            (
+                line.format(
+                    row["size"],
+                    row["readers"],
+                    row["system"],
+                    row["p50_us"],
+                    row["p90_us"],
+                    row["cpu_us"],
+                    row["filling_us"],
+                    cell(row, "p50"),
+                    cell(row, "cpu"),
+                )
+                + note
+            ).rstrip()
+        )
 
 
 def parse(arguments):
@@ -224,7 +280,16 @@ def main():
                 if name.startswith((f"bench{os.getpid()}", f"camring.bench{os.getpid()}.")):
                     os.unlink(os.path.join("/dev/shm", name))
     if options.json:
-        json.dump({"rounds": options.rounds, "messages": options.messages, "rate": options.rate, "results": rows}, sys.stdout, indent=1)
+        json.dump(
+            {
+                "rounds": options.rounds,
+                "messages": options.messages,
+                "rate": options.rate,
+                "results": rows,
+            },
+            sys.stdout,
+            indent=1,
+        )
         print()
     else:
         print_table(rows)

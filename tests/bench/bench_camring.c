@@ -26,7 +26,8 @@ static uint8_t *loan(void)
     if (!data)
         bench_die("%s", error.text);
     uint32_t height = (uint32_t)(here.bytes / 1.5 / 512), half = 256;
-    frame = (struct camring_frame){.format = CAMRING_I420, .width = 512, .height = height, .stride = {512, half, half}};
+    frame = (struct camring_frame){
+        .format = CAMRING_I420, .width = 512, .height = height, .stride = {512, half, half}};
     frame.plane[0] = data;
     frame.plane[1] = data + (size_t)512 * height;
     frame.plane[2] = data + here.bytes - (size_t)half * ((height + 1) / 2);
@@ -70,4 +71,5 @@ static void reader_close(void)
     camring_detach(reader);
 }
 
-const struct bench_system bench_system = {writer_open, loan, publish, writer_close, reader_open, take, give_back, reader_close};
+const struct bench_system bench_system = {writer_open, loan, publish,   writer_close,
+                                          reader_open, take, give_back, reader_close};

@@ -1,4 +1,5 @@
-/* The floor: one piece of shared memory and a futex.  Nothing keeps the writer from overwriting what a reader reads. */
+/* The floor: one piece of shared memory and a futex.  Nothing keeps the writer from overwriting
+ * what a reader reads. */
 #include "bench.h"
 
 #include <errno.h>
@@ -67,7 +68,8 @@ static const uint8_t *take(int timeout_ms)
     struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
     uint32_t count;
     while ((count = atomic_load(&shared->count)) == seen)
-        if (syscall(SYS_futex, &shared->count, FUTEX_WAIT, seen, &limit, NULL, 0) < 0 && errno == ETIMEDOUT)
+        if (syscall(SYS_futex, &shared->count, FUTEX_WAIT, seen, &limit, NULL, 0) < 0 &&
+            errno == ETIMEDOUT)
             return NULL;
     seen = count;
     return shared->data;
@@ -81,4 +83,5 @@ static void reader_close(void)
 {
 }
 
-const struct bench_system bench_system = {writer_open, loan, publish, writer_close, reader_open, take, give_back, reader_close};
+const struct bench_system bench_system = {writer_open, loan, publish,   writer_close,
+                                          reader_open, take, give_back, reader_close};

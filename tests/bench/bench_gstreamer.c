@@ -1,5 +1,5 @@
-/* GStreamer: appsrc ! shmsink, shmsrc ! appsink.  Messages are filled in the sink's own memory, as it offers it, so that the
- * writer copies nothing. */
+/* GStreamer: appsrc ! shmsink, shmsrc ! appsink.  Messages are filled in the sink's own memory, as
+ * it offers it, so that the writer copies nothing. */
 #include "bench.h"
 
 #include <gst/app/gstappsink.h>
@@ -53,9 +53,10 @@ static void find_allocator(void)
 static void writer_open(const struct bench_place *place)
 {
     bytes = place->bytes;
-    gchar *text = g_strdup_printf("appsrc name=app format=time max-buffers=1 block=true ! "
-                                  "shmsink socket-path=%s/gstreamer shm-size=%zu wait-for-connection=false sync=false",
-                                  place->folder, SLOTS * (bytes + 4096));
+    gchar *text = g_strdup_printf(
+        "appsrc name=app format=time max-buffers=1 block=true ! "
+        "shmsink socket-path=%s/gstreamer shm-size=%zu wait-for-connection=false sync=false",
+        place->folder, SLOTS * (bytes + 4096));
     start(text, "app");
     g_free(text);
     find_allocator();
@@ -79,8 +80,9 @@ static void publish(void)
 static void reader_open(const struct bench_place *place)
 {
     bytes = place->bytes;
-    gchar *text = g_strdup_printf(
-        "shmsrc socket-path=%s/gstreamer is-live=true ! appsink name=app sync=false max-buffers=1 drop=true", place->folder);
+    gchar *text = g_strdup_printf("shmsrc socket-path=%s/gstreamer is-live=true ! appsink name=app "
+                                  "sync=false max-buffers=1 drop=true",
+                                  place->folder);
     start(text, "app");
     g_free(text);
 }
@@ -90,7 +92,8 @@ static const uint8_t *take(int timeout_ms)
     sample = gst_app_sink_try_pull_sample(GST_APP_SINK(application), timeout_ms * GST_MSECOND);
     if (!sample)
         return NULL;
-    if (!gst_buffer_map(gst_sample_get_buffer(sample), &mapped, GST_MAP_READ) || mapped.size != bytes)
+    if (!gst_buffer_map(gst_sample_get_buffer(sample), &mapped, GST_MAP_READ) ||
+        mapped.size != bytes)
         bench_die("not the buffer that was sent");
     return mapped.data;
 }
@@ -101,4 +104,5 @@ static void give_back(void)
     gst_sample_unref(sample);
 }
 
-const struct bench_system bench_system = {writer_open, loan, publish, stop, reader_open, take, give_back, stop};
+const struct bench_system bench_system = {writer_open, loan, publish,   stop,
+                                          reader_open, take, give_back, stop};

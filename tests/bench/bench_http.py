@@ -64,7 +64,9 @@ class Bare:
 
     def __init__(self, options, clip, _folder, log):
         self.port = free_port()
-        self.program = Program("bare", [options.programs / "bare_http", self.port, clip, BYTES, FPS], log)
+        self.program = Program(
+            "bare", [options.programs / "bare_http", self.port, clip, BYTES, FPS], log
+        )
         self.program.line(10)
 
     def pids(self):
@@ -83,10 +85,31 @@ class Ustreamer:
 
     def __init__(self, options, clip, _folder, log):
         self.port = free_port()
-        camera = {"LD_PRELOAD": options.programs / "fake_camera.so", "BENCH_CLIP": clip, "BENCH_BYTES": BYTES, "BENCH_FPS": FPS}
-        command = ["ustreamer", "--device", clip, "--format", "MJPEG", "--encoder", "HW", "--resolution", SIZE,
-                   "--host", "127.0.0.1", "--port", self.port, "--tcp-nodelay"]
-        self.program = Program("ustreamer", command, log, env={**os.environ, **{k: str(v) for k, v in camera.items()}})
+        camera = {
+            "LD_PRELOAD": options.programs / "fake_camera.so",
+            "BENCH_CLIP": clip,
+            "BENCH_BYTES": BYTES,
+            "BENCH_FPS": FPS,
+        }
+        command = [
+            "ustreamer",
+            "--device",
+            clip,
+            "--format",
+            "MJPEG",
+            "--encoder",
+            "HW",
+            "--resolution",
+            SIZE,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            self.port,
+            "--tcp-nodelay",
+        ]
+        self.program = Program(
+            "ustreamer", command, log, env={**os.environ, **{k: str(v) for k, v in camera.items()}}
+        )
         try:
             wait_for(self.listens, 10, "ustreamer")
         except AssertionError as wrong:
@@ -159,8 +182,18 @@ def pss_kb(pids):
 def load(options, server, log, clients, query=""):
     """What so many clients got, with the CPU time a second, in ms, and the memory of the server meanwhile."""
     settle = 1 if clients <= MANY else 2
-    program = Program("load client", [options.programs / "http_load", server.port, server.path + query, clients, settle,
-                                      options.seconds], log)
+    program = Program(
+        "load client",
+        [
+            options.programs / "http_load",
+            server.port,
+            server.path + query,
+            clients,
+            settle,
+            options.seconds,
+        ],
+        log,
+    )
     try:
         program.line(60)
         pids = server.pids()
@@ -178,7 +211,11 @@ def load(options, server, log, clients, query=""):
 def ages(found):
     """The figures of one load."""
     clients = found["clients"]
-    return {f"p50_{clients}": found["p50_ms"], f"p99_{clients}": found["p99_ms"], f"missed_{clients}": 100 * (1 - found["least"])}
+    return {
+        f"p50_{clients}": found["p50_ms"],
+        f"p99_{clients}": found["p99_ms"],
+        f"missed_{clients}": 100 * (1 - found["least"]),
+    }
 
 
 def run_once(options, folder, log, system, clip, crowds):
@@ -187,7 +224,11 @@ def run_once(options, folder, log, system, clip, crowds):
     try:
         few = load(options, server, log, FEW)
         many = load(options, server, log, MANY)
-        figures = {"cpu": (many["cpu_ms"] - few["cpu_ms"]) / (MANY - FEW), **ages(few), **ages(many)}
+        figures = {
+            "cpu": (many["cpu_ms"] - few["cpu_ms"]) / (MANY - FEW),
+            **ages(few),
+            **ages(many),
+        }
         if system == "camring":
             figures["commit_p99"] = load(options, server, log, FEW, "?info=1")["commit_p99_ms"]
             if figures["commit_p99"] is None:
@@ -203,8 +244,24 @@ def run_once(options, folder, log, system, clip, crowds):
 
 def make_clip(path):
     """A second of pictures, in the best quality that leaves room for the padding to BYTES."""
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r={FPS}",
-               "-frames:v", str(FPS), "-q:v", "6", "-f", "mjpeg", path]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc2=s={SIZE}:r={FPS}",
+        "-frames:v",
+        str(FPS),
+        "-q:v",
+        "6",
+        "-f",
+        "mjpeg",
+        path,
+    ]
     if subprocess.run(command, check=False).returncode != 0:
         raise Failure("ffmpeg can't make the pictures")
     return path
@@ -217,10 +274,15 @@ def measure(options, folder, log):
     for number in range(options.rounds):
         for system in options.systems if number % 2 == 0 else reversed(options.systems):
             # A crowd's figures are steady; and what it does to the others is shown, not compared.
-            crowds = options.crowds if number == 0 or (system == "camring" and number % 2 == 0) else ()
+            crowds = (
+                options.crowds if number == 0 or (system == "camring" and number % 2 == 0) else ()
+            )
             for figure, value in run_once(options, folder, log, system, clip, crowds).items():
                 found[system].setdefault(figure, []).append(value)
-        print(f"round {number + 1} of {options.rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+        print(
+            f"round {number + 1} of {options.rounds}, load {os.getloadavg()[0]:.1f}",
+            file=sys.stderr,
+        )
     return found
 
 
@@ -233,7 +295,15 @@ def judge(found):
             continue
         values = [a / b for a, b in zip(ours, found[other][figure])] if other else ours
         value = statistics.median(values)
-        rows.append({"figure": figure, "of": other, "at_most": at_most, "value": round(value, 3), "met": value <= at_most})
+        rows.append(
+            {
+                "figure": figure,
+                "of": other,
+                "at_most": at_most,
+                "value": round(value, 3),
+                "met": value <= at_most,
+            }
+        )
     return rows
 
 
@@ -243,8 +313,17 @@ def print_table(options, found, targets):
     print(line.format("", *options.systems))
     for figure, text in FIGURES.items():
         if any(figure in found[system] for system in options.systems):
-            print(line.format(text, *(f"{statistics.median(found[system][figure]):.2f}" if figure in found[system] else ""
-                                      for system in options.systems)).rstrip())
+            print(
+                line.format(
+                    text,
+                    *(
+                        f"{statistics.median(found[system][figure]):.2f}"
+                        if figure in found[system]
+                        else ""
+                        for system in options.systems
+                    ),
+                ).rstrip()
+            )
     print()
     for target in targets:
         text = FIGURES[target["figure"]]
@@ -273,7 +352,16 @@ def main():
         found = measure(options, folder, log)
     targets = judge(found)
     if options.json:
-        json.dump({"rounds": options.rounds, "seconds": options.seconds, "figures": found, "targets": targets}, sys.stdout, indent=1)
+        json.dump(
+            {
+                "rounds": options.rounds,
+                "seconds": options.seconds,
+                "figures": found,
+                "targets": targets,
+            },
+            sys.stdout,
+            indent=1,
+        )
         print()
     else:
         print_table(options, found, targets)

@@ -69,7 +69,8 @@ static void reader_open(const struct bench_place *place)
     options.nodeName = "bench";
     subscriber = iox_sub_init(&subscriber_storage, "bench", place->name, "frame", &options);
     waiting = iox_ws_init(&wait_storage);
-    if (iox_ws_attach_subscriber_event(waiting, subscriber, SubscriberEvent_DATA_RECEIVED, 1, NULL) != WaitSetResult_SUCCESS)
+    if (iox_ws_attach_subscriber_event(waiting, subscriber, SubscriberEvent_DATA_RECEIVED, 1,
+                                       NULL) != WaitSetResult_SUCCESS)
         bench_die("can't attach the subscriber");
     for (int i = 0; iox_sub_get_subscription_state(subscriber) != SubscribeState_SUBSCRIBED; i++) {
         if (i == 3000)
@@ -104,4 +105,5 @@ static void reader_close(void)
     iox_runtime_shutdown();
 }
 
-const struct bench_system bench_system = {writer_open, loan, publish, writer_close, reader_open, take, give_back, reader_close};
+const struct bench_system bench_system = {writer_open, loan, publish,   writer_close,
+                                          reader_open, take, give_back, reader_close};

@@ -74,4 +74,5 @@ static void give_back(void)
     zmq_msg_close(&message);
 }
 
-const struct bench_system bench_system = {writer_open, loan, publish, close_peer, reader_open, take, give_back, close_peer};
+const struct bench_system bench_system = {writer_open, loan, publish,   close_peer,
+                                          reader_open, take, give_back, close_peer};

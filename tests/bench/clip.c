@@ -18,7 +18,8 @@ struct stamp_bytes {
     uint64_t check; /* of the number, as any bytes may look like magic */
 };
 
-_Static_assert(STAMP_AT + sizeof(struct stamp_bytes) == CLIP_STAMP_END, "what a reader has to look at");
+_Static_assert(STAMP_AT + sizeof(struct stamp_bytes) == CLIP_STAMP_END,
+               "what a reader has to look at");
 
 /* A comment whose content is `size` bytes; returns where the content begins. */
 static uint8_t *put_comment(uint8_t *at, size_t size)

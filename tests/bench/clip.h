@@ -1,7 +1,8 @@
-/* clip.h: the pictures that every server of the HTTP bench pushes, and the stamp that says in each when it was published.
+/* clip.h: the pictures that every server of the HTTP bench pushes, and the stamp that says in each
+ * when it was published.
  *
- * The stamp is a JPEG comment right after the picture's first two bytes, so it survives every server that doesn't encode anew.
- * Another comment pads each picture to the same size. */
+ * The stamp is a JPEG comment right after the picture's first two bytes, so it survives every
+ * server that doesn't encode anew. Another comment pads each picture to the same size. */
 #ifndef BENCH_CLIP_H
 #define BENCH_CLIP_H
 
@@ -23,7 +24,8 @@ struct clip_stamp {
     int64_t published_ns;
 };
 
-/* Reads a file of JPEGs one after the other, each of which becomes `bytes` long.  Fatal if it can't. */
+/* Reads a file of JPEGs one after the other, each of which becomes `bytes` long.  Fatal if it
+ * can't. */
 void clip_load(struct clip *clip, const char *path, size_t bytes);
 
 /* Picture `number`, as published now, into `out` (clip->bytes long). */

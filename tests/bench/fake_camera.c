@@ -1,9 +1,10 @@
-/* fake_camera.so (LD_PRELOAD): a V4L2 camera for programs that read nothing else, on machines that have none:
- * /dev/camring-bench.
+/* fake_camera.so (LD_PRELOAD): a V4L2 camera for programs that read nothing else, on machines that
+ * have none: /dev/camring-bench.
  *
- * It does what a program that asks for MJPEG in mapped buffers needs, and no more: from the environment's BENCH_CLIP,
- * BENCH_BYTES and BENCH_FPS come the pictures and their pace.  Readiness is that of a timer, so that select and poll work as
- * they do with a device; the picture is published as the program takes its buffer. */
+ * It does what a program that asks for MJPEG in mapped buffers needs, and no more: from the
+ * environment's BENCH_CLIP, BENCH_BYTES and BENCH_FPS come the pictures and their pace.  Readiness
+ * is that of a timer, so that select and poll work as they do with a device; the picture is
+ * published as the program takes its buffer. */
 #include "clip.h"
 
 #include "common/clock.h"
@@ -55,7 +56,8 @@ int open(const char *path, int flags, ...)
     int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, int) : 0;
     va_end(args);
     const char *device = getenv("BENCH_CLIP");
-    return device && strcmp(path, device) == 0 ? open_camera() : openat(AT_FDCWD, path, flags, mode);
+    return device && strcmp(path, device) == 0 ? open_camera()
+                                               : openat(AT_FDCWD, path, flags, mode);
 }
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)

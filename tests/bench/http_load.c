@@ -1,15 +1,14 @@
 /* http_load PORT PATH CLIENTS SETTLE SECONDS: many viewers in one process, and what they got.
  *
- * Connects CLIENTS viewers, waits until each has a picture and SETTLE seconds more, says "begin", and judges the pictures that
- * are published in the SECONDS from then to the moment it says "end".  Then, when the late ones have had their time, a line of
- * JSON:
- *     published          pictures, by their numbers
- *     least, median      the share of them that the client with the fewest, and the median one, got
- *     p50_ms, p99_ms     from published to the last byte received, over all pictures of all clients
- *     worst_p50_ms       the median of the client that has the highest
- *     commit_p99_ms      from committed in the ring (as ?info=1 tells it) to the last byte received; null: not told
- *     lost               clients whose connection ended
- * It costs little, so that it can stand beside the server: what needs no look is thrown away in the kernel. */
+ * Connects CLIENTS viewers, waits until each has a picture and SETTLE seconds more, says "begin",
+ * and judges the pictures that are published in the SECONDS from then to the moment it says "end".
+ * Then, when the late ones have had their time, a line of JSON: published          pictures, by
+ * their numbers least, median      the share of them that the client with the fewest, and the
+ * median one, got p50_ms, p99_ms     from published to the last byte received, over all pictures of
+ * all clients worst_p50_ms       the median of the client that has the highest commit_p99_ms from
+ * committed in the ring (as ?info=1 tells it) to the last byte received; null: not told lost
+ * clients whose connection ended It costs little, so that it can stand beside the server: what
+ * needs no look is thrown away in the kernel. */
 #include "clip.h"
 #include "push_parser.h"
 
@@ -47,18 +46,20 @@ struct client {
 static struct client *client;
 static unsigned clients, opened, served, lost, room;
 static int epoll;
-static int64_t begin_ns = CLOCK_NEVER, end_ns = CLOCK_NEVER; /* pictures published in between count */
+/* pictures published in between count */
+static int64_t begin_ns = CLOCK_NEVER, end_ns = CLOCK_NEVER;
 static uint64_t first_number = UINT64_MAX, last_number;
 static bool commits = true;
 static unsigned port;
 static char request[1024];
 
-/* ---- pictures ------------------------------------------------------------------------------------------------------ */
+/* ---- pictures ---- */
 
 /* By the header's own clock, the wall's; -1: it doesn't say. */
 static int64_t commit_age_us(const struct parser *parser)
 {
-    double stamp = parser_number(parser, "X-Timestamp", -1), captured = parser_number(parser, "X-Age-Captured", -1);
+    double stamp = parser_number(parser, "X-Timestamp", -1),
+           captured = parser_number(parser, "X-Age-Captured", -1);
     double committed = parser_number(parser, "X-Age-Committed", -1);
     if (stamp < 0 || captured < 0 || committed < 0)
         return -1;
@@ -87,7 +88,7 @@ static void on_picture(struct client *of)
     of->age_us[of->got++] = (int32_t)((now - stamp.published_ns) / NS_PER_US);
 }
 
-/* ---- connections --------------------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void end_client(struct client *of)
 {
@@ -137,7 +138,9 @@ static void on_input(struct client *of)
 
 static void open_client(struct client *of)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
     of->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (of->fd < 0 || connect(of->fd, (struct sockaddr *)&to, sizeof to) < 0)
         fatal("client %u can't connect: %s", opened, strerror(errno));
@@ -182,7 +185,7 @@ static void connect_all(void)
         fatal("no client got a picture");
 }
 
-/* ---- the account --------------------------------------------------------------------------------------------------- */
+/* ---- the account ---- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -226,7 +229,8 @@ static void report(void)
         got[i] = (int32_t)client[i].got * 1000;
     }
     double least = quantile(got, clients, 0), median = quantile(got, clients, 0.5);
-    printf("{\"clients\": %u, \"published\": %llu, \"least\": %.4f, \"median\": %.4f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
+    printf("{\"clients\": %u, \"published\": %llu, \"least\": %.4f, \"median\": %.4f, \"p50_ms\": "
+           "%.3f, \"p99_ms\": %.3f, "
            "\"worst_p50_ms\": %.3f, \"lost\": %u, ",
            clients, (unsigned long long)published, published ? least / (double)published : 0,
            published ? median / (double)published : 0, p50, p99, worst, lost);
@@ -251,7 +255,8 @@ static void raise_descriptor_limit(void)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < clients + 10)
-        fatal("%u clients need more descriptors than there may be: %llu", clients, (unsigned long long)limit.rlim_cur);
+        fatal("%u clients need more descriptors than there may be: %llu", clients,
+              (unsigned long long)limit.rlim_cur);
 }
 
 int main(int argc, char **argv)
@@ -261,7 +266,8 @@ int main(int argc, char **argv)
     port = (unsigned)strtoul(argv[1], NULL, 10);
     clients = (unsigned)strtoul(argv[3], NULL, 10);
     double settle = strtod(argv[4], NULL), seconds = strtod(argv[5], NULL);
-    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: http_load\r\n\r\n", argv[2]);
+    snprintf(request, sizeof request,
+             "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: http_load\r\n\r\n", argv[2]);
     room = (unsigned)(seconds * FPS_MAX) + 1;
     client = calloc(clients, sizeof *client);
     epoll = epoll_create1(EPOLL_CLOEXEC);

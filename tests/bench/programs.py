@@ -19,14 +19,22 @@ class Program:
 
     def __init__(self, what, command, log, **popen):
         self.what = what
-        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, **popen)
+        self.process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            **popen,
+        )
         self.pending = b""
 
     def line(self, seconds):
         """The next line it writes."""
         deadline = time.monotonic() + seconds
         while b"\n" not in self.pending:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [self.process.stdout], [], [], max(0, deadline - time.monotonic())
+            )
             more = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not more and ready:
                 raise Failure(f"{self.what}: ended, exit code {self.process.wait(10)}")

@@ -24,15 +24,18 @@ double parser_number(const struct parser *parser, const char *name, double other
 
 static bool read_response(struct parser *parser)
 {
-    const char *type = find_header(parser, "Content-Type"), *boundary = type ? strstr(type, "boundary=") : NULL;
-    if (strncmp(parser->text, "HTTP/1.", 7) != 0 || strncmp(parser->text + 8, " 200", 4) != 0 || !boundary)
+    const char *type = find_header(parser, "Content-Type"),
+               *boundary = type ? strstr(type, "boundary=") : NULL;
+    if (strncmp(parser->text, "HTTP/1.", 7) != 0 || strncmp(parser->text + 8, " 200", 4) != 0 ||
+        !boundary)
         return false;
     boundary += strlen("boundary=");
     boundary += *boundary == '"';
     int length = (int)strcspn(boundary, "\"\r\n; ");
     /* Some say the dashes, too. */
     const char *dashes = strncmp(boundary, "--", 2) == 0 ? "" : "--";
-    int n = snprintf(parser->delimiter, sizeof parser->delimiter, "\r\n%s%.*s", dashes, length, boundary);
+    int n = snprintf(parser->delimiter, sizeof parser->delimiter, "\r\n%s%.*s", dashes, length,
+                     boundary);
     parser->delimiter_length = (size_t)n;
     parser->state = PARSER_HEAD;
     return length > 0 && parser->delimiter_length < sizeof parser->delimiter;
@@ -62,7 +65,8 @@ static ptrdiff_t feed_head(struct parser *parser, const char *data, size_t size)
         if (parser->text_length + 1 == sizeof parser->text)
             return -1;
         parser->text[parser->text_length++] = data[i];
-        if (data[i] != '\n' || parser->text_length < 4 || memcmp(parser->text + parser->text_length - 4, end, 4) != 0)
+        if (data[i] != '\n' || parser->text_length < 4 ||
+            memcmp(parser->text + parser->text_length - 4, end, 4) != 0)
             continue;
         parser->text[parser->text_length] = '\0';
         parser->text_length = 0;
@@ -85,7 +89,8 @@ static void end_body(struct parser *parser)
     parser->state = PARSER_HEAD;
 }
 
-/* To the delimiter, which begins with the only '\r' in it: a mismatch leaves nothing to go back to. */
+/* To the delimiter, which begins with the only '\r' in it: a mismatch leaves nothing to go back to.
+ */
 static ptrdiff_t feed_unmeasured(struct parser *parser, const char *data, size_t size)
 {
     size_t i = 0;
@@ -124,7 +129,8 @@ ptrdiff_t parser_feed(struct parser *parser, const char *data, size_t size)
 
 size_t parser_may_skip(const struct parser *parser)
 {
-    bool started = parser->state == PARSER_BODY && parser->measured && parser->body_length >= sizeof parser->start;
+    bool started = parser->state == PARSER_BODY && parser->measured &&
+                   parser->body_length >= sizeof parser->start;
     return started ? parser->left : 0;
 }
 

@@ -1,5 +1,6 @@
-/* push_parser.h: takes an answer in multipart/x-mixed-replace apart, in whatever pieces it comes, with Content-Length in its
- * parts or without.  Of a part only the head and the first bytes are kept. */
+/* push_parser.h: takes an answer in multipart/x-mixed-replace apart, in whatever pieces it comes,
+ * with Content-Length in its parts or without.  Of a part only the head and the first bytes are
+ * kept. */
 #ifndef BENCH_PUSH_PARSER_H
 #define BENCH_PUSH_PARSER_H
 
@@ -29,15 +30,16 @@ struct parser {
     bool done;                     /* the part is whole */
 };
 
-/* Goes on with `size` bytes, at most to the end of a part, and returns how many of them it took; then `done` says whether there
- * is one.  -1: this is no such answer, or no 200. */
+/* Goes on with `size` bytes, at most to the end of a part, and returns how many of them it took;
+ * then `done` says whether there is one.  -1: this is no such answer, or no 200. */
 ptrdiff_t parser_feed(struct parser *parser, const char *data, size_t size);
 
 /* How many of the next bytes need not be looked at, only counted: parser_skip. */
 size_t parser_may_skip(const struct parser *parser);
 void parser_skip(struct parser *parser, size_t bytes);
 
-/* The value of a header of the part that is `done`: a number with or without a fraction; `otherwise` if there is none. */
+/* The value of a header of the part that is `done`: a number with or without a fraction;
+ * `otherwise` if there is none. */
 double parser_number(const struct parser *parser, const char *name, double otherwise);
 
 #endif

@@ -14,7 +14,11 @@ def locked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("locked")
     cert, _ = make_certificate(folder)
     write_users(folder / "users", {"me": "Ux4-pass"})
-    http = {"users_file": "users", "tls": {"cert": "cert.pem", "key": "cert-key.pem"}, "base_path": "/cams"}
+    http = {
+        "users_file": "users",
+        "tls": {"cert": "cert.pem", "key": "cert-key.pem"},
+        "base_path": "/cams",
+    }
     with running(folder, CAMERAS, tls=trusting(cert), http=http) as camring:
         yield camring
 
@@ -29,5 +33,9 @@ def test_wall(browser, locked, user):
     wait_for(lambda: len(browser.find("#wall .tile")) == 2, 30, "a card for each camera")
     for name in CAMERAS:
         wait_moving(browser, name)
-    faults = [line for line in browser.complaints() if "401" in line or "Content Security" in line or "credentials" in line]
+    faults = [
+        line
+        for line in browser.complaints()
+        if "401" in line or "Content Security" in line or "credentials" in line
+    ]
     assert not faults

@@ -13,14 +13,21 @@ SIZE = (640, 360)
 @pytest.fixture(scope="module")
 def camring(tmp_path_factory):
     """One picture a second: time enough to look at each."""
-    with running(tmp_path_factory.mktemp("browser"), {"cam": "test:?size=%dx%d&fps=1" % SIZE}) as made:
+    with running(
+        tmp_path_factory.mktemp("browser"), {"cam": "test:?size=%dx%d&fps=1" % SIZE}
+    ) as made:
         yield made.wait_live("cam")
 
 
 def show(browser, camring, path):
     """A page with nothing but the stream, of the same origin: others need a permission to show what is on this machine."""
     browser.open(f"http://127.0.0.1:{camring.port}/healthz")
-    wait_for(lambda: browser.run("return location.pathname == '/healthz' && document.readyState") == "complete", 20, "the page")
+    wait_for(
+        lambda: browser.run("return location.pathname == '/healthz' && document.readyState")
+        == "complete",
+        20,
+        "the page",
+    )
     browser.run(
         "const image = new Image(); image.src = arguments[0];"
         "image.style.position = 'fixed'; image.style.left = image.style.top = 0; document.body.replaceChildren(image);",
@@ -41,7 +48,9 @@ def lags(browser, camring, count):
             seen = len(stream.wait_parts(len(stream.parts) + 1).parts)
             time.sleep(0.5)
             shown = shown_number(browser)
-            if len(stream.parts) == seen:  # else looking took so long that another one came meanwhile
+            if (
+                len(stream.parts) == seen
+            ):  # else looking took so long that another one came meanwhile
                 found.append(read_number(stream.parts[-1].body) - shown)
     return found
 

@@ -27,11 +27,19 @@ def camring(tmp_path_factory):
 
 
 def resize(browser, width, height, mobile=False):
-    browser.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+    browser.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1,
+        mobile=mobile,
+    )
 
 
 def prefer(browser, scheme):
-    browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    browser.devtools(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
 
 
 def show(browser, camring, cards=None, path="/"):
@@ -56,7 +64,11 @@ return canvas && canvas.width > 1 ? canvas.toDataURL() : null;
 def picture(browser, name=None):
     """What is on the canvas of a tile, or of the enlarged camera; None if nothing is."""
     data = browser.run(CANVAS, name)
-    return Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB") if data else None
+    return (
+        Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))).convert("RGB")
+        if data
+        else None
+    )
 
 
 def number_on(browser, name=None, size=SIZE):
@@ -67,7 +79,9 @@ def number_on(browser, name=None, size=SIZE):
 
 def wait_moving(browser, name=None, limit=20, size=SIZE):
     first = wait_for(lambda: number_on(browser, name, size), limit, f"a picture of {name}")
-    wait_for(lambda: (number_on(browser, name, size) or 0) > first, limit, f"a newer picture of {name}")
+    wait_for(
+        lambda: (number_on(browser, name, size) or 0) > first, limit, f"a newer picture of {name}"
+    )
 
 
 def title_on(image):
@@ -77,8 +91,15 @@ def title_on(image):
 
 def sent(camring):
     """How much the server has sent on each of its connections, by the other end's address."""
-    lines = subprocess.run(["ss", "-Htin", "sport", "=", f":{camring.port}"], capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"^ESTAB +\d+ +\d+ +\S+ +(\S+).*\n\s.*?bytes_sent:(\d+)", lines, re.MULTILINE)
+    lines = subprocess.run(
+        ["ss", "-Htin", "sport", "=", f":{camring.port}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = re.findall(
+        r"^ESTAB +\d+ +\d+ +\S+ +(\S+).*\n\s.*?bytes_sent:(\d+)", lines, re.MULTILINE
+    )
     return {address: int(count) for address, count in found}
 
 
@@ -86,7 +107,11 @@ def busy_connections(camring):
     """Those on which pictures go: in three seconds more than the answers to the page's questions."""
     before = sent(camring)
     time.sleep(3)
-    return [address for address, count in sent(camring).items() if count - before.get(address, 0) > 200_000]
+    return [
+        address
+        for address, count in sent(camring).items()
+        if count - before.get(address, 0) > 200_000
+    ]
 
 
 def streams(camring):
@@ -124,7 +149,9 @@ def test_thirty_cameras_on_one_connection(wall, camring):
 def test_cards_say_what_is_there(wall):
     assert [name.text() for name in wall.find("#wall .name")] == CAMERAS
     wait_for(lambda: wall.find("#summary")[0].text() == "30 of 30 live", 10, "the summary")
-    wait_for(lambda: re.fullmatch(r"[45](\.\d)? fps", wall.find("#wall .fps")[0].text()), 10, "the rate")
+    wait_for(
+        lambda: re.fullmatch(r"[45](\.\d)? fps", wall.find("#wall .fps")[0].text()), 10, "the rate"
+    )
     wait_for(lambda: re.fullmatch(r"\d+ ms", wall.find("#wall .age")[0].text()), 10, "the age")
     curve = "return document.querySelector('#wall .spark path.line').getAttribute('d')"
     wait_for(lambda: (wall.run(curve) or "").startswith("M"), 10, "a curve")
@@ -136,7 +163,10 @@ def test_a_click_enlarges(wall, camring):
     wait_for(lambda: wall.find("#viewer[open]"), 10, "the viewer")
     assert hash_of(wall) == "cam-01"
     wait_moving(wall)
-    assert wall.find("#viewer h2")[0].text() == "cam-01" and wall.find("#viewer .state")[0].text() == "live"
+    assert (
+        wall.find("#viewer h2")[0].text() == "cam-01"
+        and wall.find("#viewer .state")[0].text() == "live"
+    )
     wait_for(lambda: streams(camring) == 1, 10, "that only one camera is watched")
     wait_for(lambda: re.fullmatch(r"\d+ ms", wall.find("#viewer dd.age")[0].text()), 10, "the age")
     wall.find("#viewer .back")[0].click()
@@ -148,15 +178,21 @@ def test_a_click_enlarges(wall, camring):
 def test_keys(wall):
     """From the search field to a camera, through the cameras and back, without a mouse."""
     wall.type("/")
-    wait_for(lambda: wall.run("return document.activeElement.id") == "search", 5, "the search field")
+    wait_for(
+        lambda: wall.run("return document.activeElement.id") == "search", 5, "the search field"
+    )
     wall.type("\ue004" * 4)  # Tab: past the buttons
     assert wall.run("return document.activeElement.getAttribute('href')") == "#cam-00"
     assert wall.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
     wall.type("\ue014\ue014")  # right
     assert wall.run("return document.activeElement.getAttribute('href')") == "#cam-02"
     wall.type("\ue015")  # down: one row
-    columns = wall.run("return getComputedStyle(document.getElementById('wall')).gridTemplateColumns.split(' ').length")
-    assert wall.run("return document.activeElement.getAttribute('href')") == f"#cam-{2 + columns:02}"
+    columns = wall.run(
+        "return getComputedStyle(document.getElementById('wall')).gridTemplateColumns.split(' ').length"
+    )
+    assert (
+        wall.run("return document.activeElement.getAttribute('href')") == f"#cam-{2 + columns:02}"
+    )
     wall.type("\ue011")  # Home
     wall.type("\ue007")  # Enter
     wait_for(lambda: hash_of(wall) == "cam-00" and wall.find("#viewer[open]"), 5, "the viewer")
@@ -179,8 +215,14 @@ def test_keys_at_the_end_of_the_list(wall, camring):
     wall.type("\ue004\ue004")  # Tab
     assert wall.run("return document.activeElement.className") == "next"
     wall.type("\ue007")  # Enter
-    wait_for(lambda: hash_of(wall) == "cam-29" and not wall.find("#viewer .next:enabled"), 5, "the last camera")
-    wall.run("return new Promise(done => requestAnimationFrame(() => setTimeout(done)))")  # until the focus is where it will be
+    wait_for(
+        lambda: hash_of(wall) == "cam-29" and not wall.find("#viewer .next:enabled"),
+        5,
+        "the last camera",
+    )
+    wall.run(
+        "return new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+    )  # until the focus is where it will be
     wall.type("\ue012")  # left
     wait_for(lambda: hash_of(wall) == "cam-28", 5, "the camera before")
 
@@ -199,11 +241,17 @@ def test_reload_and_back(wall, camring):
     wall.back()
     wait_for(lambda: not wall.find("#viewer[open]"), 10, "the wall after going back")
     show(wall, camring, path="/#nobody")
-    wait_for(lambda: len(wall.find("#wall .tile")) == 30 and hash_of(wall) == "", 20, "the wall in place of an unknown camera")
+    wait_for(
+        lambda: len(wall.find("#wall .tile")) == 30 and hash_of(wall) == "",
+        20,
+        "the wall in place of an unknown camera",
+    )
 
 
 def shown_cards(browser):
-    return browser.run("return [...document.querySelectorAll('#wall > li:not([hidden])')].map(card => card.dataset.id)")
+    return browser.run(
+        "return [...document.querySelectorAll('#wall > li:not([hidden])')].map(card => card.dataset.id)"
+    )
 
 
 def test_search(wall):
@@ -212,7 +260,9 @@ def test_search(wall):
     assert shown_cards(wall) == [f"cam-2{i}" for i in range(10)]
     wait_moving(wall, "cam-29")
     wall.type("x")
-    wait_for(lambda: wall.find("#empty")[0].text().startswith("No camera matches"), 5, "the message")
+    wait_for(
+        lambda: wall.find("#empty")[0].text().startswith("No camera matches"), 5, "the message"
+    )
     assert shown_cards(wall) == []
     wall.find("#empty button")[0].click()
     assert shown_cards(wall) == CAMERAS
@@ -224,7 +274,12 @@ def test_dark_and_light(wall):
     """What the system prefers, until somebody chooses; that is remembered."""
 
     def dark():
-        red, green, blue = map(int, re.findall(r"\d+", wall.run("return getComputedStyle(document.body).backgroundColor"))[:3])
+        red, green, blue = map(
+            int,
+            re.findall(r"\d+", wall.run("return getComputedStyle(document.body).backgroundColor"))[
+                :3
+            ],
+        )
         return red + green + blue < 200
 
     for scheme in ("dark", "light"):
@@ -290,7 +345,10 @@ def test_phone(browser, camring, width, path):
     resize(browser, width, 844, mobile=True)
     show(browser, camring, 30, path)
     wait_moving(browser, None if "#" in path else "cam-00")
-    assert browser.run("return [document.documentElement.scrollWidth, innerWidth]") == [width, width]
+    assert browser.run("return [document.documentElement.scrollWidth, innerWidth]") == [
+        width,
+        width,
+    ]
     assert browser.run("return document.getElementById('viewer').scrollWidth") <= width
     seen = number_in(browser.screenshot().crop(box_of(browser, path)).resize(SIZE))
     assert seen is not None, "not what a person would see"
@@ -309,7 +367,8 @@ def test_phone_on_its_side(browser, camring):
 def box_of(browser, path):
     selector = "#viewer .stage" if "#" in path else "#wall .view"
     box = browser.run(
-        "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom];", selector
+        "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom];",
+        selector,
     )
     return tuple(round(edge) for edge in box)
 
@@ -339,13 +398,19 @@ def test_many_windows(instance, browser):
     for window in windows:
         browser.switch(window)
         wait_moving(browser, "cam")
-        wait_for(lambda: "5 viewers" in browser.find("#wall .viewers")[0].text(), 60, "that the page knows of all five")
+        wait_for(
+            lambda: "5 viewers" in browser.find("#wall .viewers")[0].text(),
+            60,
+            "that the page knows of all five",
+        )
         assert not browser.find("body > .trouble:not([hidden])")
 
 
 def test_policy_is_in_force(wall):
     """A page that tries what it must not is stopped, and these tests would have noticed."""
-    wall.run("const s = document.createElement('script'); s.textContent = 'window.broken = 1'; document.body.append(s);")
+    wall.run(
+        "const s = document.createElement('script'); s.textContent = 'window.broken = 1'; document.body.append(s);"
+    )
     assert wall.run("return window.broken") is None
     assert any("Content Security Policy" in complaint for complaint in wall.complaints())
 
@@ -365,7 +430,9 @@ def test_comes_back_by_itself(browser, camring):
         assert "Connection lost" in browser.find("body > .trouble")[0].text()
     finally:
         os.kill(camring.supervisor.pid, signal.SIGCONT)
-    wait_for(lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message")
+    wait_for(
+        lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message"
+    )
     wait_moving(browser, "cam-00")
 
 
@@ -379,7 +446,9 @@ window.fetch = async () => new Response('404 page not found', { status: 404 });
 @pytest.mark.limit(180)
 def test_a_proxy_that_does_not_find_the_server(instance, browser):
     """Some answer 404 then: the page stays and goes on when the server is found again."""
-    camring = instance({"cam": "test:?size=320x180&fps=5"}, restart={"burst": 50}).run().wait_live("cam")
+    camring = (
+        instance({"cam": "test:?size=320x180&fps=5"}, restart={"burst": 50}).run().wait_live("cam")
+    )
     show(browser, camring, 1)
     wait_moving(browser, "cam")
     browser.run(NOT_FOUND)
@@ -387,7 +456,9 @@ def test_a_proxy_that_does_not_find_the_server(instance, browser):
     wait_for(lambda: browser.find("body > .trouble:not([hidden])"), 20, "the message")
     wait_for(lambda: "404" in browser.find("body > .trouble")[0].text(), 20, "the status")
     browser.run("window.fetch = window.before")
-    wait_for(lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message")
+    wait_for(
+        lambda: not browser.find("body > .trouble:not([hidden])"), 40, "the end of the message"
+    )
     wait_moving(browser, "cam")
     assert browser.run("return window.here"), "the page was loaded anew"
 
@@ -396,7 +467,9 @@ def test_changes_are_told_not_asked_for(instance, browser, tmp_path):
     """A page that can ask nothing any more still hears of a camera that goes and returns."""
     source = Source("http_camera.py", Clips(tmp_path).small_mjpeg())
     try:
-        camring = instance({"cam": f"http://127.0.0.1:{source.port}/video.mjpg"}).run().wait_live("cam")
+        camring = (
+            instance({"cam": f"http://127.0.0.1:{source.port}/video.mjpg"}).run().wait_live("cam")
+        )
         show(browser, camring, 1)
         card = browser.find('[data-id="cam"]')[0]
         wait_for(lambda: "fps" in card.text() and "CPU" in card.text(), 20, "rate and CPU")
@@ -424,19 +497,33 @@ def test_one_camera_away_and_one_ended(instance, browser, tmp_path):
     wait_for(lambda: "1 away" in browser.find("#summary")[0].text(), 20, "the summary")
     gone = browser.find('[data-id="gone"]')[0]
     assert "away" in gone.text() and "refused" in gone.text()
-    wait_for(lambda: "ended" in browser.find('[data-id="film"]')[0].text(), 60, "the end of the film")
+    wait_for(
+        lambda: "ended" in browser.find('[data-id="film"]')[0].text(), 60, "the end of the film"
+    )
     wait_for(lambda: picture(browser, "gone"), 20, "the placeholder")
-    for state, expected in (("live", ["fine"]), ("away", ["gone"]), ("other", ["film"]), ("", list(cameras))):
+    for state, expected in (
+        ("live", ["fine"]),
+        ("away", ["gone"]),
+        ("other", ["film"]),
+        ("", list(cameras)),
+    ):
         browser.find(f'#states input[value="{state}"] + span')[0].click()
         wait_for(lambda: shown_cards(browser) == expected, 5, f"the cameras that are {state}")
     browser.find('[data-id="gone"] .tile')[0].click()
-    wait_for(lambda: browser.find("#viewer aside .why") and "refused" in browser.find("#viewer aside .why")[0].text(), 10, "the cause")
+    wait_for(
+        lambda: browser.find("#viewer aside .why")
+        and "refused" in browser.find("#viewer aside .why")[0].text(),
+        10,
+        "the cause",
+    )
     assert browser.complaints() == []
 
 
 def test_pictures_are_as_large_as_they_are_shown(instance, browser):
     names = ["one", "two", "three"]
-    camring = instance({name: "test:?size=1280x720&fps=5" for name in names}).run().wait_live(*names)
+    camring = (
+        instance({name: "test:?size=1280x720&fps=5" for name in names}).run().wait_live(*names)
+    )
     resize(browser, 1280, 900)
     show(browser, camring, 3)
 
@@ -444,7 +531,11 @@ def test_pictures_are_as_large_as_they_are_shown(instance, browser):
         shown = picture(browser, name)
         return shown and shown.width
 
-    wait_for(lambda: [width(name) for name in names] == [640] * 3, 20, "pictures as wide as the tiles, about")
+    wait_for(
+        lambda: [width(name) for name in names] == [640] * 3,
+        20,
+        "pictures as wide as the tiles, about",
+    )
     wait_moving(browser, "two", size=(1280, 720))
     for wanted in (320, 640):
         for _ in range(6):
@@ -487,7 +578,9 @@ def test_loads_more_as_one_scrolls(instance, browser):
     assert [name.text() for name in browser.find("#wall .name")][-1] == names[-1]
     browser.run("window.scrollTo(0, document.documentElement.scrollHeight)")
     wait_moving(browser, names[-1], 40)
-    wait_for(lambda: page_viewers(camring)[0] == 0, 20, "that the first camera is not watched any more")
+    wait_for(
+        lambda: page_viewers(camring)[0] == 0, 20, "that the first camera is not watched any more"
+    )
     assert browser.complaints() == []
 
 

@@ -30,7 +30,11 @@ class Driver:
 
     def __init__(self):
         self._process = subprocess.Popen(
-            ["chromedriver", "--port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ["chromedriver", "--port=0"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         for line in self._process.stdout:
             if "started successfully on port" in line:
@@ -51,8 +55,14 @@ class Driver:
         """A browser with nothing in its memory."""
         options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
         # A page that is a stream never finishes loading, so nothing may wait for that.
-        wanted = {"pageLoadStrategy": "none", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        session = request("POST", f"{self.url}/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        wanted = {
+            "pageLoadStrategy": "none",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }
+        session = request("POST", f"{self.url}/session", {"capabilities": {"alwaysMatch": wanted}})[
+            "sessionId"
+        ]
         try:
             yield Browser(f"{self.url}/session/{session}")
         finally:
@@ -62,10 +72,14 @@ class Driver:
 def request(method, url, body=None):
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=20) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, method=method), timeout=20
+        ) as answer:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
-        raise AssertionError(f"{method} {url}: {error.read().decode(errors='replace')[:500]}") from None
+        raise AssertionError(
+            f"{method} {url}: {error.read().decode(errors='replace')[:500]}"
+        ) from None
 
 
 class Browser:
@@ -124,7 +138,11 @@ class Browser:
 
     def complaints(self):
         """What the console shows as an error or a warning since the last call: violations of the policy, too."""
-        return [entry["message"] for entry in self._post("/se/log", type="browser") if entry["level"] in ("SEVERE", "WARNING")]
+        return [
+            entry["message"]
+            for entry in self._post("/se/log", type="browser")
+            if entry["level"] in ("SEVERE", "WARNING")
+        ]
 
 
 class Element:

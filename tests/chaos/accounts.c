@@ -1,5 +1,5 @@
-/* accounts INSTANCE: what the board and the rings of a running instance have counted, and what is broken in them, as JSON.
- * accounts INSTANCE hands: how many frames somebody has in hand. */
+/* accounts INSTANCE: what the board and the rings of a running instance have counted, and what is
+ * broken in them, as JSON. accounts INSTANCE hands: how many frames somebody has in hand. */
 #include "common/board.h"
 #include "common/ring_verify.h"
 
@@ -22,10 +22,10 @@ static void print_rows(void)
         const struct ring_row_stat *row = &stat.row[i];
         if (i > 0 && row->pid == 0)
             continue;
-        printf("%s{\"row\": %u, \"alive\": %s, \"pinned\": %d, \"joined\": %" PRIu64 ", \"last\": %" PRIu64
-               ", \"taken\": %" PRIu64 ", \"missed\": %" PRIu64 "}",
-               n++ ? ", " : "", i, row->alive ? "true" : "false", row->pinned_slot, row->joined, row->last, row->taken,
-               row->missed);
+        printf("%s{\"row\": %u, \"alive\": %s, \"pinned\": %d, \"joined\": %" PRIu64
+               ", \"last\": %" PRIu64 ", \"taken\": %" PRIu64 ", \"missed\": %" PRIu64 "}",
+               n++ ? ", " : "", i, row->alive ? "true" : "false", row->pinned_slot, row->joined,
+               row->last, row->taken, row->missed);
     }
     printf("]");
 }
@@ -56,8 +56,9 @@ static int print_ring(const char *instance, const char *camera, const char *vari
 {
     if (read_ring(instance, camera, variant) != 0)
         return -1;
-    printf(", \"%s\": {\"head\": %" PRIu64 ", \"no_slot\": %" PRIu64 ", \"slots\": %u, \"half\": %u, ", variant, stat.head,
-           stat.no_slot, stat.slots, half_written());
+    printf(", \"%s\": {\"head\": %" PRIu64 ", \"no_slot\": %" PRIu64
+           ", \"slots\": %u, \"half\": %u, ",
+           variant, stat.head, stat.no_slot, stat.slots, half_written());
     print_rows();
     printf("}");
     return 0;
@@ -117,7 +118,8 @@ static int print_variants(const char *instance, struct board_camera *camera, boo
     print_counter("taken", &camera->variant_taken);
     print_counter("encoded", &camera->variant_encoded);
     print_counter("failed", &camera->variant_failed);
-    printf("\"published\": %" PRIu64 ", \"half\": %u, \"lease\": %d}}", published, half, lease_holder(&camera->variant_lease));
+    printf("\"published\": %" PRIu64 ", \"half\": %u, \"lease\": %d}}", published, half,
+           lease_holder(&camera->variant_lease));
     return 0;
 }
 
@@ -135,11 +137,13 @@ static int print_camera(const char *instance, struct board_camera *camera)
     print_counter("taken", &camera->taken);
     print_counter("finished", &camera->finished);
     printf("\"lease\": %d", lease_holder(&camera->lease));
-    if (print_ring(instance, camera->id, "raw") != 0 || print_ring(instance, camera->id, "jpeg") != 0)
+    if (print_ring(instance, camera->id, "raw") != 0 ||
+        print_ring(instance, camera->id, "jpeg") != 0)
         return -1;
     bool first = true;
     printf(", \"broken\": [");
-    if (print_broken(instance, camera->id, "raw", &first) != 0 || print_broken(instance, camera->id, "jpeg", &first) != 0)
+    if (print_broken(instance, camera->id, "raw", &first) != 0 ||
+        print_broken(instance, camera->id, "jpeg", &first) != 0)
         return -1;
     return print_variants(instance, camera, &first);
 }

@@ -30,7 +30,12 @@ STALL = 15  # seconds; generous, for busy machines
 REST = 9  # seconds in which the instance must come to rest once nothing is captured; a capture may be stopped for ten
 
 # id: (width, height, frames a second)
-CAMERAS = {"plain": (320, 240, 30), "wide": (1280, 720, 15), "quick": (160, 120, 100), "odd": (322, 242, 25)}
+CAMERAS = {
+    "plain": (320, 240, 30),
+    "wide": (1280, 720, 15),
+    "quick": (160, 120, 100),
+    "odd": (322, 242, 25),
+}
 # A camera whose JPEGs are passed through: camring's own stream of another.
 ECHO = "echo"
 ECHO_OF = "plain"
@@ -61,7 +66,10 @@ def signal_exactly(process, number):
 
 def is_stopped(process):
     try:
-        return pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return (
+            pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            == "T"
+        )
     except (FileNotFoundError, ProcessLookupError):
         return False
 
@@ -75,8 +83,18 @@ class Watcher:
         self.frames = self.gap = self.restarts = 0
         self.fault = None
         self.ending = False
-        command = [str(TOOLS / "watch"), how, str(where), camera, *map(str, size), str(STALL), *map(str, more)]
-        self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        command = [
+            str(TOOLS / "watch"),
+            how,
+            str(where),
+            camera,
+            *map(str, size),
+            str(STALL),
+            *map(str, more),
+        ]
+        self._popen = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
         self.process = product.Process(self._popen.pid)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -113,14 +131,28 @@ class Chaos:
         self.options = options
         self.random = random.Random(options.seed)
         port = product.free_port()
-        cameras = {name: {"source": f"test:?size={w}x{h}&fps={fps}"} for name, (w, h, fps) in CAMERAS.items()}
-        cameras[ECHO_OF]["offline"] = "last"  # "no signal" would come out of the other as a picture of its own
-        cameras[ECHO] = {"source": f"http://127.0.0.1:{port}/cameras/{ECHO_OF}/stream.mjpeg?headers=length",
-                         "reconnect": {"every": "100ms", "for": "1h"}}
+        cameras = {
+            name: {"source": f"test:?size={w}x{h}&fps={fps}"}
+            for name, (w, h, fps) in CAMERAS.items()
+        }
+        cameras[ECHO_OF][
+            "offline"
+        ] = "last"  # "no signal" would come out of the other as a picture of its own
+        cameras[ECHO] = {
+            "source": f"http://127.0.0.1:{port}/cameras/{ECHO_OF}/stream.mjpeg?headers=length",
+            "reconnect": {"every": "100ms", "for": "1h"},
+        }
         # Restarts are never damped, and wait little where the death came before ready.
-        self.camring = product.Camring(folder, cameras, port, restart={"burst": 1000000, "window": "1s", "max": "200ms"},
-                                       encoder={"workers": 2}, http={"workers": 2}, shm={"reader_rows": 4},
-                                       log={"level": "error"})
+        self.camring = product.Camring(
+            folder,
+            cameras,
+            port,
+            restart={"burst": 1000000, "window": "1s", "max": "200ms"},
+            encoder={"workers": 2},
+            http={"workers": 2},
+            shm={"reader_rows": 4},
+            log={"level": "error"},
+        )
         self.kills = collections.Counter()
         self.life_kills = collections.Counter()  # since the supervisor started
         self.lives = 1
@@ -140,14 +172,18 @@ class Chaos:
         self.camring.run().wait_live(*CAMERAS, ECHO)
         instance = self.camring.instance
         for name, size in CAMERAS.items():
-            self.watchers.append(Watcher("http", self.camring.port, name, size, *["repeats"] * (name == ECHO_OF)))
+            self.watchers.append(
+                Watcher("http", self.camring.port, name, size, *["repeats"] * (name == ECHO_OF))
+            )
             self.watchers.append(Watcher("pin", instance, name, size, 300))
             self.watchers.append(Watcher("copy", instance, name, size))
             self.victims[name] = self.new_victim(name)
         self.watchers.append(Watcher("http", self.camring.port, ECHO, CAMERAS[ECHO_OF], "repeats"))
         for name in VARIED:
             size = CAMERAS[ECHO_OF if name == ECHO else name]
-            self.watchers.append(Watcher("http", self.camring.port, name, size, "repeats", "quality=90"))
+            self.watchers.append(
+                Watcher("http", self.camring.port, name, size, "repeats", "quality=90")
+            )
 
     def new_victim(self, name):
         return Watcher("pin", self.camring.instance, name, CAMERAS[name], 200)
@@ -197,7 +233,11 @@ class Chaos:
         for _ in range(50):
             for process in processes:
                 signal_exactly(process, signal.SIGSTOP)
-            done = subprocess.run([str(TOOLS / "accounts"), self.camring.instance, "hands"], capture_output=True, text=True)
+            done = subprocess.run(
+                [str(TOOLS / "accounts"), self.camring.instance, "hands"],
+                capture_output=True,
+                text=True,
+            )
             if done.returncode or int(done.stdout):
                 self.caught += int(done.stdout or 0) > 0
                 return
@@ -215,7 +255,11 @@ class Chaos:
         self.victims[name] = self.new_victim(name)
 
     def stop_somebody(self):
-        candidates = [*self.camring.children(), *(w.process for w in self.everyone()), self.camring.supervisor]
+        candidates = [
+            *self.camring.children(),
+            *(w.process for w in self.everyone()),
+            self.camring.supervisor,
+        ]
         seconds = self.random.choice([0.01, 0.1, 0.7]) * self.random.random()
         process = self.random.choice(candidates)
         if process not in [p for _, p in self.stopped] and signal_exactly(process, signal.SIGSTOP):
@@ -263,7 +307,12 @@ class Chaos:
     # -- what must hold
 
     def accounts(self):
-        done = subprocess.run([str(TOOLS / "accounts"), self.camring.instance], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            [str(TOOLS / "accounts"), self.camring.instance],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
         if done.returncode:
             raise Fault(f"accounts: exit code {done.returncode} {done.stderr.strip()}")
         return json.loads(done.stdout)
@@ -298,7 +347,9 @@ class Chaos:
                 signal_exactly(capture, signal.SIGSTOP)
             # Those that stand still, under their own names: between fork and exec a process is none of them yet.
             still = [p for p in self.camring.children("capture") if is_stopped(p)]
-            if len(still) == len(CAMERAS) + 1 and {p.pid for p in still} == {p.pid for p in captures}:
+            if len(still) == len(CAMERAS) + 1 and {p.pid for p in still} == {
+                p.pid for p in captures
+            }:
                 return still
             if time.monotonic() > deadline:
                 raise Fault(f"captures: {captures} for {len(CAMERAS) + 1} cameras")
@@ -309,8 +360,12 @@ class Chaos:
         patience = min(deadline, time.monotonic() + 1)
         while time.monotonic() < patience:
             found = self.accounts()
-            if all((c["lease"] == -1 or c["id"] == ECHO) and c["finished"] == c["taken"] == c["raw"]["head"]
-                   and c["variants"]["lease"] == -1 for c in found):
+            if all(
+                (c["lease"] == -1 or c["id"] == ECHO)
+                and c["finished"] == c["taken"] == c["raw"]["head"]
+                and c["variants"]["lease"] == -1
+                for c in found
+            ):
                 return found
             time.sleep(0.02)
         return None
@@ -323,28 +378,48 @@ class Chaos:
         off = {
             "dropped for want of a slot": (camera["no_slot"] + raw["no_slot"] + jpeg["no_slot"], 0),
             "encoding failed": (camera["encode_failed"] + camera["oversize"], 0),
-            "raw slots left half-written": (max(0, raw["half"] - 1), 0),  # a capture may have been stopped with one in hand
+            "raw slots left half-written": (
+                max(0, raw["half"] - 1),
+                0,
+            ),  # a capture may have been stopped with one in hand
             "JPEG slots left half-written": (max(0, jpeg["half"] - (camera["id"] == ECHO)), 0),
             "variants' slots left half-written": (variants["half"], 0),
             f"broken: {camera['broken']}": (len(camera["broken"]), 0),
-            "variants taken up and booked": (variants["taken"] - variants["encoded"] - variants["failed"], 0),
-            "variants published and encoded": (variants["published"] - variants["encoded"], kills["encoder"]),
+            "variants taken up and booked": (
+                variants["taken"] - variants["encoded"] - variants["failed"],
+                0,
+            ),
+            "variants published and encoded": (
+                variants["published"] - variants["encoded"],
+                kills["encoder"],
+            ),
             "variants failed": (variants["failed"], kills["encoder"]),
         }
         if camera["id"] == ECHO:
             off["JPEGs and captured"] = (jpeg["head"] - camera["captured"], kills["capture"])
         else:
-            off["captured and encoded + dropped"] = (camera["captured"] - camera["encoded"] - dropped, kills.total())
+            off["captured and encoded + dropped"] = (
+                camera["captured"] - camera["encoded"] - dropped,
+                kills.total(),
+            )
             off["raw frames and captured"] = (raw["head"] - camera["captured"], kills["capture"])
             off["JPEGs and encoded"] = (jpeg["head"] - camera["encoded"], kills["encoder"])
-            off["raw frames and the encoders' row"] = (raw["head"] - encoder["taken"] - encoder["missed"], kills["encoder"])
+            off["raw frames and the encoders' row"] = (
+                raw["head"] - encoder["taken"] - encoder["missed"],
+                kills["encoder"],
+            )
             off["aborted"] = (camera["aborted"], kills["encoder"])
         for ring in (raw, jpeg):
             for row in ring["rows"][1:]:
-                off[f"row {row}"] = (row["last"] - row["joined"] - row["taken"] - row["missed"], 0 if row["alive"] else 1)
+                off[f"row {row}"] = (
+                    row["last"] - row["joined"] - row["taken"] - row["missed"],
+                    0 if row["alive"] else 1,
+                )
         for what, (difference, allowed) in off.items():
             if abs(difference) > allowed:
-                raise Fault(f"{camera['id']}: {what}: off by {difference} after {dict(kills)}: {camera}")
+                raise Fault(
+                    f"{camera['id']}: {what}: off by {difference} after {dict(kills)}: {camera}"
+                )
             self.off = max(self.off, abs(difference))
 
     # -- all of it
@@ -368,8 +443,10 @@ class Chaos:
 
     def progress(self, elapsed, final=False):
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
-        line = (f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}; {self.caught} with a frame in hand), {self.stops} stops, "
-                f"{self.frames()} pictures")
+        line = (
+            f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}; {self.caught} with a frame in hand), {self.stops} stops, "
+            f"{self.frames()} pictures"
+        )
         if sys.stdout.isatty():
             print(f"\r{line}\x1b[K", end="\n" if final else "", flush=True)
         elif final or elapsed >= self.said + 30:
@@ -392,7 +469,9 @@ class Chaos:
                 self.act()
             if self.random.random() < 0.5:
                 self.stop_somebody()
-            self.wait(self.random.expovariate(2 * kills / seconds) if self.random.random() < 0.8 else 0)
+            self.wait(
+                self.random.expovariate(2 * kills / seconds) if self.random.random() < 0.8 else 0
+            )
         while self.kills.total() < kills:
             self.act()
             self.wait(0.1)
@@ -407,9 +486,13 @@ class Chaos:
         for watcher in self.everyone():
             watchers[watcher.how].append(watcher)
         for how, those in watchers.items():
-            print(f"  {how + ':':6}{sum(w.frames for w in those):8} pictures, longest gap {max(w.gap for w in those)} ms, "
-                  f"{sum(w.restarts for w in those)} times attached anew")
-        print(f"  accounts: added up {self.settled} times over {self.lives} supervisors, off by {self.off} at most")
+            print(
+                f"  {how + ':':6}{sum(w.frames for w in those):8} pictures, longest gap {max(w.gap for w in those)} ms, "
+                f"{sum(w.restarts for w in those)} times attached anew"
+            )
+        print(
+            f"  accounts: added up {self.settled} times over {self.lives} supervisors, off by {self.off} at most"
+        )
 
 
 def main():
@@ -417,11 +500,18 @@ def main():
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--expect-fault", action="store_true", help="the build breaks the protocol: that must be found")
+    parser.add_argument(
+        "--expect-fault",
+        action="store_true",
+        help="the build breaks the protocol: that must be found",
+    )
     options = parser.parse_args()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
-    print(f"chaos: {product.BIN.parent.name}, {options.seconds:.0f} s, {options.kills} kills, seed {options.seed}", flush=True)
+    print(
+        f"chaos: {product.BIN.parent.name}, {options.seconds:.0f} s, {options.kills} kills, seed {options.seed}",
+        flush=True,
+    )
     os.nice(5)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     fault = None

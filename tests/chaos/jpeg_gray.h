@@ -13,7 +13,8 @@ struct jpeg_gray {
     char fault[240];
 };
 
-/* True if `data` is exactly one JPEG, from SOI to EOI, that decodes without as much as a warning.  If not, `fault` says why. */
+/* True if `data` is exactly one JPEG, from SOI to EOI, that decodes without as much as a warning.
+ * If not, `fault` says why. */
 bool jpeg_gray_decode(const uint8_t *data, size_t size, struct jpeg_gray *gray);
 
 #endif

@@ -3,7 +3,7 @@
 #include "stage.h"
 
 #include "common/clock.h"
-#include "encoder/camera.h"
+#include "encoder/job.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,27 +12,27 @@
 
 #include <cmocka.h>
 
-static void work(struct camera *camera, struct jpeg_encoder *encoder)
+static void work(struct job *job, struct jpeg_encoder *encoder)
 {
-    while (camera_work(camera, encoder)) /* the second look */
+    while (job_work(job, encoder)) /* the second look */
         continue;
 }
 
 void kill_encoder_act(void)
 {
     struct jpeg_encoder *encoder = jpeg_encoder_create();
-    struct camera *camera = camera_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
-    stage_must(encoder && camera, "memory");
+    struct job *job = job_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
+    stage_must(encoder && job, "memory");
     int wakers[RING_MAX_WAKERS] = {world.waker};
     for (unsigned i = 1; i < RING_MAX_WAKERS; i++)
         wakers[i] = -1;
-    camera_set_wakers(camera, wakers);
+    job_set_wakers(job, wakers);
     static const char requests[] = "ssml";
     for (const char *request = requests; *request; request++) {
         stage_ask(*request);
-        work(camera, encoder);
+        work(job, encoder);
     }
-    camera_destroy(camera);
+    job_destroy(job);
     jpeg_encoder_destroy(encoder);
 }
 
@@ -41,7 +41,8 @@ static uint64_t load(const _Atomic uint64_t *counter)
     return atomic_load(counter);
 }
 
-/* Waits for the living worker; encoders ring `demand` after each frame of a lossless camera, which this one is. */
+/* Waits for the living worker; encoders ring `demand` after each frame of a lossless camera, which
+ * this one is. */
 static void await_encoders(void)
 {
     int64_t deadline = clock_now() + 5 * NS_PER_S;
@@ -50,28 +51,34 @@ static void await_encoders(void)
         uint32_t heard = bell_read(&world.place->demand);
         if (load(&world.place->finished) >= head && lease_holder(&world.place->lease) < 0)
             return;
-        bell_wait(&world.place->demand, heard, clock_now() + NS_PER_MS); /* the lease's release rings nobody */
+        /* the lease's release rings nobody */
+        bell_wait(&world.place->demand, heard, clock_now() + NS_PER_MS);
         if (clock_now() > deadline) {
             print_error("raw frame %llu waits, %llu is done; lease: %d\n", (unsigned long long)head,
-                        (unsigned long long)load(&world.place->finished), lease_holder(&world.place->lease));
+                        (unsigned long long)load(&world.place->finished),
+                        lease_holder(&world.place->lease));
             fail();
         }
     }
 }
 
-/* Every frame taken up is booked under what became of it.  (A generation without a frame yet doesn't tell what was published.)
+/* Every frame taken up is booked under what became of it.  (A generation without a frame yet
+ * doesn't tell what was published.)
  */
 static void check_accounts(unsigned deaths)
 {
     const struct board_camera *place = world.place;
-    uint64_t taken = load(&place->taken), encoded = load(&place->encoded), late = load(&place->late);
-    uint64_t aborted = load(&place->aborted), others = load(&place->oversize) + load(&place->encode_failed);
+    uint64_t taken = load(&place->taken), encoded = load(&place->encoded),
+             late = load(&place->late);
+    uint64_t aborted = load(&place->aborted),
+             others = load(&place->oversize) + load(&place->encode_failed);
     uint64_t published = stage_head(WORLD_JPEG);
     if (encoded + late + aborted + others == taken && aborted <= deaths && others == 0 &&
         (published == 0 || (published >= encoded && published - encoded <= deaths)))
         return;
-    print_error("taken %llu, encoded %llu, published %llu, late %llu, aborted %llu, others %llu\n", (unsigned long long)taken,
-                (unsigned long long)encoded, (unsigned long long)published, (unsigned long long)late,
+    print_error("taken %llu, encoded %llu, published %llu, late %llu, aborted %llu, others %llu\n",
+                (unsigned long long)taken, (unsigned long long)encoded,
+                (unsigned long long)published, (unsigned long long)late,
                 (unsigned long long)aborted, (unsigned long long)others);
     fail();
 }
@@ -85,7 +92,8 @@ void kill_encoder_begin(void)
     stage_open_raw();
 }
 
-/* One more frame comes while the dead worker has the lease, and finds the living one turned away. */
+/* One more frame comes while the dead worker has the lease, and finds the living one turned away.
+ */
 void kill_encoder_strand(void)
 {
     stage_offer(PICTURE_SMALL);

@@ -15,7 +15,8 @@ void kill_reader_act(void)
     struct error err;
     struct ring_frame frame;
     const uint8_t *data;
-    struct ring_reader *reader = ring_reader_open(world.conf.instance, WORLD_RAW, RING_MEMBER, "actor", &err);
+    struct ring_reader *reader =
+        ring_reader_open(world.conf.instance, WORLD_RAW, RING_MEMBER, "actor", &err);
     stage_must(reader, "attaching");
     static const char requests[] = "sml";
     uint64_t last = 0;
@@ -28,7 +29,8 @@ void kill_reader_act(void)
         ring_reader_release(reader);
         last = frame.number;
     }
-    stage_must(ring_reader_acquire(reader, last, &frame, &data, &err) == RING_GOT && picture_check(&frame, data),
+    stage_must(ring_reader_acquire(reader, last, &frame, &data, &err) == RING_GOT &&
+                   picture_check(&frame, data),
                "the larger frame");
     ring_reader_close(reader);
 }
@@ -38,14 +40,16 @@ static void act_copy_reader(void)
     struct error err;
     struct ring_frame frame;
     struct ring_buffer buffer = {0};
-    struct ring_reader *reader = ring_reader_open(world.conf.instance, WORLD_RAW, RING_MEMBER, "actor", &err);
+    struct ring_reader *reader =
+        ring_reader_open(world.conf.instance, WORLD_RAW, RING_MEMBER, "actor", &err);
     stage_must(reader, "attaching");
     ring_reader_want(reader, 0);
     static const char requests[] = "sml";
     uint64_t last = 0;
     for (const char *request = requests; *request; request++) {
         stage_ask(*request);
-        stage_must(ring_reader_copy(reader, last, &buffer, &frame, &err) == RING_GOT && picture_check(&frame, buffer.data),
+        stage_must(ring_reader_copy(reader, last, &buffer, &frame, &err) == RING_GOT &&
+                       picture_check(&frame, buffer.data),
                    "a frame");
         last = frame.number;
     }
@@ -60,7 +64,8 @@ static unsigned dead_pins(void)
     unsigned pins = 0;
     for (unsigned i = 1; i < stat->rows; i++) {
         const struct ring_row_stat *row = &stat->row[i];
-        if (!row->alive && row->pinned_slot >= 0 && stat->slot[row->pinned_slot].seq != 2 * stat->head)
+        if (!row->alive && row->pinned_slot >= 0 &&
+            stat->slot[row->pinned_slot].seq != 2 * stat->head)
             pins++;
     }
     return pins;
@@ -81,7 +86,8 @@ static void walk_reader(void (*act)(void))
         stage_check_nobody_waits(WORLD_RAW);
         costly += dead_pins();
         stage_check_slots(stage.raw, dead_pins());
-        stage_check_new_frames(stage.raw, WORLD_RAW, picture_publish); /* before anybody has noticed the death */
+        /* before anybody has noticed the death */
+        stage_check_new_frames(stage.raw, WORLD_RAW, picture_publish);
         recover_server(&world.recover, 0);
         assert_int_equal(dead_pins(), 0);
         stage_check_slots(stage.raw, 0);

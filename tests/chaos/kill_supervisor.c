@@ -14,8 +14,8 @@ static void act_recover_encoder(void)
     recover_encoder(&world.recover, DEAD_WORKER);
 }
 
-/* Recovery that is cut short is done again from its beginning; every worker's death times every point of recovery is a lot, so
- * the deaths are every fifth. */
+/* Recovery that is cut short is done again from its beginning; every worker's death times every
+ * point of recovery is a lot, so the deaths are every fifth. */
 void a_supervisor_that_recovers_an_encoder(void **state)
 {
     (void)state;
@@ -96,7 +96,8 @@ static void act_start(void)
     stage_must(started, err.text);
 }
 
-/* One that was killed while it ran is followed by one that is killed while it starts, and that by another. */
+/* One that was killed while it ran is followed by one that is killed while it starts, and that by
+ * another. */
 void a_supervisor_that_starts(void **state)
 {
     (void)state;
@@ -104,7 +105,8 @@ void a_supervisor_that_starts(void **state)
     for (bool died = true; died; at++) {
         struct error err;
         world.waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        assert_false(stage_dies(act_start, 0, stage_serve_nothing)); /* ends as it is, like one that was killed */
+        /* ends as it is, like one that was killed */
+        assert_false(stage_dies(act_start, 0, stage_serve_nothing));
         world_configure();
         stage_follow(WORLD_RAW);
         stage_open_raw();
@@ -113,7 +115,8 @@ void a_supervisor_that_starts(void **state)
         stage_close_raw();
         died = stage_dies(act_start, at, stage_serve_nothing);
         assert_true(world_start(&err));
-        if (!follower_is_told(stage.followers[0])) { /* the other one, like a server, would not live without its supervisor */
+        /* the other one, like a server, would not live without its supervisor */
+        if (!follower_is_told(stage.followers[0])) {
             print_error("a follower has not been told: %s\n", follower_fault(stage.followers[0]));
             fail();
         }

@@ -1,4 +1,5 @@
-/* kill_tests.h: the tests by what dies, and the actors and checks that the supervisor's tests borrow from the others. */
+/* kill_tests.h: the tests by what dies, and the actors and checks that the supervisor's tests
+ * borrow from the others. */
 #ifndef CHAOS_KILL_TESTS_H
 #define CHAOS_KILL_TESTS_H
 

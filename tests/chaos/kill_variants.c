@@ -20,7 +20,7 @@
 static const char *const rings[RINGS] = {"cam.v0", "cam.v1"};
 static const struct variant wanted[RINGS] = {{.quality = 90}, {.quality = 95}};
 
-/* ---- workers ------------------------------------------------------------------------------------------------------ */
+/* ---- workers ---- */
 
 static bool never(void *arg)
 {
@@ -30,8 +30,10 @@ static bool never(void *arg)
 
 static void act_make(void)
 {
-    struct variants_tools tools = {.encoder = jpeg_encoder_create(), .scale = scale_create(), .is_urgent = never};
-    struct variants *variants = variants_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
+    struct variants_tools tools = {
+        .encoder = jpeg_encoder_create(), .scale = scale_create(), .is_urgent = never};
+    struct variants *variants =
+        variants_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
     stage_must(tools.encoder && tools.scale && variants, "memory");
     int wakers[RING_MAX_WAKERS] = {world.waker};
     for (unsigned i = 1; i < RING_MAX_WAKERS; i++)
@@ -70,10 +72,12 @@ static void await_variants(void)
     uint64_t head = stage_head(WORLD_RAW);
     while (!is_done(head)) {
         uint32_t heard = bell_read(&world.place->demand);
-        bell_wait(&world.place->demand, heard, clock_now() + NS_PER_MS); /* nobody rings it for variants */
+        /* nobody rings it for variants */
+        bell_wait(&world.place->demand, heard, clock_now() + NS_PER_MS);
         if (clock_now() > deadline) {
-            print_error("raw frame %llu: variants of %llu and %llu; lease: %d\n", (unsigned long long)head,
-                        (unsigned long long)newest_source(rings[0]), (unsigned long long)newest_source(rings[1]),
+            print_error("raw frame %llu: variants of %llu and %llu; lease: %d\n",
+                        (unsigned long long)head, (unsigned long long)newest_source(rings[0]),
+                        (unsigned long long)newest_source(rings[1]),
                         lease_holder(&world.place->variant_lease));
             fail();
         }
@@ -83,12 +87,16 @@ static void await_variants(void)
 static void check_accounts(unsigned deaths)
 {
     const struct board_camera *place = world.place;
-    uint64_t taken = atomic_load(&place->variant_taken), encoded = atomic_load(&place->variant_encoded);
-    uint64_t failed = atomic_load(&place->variant_failed), published = stage_head(rings[0]) + stage_head(rings[1]);
-    if (encoded + failed == taken && failed <= deaths && (published >= encoded && published - encoded <= deaths))
+    uint64_t taken = atomic_load(&place->variant_taken),
+             encoded = atomic_load(&place->variant_encoded);
+    uint64_t failed = atomic_load(&place->variant_failed),
+             published = stage_head(rings[0]) + stage_head(rings[1]);
+    if (encoded + failed == taken && failed <= deaths &&
+        (published >= encoded && published - encoded <= deaths))
         return;
-    print_error("taken %llu, encoded %llu, failed %llu, published %llu\n", (unsigned long long)taken,
-                (unsigned long long)encoded, (unsigned long long)failed, (unsigned long long)published);
+    print_error("taken %llu, encoded %llu, failed %llu, published %llu\n",
+                (unsigned long long)taken, (unsigned long long)encoded, (unsigned long long)failed,
+                (unsigned long long)published);
     fail();
 }
 
@@ -143,11 +151,14 @@ static void walk(bool strand)
     for (bool died = true; died; at++) {
         begin();
         died = stage_dies(act_make, at, stage_serve_frames);
-        if (strand) { /* one more frame comes while the dead worker has the lease, and finds the living one turned away */
+        /* one more frame comes while the dead worker has the lease, and finds the living one
+         * turned away */
+        if (strand) {
             stage_offer(PICTURE_SMALL);
         }
         recover_encoder(&world.recover, DEAD_WORKER);
-        if (!strand) { /* what the dead worker had in hand is lost, so that only a new frame tells */
+        /* what the dead worker had in hand is lost, so that only a new frame tells */
+        if (!strand) {
             stage_offer(PICTURE_SMALL);
         }
         check();
@@ -192,12 +203,13 @@ void a_supervisor_that_recovers_variants(void **state)
     print_message("           %u kill points\n", points);
 }
 
-/* ---- servers ------------------------------------------------------------------------------------------------------ */
+/* ---- servers ---- */
 
 static void act_ask(void)
 {
     for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
-        int slot = variant_join(world.place, DEAD_SERVER, (struct variant){.width = 160, .quality = (uint8_t)(10 + i / 2)});
+        int slot = variant_join(world.place, DEAD_SERVER,
+                                (struct variant){.width = 160, .quality = (uint8_t)(10 + i / 2)});
         stage_must(slot >= 0, "joining");
         if (i % 3 == 2)
             variant_leave(world.place, DEAD_SERVER, (unsigned)slot);
@@ -217,7 +229,9 @@ void a_server_that_asks_for_variants(void **state)
         for (unsigned i = 0; i < VARIANT_SLOTS; i++)
             assert_int_equal(variant_wanted(world.place, i, &found), i == 0);
         for (unsigned i = 1; i < VARIANT_SLOTS; i++)
-            assert_int_equal(variant_join(world.place, LIVING_SERVER, (struct variant){.width = (uint16_t)(160 * i)}), i);
+            assert_int_equal(variant_join(world.place, LIVING_SERVER,
+                                          (struct variant){.width = (uint16_t)(160 * i)}),
+                             i);
         stage_end();
     }
     print_message("           %u kill points\n", at - 2);

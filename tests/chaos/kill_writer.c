@@ -1,4 +1,5 @@
-/* Writers that die: capture, decoding or passing JPEGs through, and a program with a ring of its own. */
+/* Writers that die: capture, decoding or passing JPEGs through, and a program with a ring of its
+ * own. */
 #include "kill_tests.h"
 #include "stage.h"
 
@@ -11,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* ---- the exclusive writer: capture --------------------------------------------------------------------------------- */
+/* ---- the exclusive writer: capture ---- */
 
 void kill_writer_act(void)
 {
@@ -22,12 +23,14 @@ void kill_writer_act(void)
     ring_writer_set_wakers(writer, &world.waker, 1);
     for (unsigned i = 0; i < MANY; i++) /* once round: past the pinned slot */
         stage_must(picture_publish(writer, PICTURE_SMALL), "publishing");
-    for (unsigned i = 0; i < 2; i++) /* as a decoder does: several in hand, published out of order */
+    for (unsigned i = 0; i < 2;
+         i++) /* as a decoder does: several in hand, published out of order */
         stage_must(ring_loan(writer, &loans[i]), "a loan");
     struct ring_frame frame = picture_raw(PICTURE_SMALL);
     picture_write(&frame, loans[1].data);
     stage_must(ring_commit(writer, &loans[1], &frame), "committing");
-    stage_must(picture_publish(writer, PICTURE_LARGE), "a larger picture"); /* while slots of the old generation are held */
+    stage_must(picture_publish(writer, PICTURE_LARGE),
+               "a larger picture"); /* while slots of the old generation are held */
     ring_loan_release(writer, &loans[1]);
     ring_loan_release(writer, &loans[0]);
     stage_must(picture_publish(writer, PICTURE_SMALL), "a smaller one");
@@ -84,7 +87,8 @@ void a_writer_after_another(void **state)
     walk_writer(false);
 }
 
-/* The generation is larger than what its successor needs, so that nobody has a reason to make a new one. */
+/* The generation is larger than what its successor needs, so that nobody has a reason to make a new
+ * one. */
 static void act_growing_writer(void)
 {
     struct error err;
@@ -117,7 +121,7 @@ void a_writer_that_grows(void **state)
     print_message("           %u kill points\n", at - 2);
 }
 
-/* ---- capture passing JPEGs through -------------------------------------------------------------------------------- */
+/* ---- capture passing JPEGs through ---- */
 
 static void act_passthrough(void)
 {
@@ -127,7 +131,9 @@ static void act_passthrough(void)
     stage_must(writer, "opening");
     ring_writer_set_wakers(writer, &world.waker, 1);
     ring_writer_takeover(writer);
-    stage_must(picture_publish_jpeg(writer, PICTURE_SMALL) && picture_publish_jpeg(writer, PICTURE_LARGE), "publishing");
+    stage_must(picture_publish_jpeg(writer, PICTURE_SMALL) &&
+                   picture_publish_jpeg(writer, PICTURE_LARGE),
+               "publishing");
     ring_writer_close(writer);
     lease_release(&world.place->lease, LEASE_CAPTURE);
 }
@@ -156,7 +162,7 @@ void a_capture_that_passes_through(void **state)
     print_message("           %u kill points\n", at - 2);
 }
 
-/* ---- a program that makes frames, without a supervisor ------------------------------------------------------------- */
+/* ---- a program that makes frames, without a supervisor ---- */
 
 static bool produce(unsigned side, struct camring_writer *writer)
 {
@@ -189,7 +195,8 @@ static struct camring_writer *open_producer(void)
 static void act_producer(void)
 {
     struct camring_writer *writer = open_producer();
-    stage_must(writer && produce(PICTURE_SMALL, writer) && produce(PICTURE_LARGE, writer), "producing");
+    stage_must(writer && produce(PICTURE_SMALL, writer) && produce(PICTURE_LARGE, writer),
+               "producing");
     camring_writer_close(writer, 1);
 }
 

@@ -58,7 +58,8 @@ void picture_write(const struct ring_frame *frame, uint8_t *data)
     write_in_steps(data, picture, frame->bytes);
 }
 
-static bool put(struct ring_writer *writer, size_t room, struct ring_frame *frame, const uint8_t *data)
+static bool put(struct ring_writer *writer, size_t room, struct ring_frame *frame,
+                const uint8_t *data)
 {
     struct error err;
     struct ring_loan loan;
@@ -87,8 +88,11 @@ bool picture_publish_jpeg(struct ring_writer *writer, unsigned side)
     memset(raw, level(&from), from.bytes);
     size_t bytes = encoder ? jpeg_encode(encoder, &from, raw, QUALITY, jpeg, sizeof jpeg, &err) : 0;
     jpeg_encoder_destroy(encoder);
-    struct ring_frame frame = {
-        .format = RING_FORMAT_JPEG, .width = side, .height = side, .bytes = (uint32_t)bytes, .captured_ns = from.captured_ns};
+    struct ring_frame frame = {.format = RING_FORMAT_JPEG,
+                               .width = side,
+                               .height = side,
+                               .bytes = (uint32_t)bytes,
+                               .captured_ns = from.captured_ns};
     return bytes > 0 && put(writer, from.bytes, &frame, jpeg);
 }
 
@@ -105,6 +109,7 @@ bool picture_check(const struct ring_frame *frame, const uint8_t *data)
     static struct jpeg_gray gray;
     if (frame->format != RING_FORMAT_JPEG)
         return all_near(data, frame->bytes, level(frame), 0);
-    return jpeg_gray_decode(data, frame->bytes, &gray) && gray.width == frame->width && gray.height == frame->height &&
+    return jpeg_gray_decode(data, frame->bytes, &gray) && gray.width == frame->width &&
+           gray.height == frame->height &&
            all_near(gray.pixels, (size_t)gray.width * gray.height, level(frame), 2);
 }

@@ -1,5 +1,6 @@
-/* picture.h: pictures of the kill tests.  Every byte of a picture is the level that its label stands for, so a reader can check
- * each.  The label travels in captured_ns, which encoders hand on; no two pictures of a run have the same. */
+/* picture.h: pictures of the kill tests.  Every byte of a picture is the level that its label
+ * stands for, so a reader can check each.  The label travels in captured_ns, which encoders hand
+ * on; no two pictures of a run have the same. */
 #ifndef CHAOS_PICTURE_H
 #define CHAOS_PICTURE_H
 

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-/* ---- dying -------------------------------------------------------------------------------------------------------- */
+/* ---- dying ---- */
 
 static unsigned point; /* where the last actor was to die */
 static int line = -1;  /* the actor's end of the line on which it asks for something to happen */
@@ -76,7 +76,7 @@ void stage_serve_frames(char what)
     stage_publish(what == 'l' ? PICTURE_LARGE : PICTURE_SMALL, what == 'm' ? MANY : 1);
 }
 
-/* ---- the stage ---------------------------------------------------------------------------------------------------- */
+/* ---- the stage ---- */
 
 struct stage stage;
 static struct ring_reader *holder; /* has `held` pinned while somebody dies */
@@ -183,7 +183,7 @@ int stage_tear_down(void **state)
     return 0;
 }
 
-/* ---- what must hold afterwards ------------------------------------------------------------------------------------ */
+/* ---- what must hold afterwards ---- */
 
 uint64_t stage_head(const char *ring)
 {
@@ -224,7 +224,8 @@ const struct ring_stat *stage_stat(const char *ring)
 void stage_check_slots(struct ring_writer *writer, unsigned pinned)
 {
     static struct ring_loan loans[RING_MAX_SLOTS];
-    const struct ring_stat *stat = stage_stat(ring_writer_kind(writer) == RING_RAW ? WORLD_RAW : WORLD_JPEG);
+    const struct ring_stat *stat =
+        stage_stat(ring_writer_kind(writer) == RING_RAW ? WORLD_RAW : WORLD_JPEG);
     unsigned count = 0;
     while (count < RING_MAX_SLOTS && ring_loan(writer, &loans[count]))
         count++;
@@ -267,7 +268,8 @@ void stage_check_rows(void)
         ring_reader_close(members[i]);
 }
 
-/* A generation without a frame yet does not tell readers the last number, but a follower had seen it. */
+/* A generation without a frame yet does not tell readers the last number, but a follower had seen
+ * it. */
 void stage_check_new_frames(struct ring_writer *writer, const char *ring,
                             bool (*put)(struct ring_writer *writer, unsigned side))
 {

@@ -1,7 +1,8 @@
-/* stage.h: what the kill tests have in common.  An actor is run again and again in a process of its own and killed after its
- * 1st, 2nd, 3rd … store to shared memory, until it comes through alive.  After each death the supervisor's recovery runs, and
- * whoever is left must be able to go on: every reader has the newest frame without anybody ringing once more, no picture is
- * torn, numbers rise, every slot and row can be had again, /dev/shm holds what it should. */
+/* stage.h: what the kill tests have in common.  An actor is run again and again in a process of its
+ * own and killed after its 1st, 2nd, 3rd … store to shared memory, until it comes through alive.
+ * After each death the supervisor's recovery runs, and whoever is left must be able to go on: every
+ * reader has the newest frame without anybody ringing once more, no picture is torn, numbers rise,
+ * every slot and row can be had again, /dev/shm holds what it should. */
 #ifndef CHAOS_STAGE_H
 #define CHAOS_STAGE_H
 
@@ -21,10 +22,10 @@ struct stage {
 
 extern struct stage stage;
 
-/* ---- an actor ----------------------------------------------------------------------------------------------------- */
+/* ---- an actor ---- */
 
-/* Runs `act` in a process of its own and kills it after its store number `at` (0: never).  True if it came so far.  `serve`
- * does what it asks for. */
+/* Runs `act` in a process of its own and kills it after its store number `at` (0: never).  True if
+ * it came so far.  `serve` does what it asks for. */
 bool stage_dies(void (*act)(void), unsigned at, void (*serve)(char what));
 void stage_serve_nothing(char what);
 void stage_serve_frames(char what); /* 's', 'l': a small, a large picture; 'm': many */
@@ -35,7 +36,7 @@ void stage_must(bool holds, const char *what);
 /* In the actor: has the test's own process do `what`, and waits until it is done. */
 void stage_ask(char what);
 
-/* ---- scenery ------------------------------------------------------------------------------------------------------ */
+/* ---- scenery ---- */
 
 void stage_begin(void);
 void stage_end(void);              /* nothing may be left */
@@ -55,7 +56,7 @@ void stage_check_held(void);
 struct ring_reader *stage_attach(const char *ring, enum ring_role role);
 struct ring_writer *stage_open_writer(const char *ring, bool exclusive);
 
-/* ---- what must hold afterwards ------------------------------------------------------------------------------------ */
+/* ---- what must hold afterwards ---- */
 
 /* Number of the newest frame, 0 if the newest generation has none yet. */
 uint64_t stage_head(const char *ring);

@@ -33,14 +33,17 @@ static struct draw_plane plane_of(uint8_t *data, unsigned width, unsigned height
 /* The bars below the text: Y, Cb, Cr. */
 static void draw_bars(const struct testcam *cam, unsigned p)
 {
-    static const uint8_t levels[8][3] = {{180, 128, 128}, {162, 44, 142}, {131, 156, 44}, {112, 72, 58},
-                                         {84, 184, 198},  {65, 100, 212}, {35, 212, 114}, {16, 128, 128}};
-    int width = (int)(p ? chroma(cam->width) : cam->width), height = (int)(p ? chroma(cam->height) : cam->height);
+    static const uint8_t levels[8][3] = {{180, 128, 128}, {162, 44, 142}, {131, 156, 44},
+                                         {112, 72, 58},   {84, 184, 198}, {65, 100, 212},
+                                         {35, 212, 114},  {16, 128, 128}};
+    int width = (int)(p ? chroma(cam->width) : cam->width),
+        height = (int)(p ? chroma(cam->height) : cam->height);
     int top = (int)(cam->top + 1) / (p ? 2 : 1);
     struct draw_plane plane = plane_of(cam->planes[p], (unsigned)width, (unsigned)height);
     draw_fill(&plane, 0, 0, width, height, p ? 128 : BLACK);
     for (int i = 0; i < 8; i++)
-        draw_fill(&plane, i * width / 8, top, (i + 1) * width / 8 - i * width / 8, height, levels[i][p]);
+        draw_fill(&plane, i * width / 8, top, (i + 1) * width / 8 - i * width / 8, height,
+                  levels[i][p]);
 }
 
 struct testcam *testcam_create(unsigned width, unsigned height, unsigned fps)
@@ -50,7 +53,10 @@ struct testcam *testcam_create(unsigned width, unsigned height, unsigned fps)
         return NULL;
     unsigned by_width = width / (6 * 26), by_height = (height - NUMBER_ROWS) / 60;
     unsigned scale = by_width < by_height ? by_width : by_height;
-    *cam = (struct testcam){.width = width, .height = height, .fps = fps, .top = NUMBER_ROWS + 23 * (scale > 1 ? scale : 1)};
+    *cam = (struct testcam){.width = width,
+                            .height = height,
+                            .fps = fps,
+                            .top = NUMBER_ROWS + 23 * (scale > 1 ? scale : 1)};
     cam->luma = calloc(width, height);
     for (unsigned p = 0; p < 3; p++)
         cam->planes[p] = p ? calloc(chroma(width), chroma(height)) : calloc(width, height);
@@ -71,7 +77,7 @@ void testcam_destroy(struct testcam *cam)
     free(cam);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers ---- */
 
 int64_t testcam_number(const struct testcam *cam, int64_t ns)
 {
@@ -83,7 +89,8 @@ int64_t testcam_unwrap(uint16_t code, int64_t about)
     return about + (int16_t)(code - (uint16_t)about);
 }
 
-bool testcam_read_code(const struct testcam *cam, const uint8_t *luma, size_t stride, uint16_t *code)
+bool testcam_read_code(const struct testcam *cam, const uint8_t *luma, size_t stride,
+                       uint16_t *code)
 {
     uint32_t bits = 0;
     for (unsigned block = 0; block < BLOCKS; block++) {
@@ -99,7 +106,7 @@ bool testcam_read_code(const struct testcam *cam, const uint8_t *luma, size_t st
     return bits >> 16 == *code % 13u + 1;
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---- */
 
 static void draw(struct testcam *cam, int64_t number)
 {
@@ -107,13 +114,16 @@ static void draw(struct testcam *cam, int64_t number)
     struct draw_plane plane = plane_of(cam->luma, cam->width, cam->height);
     memcpy(cam->luma, cam->planes[0], (size_t)cam->width * cam->height);
     draw_number(&plane, (uint32_t)number, BLACK, WHITE);
-    int64_t fps = cam->fps, due = number / fps * NS_PER_S + (number % fps * NS_PER_S + fps - 1) / fps; /* when it is due */
+    /* when it is due */
+    int64_t fps = cam->fps,
+            due = number / fps * NS_PER_S + (number % fps * NS_PER_S + fps - 1) / fps;
     int64_t cycle = due % (2 * NS_PER_S); /* once across in two seconds */
-    draw_fill(&plane, (int)(cycle * width / (2 * NS_PER_S)), top, width / 40 + 2, ((int)cam->height - top) / 2, WHITE);
+    draw_fill(&plane, (int)(cycle * width / (2 * NS_PER_S)), top, width / 40 + 2,
+              ((int)cam->height - top) / 2, WHITE);
 }
 
-static bool rows_equal(const uint8_t *a, size_t a_stride, const uint8_t *b, size_t b_stride, unsigned width, unsigned from,
-                       unsigned to)
+static bool rows_equal(const uint8_t *a, size_t a_stride, const uint8_t *b, size_t b_stride,
+                       unsigned width, unsigned from, unsigned to)
 {
     for (unsigned row = from; row < to; row++)
         if (memcmp(a + row * a_stride, b + row * b_stride, width) != 0)
@@ -121,14 +131,17 @@ static bool rows_equal(const uint8_t *a, size_t a_stride, const uint8_t *b, size
     return true;
 }
 
-bool testcam_check(struct testcam *cam, int64_t number, const uint8_t *const planes[3], const uint32_t strides[3])
+bool testcam_check(struct testcam *cam, int64_t number, const uint8_t *const planes[3],
+                   const uint32_t strides[3])
 {
     draw(cam, number);
     unsigned width = cam->width, height = cam->height;
     return rows_equal(planes[0], strides[0], cam->luma, width, width, 0, NUMBER_ROWS) &&
            rows_equal(planes[0], strides[0], cam->luma, width, width, cam->top, height) &&
-           rows_equal(planes[1], strides[1], cam->planes[1], chroma(width), chroma(width), 0, chroma(height)) &&
-           rows_equal(planes[2], strides[2], cam->planes[2], chroma(width), chroma(width), 0, chroma(height));
+           rows_equal(planes[1], strides[1], cam->planes[1], chroma(width), chroma(width), 0,
+                      chroma(height)) &&
+           rows_equal(planes[2], strides[2], cam->planes[2], chroma(width), chroma(width), 0,
+                      chroma(height));
 }
 
 static int block_sum(const uint8_t *luma, unsigned stride, unsigned x, unsigned y)
@@ -147,7 +160,8 @@ bool testcam_check_jpeg(struct testcam *cam, int64_t number, const uint8_t *luma
         if (y + BLOCK > NUMBER_ROWS && y < cam->top)
             continue; /* the clock */
         for (unsigned x = 0; x + BLOCK <= cam->width; x += BLOCK) {
-            int wanted = (block_sum(cam->luma, cam->width, x, y) - BLACK * BLOCK * BLOCK) * 255 / (WHITE - BLACK);
+            int wanted = (block_sum(cam->luma, cam->width, x, y) - BLACK * BLOCK * BLOCK) * 255 /
+                         (WHITE - BLACK);
             if (abs(block_sum(luma, cam->width, x, y) - wanted) > TOLERANCE)
                 return false;
         }

@@ -27,7 +27,8 @@ void watch_picture(struct watch *watch, int64_t number, bool again)
 {
     int64_t now = clock_now();
     if (watch->frames > 0 && (again ? number < watch->last_number : number <= watch->last_number))
-        watch_fault(watch, "picture %lld comes after picture %lld", (long long)number, (long long)watch->last_number);
+        watch_fault(watch, "picture %lld comes after picture %lld", (long long)number,
+                    (long long)watch->last_number);
     if (testcam_number(watch->cam, now) - number > watch->stall_ns / NS_PER_S * watch->fps)
         watch_fault(watch, "picture %lld comes, and %lld is due", (long long)number,
                     (long long)testcam_number(watch->cam, now));
@@ -43,8 +44,8 @@ void watch_tick(struct watch *watch)
 {
     int64_t now = clock_now();
     if (now - watch->last_ns > watch->stall_ns)
-        watch_fault(watch, "stalled: no picture for %.1f s after picture %lld", (double)(now - watch->last_ns) / NS_PER_S,
-                    (long long)watch->last_number);
+        watch_fault(watch, "stalled: no picture for %.1f s after picture %lld",
+                    (double)(now - watch->last_ns) / NS_PER_S, (long long)watch->last_number);
     if (now - watch->said_ns < SAY_NS)
         return;
     watch->said_ns = now;
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
     if (strcmp(how, "http") == 0)
         watch_http(&watch, (unsigned)atoi(where), (const char *const *)argv + 8);
     else if (strcmp(how, "pin") == 0 || strcmp(how, "copy") == 0)
-        watch_ring(&watch, where, strcmp(how, "copy") == 0, argc > 8 ? atoi(argv[8]) * NS_PER_MS : 0);
+        watch_ring(&watch, where, strcmp(how, "copy") == 0,
+                   argc > 8 ? atoi(argv[8]) * NS_PER_MS : 0);
     return 2;
 }

@@ -1,9 +1,9 @@
-/* watch.h: the watchers of the chaos test: programs that look at every picture they can get, by every way out of camring, and
- * say what is wrong with it.
+/* watch.h: the watchers of the chaos test: programs that look at every picture they can get, by
+ * every way out of camring, and say what is wrong with it.
  *
- * Each prints a line "frames N gap MS" about twice a second, and on a fault "FAULT what and where" and ends.  What chaos brings
- * with it (a ring that is retired, a connection that ends) is no fault, but a camera without a new picture for `stall` seconds
- * is. */
+ * Each prints a line "frames N gap MS" about twice a second, and on a fault "FAULT what and where"
+ * and ends.  What chaos brings with it (a ring that is retired, a connection that ends) is no
+ * fault, but a camera without a new picture for `stall` seconds is. */
 #ifndef CHAOS_WATCH_H
 #define CHAOS_WATCH_H
 
@@ -21,20 +21,23 @@ struct watch {
     int64_t said_ns;
 };
 
-void watch_fault(const struct watch *watch, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+void watch_fault(const struct watch *watch, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
 
-/* Picture `number` has been checked.  Its number must be higher than the last one's, or, if `again`, not lower; and not from
- * the past. */
+/* Picture `number` has been checked.  Its number must be higher than the last one's, or, if
+ * `again`, not lower; and not from the past. */
 void watch_picture(struct watch *watch, int64_t number, bool again);
 
-/* Called at least every quarter of a second: says how far it is, and whether the camera has stalled. */
+/* Called at least every quarter of a second: says how far it is, and whether the camera has
+ * stalled. */
 void watch_tick(struct watch *watch);
 
 /* Waits so long before a ring or the server is tried again. */
 void watch_pause(struct watch *watch, int64_t ns);
 
-/* The watchers; they never return.  `hold_ns`: how long a picture stays pinned at most.  `words`, to NULL: "repeats", if the
- * camera may send a picture more than once; "quality=N", to look at that variant of its pictures. */
+/* The watchers; they never return.  `hold_ns`: how long a picture stays pinned at most.  `words`,
+ * to NULL: "repeats", if the camera may send a picture more than once; "quality=N", to look at that
+ * variant of its pictures. */
 void watch_ring(struct watch *watch, const char *instance, bool observe, int64_t hold_ns);
 void watch_http(struct watch *watch, unsigned port, const char *const *words);
 

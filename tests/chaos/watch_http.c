@@ -35,13 +35,15 @@ struct http {
 static bool open_connection(struct http *http)
 {
     char request[300];
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)http->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)http->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     http->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     http->from = http->to = 0;
     http->last_frame = http->pictures = 0;
     int length = snprintf(request, sizeof request,
-                          "GET /cameras/%s/stream.mjpeg?headers=length&info=1%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                          "GET /cameras/%s/stream.mjpeg?headers=length&info=1%s%s "
+                          "HTTP/1.1\r\nHost: localhost\r\n\r\n",
                           http->watch->camera, http->query[0] ? "&" : "", http->query);
     return http->fd >= 0 && connect(http->fd, (struct sockaddr *)&to, sizeof to) == 0 &&
            send(http->fd, request, (size_t)length, MSG_NOSIGNAL) == length;
@@ -135,7 +137,8 @@ static void check(struct http *http, size_t length, uint64_t frame)
     if (frame == 0)
         return; /* "no signal" */
     if (frame < http->last_frame || (frame == http->last_frame && !http->repeats))
-        watch_fault(watch, "http: frame %llu comes after frame %llu", n, (unsigned long long)http->last_frame);
+        watch_fault(watch, "http: frame %llu comes after frame %llu", n,
+                    (unsigned long long)http->last_frame);
     http->last_frame = frame;
     if (http->gray.width != watch->width || http->gray.height != watch->height)
         watch_fault(watch, "http: frame %llu is %ux%u", n, http->gray.width, http->gray.height);
@@ -143,7 +146,8 @@ static void check(struct http *http, size_t length, uint64_t frame)
         watch_fault(watch, "torn: the JPEG of frame %llu has no valid number", n);
     int64_t number = testcam_unwrap(code, testcam_number(watch->cam, clock_now()));
     if (!testcam_check_jpeg(watch->cam, number, http->gray.pixels))
-        watch_fault(watch, "torn: the JPEG of frame %llu is not picture %lld", n, (long long)number);
+        watch_fault(watch, "torn: the JPEG of frame %llu is not picture %lld", n,
+                    (long long)number);
     /* A new connection begins with the newest picture, had before or not. */
     watch_picture(watch, number, http->repeats || http->pictures++ == 0);
 }

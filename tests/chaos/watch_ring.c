@@ -30,7 +30,8 @@ static bool passes(int code)
 static void attach(struct ring *ring)
 {
     struct camring_error error;
-    while (!(ring->reader = camring_attach(ring->instance, ring->watch->camera, ring->observe ? CAMRING_OBSERVE : 0, &error))) {
+    while (!(ring->reader = camring_attach(ring->instance, ring->watch->camera,
+                                           ring->observe ? CAMRING_OBSERVE : 0, &error))) {
         if (!passes(error.code))
             watch_fault(ring->watch, "attach: %s", error.text);
         watch_pause(ring->watch, RETRY_NS);
@@ -43,29 +44,32 @@ static int64_t check(struct ring *ring, const struct camring_frame *frame, const
 {
     struct watch *watch = ring->watch;
     uint16_t code;
-    if (frame->format != CAMRING_I420 || frame->width != watch->width || frame->height != watch->height)
-        watch_fault(watch, "frame %llu is %ux%u, format %u", (unsigned long long)frame->number, frame->width, frame->height,
-                    frame->format);
+    if (frame->format != CAMRING_I420 || frame->width != watch->width ||
+        frame->height != watch->height)
+        watch_fault(watch, "frame %llu is %ux%u, format %u", (unsigned long long)frame->number,
+                    frame->width, frame->height, frame->format);
     int64_t number = testcam_number(watch->cam, frame->camera_ns);
-    if (!testcam_read_code(watch->cam, frame->plane[0], frame->stride[0], &code) || code != (uint16_t)number ||
-        !testcam_check(watch->cam, number, frame->plane, frame->stride))
-        watch_fault(watch, "torn: frame %llu is not picture %lld %s", (unsigned long long)frame->number, (long long)number,
-                    when);
+    if (!testcam_read_code(watch->cam, frame->plane[0], frame->stride[0], &code) ||
+        code != (uint16_t)number || !testcam_check(watch->cam, number, frame->plane, frame->stride))
+        watch_fault(watch, "torn: frame %llu is not picture %lld %s",
+                    (unsigned long long)frame->number, (long long)number, when);
     return number;
 }
 
 static void keep(const struct ring *ring, const struct camring_frame *frame)
 {
     for (unsigned row = 0; row < frame->height; row++)
-        memcpy(ring->before + (size_t)row * frame->width, frame->plane[0] + (size_t)row * frame->stride[0], frame->width);
+        memcpy(ring->before + (size_t)row * frame->width,
+               frame->plane[0] + (size_t)row * frame->stride[0], frame->width);
 }
 
 static void compare(const struct ring *ring, const struct camring_frame *frame)
 {
     for (unsigned row = 0; row < frame->height; row++)
-        if (memcmp(ring->before + (size_t)row * frame->width, frame->plane[0] + (size_t)row * frame->stride[0], frame->width) !=
-            0)
-            watch_fault(ring->watch, "torn: frame %llu changed while it was pinned", (unsigned long long)frame->number);
+        if (memcmp(ring->before + (size_t)row * frame->width,
+                   frame->plane[0] + (size_t)row * frame->stride[0], frame->width) != 0)
+            watch_fault(ring->watch, "torn: frame %llu changed while it was pinned",
+                        (unsigned long long)frame->number);
 }
 
 /* What the ring has counted for this reader is what it has had. */
@@ -76,9 +80,12 @@ static void check_account(struct ring *ring)
     if (ring->observe || camring_reader_stat(ring->reader, &stat, &error) < 0)
         return;
     if (stat.taken != ring->taken || stat.joined + stat.taken + stat.missed != ring->last)
-        watch_fault(ring->watch, "account: joined at %llu, %llu taken, %llu missed; but %llu were taken up to %llu",
-                    (unsigned long long)stat.joined, (unsigned long long)stat.taken, (unsigned long long)stat.missed,
-                    (unsigned long long)ring->taken, (unsigned long long)ring->last);
+        watch_fault(
+            ring->watch,
+            "account: joined at %llu, %llu taken, %llu missed; but %llu were taken up to %llu",
+            (unsigned long long)stat.joined, (unsigned long long)stat.taken,
+            (unsigned long long)stat.missed, (unsigned long long)ring->taken,
+            (unsigned long long)ring->last);
 }
 
 static void take(struct ring *ring, const struct camring_frame *frame)
@@ -104,7 +111,8 @@ static void take(struct ring *ring, const struct camring_frame *frame)
 
 void watch_ring(struct watch *watch, const char *instance, bool observe, int64_t hold_ns)
 {
-    struct ring ring = {.watch = watch, .instance = instance, .observe = observe, .hold_ns = hold_ns, .seed = 1};
+    struct ring ring = {
+        .watch = watch, .instance = instance, .observe = observe, .hold_ns = hold_ns, .seed = 1};
     ring.before = malloc((size_t)watch->width * watch->height);
     if (!ring.before)
         watch_fault(watch, "out of memory");

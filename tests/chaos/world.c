@@ -24,9 +24,9 @@
 
 struct world world;
 
-/* ---- start and end ------------------------------------------------------------------------------------------------ */
+/* ---- start and end ---- */
 
-static const struct crew crew = {.captures = 1, .encoders = 2, .servers = 1};
+static const struct process_counts counts = {.captures = 1, .encoders = 2, .servers = 1};
 
 void world_configure(void)
 {
@@ -34,7 +34,8 @@ void world_configure(void)
     if (!name[0])
         snprintf(name, sizeof name, "kill%d", (int)getpid());
     world.camera = (struct conf_camera){.id = "cam", .jpeg_quality = 90};
-    world.conf = (struct conf){.camera_count = 1, .cameras = &world.camera, .shm_reader_rows = WORLD_ROWS};
+    world.conf =
+        (struct conf){.camera_count = 1, .cameras = &world.camera, .shm_reader_rows = WORLD_ROWS};
     memcpy(world.conf.instance, name, sizeof name);
 }
 
@@ -42,11 +43,12 @@ bool world_start(struct error *err)
 {
     world_configure();
     world.instance = instance_acquire(world.conf.instance, err);
-    world.board = world.instance ? memory_create(&world.conf, &crew, err) : NULL;
+    world.board = world.instance ? memory_create(&world.conf, &counts, err) : NULL;
     if (!world.board || instance_guard_board(world.instance, err) != 0)
         return false;
     world.place = board_camera(world.board, 0);
-    world.recover = (struct recover){.conf = &world.conf, .board = world.board, .wakers = &world.waker, .waker_count = 1};
+    world.recover = (struct recover){
+        .conf = &world.conf, .board = world.board, .wakers = &world.waker, .waker_count = 1};
     return true;
 }
 
@@ -85,7 +87,8 @@ static uint32_t generation_of(const char *ring)
 {
     static struct ring_stat stat; /* large */
     struct error err;
-    struct ring_reader *reader = ring_reader_open(world.conf.instance, ring, RING_OBSERVER, "", &err);
+    struct ring_reader *reader =
+        ring_reader_open(world.conf.instance, ring, RING_OBSERVER, "", &err);
     bool known = reader && ring_reader_stat(reader, &stat, &err) == 0;
     ring_reader_close(reader);
     return known ? stat.generation : 0;
@@ -93,15 +96,17 @@ static uint32_t generation_of(const char *ring)
 
 bool world_is_tidy(void)
 {
-    static const char *const rings[] = {WORLD_JPEG, WORLD_RAW, "cam.v0", "cam.v1", "cam.v2",
-                                        "cam.v3",   "cam.v4",  "cam.v5", "cam.v6", "cam.v7"}; /* in the directory's order */
+    static const char *const rings[] = {WORLD_JPEG, WORLD_RAW, "cam.v0", "cam.v1",
+                                        "cam.v2",   "cam.v3",  "cam.v4", "cam.v5",
+                                        "cam.v6",   "cam.v7"}; /* in the directory's order */
     char found[1024], wanted[1024];
     size_t used = (size_t)snprintf(wanted, sizeof wanted, "\n");
     for (unsigned i = 0; i < sizeof rings / sizeof *rings; i++) {
         uint32_t generation = generation_of(rings[i]);
         used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s\n", rings[i]);
         if (generation > 0)
-            used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s.%u\n", rings[i], generation);
+            used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s.%u\n", rings[i],
+                                     generation);
     }
     list_objects(found, sizeof found);
     if (strcmp(found, wanted) != 0)
@@ -109,7 +114,7 @@ bool world_is_tidy(void)
     return strcmp(found, wanted) == 0;
 }
 
-/* ---- followers ---------------------------------------------------------------------------------------------------- */
+/* ---- followers ---- */
 
 struct follower {
     struct bell told; /* rung whenever one of the rest has changed */
@@ -135,14 +140,16 @@ static void note(struct follower *self, const struct ring_frame *frame, const ui
         give_up(self, "a number that does not rise", "");
 }
 
-static enum ring_result take(struct follower *self, struct ring_reader *reader, enum follower_kind kind, struct error *err)
+static enum ring_result take(struct follower *self, struct ring_reader *reader,
+                             enum follower_kind kind, struct error *err)
 {
     static struct ring_buffer buffer;
     struct ring_frame frame;
     const uint8_t *data;
     uint64_t last = atomic_load(&self->last);
-    enum ring_result result = kind == FOLLOWER_PINS ? ring_reader_acquire(reader, last, &frame, &data, err)
-                                                    : ring_reader_copy(reader, last, &buffer, &frame, err);
+    enum ring_result result = kind == FOLLOWER_PINS
+                                  ? ring_reader_acquire(reader, last, &frame, &data, err)
+                                  : ring_reader_copy(reader, last, &buffer, &frame, err);
     if (result != RING_GOT)
         return result;
     note(self, &frame, kind == FOLLOWER_PINS ? data : buffer.data);
@@ -166,7 +173,8 @@ static void await(struct ring_reader *reader, enum follower_kind kind, uint32_t 
 static void follow(struct follower *self, const char *ring, enum follower_kind kind)
 {
     struct error err;
-    struct ring_reader *reader = ring_reader_open(world.conf.instance, ring, RING_MEMBER, "follower", &err);
+    struct ring_reader *reader =
+        ring_reader_open(world.conf.instance, ring, RING_MEMBER, "follower", &err);
     if (!reader)
         give_up(self, "could not attach: ", err.text);
     if (kind == FOLLOWER_COPIES)
@@ -208,7 +216,8 @@ static void end_process(pid_t pid)
 
 struct follower *follower_start(const char *ring, enum follower_kind kind)
 {
-    struct follower *follower = mmap(NULL, sizeof *follower, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct follower *follower =
+        mmap(NULL, sizeof *follower, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (follower == MAP_FAILED)
         abort();
     pid_t pid = fork_for_life();
@@ -231,7 +240,8 @@ static bool await_progress(struct follower *follower, uint64_t number, bool clos
         if (closed ? atomic_load(&follower->closed) : atomic_load(&follower->last) >= number)
             return true;
         if (!bell_wait(&follower->told, heard, deadline)) {
-            snprintf(follower->fault, sizeof follower->fault, "sleeps at frame %llu, while %llu is there",
+            snprintf(follower->fault, sizeof follower->fault,
+                     "sleeps at frame %llu, while %llu is there",
                      (unsigned long long)follower->last, (unsigned long long)number);
             return false;
         }
@@ -266,7 +276,7 @@ void follower_end(struct follower *follower)
     munmap(follower, sizeof *follower);
 }
 
-/* ---- the other worker --------------------------------------------------------------------------------------------- */
+/* ---- the other worker ---- */
 
 pid_t survivor_start(unsigned worker)
 {
@@ -274,12 +284,14 @@ pid_t survivor_start(unsigned worker)
     atomic_store(deadline, 0);
     pid_t pid = fork_for_life();
     if (pid != 0) {
-        while (atomic_load(deadline) != CLOCK_NEVER) /* which it promises once it has looked and found nothing */
+        while (atomic_load(deadline) !=
+               CLOCK_NEVER) /* which it promises once it has looked and found nothing */
             sched_yield();
         return pid;
     }
     static struct channel_setup setup;
-    setup.hello = (struct msg_hello){.kind = MSG_ENCODER, .index = worker, .child = 1 + worker, .cameras = 1};
+    setup.hello =
+        (struct msg_hello){.kind = MSG_ENCODER, .index = worker, .child = 1 + worker, .cameras = 1};
     snprintf(setup.hello.instance, sizeof setup.hello.instance, "%s", world.conf.instance);
     setup.cameras = &world.camera;
     int waker = dup(world.waker); /* the wakers' own */

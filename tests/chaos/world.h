@@ -1,5 +1,6 @@
-/* world.h: the shared memory of one instance as the supervisor makes it, the supervisor's recovery, and processes that stay
- * alive while another is killed and must go on as if nothing had happened. */
+/* world.h: the shared memory of one instance as the supervisor makes it, the supervisor's recovery,
+ * and processes that stay alive while another is killed and must go on as if nothing had happened.
+ */
 #ifndef CHAOS_WORLD_H
 #define CHAOS_WORLD_H
 
@@ -29,18 +30,18 @@ extern struct world world;
 /* Fills world.conf; world_start does it, too. */
 void world_configure(void);
 
-/* What a supervisor does when it starts, after another that may have been killed half-way; may itself be killed half-way, and
- * repeated. False with err. */
+/* What a supervisor does when it starts, after another that may have been killed half-way; may
+ * itself be killed half-way, and repeated. False with err. */
 bool world_start(struct error *err);
 
 /* Its end.  True if nothing of it is left. */
 bool world_end(void);
 
-/* True if the objects in /dev/shm are those of this world and no others: the board, and for each ring its ctl and its current
- * data. */
+/* True if the objects in /dev/shm are those of this world and no others: the board, and for each
+ * ring its ctl and its current data. */
 bool world_is_tidy(void);
 
-/* ---- followers ---------------------------------------------------------------------------------------------------- */
+/* ---- followers ---- */
 
 enum follower_kind {
     FOLLOWER_PINS,   /* pins each frame; waits on the ring's bell, without a limit */
@@ -49,12 +50,12 @@ enum follower_kind {
 
 struct follower;
 
-/* A process that takes every frame it can, checks it, and sleeps.  Start it before this process opens handles of its own: what
- * a follower inherits would keep their locks. */
+/* A process that takes every frame it can, checks it, and sleeps.  Start it before this process
+ * opens handles of its own: what a follower inherits would keep their locks. */
 struct follower *follower_start(const char *ring, enum follower_kind kind);
 
-/* True once it has frame `number`, or knows that the ring is closed, respectively; false after five seconds, or if it found a
- * fault. */
+/* True once it has frame `number`, or knows that the ring is closed, respectively; false after five
+ * seconds, or if it found a fault. */
 bool follower_has(struct follower *follower, uint64_t number);
 bool follower_is_told(struct follower *follower);
 

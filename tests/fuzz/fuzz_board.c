@@ -1,5 +1,5 @@
-/* board_open on a hostile object.  An input is a size (4 bytes, 0: as many bytes as follow), what stands there, two stores that
- * a thread makes meanwhile, and the object's bytes. */
+/* board_open on a hostile object.  An input is a size (4 bytes, 0: as many bytes as follow), what
+ * stands there, two stores that a thread makes meanwhile, and the object's bytes. */
 #include "common/board.h"
 #include "guard.h"
 
@@ -74,7 +74,8 @@ static void make_object(const char *path, const uint8_t *bytes, size_t length)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     size_t size = world.input->size ? world.input->size % SIZE_MOST : length;
-    if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || pwrite(fd, bytes, length < size ? length : size, 0) < 0)
+    if (fd < 0 || ftruncate(fd, (off_t)size) < 0 ||
+        pwrite(fd, bytes, length < size ? length : size, 0) < 0)
         abort();
     world.size = size;
     world.bytes = size ? guard_map_plain(size, fd) : NULL;

@@ -50,7 +50,8 @@ static void next(struct session *s)
     }
     hostile_read(frame.plane[0], 1);
     for (unsigned plane = 0; plane < 3; plane++)
-        hostile_read_plane(frame.plane[plane], frame.stride[plane], ring_plane_width(frame.format, plane, frame.width),
+        hostile_read_plane(frame.plane[plane], frame.stride[plane],
+                           ring_plane_width(frame.format, plane, frame.width),
                            ring_plane_height(frame.format, plane, frame.height));
 }
 
@@ -85,7 +86,8 @@ static void open_writer(struct session *s, unsigned argument)
     struct camring_error error = {0};
     camring_writer_close(s->writer, (int)(argument & 1));
     s->loan = NULL;
-    s->writer = camring_writer_open(hostile_instance(), HOSTILE_NAME, argument & 8 ? CAMRING_KIND_JPEG : CAMRING_KIND_RAW,
+    s->writer = camring_writer_open(hostile_instance(), HOSTILE_NAME,
+                                    argument & 8 ? CAMRING_KIND_JPEG : CAMRING_KIND_RAW,
                                     1 + argument / 4, &error);
     if (!s->writer)
         check_error(&error);
@@ -106,8 +108,11 @@ static void loan(struct session *s)
 static void commit(struct session *s)
 {
     struct camring_error error = {0};
-    struct camring_frame frame = {
-        .format = CAMRING_I420, .width = 64, .height = 48, .bytes = BYTES * 3 / 2, .stride = {64, 32, 32}};
+    struct camring_frame frame = {.format = CAMRING_I420,
+                                  .width = 64,
+                                  .height = 48,
+                                  .bytes = BYTES * 3 / 2,
+                                  .stride = {64, 32, 32}};
     if (s->loan) {
         frame.plane[0] = s->loan;
         frame.plane[1] = s->loan + BYTES;

@@ -1,6 +1,8 @@
-/* The whole server, but for its uplink, on a small real instance: what clients send, over real connections.
+/* The whole server, but for its uplink, on a small real instance: what clients send, over real
+ * connections.
  *
- * An input is what they send.  The bytes from 0xf8 on, which no text has, are something else than bytes of a request (enum op).
+ * An input is what they send.  The bytes from 0xf8 on, which no text has, are something else than
+ * bytes of a request (enum op).
  */
 #include "common/board.h"
 #include "common/clock.h"
@@ -27,13 +29,14 @@
 #include <unistd.h>
 
 enum op {
-    OP_CUT = 0xf8, /* what stands before leaves, and the server sees it, before what stands behind */
-    OP_PICTURE,    /* the first camera has a new one */
-    OP_AWAY,       /* it is away, or live again */
-    OP_REPEAT,     /* the byte before, REPEAT times */
-    OP_OTHER,      /* from here on the other of two clients sends */
-    OP_HALF,       /* this client sends no more */
-    OP_GONE,       /* this client is gone, and another one comes */
+    /* what stands before leaves, and the server sees it, before what stands behind */
+    OP_CUT = 0xf8,
+    OP_PICTURE, /* the first camera has a new one */
+    OP_AWAY,    /* it is away, or live again */
+    OP_REPEAT,  /* the byte before, REPEAT times */
+    OP_OTHER,   /* from here on the other of two clients sends */
+    OP_HALF,    /* this client sends no more */
+    OP_GONE,    /* this client is gone, and another one comes */
 };
 
 #define CLIENTS 2
@@ -64,7 +67,8 @@ static struct {
     uint8_t picture[4096];
     size_t picture_size;
     int waker;
-    int first_free_fd, free_fd; /* the lowest that nobody uses, before all runs and before this one */
+    /* the lowest that nobody uses, before all runs and before this one */
+    int first_free_fd, free_fd;
     int64_t growth;
     bool away;
     struct client client[CLIENTS];
@@ -76,17 +80,20 @@ static void die(const char *what)
     abort();
 }
 
-/* ---- the instance -------------------------------------------------------------------------------------------------- */
+/* ---- the instance ---- */
 
 static void make_picture(void)
 {
     static uint8_t planes[32 * 24 * 3 / 2];
     struct error err;
-    struct ring_frame frame = {.format = RING_I420, .width = 32, .height = 24, .bytes = sizeof planes};
+    struct ring_frame frame = {
+        .format = RING_I420, .width = 32, .height = 24, .bytes = sizeof planes};
     frame.stride[0] = 32, frame.stride[1] = frame.stride[2] = 16;
     frame.offset[1] = 32 * 24, frame.offset[2] = 32 * 24 * 5 / 4;
     struct jpeg_encoder *encoder = jpeg_encoder_create();
-    world.picture_size = encoder ? jpeg_encode(encoder, &frame, planes, 50, world.picture, sizeof world.picture, &err) : 0;
+    world.picture_size = encoder ? jpeg_encode(encoder, &frame, planes, 50, world.picture,
+                                               sizeof world.picture, &err)
+                                 : 0;
     if (world.picture_size == 0)
         die("jpeg_encode");
     jpeg_encoder_destroy(encoder);
@@ -95,7 +102,10 @@ static void make_picture(void)
 static void publish(void)
 {
     struct ring_loan loan;
-    struct ring_frame frame = {.width = 32, .height = 24, .bytes = (uint32_t)world.picture_size, .format = RING_FORMAT_JPEG};
+    struct ring_frame frame = {.width = 32,
+                               .height = 24,
+                               .bytes = (uint32_t)world.picture_size,
+                               .format = RING_FORMAT_JPEG};
     frame.captured_ns = frame.started_ns = clock_now();
     if (!ring_loan(world.writer, &loan))
         die("ring_loan");
@@ -107,7 +117,8 @@ static void publish(void)
 
 static void tell_state(unsigned camera, enum camera_state state)
 {
-    struct msg_camera_state message = {.index = camera, .state = state, .since_ns = clock_now(), .width = 32, .height = 24};
+    struct msg_camera_state message = {
+        .index = camera, .state = state, .since_ns = clock_now(), .width = 32, .height = 24};
     snprintf(message.codec, sizeof message.codec, "test");
     if (state == CAMERA_AWAY)
         snprintf(message.why, sizeof message.why, "not \"there\" \\ \xff");
@@ -115,13 +126,16 @@ static void tell_state(unsigned camera, enum camera_state state)
     events_on_state(world.server.events, cameras_at(world.server.cameras, camera));
 }
 
-/* Logins are asked for where a proxy's headers show that a client is not this process itself.  The token is "fuzz". */
+/* Logins are asked for where a proxy's headers show that a client is not this process itself.  The
+ * token is "fuzz". */
 static void make_settings(struct conf_http *http)
 {
     const char *folder = getenv("TMPDIR");
-    snprintf(http->tokens_file, sizeof http->tokens_file, "%s/camring-fuzz%d.tokens", folder ? folder : "/tmp", (int)getpid());
+    snprintf(http->tokens_file, sizeof http->tokens_file, "%s/camring-fuzz%d.tokens",
+             folder ? folder : "/tmp", (int)getpid());
     FILE *file = fopen(http->tokens_file, "w");
-    if (!file || fputs("fuzz\n", file) < 0 || fclose(file) != 0 || chmod(http->tokens_file, 0600) < 0)
+    if (!file || fputs("fuzz\n", file) < 0 || fclose(file) != 0 ||
+        chmod(http->tokens_file, 0600) < 0)
         die(http->tokens_file);
     http->client_timeout_ns = 10 * NS_PER_S;
     http->max_clients = 3;
@@ -135,7 +149,8 @@ static void make_settings(struct conf_http *http)
 static void make_instance(void)
 {
     static const char *const ids[CAMERAS] = {"door", "dark", "gone"};
-    static const enum conf_offline offline[CAMERAS] = {CONF_OFFLINE_LAST, CONF_OFFLINE_LAST, CONF_OFFLINE_CLOSE};
+    static const enum conf_offline offline[CAMERAS] = {CONF_OFFLINE_LAST, CONF_OFFLINE_LAST,
+                                                       CONF_OFFLINE_CLOSE};
     struct msg_hello *hello = &world.setup.hello;
     struct error err;
     snprintf(hello->instance, sizeof hello->instance, "fuzz%d", (int)getpid());
@@ -145,8 +160,11 @@ static void make_instance(void)
     make_settings(&hello->http);
     world.setup.cameras = world.cameras;
     for (unsigned i = 0; i < CAMERAS; i++) {
-        struct ring_create options = {
-            .instance = hello->instance, .camera = ids[i], .variant = "jpeg", .kind = RING_JPEG, .rows = 4};
+        struct ring_create options = {.instance = hello->instance,
+                                      .camera = ids[i],
+                                      .variant = "jpeg",
+                                      .kind = RING_JPEG,
+                                      .rows = 4};
         for (unsigned slot = 0; slot < VARIANT_SLOTS && i == 0; slot++) {
             struct ring_create variant = options;
             char name[VARIANT_NAME_SIZE];
@@ -158,7 +176,8 @@ static void make_instance(void)
         world.cameras[i].offline = offline[i];
         world.cameras[i].stall_timeout_ns = 3600 * NS_PER_S;
         world.cameras[i].profile_count = 1;
-        world.cameras[i].profiles[0] = (struct conf_profile){.name = "thumb", .width = 16, .quality = 50, .fps = 2};
+        world.cameras[i].profiles[0] =
+            (struct conf_profile){.name = "thumb", .width = 16, .quality = 50, .fps = 2};
         if (ring_create(&options, &err) < 0)
             die(err.text);
     }
@@ -176,10 +195,12 @@ static int make_listener(void)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     world.address.sun_family = AF_UNIX;
-    world.address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-                                     (size_t)snprintf(world.address.sun_path + 1, sizeof world.address.sun_path - 1,
-                                                      "camring-%s", world.setup.hello.instance));
-    if (fd < 0 || bind(fd, (struct sockaddr *)&world.address, world.address_size) < 0 || listen(fd, 16) < 0)
+    world.address_size =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                    (size_t)snprintf(world.address.sun_path + 1, sizeof world.address.sun_path - 1,
+                                     "camring-%s", world.setup.hello.instance));
+    if (fd < 0 || bind(fd, (struct sockaddr *)&world.address, world.address_size) < 0 ||
+        listen(fd, 16) < 0)
         die("listen");
     return fd;
 }
@@ -205,7 +226,8 @@ static void remove_instance(void)
 static void make_channel(void)
 {
     int pair[2];
-    if (fcntl(CHANNEL_FD, F_GETFD) >= 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+    if (fcntl(CHANNEL_FD, F_GETFD) >= 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         die("no channel");
     if (pair[0] != CHANNEL_FD && dup2(pair[0], CHANNEL_FD) < 0)
         die("dup2");
@@ -241,7 +263,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* ---- clients ------------------------------------------------------------------------------------------------------- */
+/* ---- clients ---- */
 
 static void append(char **buffer, size_t *size, size_t *room, const void *bytes, size_t more)
 {
@@ -267,7 +289,8 @@ static void client_queue(struct client *client, uint8_t byte, size_t times)
 static void client_connect(struct client *client)
 {
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&world.address, world.address_size) < 0)
+    if (client->fd < 0 ||
+        connect(client->fd, (struct sockaddr *)&world.address, world.address_size) < 0)
         die("connect");
     client->sends = true;
 }
@@ -303,7 +326,9 @@ static void client_send(struct client *client)
     if (client->fd < 0)
         client_connect(client);
     while (done < client->out_size) {
-        ssize_t n = client->sends ? send(client->fd, client->out + done, client->out_size - done, MSG_NOSIGNAL) : -1;
+        ssize_t n = client->sends ? send(client->fd, client->out + done, client->out_size - done,
+                                         MSG_NOSIGNAL)
+                                  : -1;
         if (n < 0 && client->sends && errno == EAGAIN) {
             size_t before = client->in_size;
             settle();
@@ -335,7 +360,7 @@ static void client_close(struct client *client)
     client->heads = false;
 }
 
-/* ---- one run ------------------------------------------------------------------------------------------------------- */
+/* ---- one run ---- */
 
 static void go_away(bool away)
 {

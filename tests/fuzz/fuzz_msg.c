@@ -1,4 +1,5 @@
-/* Messages from a process that has been taken over.  The first byte of an input says how many descriptors come with it. */
+/* Messages from a process that has been taken over.  The first byte of an input says how many
+ * descriptors come with it. */
 #include "common/msg.h"
 
 #include <fcntl.h>
@@ -43,8 +44,9 @@ static void check_body(const struct msg *msg)
     if (msg->type == MSG_CAMERA && (!memchr(msg->body.camera.conf.id, '\0', RING_ID_SIZE) ||
                                     !memchr(msg->body.camera.conf.source, '\0', CONF_SOURCE_SIZE)))
         abort();
-    if (msg->type == MSG_CAMERA_STATE && (!memchr(msg->body.state.codec, '\0', sizeof msg->body.state.codec) ||
-                                          !memchr(msg->body.state.why, '\0', sizeof msg->body.state.why)))
+    if (msg->type == MSG_CAMERA_STATE &&
+        (!memchr(msg->body.state.codec, '\0', sizeof msg->body.state.codec) ||
+         !memchr(msg->body.state.why, '\0', sizeof msg->body.state.why)))
         abort();
     if (msg->type == MSG_HELLO && !memchr(msg->body.hello.instance, '\0', RING_ID_SIZE))
         abort();
@@ -80,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     if (next_fd() != before) { /* a descriptor that came with it is still open */
-        fprintf(stderr, "%u descriptors came, %d are left\n", data[0] % (FDS_MOST + 1), next_fd() - before);
+        fprintf(stderr, "%u descriptors came, %d are left\n", data[0] % (FDS_MOST + 1),
+                next_fd() - before);
         abort();
     }
     close(pair[0]);

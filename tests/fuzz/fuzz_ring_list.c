@@ -48,7 +48,8 @@ static void visit(const char *instance, const char *name, void *arg)
 {
     const char *wanted = arg, *dot = strchr(name, '.');
     char camera[RING_NAME_SIZE];
-    if (!dot || strlen(name) >= RING_NAME_SIZE || !ring_id_valid(instance) || (wanted && strcmp(wanted, instance) != 0))
+    if (!dot || strlen(name) >= RING_NAME_SIZE || !ring_id_valid(instance) ||
+        (wanted && strcmp(wanted, instance) != 0))
         abort();
     memcpy(camera, name, (size_t)(dot - name));
     camera[dot - name] = '\0';

@@ -66,7 +66,8 @@ static void commit(struct session *s, unsigned i, bool raw)
 {
     if (!s->loaned[i])
         return;
-    struct ring_frame frame = {.width = 16, .height = 8, .bytes = 16 * 8 * 3 / 2, .format = RING_FORMAT_JPEG};
+    struct ring_frame frame = {
+        .width = 16, .height = 8, .bytes = 16 * 8 * 3 / 2, .format = RING_FORMAT_JPEG};
     if (raw) {
         frame.format = RING_I420;
         frame.stride[0] = 16, frame.stride[1] = frame.stride[2] = 8;

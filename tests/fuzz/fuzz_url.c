@@ -1,5 +1,5 @@
-/* URLs.  The first two bytes of an input say how much room the result gets; a line break ends the URL, what follows is a text
- * to be scrubbed of its secrets. */
+/* URLs.  The first two bytes of an input say how much room the result gets; a line break ends the
+ * URL, what follows is a text to be scrubbed of its secrets. */
 #include "common/url.h"
 
 #include <stdint.h>

@@ -57,7 +57,8 @@ void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
     if (!(flags & MAP_SHARED) || size == 0)
         return __real_mmap(address, size, protection, flags, fd, offset);
     size_t pages = whole_pages(size);
-    uint8_t *room = __real_mmap(NULL, pages + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *room = __real_mmap(NULL, pages + 2 * GUARD, PROT_NONE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED)
         return MAP_FAILED;
     void *base = __real_mmap(room + GUARD, size, protection, flags | MAP_FIXED, fd, offset);

@@ -1,5 +1,6 @@
-/* guard.h: shared mappings (the linker leads mmap and munmap here) lie between pages nobody may touch, and what follows their
- * end in the last page is poisoned: touching one byte outside of them is a finding. */
+/* guard.h: shared mappings (the linker leads mmap and munmap here) lie between pages nobody may
+ * touch, and what follows their end in the last page is poisoned: touching one byte outside of them
+ * is a finding. */
 #ifndef GUARD_H
 #define GUARD_H
 

@@ -33,7 +33,7 @@ static struct {
     _Atomic bool stop;
 } world;
 
-/* ---- objects ------------------------------------------------------------------------------------------------------ */
+/* ---- objects ---- */
 
 const char *hostile_instance(void)
 {
@@ -43,12 +43,15 @@ const char *hostile_instance(void)
     return name;
 }
 
-/* The harness's own mapping of what it makes, writable and without guards.  No holes: those are refused at once. */
-static struct object object_create(const char *path, const uint8_t *bytes, size_t length, size_t size)
+/* The harness's own mapping of what it makes, writable and without guards.  No holes: those are
+ * refused at once. */
+static struct object object_create(const char *path, const uint8_t *bytes, size_t length,
+                                   size_t size)
 {
     struct object object = {0};
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || (size > 0 && fallocate(fd, 0, 0, (off_t)size) < 0) || pwrite(fd, bytes, length < size ? length : size, 0) < 0)
+    if (fd < 0 || (size > 0 && fallocate(fd, 0, 0, (off_t)size) < 0) ||
+        pwrite(fd, bytes, length < size ? length : size, 0) < 0)
         abort();
     if (size > 0) {
         object.bytes = guard_map_plain(size, fd);
@@ -58,7 +61,8 @@ static struct object object_create(const char *path, const uint8_t *bytes, size_
     return object;
 }
 
-static struct object make(const char *path, enum hostile_kind kind, const uint8_t *bytes, size_t length, size_t size)
+static struct object make(const char *path, enum hostile_kind kind, const uint8_t *bytes,
+                          size_t length, size_t size)
 {
     int r = 0;
     switch (kind) {
@@ -101,7 +105,8 @@ static uint32_t generation(void)
 
 static void data_path(char *out, uint32_t number)
 {
-    snprintf(out, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s." HOSTILE_NAME ".%u", hostile_instance(), number);
+    snprintf(out, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s." HOSTILE_NAME ".%u",
+             hostile_instance(), number);
 }
 
 static size_t object_size(uint32_t wanted, size_t length, size_t most)
@@ -113,7 +118,8 @@ static size_t object_size(uint32_t wanted, size_t length, size_t most)
 static void *keep_poking(void *arg)
 {
     const struct hostile_input *input = world.input;
-    struct object before[2] = {{malloc(world.ctl.size + 1), world.ctl.size}, {malloc(world.data.size + 1), world.data.size}};
+    struct object before[2] = {{malloc(world.ctl.size + 1), world.ctl.size},
+                               {malloc(world.data.size + 1), world.data.size}};
     if (!before[0].bytes || !before[1].bytes)
         abort();
     if (world.ctl.size)
@@ -142,11 +148,13 @@ const struct hostile_input *hostile_begin(const uint8_t *data, size_t size)
     const struct hostile_input *input = (const struct hostile_input *)(const void *)data;
     if (size < sizeof *input)
         return NULL;
-    size_t left = size - sizeof *input, length = input->ctl_length < left ? input->ctl_length : left;
+    size_t left = size - sizeof *input,
+           length = input->ctl_length < left ? input->ctl_length : left;
     const uint8_t *ctl = data + sizeof *input;
-    snprintf(world.path[0], RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s." HOSTILE_NAME, hostile_instance());
-    world.ctl =
-        make(world.path[0], input->ctl_kind % HOSTILE_KINDS, ctl, length, object_size(input->ctl_size, length, CTL_MAX));
+    snprintf(world.path[0], RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s." HOSTILE_NAME,
+             hostile_instance());
+    world.ctl = make(world.path[0], input->ctl_kind % HOSTILE_KINDS, ctl, length,
+                     object_size(input->ctl_size, length, CTL_MAX));
     set_instance();
     data_path(world.path[1], generation());
     data_path(world.path[2], generation() + 1);
@@ -179,7 +187,8 @@ static void unlink_left(void)
     if (!dir)
         abort();
     for (struct dirent *entry; (entry = readdir(dir));)
-        if (strncmp(entry->d_name, prefix, length) == 0 && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+        if (strncmp(entry->d_name, prefix, length) == 0 &&
+            unlinkat(dirfd(dir), entry->d_name, 0) < 0)
             unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
     closedir(dir);
 }
@@ -198,7 +207,7 @@ void hostile_end(void)
     guard_check_none();
 }
 
-/* ---- what a user does with frames --------------------------------------------------------------------------------- */
+/* ---- what a user does with frames ---- */
 
 void hostile_read(const void *data, size_t size)
 {

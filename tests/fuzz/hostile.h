@@ -1,8 +1,9 @@
-/* hostile.h: a ring whose every byte is the fuzzer's, in /dev/shm, under an instance of this process's own.
+/* hostile.h: a ring whose every byte is the fuzzer's, in /dev/shm, under an instance of this
+ * process's own.
  *
- * An input is a struct hostile_input, then the bytes of the ctl object, then those of the data object.  Where the ctl object
- * says that it belongs to instance HOSTILE_PLACEHOLDER, that becomes the real one; so seeds are rings as the library makes
- * them.
+ * An input is a struct hostile_input, then the bytes of the ctl object, then those of the data
+ * object.  Where the ctl object says that it belongs to instance HOSTILE_PLACEHOLDER, that becomes
+ * the real one; so seeds are rings as the library makes them.
  *
  * The library's mappings are guarded (guard.h). */
 #ifndef HOSTILE_H
@@ -24,7 +25,14 @@ enum hostile_flag {
 };
 
 /* What stands under a name. */
-enum hostile_kind { HOSTILE_OBJECT, HOSTILE_ABSENT, HOSTILE_LINK, HOSTILE_DIRECTORY, HOSTILE_PIPE, HOSTILE_KINDS };
+enum hostile_kind {
+    HOSTILE_OBJECT,
+    HOSTILE_ABSENT,
+    HOSTILE_LINK,
+    HOSTILE_DIRECTORY,
+    HOSTILE_PIPE,
+    HOSTILE_KINDS
+};
 
 /* A store to shared memory that the reader did not expect. */
 struct hostile_poke {

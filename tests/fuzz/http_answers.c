@@ -16,7 +16,8 @@ static const char *begin, *end;
 
 static void fail(const char *what, const char *at)
 {
-    fprintf(stderr, "%s, at byte %zu of the %zu that came:\n", what, (size_t)(at - begin), (size_t)(end - begin));
+    fprintf(stderr, "%s, at byte %zu of the %zu that came:\n", what, (size_t)(at - begin),
+            (size_t)(end - begin));
     fwrite(begin, 1, (size_t)(end - begin), stderr);
     fprintf(stderr, "\n");
     abort();
@@ -42,8 +43,9 @@ static bool starts(const char *at, const char *stop, const char *text)
 static const char *status_line(const char *at, struct answer *answer)
 {
     const char *stop = line_end(at);
-    if (stop - at < 14 || !(starts(at, stop, "HTTP/1.0 ") || starts(at, stop, "HTTP/1.1 ")) || at[9] < '1' || at[9] > '5' ||
-        !isdigit((unsigned char)at[10]) || !isdigit((unsigned char)at[11]) || at[12] != ' ')
+    if (stop - at < 14 || !(starts(at, stop, "HTTP/1.0 ") || starts(at, stop, "HTTP/1.1 ")) ||
+        at[9] < '1' || at[9] > '5' || !isdigit((unsigned char)at[10]) ||
+        !isdigit((unsigned char)at[11]) || at[12] != ' ')
         fail("not a status line", at);
     answer->status = (unsigned)((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
     if (starts(at + 13, stop, "Unknown"))
@@ -78,7 +80,8 @@ static const char *header_line(const char *at, struct answer *answer)
         answer->closes = starts(value, stop, "close");
     else if (starts(at, stop, "Content-Type:")) {
         answer->json = starts(value, stop, "application/json");
-        answer->stream = starts(value, stop, "multipart/x-mixed-replace") || starts(value, stop, "text/event-stream");
+        answer->stream = starts(value, stop, "multipart/x-mixed-replace") ||
+                         starts(value, stop, "text/event-stream");
     } else if (starts(at, stop, "Transfer-Encoding:"))
         fail("an encoding", at);
     return stop + 2;

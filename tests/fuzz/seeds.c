@@ -1,5 +1,5 @@
-/* seeds DIR: writes DIR/TARGET/NAME, the inputs from which the fuzz targets start: rings, boards, messages and pictures as the
- * library itself makes them. */
+/* seeds DIR: writes DIR/TARGET/NAME, the inputs from which the fuzz targets start: rings, boards,
+ * messages and pictures as the library itself makes them. */
 #include "hostile.h"
 
 #include "common/board.h"
@@ -32,7 +32,8 @@ static void die(const char *what)
     exit(1);
 }
 
-static void write_seed(const char *target, const char *name, const void *head, size_t head_size, const void *body, size_t size)
+static void write_seed(const char *target, const char *name, const void *head, size_t head_size,
+                       const void *body, size_t size)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", directory, target);
@@ -40,7 +41,8 @@ static void write_seed(const char *target, const char *name, const void *head, s
         die(path);
     snprintf(path, sizeof path, "%s/%s/%s", directory, target, name);
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(head, 1, head_size, file) != head_size || fwrite(body, 1, size, file) != size || fclose(file) != 0)
+    if (!file || fwrite(head, 1, head_size, file) != head_size ||
+        fwrite(body, 1, size, file) != size || fclose(file) != 0)
         die(path);
 }
 
@@ -56,12 +58,15 @@ static size_t read_object(const char *suffix, uint8_t *out, size_t room)
     return (size_t)n;
 }
 
-/* ---- rings -------------------------------------------------------------------------------------------------------- */
+/* ---- rings ---- */
 
 static void publish(struct ring_writer *writer, enum ring_kind kind)
 {
     struct ring_loan loan;
-    struct ring_frame frame = {.width = WIDTH, .height = HEIGHT, .bytes = WIDTH * HEIGHT * 3 / 2, .format = RING_FORMAT_JPEG};
+    struct ring_frame frame = {.width = WIDTH,
+                               .height = HEIGHT,
+                               .bytes = WIDTH * HEIGHT * 3 / 2,
+                               .format = RING_FORMAT_JPEG};
     if (kind == RING_RAW) {
         frame.format = RING_I420;
         frame.stride[0] = WIDTH, frame.stride[1] = frame.stride[2] = WIDTH / 2;
@@ -75,9 +80,10 @@ static void publish(struct ring_writer *writer, enum ring_kind kind)
     ring_loan_release(writer, &loan);
 }
 
-/* The bytes of a ring into which `frames` frames were written; a reader has the newest one pinned. */
-static size_t ring_bytes(const struct ring_create *options, unsigned frames, uint8_t *out, size_t room,
-                         struct hostile_input *head)
+/* The bytes of a ring into which `frames` frames were written; a reader has the newest one pinned.
+ */
+static size_t ring_bytes(const struct ring_create *options, unsigned frames, uint8_t *out,
+                         size_t room, struct hostile_input *head)
 {
     struct error err;
     struct ring_frame frame;
@@ -85,15 +91,18 @@ static size_t ring_bytes(const struct ring_create *options, unsigned frames, uin
     if (ring_create(options, &err) < 0)
         die(err.text);
     size_t ctl = 0, used;
-    struct ring_writer *writer = ring_writer_open(instance, HOSTILE_NAME, options->unsupervised, &err);
-    struct ring_reader *reader = ring_reader_open(instance, HOSTILE_NAME, RING_MEMBER, "seed", &err);
+    struct ring_writer *writer =
+        ring_writer_open(instance, HOSTILE_NAME, options->unsupervised, &err);
+    struct ring_reader *reader =
+        ring_reader_open(instance, HOSTILE_NAME, RING_MEMBER, "seed", &err);
     if (!writer || !reader || (frames > 0 && ring_writer_reserve(writer, SLOT, 0, &err) < 0))
         die(err.text);
     for (unsigned i = 0; i < frames; i++)
         publish(writer, options->kind);
     ring_reader_acquire(reader, 0, &frame, &data, &err);
     used = ctl = read_object("." HOSTILE_NAME, out, room);
-    snprintf((char *)out + offsetof(struct ring_ctl_header, instance), RING_ID_SIZE, HOSTILE_PLACEHOLDER);
+    snprintf((char *)out + offsetof(struct ring_ctl_header, instance), RING_ID_SIZE,
+             HOSTILE_PLACEHOLDER);
     if (frames > 0) {
         read_object("." HOSTILE_NAME ".1", out + ctl, room - ctl);
         struct ring_data_header *header = (struct ring_data_header *)(void *)(out + ctl);
@@ -109,31 +118,49 @@ static size_t ring_bytes(const struct ring_create *options, unsigned frames, uin
 
 /* Stores that change what was checked, or what comes next. */
 static const struct hostile_poke pokes[HOSTILE_POKES] = {
-    {.where = 0x8000 | 24 / 4, .bytes = 0, .value = {2}},                                              /* data: generation */
-    {.where = 0x8000 | offsetof(struct ring_data_header, slot_count) / 4, .bytes = 0, .value = {200}}, /* more than there are */
-    {.where = 0x8000 | offsetof(struct ring_data_header, slot_bytes) / 4, .bytes = 1, .value = {1u << 20}}, /* larger */
+    /* data: generation */
+    {.where = 0x8000 | 24 / 4, .bytes = 0, .value = {2}},
+    /* more than there are */
+    {.where = 0x8000 | offsetof(struct ring_data_header, slot_count) / 4,
+     .bytes = 0,
+     .value = {200}},
+    /* larger */
+    {.where = 0x8000 | offsetof(struct ring_data_header, slot_bytes) / 4,
+     .bytes = 1,
+     .value = {1u << 20}},
     {.where = 0x8000 | offsetof(struct ring_data_header, payload_offset) / 4,
      .bytes = 1,
-     .value = {1u << 20}},                                                                          /* beyond the end */
-    {.where = 0x8000 | offsetof(struct ring_data_header, head) / 4, .bytes = 1, .value = {0x1001}}, /* frame 16, slot 1 */
+     /* beyond the end */
+     .value = {1u << 20}},
+    /* frame 16, slot 1 */
+    {.where = 0x8000 | offsetof(struct ring_data_header, head) / 4, .bytes = 1, .value = {0x1001}},
     {.where = offsetof(struct ring_ctl_header, generation) / 4, .bytes = 0, .value = {2}},
     {.where = offsetof(struct ring_ctl_header, bell) / 4, .bytes = 0, .value = {7}},
     {.where = offsetof(struct ring_ctl_header, closed) / 4, .bytes = 0, .value = {1}},
     {.where = offsetof(struct ring_ctl_header, row_count) / 4, .bytes = 0, .value = {200}},
-    {.where = 0x8000 | (sizeof(struct ring_data_header) + 8 + offsetof(struct ring_frame, bytes)) / 4, .value = {1u << 24}},
+    {.where =
+         0x8000 | (sizeof(struct ring_data_header) + 8 + offsetof(struct ring_frame, bytes)) / 4,
+     .value = {1u << 24}},
 };
 
 static const struct {
     const char *name;
     uint8_t op[HOSTILE_OPS];
 } plans[] = {
-    {"reader", {0x00, 0x01, 0x03, 0x04, 0x06, 0x07, 0x0b, 0x4e, 0x01, 0x03, 0x5e, 0x01, 0x03, 0x04, 0x0c, 0x06}},
-    {"writer", {0x01, 0x02, 0x04, 0x06, 0x08, 0x14, 0x17, 0x4e, 0x01, 0x24, 0x26, 0x5e, 0x72, 0x34, 0x36, 0x38}},
-    {"public", {0x01, 0x05, 0x07, 0x06, 0x03, 0x08, 0x09, 0x0b, 0x01, 0x4e, 0x02, 0x03, 0x09, 0x0c, 0x10, 0x01}},
+    {"reader",
+     {0x00, 0x01, 0x03, 0x04, 0x06, 0x07, 0x0b, 0x4e, 0x01, 0x03, 0x5e, 0x01, 0x03, 0x04, 0x0c,
+      0x06}},
+    {"writer",
+     {0x01, 0x02, 0x04, 0x06, 0x08, 0x14, 0x17, 0x4e, 0x01, 0x24, 0x26, 0x5e, 0x72, 0x34, 0x36,
+      0x38}},
+    {"public",
+     {0x01, 0x05, 0x07, 0x06, 0x03, 0x08, 0x09, 0x0b, 0x01, 0x4e, 0x02, 0x03, 0x09, 0x0c, 0x10,
+      0x01}},
 };
 
 /* A ring of tiny slots whose sizes all fit, but for what `name` says. */
-static void write_tiny(const char *name, struct hostile_input head, const uint8_t *ring, unsigned slots, size_t payload_offset)
+static void write_tiny(const char *name, struct hostile_input head, const uint8_t *ring,
+                       unsigned slots, size_t payload_offset)
 {
     static uint8_t bytes[64 * 1024];
     memcpy(bytes, ring, head.ctl_length + sizeof(struct ring_data_header));
@@ -152,7 +179,8 @@ static void write_tiny(const char *name, struct hostile_input head, const uint8_
     head.data_size = (uint32_t)header->object_bytes;
     static const char *const targets[] = {"ring_reader", "ring_writer", "ring_verify"};
     for (unsigned i = 0; i < 3; i++)
-        write_seed(targets[i], name, &head, sizeof head, bytes, head.ctl_length + sizeof *header + slots * sizeof *slot);
+        write_seed(targets[i], name, &head, sizeof head, bytes,
+                   head.ctl_length + sizeof *header + slots * sizeof *slot);
 }
 
 static void write_rings(void)
@@ -190,13 +218,14 @@ static void write_rings(void)
     }
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 static void write_names(void)
 {
-    static const char *const names[] = {"camring.camring.door.raw", "camring.a.b.c\ncamring.a.b.c.1\ncamring.a",
-                                        "camring.camring.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef",
-                                        ".\n..\ncamring.\ncamring...\ncamring.-.a.b\ncamring.A.b.c\nsem.x"};
+    static const char *const names[] = {
+        "camring.camring.door.raw", "camring.a.b.c\ncamring.a.b.c.1\ncamring.a",
+        "camring.camring.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef",
+        ".\n..\ncamring.\ncamring...\ncamring.-.a.b\ncamring.A.b.c\nsem.x"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char name[16];
         snprintf(name, sizeof name, "names-%zu", i);
@@ -216,12 +245,14 @@ static void write_boards(void)
         size_t size = read_object("", bytes, sizeof bytes);
         board_close(board);
         board_unlink(instance);
-        uint32_t all = (uint32_t)size; /* what comes last, who failed to log in, is empty and need not stand in the input */
+        /* what comes last, who failed to log in, is empty and need not stand in the input */
+        uint32_t all = (uint32_t)size;
         uint32_t heads[2][6] = {{all}, {all, 1u << 8, 16 / 4, 1000, 20 / 4, 1000}};
         for (unsigned i = 0; i < 2; i++) {
             char name[32];
             snprintf(name, sizeof name, "board-%u-%u", cameras, i);
-            write_seed("board", name, heads[i], sizeof heads[i], bytes, size - sizeof(struct throttle));
+            write_seed("board", name, heads[i], sizeof heads[i], bytes,
+                       size - sizeof(struct throttle));
         }
     }
 }
@@ -292,9 +323,10 @@ static void write_pictures(void)
 static void write_texts(void)
 {
     static const char *const urls[] = {
-        "\xff\x01rtsp://user:secret@camera.example:554/live?token=abc&loop=1\nsecret in user:secret",
-        "\x10\x00http://a%40b:p%3aw@[::1]:80/x?password=%41%4", "@\001file:a.mp4?loop=1&password=", "\x80\x00v4l2:/dev/video0",
-        "\x08\x00test:?fps=30"};
+        "\xff\x01rtsp://user:secret@camera.example:554/live?token=abc&loop=1\nsecret in "
+        "user:secret",
+        "\x10\x00http://a%40b:p%3aw@[::1]:80/x?password=%41%4",
+        "@\001file:a.mp4?loop=1&password=", "\x80\x00v4l2:/dev/video0", "\x08\x00test:?fps=30"};
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         char name[16];
         snprintf(name, sizeof name, "url-%zu", i);
@@ -311,11 +343,14 @@ static void write_texts(void)
         write_seed("conf", i ? "demo" : "example", text, size, "", 0);
     }
     static const char *const snippets[] = {
-        "instance: a\ncameras:\n  door: test:\n  yard: {source: 'rtsp://u:${file:/etc/hostname}@h/', fps: 5}\n",
-        "cameras: {a: \"file:x.mp4?loop=1\"}\nhttp: {listen: ['127.0.0.1:0', \"[::1]:8080\"]}\nshm: {max_bytes: 1GiB}\n",
+        "instance: a\ncameras:\n  door: test:\n  yard: {source: "
+        "'rtsp://u:${file:/etc/hostname}@h/', fps: 5}\n",
+        "cameras: {a: \"file:x.mp4?loop=1\"}\nhttp: {listen: ['127.0.0.1:0', "
+        "\"[::1]:8080\"]}\nshm: {max_bytes: 1GiB}\n",
         "a: &a {b: [1, 2, *a]}\n? [x]\n: y\n--- !!str\n...\n%YAML 1.1\n",
         "defaults: {reconnect: {every: 1s, for: 5m}}\nlog: {level: debug}\n",
-        "cameras: {a: {source: 'test:', profiles: {t: {width: 320, fps: 2, quality: 60}, u: , t: {}}}}\n"};
+        "cameras: {a: {source: 'test:', profiles: {t: {width: 320, fps: 2, quality: 60}, u: , t: "
+        "{}}}}\n"};
     for (size_t i = 0; i < sizeof snippets / sizeof *snippets; i++) {
         char name[16];
         snprintf(name, sizeof name, "text-%zu", i);
@@ -362,16 +397,21 @@ static void write_requests(void)
     static const char *const texts[] = {
         "GET / HTTP/1.1\r\n" HOST "\xf8"
         "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-        "GE\xf8T /heal\xf8thz HTTP/1.1\r\xf8\nHost: \xf8x\r\n\r\xf8\nGET /stream HTTP/1.1\r\n" HOST "\xf9\xf9\xfa\xf9",
-        "POST /api/v1/cameras/door/restart HTTP/1.1\r\nContent-Length: 5\r\nAuthorization: Bearer abc\r\n" HOST "12345",
-        "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n" HOST "123GET / HTTP/1.1\r\n" HOST,
-        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n" HOST "3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n",
+        "GE\xf8T /heal\xf8thz HTTP/1.1\r\xf8\nHost: \xf8x\r\n\r\xf8\nGET /stream HTTP/1.1\r\n" HOST
+        "\xf9\xf9\xfa\xf9",
+        "POST /api/v1/cameras/door/restart HTTP/1.1\r\nContent-Length: 5\r\nAuthorization: Bearer "
+        "abc\r\n" HOST "12345",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n" HOST
+        "123GET / HTTP/1.1\r\n" HOST,
+        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n" HOST
+        "3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked, identity\r\n" HOST "0\r\n\r\n",
         "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" HOST "\xf8"
         "ab",
         "GET / HTTP/1.1\r\nX : y\r\nA: b\r\n c\r\n" HOST,
         "GET /snapshot HTTP/1.1\nHost: x\n\nHEAD /stream HTTP/1.1\r\n" HOST,
-        "OPTIONS * HTTP/1.1\r\n" HOST "CONNECT x:80 HTTP/1.1\r\n" HOST "TRACE / HTTP/1.1\r\n" HOST "BREW / HTTP/1.1\r\n" HOST,
+        "OPTIONS * HTTP/1.1\r\n" HOST "CONNECT x:80 HTTP/1.1\r\n" HOST "TRACE / HTTP/1.1\r\n" HOST
+        "BREW / HTTP/1.1\r\n" HOST,
         "GET /a\xfb HTTP/1.1\r\n" HOST,
         "GET / HTTP/1.1\r\nX: a\xfb\xfb\xfb\xfb\xfb\r\n" HOST,
         "GET /\r\n\r\n",
@@ -383,7 +423,8 @@ static void write_requests(void)
     char name[32], text[256];
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         snprintf(name, sizeof name, "path-%zu", i);
-        int size = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\n" HOST, i % 5 == 4 ? "HEAD" : "GET", paths[i]);
+        int size = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\n" HOST,
+                            i % 5 == 4 ? "HEAD" : "GET", paths[i]);
         write_seed("http", name, text, (size_t)size, "", 0);
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -77,7 +77,9 @@ class Order:
 def luma_frames(width, height, count, black=16, white=235):
     """`count` numbered gray pictures with a moving texture, so that they cost an encoder what a real picture would."""
     texture = numpy.random.default_rng(1).normal(126, 30, (height // 8 + 1, width // 8 + 1))
-    texture = numpy.asarray(Image.fromarray(texture.astype(numpy.float32)).resize((width, height), Image.BICUBIC))
+    texture = numpy.asarray(
+        Image.fromarray(texture.astype(numpy.float32)).resize((width, height), Image.BICUBIC)
+    )
     texture = numpy.clip(texture, black, white).astype(numpy.uint8)
     for number in range(count):
         frame = numpy.roll(texture, number * 3, axis=1)
@@ -174,4 +176,17 @@ class Clips:
 
     def mp4(self):
         """640x360 H.264 with B-frames in MP4, 250 frames."""
-        return self._make("c360.mp4", 640, 360, 250, "-c:v", "libx264", "-preset", "superfast", "-bf", "2", "-g", "30")
+        return self._make(
+            "c360.mp4",
+            640,
+            360,
+            250,
+            "-c:v",
+            "libx264",
+            "-preset",
+            "superfast",
+            "-bf",
+            "2",
+            "-g",
+            "30",
+        )

@@ -23,7 +23,10 @@ FEW = 20
 
 
 def part_with_length(jpeg):
-    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (
+        len(jpeg),
+        jpeg,
+    )
 
 
 def part_without_length(jpeg):
@@ -57,7 +60,10 @@ class Camera:
         try:
             request = await reader.readuntil(b"\r\n\r\n")
             path = request.split()[1].decode().partition("?")[0]
-            if path == "/secret.mjpg" and b"Basic " + base64.b64encode(CREDENTIALS) + b"\r\n" not in request:
+            if (
+                path == "/secret.mjpg"
+                and b"Basic " + base64.b64encode(CREDENTIALS) + b"\r\n" not in request
+            ):
                 writer.write(DENIED)
             elif path in ("/video.mjpg", "/secret.mjpg"):
                 writer.write(HEAD)

@@ -25,7 +25,9 @@ def bearer(token):
 
 def write_users(path, users, setting=FAST):
     """Puts the file there in one step, as a program that writes such files does."""
-    replace(path, "".join(f"{name}:{hash_of(password, setting)}\n" for name, password in users.items()))
+    replace(
+        path, "".join(f"{name}:{hash_of(password, setting)}\n" for name, password in users.items())
+    )
 
 
 def replace(path, text):

@@ -15,7 +15,10 @@ class Part:
 
 def parse_headers(block):
     lines = block.decode("latin-1").split("\r\n")
-    return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if ":" in line)}
+    return {
+        name.strip().lower(): value.strip()
+        for name, _, value in (line.partition(":") for line in lines if ":" in line)
+    }
 
 
 class Stream:
@@ -24,7 +27,17 @@ class Stream:
     `rate`: bytes a second to read at most, through a small receive buffer or, with `buffered`, an ordinary one.
     `tls`: an ssl.SSLContext."""
 
-    def __init__(self, port, path, headers=None, rate=None, method="GET", host="127.0.0.1", buffered=False, tls=None):
+    def __init__(
+        self,
+        port,
+        path,
+        headers=None,
+        rate=None,
+        method="GET",
+        host="127.0.0.1",
+        buffered=False,
+        tls=None,
+    ):
         self.status = 0
         self.headers = {}
         self.parts = []
@@ -41,7 +54,11 @@ class Stream:
         if tls:
             self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         fields = {"Host": f"{host}:{port}", "User-Agent": "camring-test", **(headers or {})}
-        request = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in fields.items()) + "\r\n"
+        request = (
+            f"{method} {path} HTTP/1.1\r\n"
+            + "".join(f"{k}: {v}\r\n" for k, v in fields.items())
+            + "\r\n"
+        )
         self._socket.sendall(request.encode())
         self._socket.settimeout(None)
         self._thread = threading.Thread(target=self._run, daemon=True)

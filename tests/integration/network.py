@@ -18,7 +18,10 @@ def enter_network(fd):
 
 
 def available():
-    return os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0
+    return (
+        os.geteuid() == 0
+        and subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0
+    )
 
 
 def _ip(*words):
@@ -36,7 +39,9 @@ class Link:
         self._names = [f"crn{number}", f"crf{number}"]
         self._forwarder = None
         self._holder = subprocess.Popen(
-            ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
         )
         try:
             assert self._holder.stdout.readline() == b"ready\n"
@@ -52,12 +57,21 @@ class Link:
 
     def _make_pair(self):
         near, far = self._names
-        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", str(self._holder.pid))
+        _ip(
+            "link", "add", near, "type", "veth", "peer", "name", far, "netns", str(self._holder.pid)
+        )
 
     def _make_delayed(self, delay):
         script = pathlib.Path(__file__).parent / "delay_link.py"
         self._forwarder = subprocess.Popen(
-            ["/usr/bin/python3", "-B", str(script), *self._names, str(self._holder.pid), str(delay)],
+            [
+                "/usr/bin/python3",
+                "-B",
+                str(script),
+                *self._names,
+                str(self._holder.pid),
+                str(delay),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )

@@ -106,7 +106,11 @@ class Camring:
 
     def write_config(self, cameras, **options):
         # JSON is YAML, too.
-        conf = {"instance": self.instance, "http": {"listen": [f"127.0.0.1:{self.port}"], **options.pop("http", {})}, **options}
+        conf = {
+            "instance": self.instance,
+            "http": {"listen": [f"127.0.0.1:{self.port}"], **options.pop("http", {})},
+            **options,
+        }
         self.config.write_text(json.dumps({**conf, "cameras": cameras}, indent=1))
 
     # -- life
@@ -115,7 +119,9 @@ class Camring:
         """`camring run`, as a child of ours."""
         with open(self.log_path, "ab") as log:
             command = [*wrapper, str(BIN / "camring"), "run", "-c", str(self.config)]
-            self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **popen)
+            self._popen = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **popen
+            )
         if not wrapper:
             self.supervisor = Process(self._popen.pid)
         if wait:
@@ -149,7 +155,9 @@ class Camring:
     def wait_listening(self):
         def answers():
             if self._popen and self._popen.poll() is not None:
-                raise AssertionError(f"camring run ended with {self._popen.returncode}:\n{self.log()}")
+                raise AssertionError(
+                    f"camring run ended with {self._popen.returncode}:\n{self.log()}"
+                )
             with contextlib.suppress(OSError, http.client.HTTPException):
                 return self.get("/healthz")[0] == 200
 
@@ -166,7 +174,9 @@ class Camring:
                 try:
                     self._popen.wait(STOP_LIMIT)
                 except subprocess.TimeoutExpired:
-                    raise AssertionError(f"camring did not stop within {STOP_LIMIT} s of SIGTERM") from None
+                    raise AssertionError(
+                        f"camring did not stop within {STOP_LIMIT} s of SIGTERM"
+                    ) from None
             elif not self._popen and self.supervisor and self.supervisor.alive():
                 done = self.cli("stop", limit=STOP_LIMIT + 10)
                 assert done.returncode == 0, done
@@ -202,15 +212,27 @@ class Camring:
 
     def shm(self):
         """This instance's objects in /dev/shm."""
-        return sorted(name for name in os.listdir("/dev/shm") if self.instance in re.split(r"[.\-_/]", name))
+        return sorted(
+            name for name in os.listdir("/dev/shm") if self.instance in re.split(r"[.\-_/]", name)
+        )
 
     def runtime_files(self):
         """Sockets and lock files that carry this instance's name."""
-        folders = [f"{os.environ.get('XDG_RUNTIME_DIR', '/nowhere')}/camring", "/run/camring", f"/tmp/camring-{os.getuid()}"]
-        files = [str(path) for folder in folders for path in pathlib.Path(folder).glob(f"{self.instance}.*")]
+        folders = [
+            f"{os.environ.get('XDG_RUNTIME_DIR', '/nowhere')}/camring",
+            "/run/camring",
+            f"/tmp/camring-{os.getuid()}",
+        ]
+        files = [
+            str(path)
+            for folder in folders
+            for path in pathlib.Path(folder).glob(f"{self.instance}.*")
+        ]
         with open("/proc/net/unix") as table:
             bound = [line.split()[7] for line in table if len(line.split()) > 7]
-        return sorted({*files, *(name for name in bound if re.search(rf"\b{self.instance}\b", name))})
+        return sorted(
+            {*files, *(name for name in bound if re.search(rf"\b{self.instance}\b", name))}
+        )
 
     def assert_nothing_left(self):
         def gone():
@@ -231,7 +253,11 @@ class Camring:
         return pathlib.Path(state) / f"camring/{self.instance}.log"
 
     def log(self):
-        return "".join(path.read_text(errors="replace") for path in (self.log_path, self.background_log()) if path.exists())
+        return "".join(
+            path.read_text(errors="replace")
+            for path in (self.log_path, self.background_log())
+            if path.exists()
+        )
 
     # -- its HTTP
 
@@ -251,7 +277,9 @@ class Camring:
         try:
             wait_for(lambda: self.camera(name)["state"] == state, limit, f"{name} {state}")
         except AssertionError:
-            raise AssertionError(f"{name} not {state} within {limit} s: {self.camera(name)}") from None
+            raise AssertionError(
+                f"{name} not {state} within {limit} s: {self.camera(name)}"
+            ) from None
 
     def wait_live(self, *names, limit=START_LIMIT):
         for name in names:
@@ -277,7 +305,9 @@ def mount_namespace(*more):
     command = ["unshare", "--mount", *more] + ([] if os.geteuid() == 0 else ["--map-root-user"])
     if subprocess.run([*command, "true"], capture_output=True).returncode:
         # In a chroot "/" is no mount point, whose propagation unshare could change; that is right only where nothing is shared.
-        assert "shared:" not in pathlib.Path("/proc/self/mountinfo").read_text(), "no private mount namespace can be had here"
+        assert (
+            "shared:" not in pathlib.Path("/proc/self/mountinfo").read_text()
+        ), "no private mount namespace can be had here"
         command += ["--propagation", "unchanged"]
     return command
 
@@ -304,14 +334,23 @@ class Source:
     """A camera in a process of its own (rtsp_camera.py, http_camera.py); `port` stays the same over stop and start."""
 
     def __init__(self, script, clip, *options):
-        self.command = ["/usr/bin/python3", "-B", str(pathlib.Path(__file__).parent / script), str(clip), *options]
+        self.command = [
+            "/usr/bin/python3",
+            "-B",
+            str(pathlib.Path(__file__).parent / script),
+            str(clip),
+            *options,
+        ]
         self.port = 0
         self.process = None
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(
-            [*self.command, "--port", str(self.port)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            [*self.command, "--port", str(self.port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         words = self.process.stdout.readline().split()
         assert words and words[0] == "ready", f"{self.command} did not start"

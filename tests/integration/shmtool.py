@@ -14,14 +14,24 @@ from product import BIN, ROOT, wait_for
 
 LIBRARY = BIN.parent / "lib/libcamring.so.1"
 BEHIND_CHILDREN = 64 + 512 * 8 * 16  # bytes of the board there: struct throttle (common/board.c)
-ENVIRONMENT = {**os.environ, "CAMRING_LIBRARY": str(LIBRARY), "PYTHONPATH": str(ROOT / "common/python"), "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "CAMRING_LIBRARY": str(LIBRARY),
+    "PYTHONPATH": str(ROOT / "common/python"),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
-needs_library = pytest.mark.skipif(b"__asan_init" in LIBRARY.read_bytes(), reason="a library with a sanitizer in it can't be loaded into Python")
+needs_library = pytest.mark.skipif(
+    b"__asan_init" in LIBRARY.read_bytes(),
+    reason="a library with a sanitizer in it can't be loaded into Python",
+)
 
 
 def shm(instance, *words, text=True):
     command = [BIN / "camring-shm", *map(str, words), "--instance", instance]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=text, timeout=60)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=text, timeout=60
+    )
 
 
 def shm_json(instance, *words, code=0):
@@ -50,7 +60,13 @@ class Program:
 
     def __init__(self, instance, code, ready=True):
         code = f"import camring, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit())\ninstance = {instance!r}\n{code}"
-        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=ENVIRONMENT,
+            text=True,
+        )
         self.pid = self.process.pid
         if ready:
             assert self.process.stdout.readline() == "ready\n"
@@ -65,7 +81,12 @@ class Program:
     def stop(self):
         """Stopped for sure: the signal alone takes effect when it pleases."""
         self.process.send_signal(signal.SIGSTOP)
-        wait_for(lambda: pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", 10, "a stopped process")
+        wait_for(
+            lambda: pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            == "T",
+            10,
+            "a stopped process",
+        )
 
     def kill(self):
         self.process.kill()

@@ -25,7 +25,10 @@ def server(tmp_path_factory):
     cameras = {
         "door": "test:?size=640x360&fps=20",
         "yard": "test:?size=320x240&fps=20",
-        "dead": {"source": f"rtsp://127.0.0.1:{free_port()}/cam", "reconnect": {"every": "60s", "max": "60s"}},
+        "dead": {
+            "source": f"rtsp://127.0.0.1:{free_port()}/cam",
+            "reconnect": {"every": "60s", "max": "60s"},
+        },
     }
     with running(tmp_path_factory.mktemp("api"), cameras) as camring:
         camring.wait_live("door", "yard").wait_state("dead", "away")
@@ -42,7 +45,9 @@ def locked(folder, cameras, **http_options):
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     """Users and tokens."""
-    with locked(tmp_path_factory.mktemp("guarded"), {"door": "test:?size=320x240&fps=20"}) as camring:
+    with locked(
+        tmp_path_factory.mktemp("guarded"), {"door": "test:?size=320x240&fps=20"}
+    ) as camring:
         wait_for(lambda: camring.get("/snapshot", headers=TOKEN)[0] == 200, 30, "a picture")
         yield camring
 
@@ -50,7 +55,9 @@ def guarded(tmp_path_factory):
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """Its only camera is away, and its only place taken."""
-    with running(tmp_path_factory.mktemp("full"), {"door": AWAY}, http={"max_clients": 1}) as camring:
+    with running(
+        tmp_path_factory.mktemp("full"), {"door": AWAY}, http={"max_clients": 1}
+    ) as camring:
         camring.wait_state("door", "away")
         with Stream(camring.port, "/stream") as stream:
             stream.wait_headers()
@@ -64,7 +71,11 @@ def ask(camring, path, method="GET", headers=None):
         connection.request(method, path, headers=headers or {})
         answer = connection.getresponse()
         found = {k.lower(): v for k, v in answer.getheaders()}
-        return answer.status, found, answer.read() if "content-length" in found else answer.read1(65536)
+        return (
+            answer.status,
+            found,
+            answer.read() if "content-length" in found else answer.read1(65536),
+        )
     finally:
         connection.close()
 
@@ -75,13 +86,25 @@ def ask(camring, path, method="GET", headers=None):
 def test_what_is_said_of_a_camera(server):
     with Stream(server.port, "/cameras/door/stream.mjpeg") as stream:
         stream.wait_parts(10)
-        door = wait_for(lambda: (c := server.camera("door"))["viewers"] == 1 and c["fps"] > 15 and c, 20, "a viewer")
+        door = wait_for(
+            lambda: (c := server.camera("door"))["viewers"] == 1 and c["fps"] > 15 and c,
+            20,
+            "a viewer",
+        )
     assert (door["state"], door["why"], door["fresh"]) == ("live", None, True)
     assert (door["width"], door["height"], door["codec"]) == (640, 360, "test")
-    assert 0 <= door["queued_ms"] < 5000 and 0 < door["encoded_ms"] < 5000 and door["age_ms"] < 20000
+    assert (
+        0 <= door["queued_ms"] < 5000 and 0 < door["encoded_ms"] < 5000 and door["age_ms"] < 20000
+    )
     assert 0 <= door["cpu"] < 4 and door["memory"] > 1 << 20 and door["restarts"] == 0
     dead = server.camera("dead")
-    assert (dead["state"], dead["fresh"], dead["fps"], dead["frame"], dead["age_ms"]) == ("away", False, 0, 0, None)
+    assert (dead["state"], dead["fresh"], dead["fps"], dead["frame"], dead["age_ms"]) == (
+        "away",
+        False,
+        0,
+        0,
+        None,
+    )
     assert "refused" in dead["why"]
 
 
@@ -101,7 +124,9 @@ def cpu_seconds(pid):
 
 
 def test_cpu_is_that_of_the_capture(tmp_path):
-    with running(tmp_path, {"busy": {"source": "test:?size=3840x2160&fps=1000", "idle": "full"}}) as camring:
+    with running(
+        tmp_path, {"busy": {"source": "test:?size=3840x2160&fps=1000", "idle": "full"}}
+    ) as camring:
         camring.wait_live("busy")
         pid = capture(camring, "busy")
         with Stream(camring.port, "/stream"):
@@ -143,7 +168,10 @@ class Events:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
         self.socket.settimeout(30)
         self.socket.connect(("127.0.0.1", port))
-        fields = "".join(f"{k}: {v}\r\n" for k, v in {"Host": "x", "Accept": "text/event-stream", **(headers or {})}.items())
+        fields = "".join(
+            f"{k}: {v}\r\n"
+            for k, v in {"Host": "x", "Accept": "text/event-stream", **(headers or {})}.items()
+        )
         self.socket.sendall(f"GET /api/v1/events HTTP/1.1\r\n{fields}\r\n".encode())
         self.file = self.socket.makefile("r", encoding="utf-8", newline="\n")
         self.status, self.headers = None, {}
@@ -193,7 +221,10 @@ def test_events_begin_with_all_cameras(server, last):
         events.begin()
         assert events.status == 200
         assert events.headers["content-type"] == "text/event-stream"
-        assert "no-store" in events.headers["cache-control"] and events.headers["x-accel-buffering"] == "no"
+        assert (
+            "no-store" in events.headers["cache-control"]
+            and events.headers["x-accel-buffering"] == "no"
+        )
         assert int(events.block()["retry"]) >= 1000
         seen = [events.camera() for _ in range(3)]
     assert [camera["id"] for camera, _ in seen] == ["door", "yard", "dead"]
@@ -202,7 +233,11 @@ def test_events_begin_with_all_cameras(server, last):
 
 
 def test_events_tell_what_changes(tmp_path):
-    with running(tmp_path, {"door": "test:?size=320x240&fps=20", "yard": "test:?size=320x240"}, http={"workers": 2}) as camring:
+    with running(
+        tmp_path,
+        {"door": "test:?size=320x240&fps=20", "yard": "test:?size=320x240"},
+        http={"workers": 2},
+    ) as camring:
         camring.wait_live("door", "yard")
         with Events(camring.port) as events, Events(camring.port) as others:
             for each in (events, others):
@@ -215,14 +250,20 @@ def test_events_tell_what_changes(tmp_path):
             os.kill(capture(camring), signal.SIGKILL)
             for each in (events, others):
                 each.until(lambda c: c["id"] == "door" and c["state"] != "live")
-                each.until(lambda c: c["id"] == "door" and c["state"] == "live" and c["restarts"] == 1)
+                each.until(
+                    lambda c: c["id"] == "door" and c["state"] == "live" and c["restarts"] == 1
+                )
 
 
 def test_a_camera_whose_watched_pictures_stand_is_not_fresh(tmp_path):
     """Packets come, but whoever watches gets nothing new: readiness, API, events and metrics say so."""
-    with running(tmp_path, {"door": {"source": "test:?size=320x240&fps=20", "stall_timeout": "1s"}}) as camring:
+    with running(
+        tmp_path, {"door": {"source": "test:?size=320x240&fps=20", "stall_timeout": "1s"}}
+    ) as camring:
         camring.wait_live("door")
-        with Events(camring.port) as events, Stream(camring.port, "/cameras/door/stream.mjpeg") as stream:
+        with Events(camring.port) as events, Stream(
+            camring.port, "/cameras/door/stream.mjpeg"
+        ) as stream:
             stream.wait_parts(2)
             events.begin().until(lambda c: c["fresh"] and c["viewers"] == 1)
             encoders = camring.children("encoder")
@@ -236,7 +277,9 @@ def test_a_camera_whose_watched_pictures_stand_is_not_fresh(tmp_path):
                 for encoder in encoders:
                     encoder.kill(signal.SIGCONT)
             assert status == 503
-            assert json.loads(body)["cameras"] == [{"id": "door", "state": "live", "why": "no pictures come"}]
+            assert json.loads(body)["cameras"] == [
+                {"id": "door", "state": "live", "why": "no pictures come"}
+            ]
             assert b'camring_camera_fresh{camera="door"} 0\n' in metrics
             events.until(lambda c: c["fresh"])
             assert camring.get("/readyz")[0] == 200
@@ -249,9 +292,13 @@ def test_few_pictures_by_configuration_are_no_stall(tmp_path):
         camring.wait_live("rare")
         with Stream(camring.port, "/cameras/rare/stream.mjpeg?info=1") as stream:
             events.begin().until(lambda c: c["fresh"] and c["viewers"] == 1)
-            stream.wait(lambda s: len({part.headers["x-frame"] for part in s.parts} - {"0"}) >= 3, 30, "three pictures")
+            stream.wait(
+                lambda s: len({part.headers["x-frame"] for part in s.parts} - {"0"}) >= 3,
+                30,
+                "three pictures",
+            )
             seen = [int(part.headers["x-frame"]) for part in stream.parts]
-        assert all(seen[seen.index(max(seen) - 2):]), seen  # none of them drawn
+        assert all(seen[seen.index(max(seen) - 2) :]), seen  # none of them drawn
         told = []
         events.until(lambda c: told.append(c["fresh"]) or c["viewers"] == 0)
         assert all(told), told
@@ -260,7 +307,10 @@ def test_few_pictures_by_configuration_are_no_stall(tmp_path):
 def test_events_tell_another_cause(tmp_path):
     """A camera that stays away for another reason than before."""
     port = free_port()
-    source = {"source": f"rtsp://127.0.0.1:{port}/cam", "reconnect": {"every": "100ms", "for": "60s"}}
+    source = {
+        "source": f"rtsp://127.0.0.1:{port}/cam",
+        "reconnect": {"every": "100ms", "for": "60s"},
+    }
     with running(tmp_path, {"gone": source}) as camring, Events(camring.port) as events:
         events.begin().until(lambda c: c["state"] == "away" and "refused" in c["why"])
         with socket.create_server(("127.0.0.1", port)) as door:
@@ -285,7 +335,9 @@ def test_a_comment_shows_that_the_line_stands(server):
 @pytest.mark.limit(120)
 def test_a_client_that_reads_nothing_is_cut(tmp_path):
     """The line is full before it has heard of all cameras; nobody else notices, and no memory grows."""
-    cameras = {f"c{i}": {"source": AWAY, "reconnect": {"every": "100ms", "for": "60s"}} for i in range(60)}
+    cameras = {
+        f"c{i}": {"source": AWAY, "reconnect": {"every": "100ms", "for": "60s"}} for i in range(60)
+    }
     with running(tmp_path, cameras, http={"client_timeout": "2s"}) as camring:
         camring.wait_state("c59", "away")
         with contextlib.ExitStack() as stack:
@@ -310,9 +362,13 @@ def connections(camring):
 
 
 def test_events_take_places(tmp_path):
-    with running(tmp_path, {"door": "test:?size=320x240&fps=20"}, http={"max_clients": 2}) as camring:
+    with running(
+        tmp_path, {"door": "test:?size=320x240&fps=20"}, http={"max_clients": 2}
+    ) as camring:
         camring.wait_live("door")
-        with Events(camring.port) as one, Events(camring.port) as two, Events(camring.port) as three:
+        with Events(camring.port) as one, Events(camring.port) as two, Events(
+            camring.port
+        ) as three:
             assert [one.begin().status, two.begin().status, three.begin().status] == [200, 200, 503]
             assert ask(camring, "/stream")[0] == 503
         wait_for(lambda: ask(camring, "/stream")[0] == 200, 20, "a free place")
@@ -335,7 +391,10 @@ def test_restart_without_tokens(server):
     "headers, status",
     [
         ({}, 401),
-        ({"Origin": "https://evil.example", "Content-Type": "application/x-www-form-urlencoded"}, 401),
+        (
+            {"Origin": "https://evil.example", "Content-Type": "application/x-www-form-urlencoded"},
+            401,
+        ),
         (bearer("wrong"), 401),
         (USER, 403),
         ({**USER, "Cookie": "token=Tk9-token"}, 403),
@@ -349,18 +408,32 @@ def test_restart_needs_a_token(guarded, headers, status):
 
 
 def test_restart(tmp_path):
-    with locked(tmp_path, {"door": "test:?size=320x240&fps=20", "yard": "test:?size=320x240"}) as camring:
+    with locked(
+        tmp_path, {"door": "test:?size=320x240&fps=20", "yard": "test:?size=320x240"}
+    ) as camring:
         wait_for(lambda: camring.get("/snapshot", headers=TOKEN)[0] == 200, 30, "a picture")
         assert restart(camring, TOKEN, "nobody")[0] == 404
         before, beside = capture(camring), capture(camring, "yard")
         assert before and beside
         assert restart(camring, TOKEN) == (202, {"id": "door", "status": "restarting"})
-        after = wait_for(lambda: (pid := capture(camring)) not in (None, before) and pid, 20, "another process")
-        assert [restart(camring, TOKEN)[0] for _ in range(20)] == [202] * 20  # asked too often: nothing happens
+        after = wait_for(
+            lambda: (pid := capture(camring)) not in (None, before) and pid, 20, "another process"
+        )
+        assert [restart(camring, TOKEN)[0] for _ in range(20)] == [
+            202
+        ] * 20  # asked too often: nothing happens
         time.sleep(0.5)
         assert capture(camring) == after and capture(camring, "yard") == beside
-        wait_for(lambda: b'"state":"live"' in camring.get("/api/v1/cameras/door", headers=TOKEN)[2], 20, "live")
-        wait_for(lambda: restart(camring, TOKEN)[0] == 202 and capture(camring) not in (None, after), 20, "one more")
+        wait_for(
+            lambda: b'"state":"live"' in camring.get("/api/v1/cameras/door", headers=TOKEN)[2],
+            20,
+            "live",
+        )
+        wait_for(
+            lambda: restart(camring, TOKEN)[0] == 202 and capture(camring) not in (None, after),
+            20,
+            "one more",
+        )
         assert "restarted by request" in camring.log()
 
 
@@ -368,7 +441,9 @@ def test_restart_by_unix_socket(tmp_path):
     """Who may read the server's memory anyway needs no token; who comes through a proxy does."""
     port, path = free_port(), tmp_path / "http"
     listen = {"listen": [f"127.0.0.1:{port}", f"unix:{path}"]}
-    with running(tmp_path, {"door": "test:?size=320x240&fps=20"}, port=port, http=listen) as camring:
+    with running(
+        tmp_path, {"door": "test:?size=320x240&fps=20"}, port=port, http=listen
+    ) as camring:
         camring.wait_live("door")
         before = capture(camring)
 
@@ -396,7 +471,14 @@ STREAMS = [
     "/1/mjpg",
     "/api/door",
 ]
-PICTURES = ["/snapshot", "/?action=snapshot", "/api/frame.jpeg?src=door", "/door/static", "/1/static", "/api/door/latest.jpg"]
+PICTURES = [
+    "/snapshot",
+    "/?action=snapshot",
+    "/api/frame.jpeg?src=door",
+    "/door/static",
+    "/1/static",
+    "/api/door/latest.jpg",
+]
 
 
 def both(path):
@@ -459,7 +541,10 @@ def routes():
     table = (ROOT / "server/routes.c").read_text()
     rows = re.findall(r'^    \{"([^"]+)", (?:NULL|"(?:\w+)"), ([A-Z_ |]+), ROUTE_', table, re.M)
     assert len(rows) == len(re.findall(r"^    \{", table, re.M))
-    return [(path, {method.removeprefix("HTTP_").lower() for method in methods.split(" | ")}) for path, methods in rows]
+    return [
+        (path, {method.removeprefix("HTTP_").lower() for method in methods.split(" | ")})
+        for path, methods in rows
+    ]
 
 
 def test_no_camera_is_called_like_a_path(tmp_path):
@@ -488,7 +573,9 @@ def resolve(node):
 
 def walk(node):
     yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+    for child in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
         yield from walk(child)
 
 
@@ -498,7 +585,11 @@ def schema_of(node):
 
 
 def operations():
-    return [(path, method, operation) for path, methods in API["paths"].items() for method, operation in methods.items()]
+    return [
+        (path, method, operation)
+        for path, methods in API["paths"].items()
+        for method, operation in methods.items()
+    ]
 
 
 def test_the_description_is_served(server):
@@ -516,7 +607,9 @@ def test_the_description_is_sound():
         jsonschema.Draft202012Validator.check_schema(schema), name
     for path, method, operation in operations():
         declared = [resolve(parameter) for parameter in operation.get("parameters", [])]
-        assert {p["name"] for p in declared if p["in"] == "path"} == set(re.findall(r"\{(\w+)\}", path)), path
+        assert {p["name"] for p in declared if p["in"] == "path"} == set(
+            re.findall(r"\{(\w+)\}", path)
+        ), path
         assert len({(p["in"], p["name"]) for p in declared}) == len(declared)
         for parameter in declared:
             jsonschema.Draft202012Validator.check_schema(parameter["schema"])
@@ -538,7 +631,12 @@ def valid(path):
 
 
 WITH = {"/api/stream.mjpeg": "?src=door", "/api/frame.jpeg": "?src=door"}
-WRONG = {"/api/v1/cameras": "?limit=201", "/": "?action=nothing", "/api/stream.mjpeg": "", "/api/frame.jpeg": ""}
+WRONG = {
+    "/api/v1/cameras": "?limit=201",
+    "/": "?action=nothing",
+    "/api/stream.mjpeg": "",
+    "/api/frame.jpeg": "",
+}
 UNKNOWN = {
     "/live": "/live?cameras=nobody",
     "/": "/?action=stream_99",
@@ -546,7 +644,12 @@ UNKNOWN = {
     "/api/frame.jpeg": "/api/frame.jpeg?src=nobody",
 }
 # What can't be had on demand: a supervisor that takes no message, every wait for a picture taken, an instance without cameras.
-NEVER = {("/api/v1/cameras/{id}/restart", "503"), ("/stream", "404"), ("/snapshot", "404"), ("/state", "404")}
+NEVER = {
+    ("/api/v1/cameras/{id}/restart", "503"),
+    ("/stream", "404"),
+    ("/snapshot", "404"),
+    ("/state", "404"),
+}
 
 
 def example(path, status):
@@ -581,7 +684,9 @@ def check(answer, path, method, status, response):
     kind = headers["content-type"].split(";")[0]
     assert kind in response["content"] or "*/*" in response["content"], (path, status, kind)
     if kind == "application/json" and kind in response["content"]:
-        jsonschema.Draft202012Validator(schema_of(response["content"][kind]["schema"])).validate(json.loads(body))
+        jsonschema.Draft202012Validator(schema_of(response["content"][kind]["schema"])).validate(
+            json.loads(body)
+        )
     for name, header in response.get("headers", {}).items():
         value = headers[name.lower()]
         if header["schema"]["type"] in ("integer", "number"):
@@ -596,7 +701,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("path, method, status, response", CASES, ids=[" ".join(case[:3]) for case in CASES])
+@pytest.mark.parametrize(
+    "path, method, status, response", CASES, ids=[" ".join(case[:3]) for case in CASES]
+)
 def test_answers_are_as_described(server, guarded, full, path, method, status, response):
     which, target, headers = example(path, status)
     camring = {"server": server, "guarded": guarded, "full": full}[which]
@@ -607,11 +714,21 @@ def test_answers_are_as_described(server, guarded, full, path, method, status, r
 
 def test_guessing_is_answered_as_described(tmp_path):
     with locked(tmp_path, {"door": "test:?size=320x240&fps=20"}) as camring:
-        wait_for(lambda: ask(camring, "/api/v1/cameras", headers=bearer("wrong"))[0] == 429, 20, "the limit")
+        wait_for(
+            lambda: ask(camring, "/api/v1/cameras", headers=bearer("wrong"))[0] == 429,
+            20,
+            "the limit",
+        )
         for path, method, operation in operations():
             if "429" in operation["responses"]:
                 target = valid(path) + WITH.get(path, "")
-                check(ask(camring, target, method.upper(), bearer("wrong")), path, method, "429", operation["responses"]["429"])
+                check(
+                    ask(camring, target, method.upper(), bearer("wrong")),
+                    path,
+                    method,
+                    "429",
+                    operation["responses"]["429"],
+                )
 
 
 def test_errors_that_are_not_described_do_not_occur(server):
@@ -625,4 +742,9 @@ def test_errors_that_are_not_described_do_not_occur(server):
                 continue
             for value in values:
                 status = ask(server, f"{valid(path)}?{parameter['name']}={value}")[0]
-                assert str(status) in operation["responses"], (path, parameter["name"], value, status)
+                assert str(status) in operation["responses"], (
+                    path,
+                    parameter["name"],
+                    value,
+                    status,
+                )

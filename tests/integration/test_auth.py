@@ -56,7 +56,9 @@ def own(instance, tmp_path):
 
 def status_of(camring, path, headers=None, method="GET", source="127.0.0.1"):
     """Only the status, so that streams do for it, too."""
-    connection = http.client.HTTPConnection("127.0.0.1", camring.port, timeout=20, source_address=(source, 0))
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", camring.port, timeout=20, source_address=(source, 0)
+    )
     try:
         connection.request(method, path, headers=headers or {})
         return connection.getresponse().status
@@ -92,7 +94,9 @@ def test_wrong_ones(locked):
         {"Authorization": "Basic " + "QUFB" * 3000},
     ]
     for number, headers in enumerate(wrong):
-        assert status_of(locked, "/snapshot", headers, source=f"127.0.1.{number + 1}") == 401, headers
+        assert (
+            status_of(locked, "/snapshot", headers, source=f"127.0.1.{number + 1}") == 401
+        ), headers
 
 
 def test_what_is_asked_for(locked):
@@ -101,13 +105,20 @@ def test_what_is_asked_for(locked):
     connection = http.client.HTTPConnection("127.0.0.1", locked.port)
     connection.request("GET", "/")
     answer = connection.getresponse()
-    assert [value.split()[0] for key, value in answer.getheaders() if key.lower() == "www-authenticate"] == ["Basic", "Bearer"]
+    assert [
+        value.split()[0] for key, value in answer.getheaders() if key.lower() == "www-authenticate"
+    ] == ["Basic", "Bearer"]
     connection.close()
 
 
 def test_scheme_in_any_case(locked):
     assert status_of(locked, "/snapshot", {"Authorization": "bearer  Tk10-token"}) == 200
-    assert status_of(locked, "/snapshot", {"Authorization": ME["Authorization"].replace("Basic", "BASIC")}) == 200
+    assert (
+        status_of(
+            locked, "/snapshot", {"Authorization": ME["Authorization"].replace("Basic", "BASIC")}
+        )
+        == 200
+    )
 
 
 def test_no_camera_is_told_of_before_the_login(locked):
@@ -141,7 +152,10 @@ def test_what_changes_things_is_always_protected(own):
     camring = own(protect=[])
     for headers, status in [(None, 401), (ME, 403), (TOKEN, 202)]:
         assert status_of(camring, "/api/v1/cameras/cam/restart", headers, "POST") == status
-    guesses = [status_of(camring, "/api/v1/cameras/cam/restart", bearer(f"{n}"), "POST", "127.0.8.1") for n in range(7)]
+    guesses = [
+        status_of(camring, "/api/v1/cameras/cam/restart", bearer(f"{n}"), "POST", "127.0.8.1")
+        for n in range(7)
+    ]
     assert guesses == [401] * 5 + [429] * 2
 
 
@@ -154,7 +168,10 @@ def test_only_users_or_only_tokens(instance, tmp_path):
         assert (key == "users_file") == ("Basic" in camring.get("/")[1]["www-authenticate"])
 
 
-@pytest.mark.parametrize("setting", ["$y$j9T$abcdefghijkl", "$6$abc", "$5$abc", "$2y$04$abcdefghijklmnopqrstuu", "$1$abc"])
+@pytest.mark.parametrize(
+    "setting",
+    ["$y$j9T$abcdefghijkl", "$6$abc", "$5$abc", "$2y$04$abcdefghijklmnopqrstuu", "$1$abc"],
+)
 def test_kinds_of_hashes(own, setting):
     camring = own()
     write_users(camring.users, {"new": "p:a ss\u00e4"}, setting)
@@ -177,7 +194,9 @@ def test_many_logins_of_one_user_are_one_hash(own):
     (server,) = camring.children("server")
     before = cpu_of(server)
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
-        statuses = list(pool.map(lambda _: status_of(camring, "/", basic("slow", "Sl0w-pass")), range(500)))
+        statuses = list(
+            pool.map(lambda _: status_of(camring, "/", basic("slow", "Sl0w-pass")), range(500))
+        )
     assert statuses == [200] * 500
     assert cpu_of(server) - before < 10 * cost
 
@@ -190,7 +209,10 @@ def test_hashing_does_not_hold_up_pictures(own):
     with Stream(camring.port, "/stream", TOKEN) as stream:
         stream.wait_parts(1)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            answers = [pool.submit(status_of, camring, "/", basic("slow", f"{n}"), "GET", f"127.0.2.{n}") for n in range(4)]
+            answers = [
+                pool.submit(status_of, camring, "/", basic("slow", f"{n}"), "GET", f"127.0.2.{n}")
+                for n in range(4)
+            ]
             first = len(stream.parts)
             assert [answer.result() for answer in answers] == [401] * 4
         assert len(stream.parts) > first + 4
@@ -198,23 +220,34 @@ def test_hashing_does_not_hold_up_pictures(own):
 
 def test_guessing_is_slowed_down_for_the_guesser_only(own):
     camring = own()
-    guesses = [status_of(camring, "/", basic("me", f"guess{n}"), source="127.0.3.1") for n in range(8)]
+    guesses = [
+        status_of(camring, "/", basic("me", f"guess{n}"), source="127.0.3.1") for n in range(8)
+    ]
     assert guesses == [401] * 5 + [429] * 3
-    connection = http.client.HTTPConnection("127.0.0.1", camring.port, source_address=("127.0.3.1", 0))
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", camring.port, source_address=("127.0.3.1", 0)
+    )
     connection.request("GET", "/", headers=ME)
     answer = connection.getresponse()
     assert answer.status == 429 and 1 <= int(answer.getheader("Retry-After")) <= 2
     connection.close()
     assert status_of(camring, "/", ME, source="127.0.3.2") == 200
     assert status_of(camring, "/healthz", source="127.0.3.1") == 200
-    wait_for(lambda: status_of(camring, "/", ME, source="127.0.3.1") == 200, 20, "the end of the wait")
+    wait_for(
+        lambda: status_of(camring, "/", ME, source="127.0.3.1") == 200, 20, "the end of the wait"
+    )
 
 
 def test_guessing_at_once_is_no_way_around(own):
     """A hundred at the same time: no more than the free ones are looked at."""
     camring = own()
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
-        guesses = list(pool.map(lambda n: status_of(camring, "/", basic("me", f"guess{n}"), source="127.0.4.1"), range(100)))
+        guesses = list(
+            pool.map(
+                lambda n: status_of(camring, "/", basic("me", f"guess{n}"), source="127.0.4.1"),
+                range(100),
+            )
+        )
     assert guesses.count(401) == 5
     assert set(guesses) <= {401, 429, 503}
     assert status_of(camring, "/", ME, source="127.0.4.2") == 200
@@ -229,12 +262,22 @@ def test_tokens_are_not_to_be_guessed_either(own):
 def test_guesses_count_over_all_servers(own):
     """Whichever of them gets each guess, and whether it still lives."""
     camring = own(workers=3)
-    assert [status_of(camring, "/", bearer(f"guess{n}"), source="127.0.8.1") for n in range(8)] == [401] * 5 + [429] * 3
+    assert [status_of(camring, "/", bearer(f"guess{n}"), source="127.0.8.1") for n in range(8)] == [
+        401
+    ] * 5 + [429] * 3
     dead = camring.children("server")
     for server in dead:
         server.kill()
-    wait_for(lambda: not {p.pid for p in dead} & {p.pid for p in camring.children("server")}, 20, "other servers")
-    wait_for(lambda: status_of(camring, "/", bearer("guess"), source="127.0.8.1") == 401, 20, "the end of the wait")
+    wait_for(
+        lambda: not {p.pid for p in dead} & {p.pid for p in camring.children("server")},
+        20,
+        "other servers",
+    )
+    wait_for(
+        lambda: status_of(camring, "/", bearer("guess"), source="127.0.8.1") == 401,
+        20,
+        "the end of the wait",
+    )
     assert "a login failed, from 127.0.8.1, which has to wait for 2 s" in camring.log()
 
 
@@ -243,7 +286,9 @@ def test_proxies(own):
     camring = own(trusted_proxies=["127.0.6.0/24"])
 
     def guess(number, source, client):
-        return status_of(camring, "/", {**bearer(f"guess{number}"), "X-Forwarded-For": client}, source=source)
+        return status_of(
+            camring, "/", {**bearer(f"guess{number}"), "X-Forwarded-For": client}, source=source
+        )
 
     assert [guess(n, "127.0.6.1", "1.2.3.4, 203.0.113.7") for n in range(6)] == [401] * 5 + [429]
     assert guess(9, "127.0.6.2", "203.0.113.7") == 429
@@ -258,12 +303,20 @@ def test_a_client_that_resets_is_still_the_one_it_was(own):
     server.kill(signal.SIGSTOP)
     try:
         for n in range(6):
-            with socket.create_connection(("127.0.0.1", camring.port), source_address=("127.0.9.1", 0)) as s:
+            with socket.create_connection(
+                ("127.0.0.1", camring.port), source_address=("127.0.9.1", 0)
+            ) as s:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                s.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer g{n}\r\n\r\n".encode())
+                s.sendall(
+                    f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer g{n}\r\n\r\n".encode()
+                )
     finally:
         server.kill(signal.SIGCONT)
-    wait_for(lambda: "a login failed, from 127.0.9.1, which has to wait" in camring.log(), 20, "the reset ones")
+    wait_for(
+        lambda: "a login failed, from 127.0.9.1, which has to wait" in camring.log(),
+        20,
+        "the reset ones",
+    )
     assert "203.0.113.9" not in camring.log() and "a unix socket" not in camring.log()
 
 
@@ -301,7 +354,11 @@ def test_a_bad_file_changes_nothing(own):
     for text in ["me:no-hash-at-all\n", "", "me\n"]:
         before = camring.log().count("those from before stay")
         replace(camring.users, text)
-        wait_for(lambda: camring.log().count("those from before stay") > before, 20, "a word about the bad file")
+        wait_for(
+            lambda: camring.log().count("those from before stay") > before,
+            20,
+            "a word about the bad file",
+        )
         assert status_of(camring, "/", ME) == 200
     camring.users.unlink()
     wait_for(lambda: "No such file" in camring.log(), 20, "a word about the missing file")
@@ -345,7 +402,10 @@ def test_a_client_that_does_not_wait_for_the_verdict(own):
     camring = own()
     write_users(camring.users, {"slow": "Sl0w-pass"}, SLOW)
     wait_for(lambda: "read again" in camring.log(), 20, "the new file")
-    request = "GET /snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n" % basic("slow", "Sl0w-pass")["Authorization"]
+    request = (
+        "GET /snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n"
+        % basic("slow", "Sl0w-pass")["Authorization"]
+    )
     with socket.create_connection(("127.0.0.1", camring.port)) as s:
         s.sendall(request.encode())
     with socket.create_connection(("127.0.0.1", camring.port)) as s:
@@ -372,7 +432,9 @@ def test_open_bind(tmp_path):
         ({"allow_open_bind": True}, None),
     ]:
         path = tmp_path / "c.yaml"
-        path.write_text(json.dumps({"http": {"listen": "0.0.0.0:18080", **options}, "cameras": CAMERAS}))
+        path.write_text(
+            json.dumps({"http": {"listen": "0.0.0.0:18080", **options}, "cameras": CAMERAS})
+        )
         done = cli("check", "-c", path)
         assert done.returncode == (4 if word else 0), (options, done)
         assert not word or word in done.stderr
@@ -382,11 +444,15 @@ def test_open_bind(tmp_path):
 def test_bad_files_are_said_before_anything_starts(tmp_path, command):
     (tmp_path / "users").write_text("me:P1ain-password\n")
     path = tmp_path / "c.yaml"
-    path.write_text(json.dumps({"http": {"users_file": "users", "tokens_file": "none"}, "cameras": CAMERAS}))
+    path.write_text(
+        json.dumps({"http": {"users_file": "users", "tokens_file": "none"}, "cameras": CAMERAS})
+    )
     done = cli(command, "-c", path)
     assert done.returncode == 4
     lines = done.stderr.splitlines()
-    assert lines[0].startswith(f"{tmp_path}/users:1:4: ") and lines[1].startswith(f"{tmp_path}/none:1:1: "), lines
+    assert lines[0].startswith(f"{tmp_path}/users:1:4: ") and lines[1].startswith(
+        f"{tmp_path}/none:1:1: "
+    ), lines
     assert "P1ain" not in done.stderr
 
 
@@ -395,10 +461,22 @@ def test_secrets_stay_secret(own):
     for headers in ME, TOKEN, basic("me", "Wr0ng-pass"), bearer("Wr0ng-token"):
         camring.get("/api/v1/cameras", headers=headers)
     told = [camring.log(), camring.cli("status", "--json").stdout]
-    told += [camring.get(path, headers=ME)[2].decode(errors="replace") for path in ("/", "/api/v1/cameras", "/readyz")]
+    told += [
+        camring.get(path, headers=ME)[2].decode(errors="replace")
+        for path in ("/", "/api/v1/cameras", "/readyz")
+    ]
     for process in [camring.supervisor, *camring.children()]:
         with contextlib.suppress(FileNotFoundError):
-            told += [pathlib.Path(f"/proc/{process.pid}/{name}").read_text(errors="replace") for name in ("cmdline", "environ")]
-    secrets = ["Ux4-pass", "Tk9-token", "Wr0ng", ME["Authorization"].split()[1], hash_of("Ux4-pass")[7:]]
+            told += [
+                pathlib.Path(f"/proc/{process.pid}/{name}").read_text(errors="replace")
+                for name in ("cmdline", "environ")
+            ]
+    secrets = [
+        "Ux4-pass",
+        "Tk9-token",
+        "Wr0ng",
+        ME["Authorization"].split()[1],
+        hash_of("Ux4-pass")[7:],
+    ]
     assert not [secret for secret in secrets for text in told if secret in text]
     assert "a login failed, from 127.0.0.1" in camring.log()

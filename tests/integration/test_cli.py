@@ -81,7 +81,13 @@ def test_wrong_usage(words):
 
 @pytest.mark.parametrize("child", ["capture", "encoder", "server"])
 def test_children_are_not_started_by_hand(child):
-    done = subprocess.run([BIN / f"camring-{child}"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [BIN / f"camring-{child}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
     assert done.returncode not in (0, -11, -6)
     assert "camring" in done.stderr
 
@@ -106,14 +112,21 @@ def test_start_status_restart_stop(instance):
     assert "door" in status.stdout and "live" in status.stdout
     facts = json.loads(camring.cli("status", "--json").stdout)
     assert facts["instance"] == camring.instance
-    assert {camera["id"]: camera["state"] for camera in facts["cameras"]} == {"door": "live", "yard": "live"}
+    assert {camera["id"]: camera["state"] for camera in facts["cameras"]} == {
+        "door": "live",
+        "yard": "live",
+    }
 
     again = camring.cli("start", "-c", str(camring.config))
     assert again.returncode == 1 and "running" in again.stderr
 
     before = {p.pid for p in camring.children()}
     assert camring.cli("restart", "door").returncode == 0
-    wait_for(lambda: len({p.pid for p in camring.children()} & before) == len(before) - 1, 20, "one new process")
+    wait_for(
+        lambda: len({p.pid for p in camring.children()} & before) == len(before) - 1,
+        20,
+        "one new process",
+    )
     camring.wait_live("door", "yard")
 
     supervisor = camring.supervisor
@@ -139,7 +152,9 @@ def test_start_without_waiting(instance):
 
 
 def test_two_instances_never_touch(instance):
-    one, two = instance({"door": "test:"}).run().wait_live("door"), instance({"door": "test:"}).run().wait_live("door")
+    one, two = instance({"door": "test:"}).run().wait_live("door"), instance(
+        {"door": "test:"}
+    ).run().wait_live("door")
     assert one.shm() and two.shm() and not set(one.shm()) & set(two.shm())
     first = [process.pid for process in one.children()]
     with Stream(one.port, "/stream") as stream:
@@ -211,7 +226,9 @@ def assert_secret_nowhere(camring, said, secret=SECRET):
     assert secret not in camring.cli("shm", "list", "--json").stdout
     for process in [camring.supervisor, *camring.children()]:
         for file in ("cmdline", "environ"):
-            assert secret.encode() not in pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes(), (process, file)
+            assert (
+                secret.encode() not in pathlib.Path(f"/proc/{process.pid}/{file}").read_bytes()
+            ), (process, file)
     assert secret not in camring.log()
     logs = camring.cli("logs")
     assert secret not in logs.stdout + logs.stderr
@@ -226,13 +243,17 @@ def test_unreachable_camera(instance):
 
 
 def test_wrong_rtsp_password(instance, locked_rtsp_camera):
-    said, camring = start_with(instance, f"rtsp://viewer:{SECRET}-not@127.0.0.1:{locked_rtsp_camera.port}/cam")
+    said, camring = start_with(
+        instance, f"rtsp://viewer:{SECRET}-not@127.0.0.1:{locked_rtsp_camera.port}/cam"
+    )
     assert re.search("401|password|unauthori|credentials", line_about(said, "bad"), re.I)
     assert_secret_nowhere(camring, said)
 
 
 def test_wrong_http_password(instance, http_camera):
-    said, camring = start_with(instance, f"http://viewer:{SECRET}-not@127.0.0.1:{http_camera.port}/secret.mjpg")
+    said, camring = start_with(
+        instance, f"http://viewer:{SECRET}-not@127.0.0.1:{http_camera.port}/secret.mjpg"
+    )
     assert re.search("401|password|unauthori|credentials", line_about(said, "bad"), re.I)
     assert_secret_nowhere(camring, said)
 
@@ -245,10 +266,19 @@ def test_right_password(instance, locked_rtsp_camera, http_camera, kind):
     done = camring.start(env={"CAMERA_PASSWORD": SECRET})
     assert done.returncode == 0, done
     for process in camring.children():
-        assert SECRET.encode() not in pathlib.Path(f"/proc/{process.pid}/environ").read_bytes(), process
+        assert (
+            SECRET.encode() not in pathlib.Path(f"/proc/{process.pid}/environ").read_bytes()
+        ), process
     with Stream(camring.port, "/stream") as stream:
-        stream.wait(lambda s: s.parts and read_number(s.parts[-1].body) is not None, 20, "a numbered picture")
-    camring.supervisor, supervisor = camring.children()[0], camring.supervisor  # its own environment is its user's business
+        stream.wait(
+            lambda s: s.parts and read_number(s.parts[-1].body) is not None,
+            20,
+            "a numbered picture",
+        )
+    camring.supervisor, supervisor = (
+        camring.children()[0],
+        camring.supervisor,
+    )  # its own environment is its user's business
     try:
         assert_secret_nowhere(camring, done.stdout + done.stderr)
     finally:
@@ -263,7 +293,9 @@ def test_http_404(instance, http_camera):
 def test_a_file_that_is_no_video(instance, tmp_path):
     (tmp_path / "letter.mp4").write_text("Dear camera,\n" * 1000)
     said, _ = start_with(instance, f"file:{tmp_path}/letter.mp4")
-    assert "letter.mp4" in line_about(said, "bad") or "invalid data" in line_about(said, "bad").lower()
+    assert (
+        "letter.mp4" in line_about(said, "bad") or "invalid data" in line_about(said, "bad").lower()
+    )
 
 
 def test_a_file_that_is_not_there(instance, tmp_path):
@@ -273,7 +305,18 @@ def test_a_file_that_is_not_there(instance, tmp_path):
 
 def test_a_file_without_video(instance, tmp_path):
     subprocess.run(
-        ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "sine=d=1", tmp_path / "sound.wav"], check=True
+        [
+            "ffmpeg",
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=1",
+            tmp_path / "sound.wav",
+        ],
+        check=True,
     )
     said, _ = start_with(instance, f"file:{tmp_path}/sound.wav")
     assert "video" in line_about(said, "bad")
@@ -281,7 +324,9 @@ def test_a_file_without_video(instance, tmp_path):
 
 @pytest.mark.parametrize("path", ["garbage.mjpg", "noise.mjpg"])
 def test_a_camera_that_sends_garbage(instance, http_camera, path):
-    said, camring = start_with(instance, f"http://127.0.0.1:{http_camera.port}/{path}", stall_timeout="2s")
+    said, camring = start_with(
+        instance, f"http://127.0.0.1:{http_camera.port}/{path}", stall_timeout="2s"
+    )
     why = camring.camera("bad")["why"]
     assert why and why in line_about(said, "bad")
     with Stream(camring.port, "/cameras/bad/stream.mjpeg") as stream:
@@ -314,14 +359,23 @@ def test_shared_memory_too_small(instance):
     """With a /dev/shm of four megabytes: bytes needed and available are named, and the small camera is live."""
     camring = instance({"big": "test:?size=1920x1080", "small": "test:?size=160x90"})
     camring.run(
-        wait=False, wrapper=[*mount_namespace(), "sh", "-c", 'mount -t tmpfs -o size=4m shm /dev/shm && exec "$@"', "sh"]
+        wait=False,
+        wrapper=[
+            *mount_namespace(),
+            "sh",
+            "-c",
+            'mount -t tmpfs -o size=4m shm /dev/shm && exec "$@"',
+            "sh",
+        ],
     )
     camring.supervisor = wait_for(lambda: supervisor_of(camring), 20, "camring run")
     camring.wait_listening()
     camring.wait_live("small")
     camring.wait_state("big", "away")
     why = camring.camera("big")["why"]
-    numbers = [int(number) for number in re.findall(r"\d+", why.replace(",", "")) if int(number) > 100_000]
+    numbers = [
+        int(number) for number in re.findall(r"\d+", why.replace(",", "")) if int(number) > 100_000
+    ]
     assert len(numbers) >= 2, why
     assert max(numbers) > 4 << 20 and min(numbers) <= 4 << 20, why
     assert "big" in camring.log()
@@ -335,9 +389,21 @@ def test_start_where_no_log_can_be_written(instance):
     camring = instance({"cam": "test:?size=160x90"})
     command = [str(BIN / "camring"), "start", "-c", str(camring.config)]
     if os.geteuid() == 0:
-        command = [*mount_namespace(), "sh", "-c", 'mount -t tmpfs -o ro log /var/log && exec "$@"', "sh", *command]
+        command = [
+            *mount_namespace(),
+            "sh",
+            "-c",
+            'mount -t tmpfs -o ro log /var/log && exec "$@"',
+            "sh",
+            *command,
+        ]
     done = subprocess.run(
-        command, env={**os.environ, "XDG_STATE_HOME": "/proc"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+        command,
+        env={**os.environ, "XDG_STATE_HOME": "/proc"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert done.returncode == 0, done.stderr
     assert camring.find_supervisor()

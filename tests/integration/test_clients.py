@@ -14,7 +14,9 @@ PERIOD = 1 << 16
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("clients"), {"cam": "test:?size=640x360&fps=30"}) as camring:
+    with running(
+        tmp_path_factory.mktemp("clients"), {"cam": "test:?size=640x360&fps=30"}
+    ) as camring:
         camring.wait_live("cam")
         yield f"http://127.0.0.1:{camring.port}"
 
@@ -32,7 +34,13 @@ def check(jpegs, count):
 
 @pytest.mark.parametrize("options", [("-f", "mpjpeg"), ()], ids=["mpjpeg", "probed"])
 @pytest.mark.parametrize(
-    "path", ["/cameras/cam/stream.mjpeg", "/stream", "/?action=stream", "/cameras/cam/stream.mjpeg?headers=advance"]
+    "path",
+    [
+        "/cameras/cam/stream.mjpeg",
+        "/stream",
+        "/?action=stream",
+        "/cameras/cam/stream.mjpeg?headers=advance",
+    ],
 )
 def test_ffmpeg(url, options, path):
     done = run(
@@ -58,7 +66,9 @@ def test_ffmpeg(url, options, path):
 
 
 def test_curl_reads_the_stream(url):
-    done = run("curl", "--silent", "--no-buffer", "--max-time", "3", url + "/cameras/cam/stream.mjpeg")
+    done = run(
+        "curl", "--silent", "--no-buffer", "--max-time", "3", url + "/cameras/cam/stream.mjpeg"
+    )
     assert done.returncode == 28, done.stderr  # the time is up
     jpegs = split_jpegs(done.stdout)[:-1]  # the last one may be cut
     assert len(jpegs) >= 30
@@ -170,7 +180,9 @@ def test_motion(url, tmp_path):
     finally:
         motion.terminate()
         motion.wait(20)
-    pictures = sorted(tmp_path.glob("*.jpg"), key=lambda path: path.stat().st_mtime_ns)  # the names count within a second only
+    pictures = sorted(
+        tmp_path.glob("*.jpg"), key=lambda path: path.stat().st_mtime_ns
+    )  # the names count within a second only
     numbers = [read_number(path.read_bytes()) for path in pictures[:-1]]
     known = [number for number in numbers if number is not None]
     assert len(known) >= 10  # before the camera is there, motion saves a gray picture that says so

@@ -64,7 +64,9 @@ def test_good(tmp_path):
 def test_every_fault_is_named_in_one_go(tmp_path):
     done, path = check(tmp_path, FAULTY)
     assert done.returncode == 4
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(f"{path}:")]
+    lines = [
+        line for line in (done.stdout + done.stderr).splitlines() if line.startswith(f"{path}:")
+    ]
     places = [re.match(r":(\d+):(\d+): (.+)", line[len(str(path)) :]) for line in lines]
     assert all(places), lines
     found = {int(place[1]): place[3] for place in places}
@@ -86,13 +88,25 @@ def test_every_fault_is_named_in_one_go(tmp_path):
         ("cameras: {door: 'test:'}\nhttp: {listen: ['127.0.0.1:99999']}\n", 2, "99999"),
         ("just text\n", 1, ""),
     ],
-    ids=["unclosed", "tab", "open bind", "no variable", "no file", "instance", "reserved id", "port", "no mapping"],
+    ids=[
+        "unclosed",
+        "tab",
+        "open bind",
+        "no variable",
+        "no file",
+        "instance",
+        "reserved id",
+        "port",
+        "no mapping",
+    ],
 )
 def test_faults(tmp_path, text, line, word):
     done, path = check(tmp_path, text)
     assert done.returncode == 4, done
     output = done.stdout + done.stderr
-    assert re.search(rf"^{re.escape(str(path))}:{line}:\d+: .*{re.escape(word)}", output, re.M), output
+    assert re.search(
+        rf"^{re.escape(str(path))}:{line}:\d+: .*{re.escape(word)}", output, re.M
+    ), output
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -114,7 +128,9 @@ def test_found_in_the_folder(tmp_path):
 
 def test_secret_from_a_file(tmp_path):
     (tmp_path / "secret").write_text("9Kz-pass\n")
-    done, _ = check(tmp_path, "cameras: {door: 'rtsp://me:${file:%s/secret}@10.0.0.5/'}\n" % tmp_path)
+    done, _ = check(
+        tmp_path, "cameras: {door: 'rtsp://me:${file:%s/secret}@10.0.0.5/'}\n" % tmp_path
+    )
     assert done.returncode == 0
     assert "9Kz-pass" not in done.stdout + done.stderr
 
@@ -126,4 +142,8 @@ def test_run_and_start_say_the_same(tmp_path, command):
     done = cli(command, "-c", path)
     assert done.returncode == 4
     for line, word in FAULTS:
-        assert re.search(rf"^{re.escape(str(path))}:{line}:\d+: .*{word}", done.stderr, re.M), (line, word, done.stderr)
+        assert re.search(rf"^{re.escape(str(path))}:{line}:\d+: .*{word}", done.stderr, re.M), (
+            line,
+            word,
+            done.stderr,
+        )

@@ -59,7 +59,11 @@ def shm_shape(camring):
 
 @pytest.mark.parametrize("kind", ["capture", "encoder"])
 def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
-    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE).run().wait_live("cam")
+    camring = (
+        instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE)
+        .run()
+        .wait_live("cam")
+    )
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
         wait_new_numbers(stream)
         before = shm_shape(camring)
@@ -78,7 +82,11 @@ def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
 def test_one_of_two_encoders_killed(instance, rtsp_camera):
     """The other one goes on; the picture the dead one had in hand is counted, its lease is free again."""
     camring = (
-        instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, encoder={"workers": 2})
+        instance(
+            {"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"},
+            restart=WIDE,
+            encoder={"workers": 2},
+        )
         .run()
         .wait_live("cam")
     )
@@ -93,7 +101,11 @@ def test_one_of_two_encoders_killed(instance, rtsp_camera):
 
 
 def test_passthrough_capture_killed(instance, http_camera):
-    camring = instance({"cam": f"http://127.0.0.1:{http_camera.port}/video.mjpg"}, restart=WIDE).run().wait_live("cam")
+    camring = (
+        instance({"cam": f"http://127.0.0.1:{http_camera.port}/video.mjpg"}, restart=WIDE)
+        .run()
+        .wait_live("cam")
+    )
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
         wait_new_numbers(stream)
         before = shm_shape(camring)
@@ -107,7 +119,11 @@ def test_passthrough_capture_killed(instance, http_camera):
 def test_server_killed(instance, rtsp_camera):
     """Its viewers lose their connection; the next one is served by its successor on the same port."""
     camring = (
-        instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}).run().wait_live("cam")
+        instance(
+            {"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}
+        )
+        .run()
+        .wait_live("cam")
     )
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
         wait_new_numbers(stream)
@@ -126,7 +142,11 @@ def test_server_killed(instance, rtsp_camera):
 
 
 def test_supervisor_killed(instance, rtsp_camera):
-    camring = instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam", "two": "test:"}).run().wait_live("cam", "two")
+    camring = (
+        instance({"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam", "two": "test:"})
+        .run()
+        .wait_live("cam", "two")
+    )
     orphans = camring.children()
     assert len(orphans) >= 4
     camring.supervisor.kill()
@@ -201,7 +221,11 @@ def test_a_camera_falls_silent(instance, own_rtsp_camera, own_http_camera, kind)
         "rtsp": (own_rtsp_camera, f"rtsp://127.0.0.1:{own_rtsp_camera.port}/cam"),
         "http": (own_http_camera, f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"),
     }[kind]
-    camring = instance({"cam": {"source": url, "stall_timeout": "1s"}}, restart=WIDE).run().wait_live("cam")
+    camring = (
+        instance({"cam": {"source": url, "stall_timeout": "1s"}}, restart=WIDE)
+        .run()
+        .wait_live("cam")
+    )
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
         wait_new_numbers(stream)
         source.signal(signal.SIGSTOP)

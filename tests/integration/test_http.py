@@ -28,7 +28,9 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("healthy"), {"a": "test:?size=320x240", "b": "test:?size=320x240"}) as camring:
+    with running(
+        tmp_path_factory.mktemp("healthy"), {"a": "test:?size=320x240", "b": "test:?size=320x240"}
+    ) as camring:
         yield camring.wait_live("a", "b")
 
 
@@ -91,7 +93,11 @@ def test_snapshot(server, path):
 
 def test_snapshots_are_current(server):
     first = read_number(server.get("/cameras/door/snapshot.jpg")[2])
-    wait_for(lambda: read_number(server.get("/cameras/door/snapshot.jpg")[2]) > first, 10, "a newer snapshot")
+    wait_for(
+        lambda: read_number(server.get("/cameras/door/snapshot.jpg")[2]) > first,
+        10,
+        "a newer snapshot",
+    )
 
 
 def test_no_snapshot_of_a_dead_camera(server):
@@ -133,7 +139,9 @@ def test_headers_come_at_once_even_without_a_picture(server):
         assert [read_number(part.body) for part in parts] == [None] * len(parts)
 
 
-@pytest.mark.parametrize("path, advance", [("", False), ("?headers=advance", True), ("?headers=length", False)])
+@pytest.mark.parametrize(
+    "path, advance", [("", False), ("?headers=advance", True), ("?headers=length", False)]
+)
 @pytest.mark.parametrize("agent", [CHROME, FIREFOX, "curl/7.88.1"])
 def test_who_gets_which_headers(server, path, advance, agent):
     advance = advance or (not path and agent == CHROME)
@@ -165,11 +173,22 @@ def test_a_picture_is_complete_without_the_next_one(server):
     """The boundary comes right behind the picture; in advance form the next part's header, too."""
     path = "/cameras/slow/stream.mjpeg?headers="
     assert bytes_at_rest(server.port, path + "length", rb"\xff\xd9\r\n--[^\r\n]+\r\n$")
-    assert bytes_at_rest(server.port, path + "advance", rb"\xff\xd9\r\n--[^\r\n]+\r\nContent-Type: image/jpeg\r\n\r\n$")
+    assert bytes_at_rest(
+        server.port,
+        path + "advance",
+        rb"\xff\xd9\r\n--[^\r\n]+\r\nContent-Type: image/jpeg\r\n\r\n$",
+    )
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/api/v1/cameras", "/cameras/door/snapshot.jpg", "/cameras/door/stream.mjpeg"]
+    "path",
+    [
+        "/",
+        "/healthz",
+        "/api/v1/cameras",
+        "/cameras/door/snapshot.jpg",
+        "/cameras/door/stream.mjpeg",
+    ],
 )
 def test_head(server, path):
     status, headers, body = server.get(path, method="HEAD")
@@ -184,7 +203,10 @@ def test_options(server, path):
     assert "GET" in headers["allow"]
 
 
-@pytest.mark.parametrize("path", ["/cameras/nobody/stream.mjpeg", "/cameras/nobody/snapshot.jpg", "/api/v1/cameras/nobody"])
+@pytest.mark.parametrize(
+    "path",
+    ["/cameras/nobody/stream.mjpeg", "/cameras/nobody/snapshot.jpg", "/api/v1/cameras/nobody"],
+)
 def test_unknown_camera(server, path):
     status, text = error_of(server.get(path))
     assert status == 404 and "nobody" in text
@@ -209,7 +231,14 @@ def test_unknown_path(server, path):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize(
-    "path", ["/", "/cameras/door/stream.mjpeg", "/cameras/door/snapshot.jpg", "/api/v1/cameras", "/healthz"]
+    "path",
+    [
+        "/",
+        "/cameras/door/stream.mjpeg",
+        "/cameras/door/snapshot.jpg",
+        "/api/v1/cameras",
+        "/healthz",
+    ],
 )
 def test_wrong_method(server, method, path):
     answer = server.get(path, method=method)
@@ -222,7 +251,9 @@ def test_bad_query(server, query):
     assert error_of(server.get(f"/cameras/door/stream.mjpeg?{query}"))[0] == 400
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=many", "limit=99999999999999999999"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=-1", "limit=many", "limit=99999999999999999999"]
+)
 def test_bad_limit(server, query):
     assert error_of(server.get(f"/api/v1/cameras?{query}"))[0] == 400
 
@@ -239,7 +270,10 @@ RAW = {
     "endless path": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
     "long query": (b"GET /?a=" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
     "host for a path": (b"GET //snapshot?x HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-    "large body": (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n" + b"a" * 5_000_000, 413),
+    "large body": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n" + b"a" * 5_000_000,
+        413,
+    ),
     "negative length": (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400),
     "half a request": (b"GET /cameras/do", None),
     "nothing": (b"", None),
@@ -266,7 +300,11 @@ def test_nonsense_is_refused_and_hurts_nobody(server, name):
 
 
 def test_a_slow_reader_gets_the_newest_and_disturbs_nobody(instance, own_http_camera):
-    camring = instance({"cam": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"}).run().wait_live("cam")
+    camring = (
+        instance({"cam": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"})
+        .run()
+        .wait_live("cam")
+    )
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as fast, Stream(
         camring.port, "/cameras/cam/stream.mjpeg", rate=100_000
     ) as slow:
@@ -275,7 +313,9 @@ def test_a_slow_reader_gets_the_newest_and_disturbs_nobody(instance, own_http_ca
         parts = fast.collect(12)
         numbers = [read_number(part.body) for part in parts]
         steps = [(b - a) % 300 for a, b in zip(numbers, numbers[1:])]
-        assert begin and max(steps) <= 15 and len(parts) >= 0.9 * sum(steps), "the fast one was disturbed"
+        assert (
+            begin and max(steps) <= 15 and len(parts) >= 0.9 * sum(steps)
+        ), "the fast one was disturbed"
         late = list(slow.parts)
     assert 3 <= len(late) < len(parts) / 2
     assert not jpeg_faults([part.body for part in late])
@@ -285,7 +325,11 @@ def test_a_slow_reader_gets_the_newest_and_disturbs_nobody(instance, own_http_ca
 
 
 def test_a_client_that_reads_nothing_is_cut(instance):
-    camring = instance({"cam": "test:?size=640x360"}, http={"client_timeout": "2s"}).run().wait_live("cam")
+    camring = (
+        instance({"cam": "test:?size=640x360"}, http={"client_timeout": "2s"})
+        .run()
+        .wait_live("cam")
+    )
     with socket.create_connection(("127.0.0.1", camring.port)) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -295,7 +339,13 @@ def test_a_client_that_reads_nothing_is_cut(instance):
             port = int(local.rpartition(":")[2])
             with open("/proc/net/tcp") as table:
                 rows = [line.split() for line in list(table)[1:]]
-            return [r for r in rows if r[1].endswith(f":{camring.port:04X}") and r[2].endswith(f":{port:04X}") and r[3] == "01"]
+            return [
+                r
+                for r in rows
+                if r[1].endswith(f":{camring.port:04X}")
+                and r[2].endswith(f":{port:04X}")
+                and r[3] == "01"
+            ]
 
         wait_for(connected, 5, "the connection")
         wait_for(lambda: not connected(), 20, "the end of the connection")

@@ -22,7 +22,9 @@ def switches(pids):
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
             text = (task / "status").read_text()
             name = re.search(r"Name:\s+(.*)", text)[1]
-            found[f"{name} {task.name}"] = sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", text))
+            found[f"{name} {task.name}"] = sum(
+                int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", text)
+            )
     return found
 
 
@@ -33,7 +35,11 @@ def rate(camring, seconds=SECONDS):
     time.sleep(seconds)
     after = switches(pids)
     assert pids == [camring.supervisor.pid, *(p.pid for p in camring.children())], "somebody died"
-    made = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
+    made = {
+        name: count - before.get(name, 0)
+        for name, count in after.items()
+        if count != before.get(name, 0)
+    }
     return sum(made.values()) / seconds, made
 
 
@@ -56,7 +62,12 @@ def test_a_camera_that_is_not_there(instance, source):
 def test_many_cameras_that_are_not_there(instance):
     """Once they are tried but now and then, ten cost no more than one: what remains is the supervisor's look at its children's promises."""
     reconnect = {"every": "60s", "max": "60s"}
-    camring = instance({f"cam{i}": {"source": f"rtsp://127.0.0.1:{free_port()}/cam", "reconnect": reconnect} for i in range(10)}).run()
+    camring = instance(
+        {
+            f"cam{i}": {"source": f"rtsp://127.0.0.1:{free_port()}/cam", "reconnect": reconnect}
+            for i in range(10)
+        }
+    ).run()
     wait_away(camring, *(f"cam{i}" for i in range(10)))
     switched, by = rate(camring)
     assert switched < MOST / 4, by
@@ -100,7 +111,18 @@ def test_a_reader_that_waits_for_the_first_frame(instance, ring):
 @needs_library
 def test_a_reader_that_waits_for_the_next_frame(instance, http_camera):
     """The camera has gone silent."""
-    camring = instance({"cam": {"source": f"http://127.0.0.1:{http_camera.port}/video.mjpg", "stall_timeout": "1s"}}).run().wait_live("cam")
+    camring = (
+        instance(
+            {
+                "cam": {
+                    "source": f"http://127.0.0.1:{http_camera.port}/video.mjpg",
+                    "stall_timeout": "1s",
+                }
+            }
+        )
+        .run()
+        .wait_live("cam")
+    )
     wait_for(lambda: rings(camring.instance)["cam.jpeg"]["frame"] > 0, 10, "pictures")
     http_camera.signal(signal.SIGSTOP)
     try:
@@ -118,7 +140,9 @@ def test_a_reader_that_waits_for_the_next_frame(instance, http_camera):
 def test_a_reader_without_a_supervisor_bounds_its_wait():
     """Nobody rings for a dead producer: it looks twice a second."""
     name = f"idle{os.getpid()}"
-    with program(name, PRODUCE.format(ring="mine.jpeg")) as producer, program(name, WAIT.format(ring="mine.jpeg", first=FIRST)) as reader:
+    with program(name, PRODUCE.format(ring="mine.jpeg")) as producer, program(
+        name, WAIT.format(ring="mine.jpeg", first=FIRST)
+    ) as reader:
         producer.kill()
         time.sleep(0.5)
         before = sum(switches([reader.pid]).values())

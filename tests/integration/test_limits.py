@@ -19,8 +19,14 @@ POST = b"POST /healthz HTTP/1.1\r\nHost: x\r\n"
 BEHIND = b"GET /behind HTTP/1.1\r\nHost: x\r\n\r\n"  # must not be answered
 SHAPES = {
     # what two servers in a row could read as different requests
-    "length and encoding": (POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "encoding and length": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400),
+    "length and encoding": (
+        POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "encoding and length": (
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     "two lengths": (POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd", 400),
     "the same length twice": (POST + b"Content-Length: 4\r\ncontent-length: 4\r\n\r\nabcd", 400),
     "a list of lengths": (POST + b"Content-Length: 4, 4\r\n\r\nabcd", 400),
@@ -39,15 +45,24 @@ SHAPES = {
     "a NUL in a name": (GET + b"X\0: b\r\n\r\n", 400),
     "a NUL in the URI": (b"GET /healthz\0 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411),
-    "chunks with extensions": (POST + b"Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n", 411),
+    "chunks with extensions": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n",
+        411,
+    ),
     "a bad chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n", 411),
-    "a chunk beyond 64 bits": (POST + b"Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n", 411),
+    "a chunk beyond 64 bits": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n",
+        411,
+    ),
     "identity": (POST + b"Transfer-Encoding: identity\r\nX: y\r\n\r\n", 411),
     "xchunked": (POST + b"Transfer-Encoding: xchunked\r\n\r\n", 411),
     "a hidden encoding": (POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n", 400),
     "an encoding of GET": (GET + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
     "a body of HEAD": (b"HEAD /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 34\r\n\r\n", 400),
-    "a body of an unknown method": (b"BREW /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 34\r\n\r\n", 400),
+    "a body of an unknown method": (
+        b"BREW /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 34\r\n\r\n",
+        400,
+    ),
     "no Host": (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
     "a Host with a path": (b"GET /healthz HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
     "a Host with a user": (b"GET /healthz HTTP/1.1\r\nHost: me@x\r\n\r\n", 400),
@@ -73,14 +88,19 @@ SHAPES = {
     "endless lines": (GET + b"X: y\r\n" * 200_000, 431),
     "a long body": (POST + b"Content-Length: 16385\r\n\r\n" + b"a" * 16385, 413),
     "a huge body": (POST + b"Content-Length: 999999999999\r\n\r\n" + b"a" * 1_000_000, 413),
-    "a long body that is announced": (POST + b"Expect: 100-continue\r\nContent-Length: 16385\r\n\r\n", 413),
+    "a long body that is announced": (
+        POST + b"Expect: 100-continue\r\nContent-Length: 16385\r\n\r\n",
+        413,
+    ),
     "another expectation": (POST + b"Expect: a-miracle\r\nContent-Length: 4\r\n\r\nabcd", 417),
 }
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("limits"), {"door": "test:?size=640x360&fps=20"}) as camring:
+    with running(
+        tmp_path_factory.mktemp("limits"), {"door": "test:?size=640x360&fps=20"}
+    ) as camring:
         yield camring.wait_live("door")
 
 
@@ -129,7 +149,9 @@ def split(received, heads=()):
         head, mark, received = received.partition(b"\r\n\r\n")
         assert mark and re.match(rb"HTTP/1\.[01] \d{3} [ -~]+(\r\n|$)", head), head
         status, headers = int(head.split()[1]), parse_headers(head)
-        length = 0 if len(answers) in heads or status in (100, 204) else int(headers["content-length"])
+        length = (
+            0 if len(answers) in heads or status in (100, 204) else int(headers["content-length"])
+        )
         assert len(received) >= length
         answers.append((status, headers, received[:length]))
         received = received[length:]
@@ -157,7 +179,9 @@ def test_refused(server, name):
         assert json.loads(answer[2])["error"]
 
 
-@pytest.mark.parametrize("name", ["two lengths", "a folded line", "chunks", "no Host", "a long line", "HTTP/2"])
+@pytest.mark.parametrize(
+    "name", ["two lengths", "a folded line", "chunks", "no Host", "a long line", "HTTP/2"]
+)
 def test_refused_in_pieces_and_behind_others(server, name):
     sent, status = SHAPES[name]
     with connect(server) as s:
@@ -196,8 +220,18 @@ def test_refused_in_pieces_and_behind_others(server, name):
         (b"GET /cameras/../healthz HTTP/1.1\r\nHost: x\r\n\r\n", 404),
         (b"GET /cameras/%2e%2e/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 404),
         (b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-        (b"GET /healthz?" + b"&".join(b"k%d" % i for i in range(1_000)) + b" HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"GET /healthz?" + b"&".join(b"k%d" % i for i in range(10_000)) + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (
+            b"GET /healthz?"
+            + b"&".join(b"k%d" % i for i in range(1_000))
+            + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+            400,
+        ),
+        (
+            b"GET /healthz?"
+            + b"&".join(b"k%d" % i for i in range(10_000))
+            + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+            414,
+        ),
         (b"GET /healthz?" + b"&" * 8_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 200),
         (b"GET /healthz?k=" + b"v" * 8_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET /healthz?k=%f HTTP/1.1\r\nHost: x\r\n\r\n", 400),
@@ -227,7 +261,11 @@ PIPELINE = [
     (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, b"status"),
     (b"GET /cameras/door/snapshot.jpg HTTP/1.1\r\nHost: x\r\n\r\n", 200, b"\xff\xd8"),
     (b"HEAD /cameras/door/snapshot.jpg HTTP/1.1\r\nHost: x\r\n\r\n", 200, b""),
-    (b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nGET / HTTP/1.1\r\n\r\nxx", 405, b"error"),
+    (
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nGET / HTTP/1.1\r\n\r\nxx",
+        405,
+        b"error",
+    ),
     (b"GET /api/v1/cameras HTTP/1.1\r\nHost: x\r\n\r\n", 200, b"door"),
     (b"OPTIONS /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 204, b""),
     (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 405, b"error"),
@@ -245,7 +283,11 @@ def test_pipelining(server, piece):
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for i in range(0, len(sent), piece):
             send(s, sent[i : i + piece])
-        heads = [i for i in range(len(PIPELINE) * rounds) if PIPELINE[i % len(PIPELINE)][0].startswith(b"HEAD")]
+        heads = [
+            i
+            for i in range(len(PIPELINE) * rounds)
+            if PIPELINE[i % len(PIPELINE)][0].startswith(b"HEAD")
+        ]
         answers = split(receive_all(s), heads)
     assert len(answers) == len(PIPELINE) * rounds + 1
     for (status, _, body), (_, wanted, content) in zip(answers, PIPELINE * rounds):
@@ -325,7 +367,9 @@ def test_slow_clients_are_cut_however_busily_they_trickle(server):
         fast = sent.rfind(b"\r\n") + 2 if b"\r\n" in sent else 0
         s.sendall(sent[:fast])
         if fast == len(sent):
-            thread = threading.Thread(target=lambda s=s, name=name: (receive_all(s), ended[name].append(time.monotonic())))
+            thread = threading.Thread(
+                target=lambda s=s, name=name: (receive_all(s), ended[name].append(time.monotonic()))
+            )
             s.settimeout(120)
         else:
             thread = threading.Thread(target=trickle, args=(s, sent[fast:], ended[name]))
@@ -404,7 +448,11 @@ def test_answers_that_nobody_takes_are_bounded(tmp_path, many_descriptors):
                 asked[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 asked[-1].connect(("127.0.0.1", camring.port))
                 asked[-1].sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            wait_for(lambda: fetch(camring.port, "/metrics")[0] == 200, 20, "an answer while others take none")
+            wait_for(
+                lambda: fetch(camring.port, "/metrics")[0] == 200,
+                20,
+                "an answer while others take none",
+            )
             if not KEEPS_FREED:
                 assert memory(process) < before + 110 * 2**20
             assert fetch(camring.port, "/healthz")[0] == 200

@@ -47,7 +47,18 @@ def ask_unix_as_nobody(path, target, headers=()):
     """The status that another user gets."""
     words = [word for key, value in dict(headers).items() for word in ("-H", f"{key}: {value}")]
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "curl",
+            "-s",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+        ]
         + ["--unix-socket", str(path), *words, f"http://x{target}"],
         capture_output=True,
         timeout=30,
@@ -272,7 +283,9 @@ def test_sockets_given_to_another_process_are_not_ours(instance):
     assert camring.get("/healthz")[0] == 200
 
 
-@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="systemd-socket-activate is not there")
+@pytest.mark.skipif(
+    not shutil.which("systemd-socket-activate"), reason="systemd-socket-activate is not there"
+)
 def test_socket_activation(instance):
     """The real one: it starts camring when the first client comes, whose request is answered."""
     port = free_port()
@@ -289,11 +302,18 @@ def test_systemd_takes_the_unit(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not there")
     scripts = pathlib.Path(__file__).parents[2] / "scripts"
-    text = (scripts / "camring.service").read_text().replace("/usr/local/bin/camring", str(BIN / "camring"))
+    text = (
+        (scripts / "camring.service")
+        .read_text()
+        .replace("/usr/local/bin/camring", str(BIN / "camring"))
+    )
     (tmp_path / "camring.service").write_text(text)
     shutil.copy(scripts / "camring.socket", tmp_path)
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "camring.socket")], capture_output=True, text=True, timeout=60
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "camring.socket")],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     faults = [line for line in done.stderr.splitlines() if "camring.s" in line]
     assert not faults, done
@@ -308,7 +328,9 @@ def test_base_path(instance, base):
     below = base.rstrip("/")
     wait_for(lambda: camring.get(f"{below}/snapshot")[0] == 200, 30, "a picture")
     info = json.loads(camring.get(f"{below}/api/v1/cameras/cam")[2])
-    assert camring.get(info["snapshot"])[0] == 200 and info["snapshot"].startswith(f"{below}/cameras/")
+    assert camring.get(info["snapshot"])[0] == 200 and info["snapshot"].startswith(
+        f"{below}/cameras/"
+    )
     with Stream(camring.port, info["stream"]) as stream:
         stream.wait_parts(2)
     status, _, page = camring.get(f"{below}/")
@@ -363,14 +385,25 @@ def test_named_origins(instance, tmp_path):
         assert headers["access-control-allow-credentials"] == "true"
     assert cors_of(camring, "/api/v1/cameras", HERE)[:1] == (401,)
     assert cors_of(camring, "/api/v1/cameras", HERE)[1]["access-control-allow-origin"] == HERE
-    for origin in ["https://evil.example.org", "https://wall.example.org.evil", HERE + "/", "null", ""]:
+    for origin in [
+        "https://evil.example.org",
+        "https://wall.example.org.evil",
+        HERE + "/",
+        "null",
+        "",
+    ]:
         assert cors_of(camring, "/api/v1/cameras", origin, **token) == (200, {}, "Origin")
-    status, headers, _ = cors_of(camring, "/snapshot", HERE, "OPTIONS", **{"Access-Control-Request-Method": "GET"})
+    status, headers, _ = cors_of(
+        camring, "/snapshot", HERE, "OPTIONS", **{"Access-Control-Request-Method": "GET"}
+    )
     assert status == 204 and "GET" in headers["access-control-allow-methods"]
     assert "Authorization" in headers["access-control-allow-headers"]
     with Stream(camring.port, "/stream", {"Origin": HERE, **token}) as stream:
         stream.wait_headers()
-        assert stream.headers["access-control-allow-origin"] == HERE and stream.headers["vary"] == "Origin"
+        assert (
+            stream.headers["access-control-allow-origin"] == HERE
+            and stream.headers["vary"] == "Origin"
+        )
 
 
 def test_any_origin(instance):
@@ -381,7 +414,14 @@ def test_any_origin(instance):
 
 
 @pytest.mark.parametrize(
-    "origin", ["wall.example.org", "https://wall.example.org/", "https://WALL.example.org", "ftp://x", "https://"]
+    "origin",
+    [
+        "wall.example.org",
+        "https://wall.example.org/",
+        "https://WALL.example.org",
+        "ftp://x",
+        "https://",
+    ],
 )
 def test_bad_origins(tmp_path, origin):
     path = tmp_path / "c.yaml"

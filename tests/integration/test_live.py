@@ -64,7 +64,9 @@ def test_all_pictures_of_the_cameras_asked_for(server):
     found = by_camera(parts)
     assert set(found) == {"fast", "slow"}
     for part in parts:
-        assert part.headers["content-type"] == "image/jpeg" and re.fullmatch(r"\d+\.\d{6}", part.headers["x-timestamp"])
+        assert part.headers["content-type"] == "image/jpeg" and re.fullmatch(
+            r"\d+\.\d{6}", part.headers["x-timestamp"]
+        )
         assert "x-frame" not in part.headers
     assert not jpeg_faults([part.body for part in parts])
     for name, rate in (("fast", FAST), ("slow", SLOW)):
@@ -85,7 +87,9 @@ def test_the_right_pictures(server):
 def test_all_cameras_by_default(server):
     """One that is away shows its placeholder, one that is to be closed then says nothing."""
     with Stream(server.port, "/live") as stream:
-        stream.wait(lambda s: len({p.headers["x-camera"] for p in s.parts}) == 4, 20, "four cameras")
+        stream.wait(
+            lambda s: len({p.headers["x-camera"] for p in s.parts}) == 4, 20, "four cameras"
+        )
         found = by_camera(stream.collect(3))
     assert set(found) == {"fast", "slow", "other", "dead"}
     assert read_number(found["dead"][-1].body) is None
@@ -103,7 +107,10 @@ def test_info(server):
     frames = [int(part.headers["x-frame"]) for part in parts]
     assert frames == sorted(set(frames))
     for part in parts:
-        ages = [float(part.headers[f"x-age-{stage}"]) for stage in ("captured", "encode-start", "committed")]
+        ages = [
+            float(part.headers[f"x-age-{stage}"])
+            for stage in ("captured", "encode-start", "committed")
+        ]
         assert ages == sorted(ages, reverse=True) and ages[2] >= 0
 
 
@@ -115,7 +122,9 @@ def test_header_and_picture_come_together_for_any_browser(server):
 
 def test_head_and_options(server):
     status, headers, body = server.get("/live", method="HEAD")
-    assert (status, body) == (200, b"") and headers["content-type"].startswith("multipart/x-mixed-replace")
+    assert (status, body) == (200, b"") and headers["content-type"].startswith(
+        "multipart/x-mixed-replace"
+    )
     status, headers, _ = server.get("/live", method="OPTIONS")
     assert status in (200, 204) and "GET" in headers["allow"]
 
@@ -162,7 +171,9 @@ def test_a_client_is_a_viewer_of_each_of_its_cameras(server):
         return [server.camera(name)["viewers"] for name in ("fast", "slow", "other")]
 
     wait_for(lambda: viewers() == [0, 0, 0], 10, "nobody")
-    with Stream(server.port, "/live?cameras=fast,slow") as one, Stream(server.port, "/live?cameras=slow") as two:
+    with Stream(server.port, "/live?cameras=fast,slow") as one, Stream(
+        server.port, "/live?cameras=slow"
+    ) as two:
         one.wait_parts(1), two.wait_parts(1)
         assert viewers() == [1, 2, 0]
     wait_for(lambda: viewers() == [0, 0, 0], 10, "nobody again")
@@ -171,7 +182,9 @@ def test_a_client_is_a_viewer_of_each_of_its_cameras(server):
 def test_counts_once_against_max_clients(instance):
     cameras = {name: "test:?size=160x120&fps=5" for name in "abc"}
     camring = instance(cameras, http={"max_clients": 2}).run().wait_live(*cameras)
-    with Stream(camring.port, "/live") as one, Stream(camring.port, "/cameras/a/stream.mjpeg") as two:
+    with Stream(camring.port, "/live") as one, Stream(
+        camring.port, "/cameras/a/stream.mjpeg"
+    ) as two:
         one.wait_parts(1), two.wait_parts(1)
         for path in ("/live", "/cameras/a/stream.mjpeg"):
             status, headers, _ = camring.get(path)
@@ -180,7 +193,9 @@ def test_counts_once_against_max_clients(instance):
 
 def test_all_of_thirty(thirty):
     with Stream(thirty.port, "/live") as stream:
-        stream.wait(lambda s: len({p.headers["x-camera"] for p in s.parts}) == 30, 20, "thirty cameras")
+        stream.wait(
+            lambda s: len({p.headers["x-camera"] for p in s.parts}) == 30, 20, "thirty cameras"
+        )
         found = by_camera(stream.collect(4))
     orders = [Order([read_number(part.body) for part in parts], PERIOD) for parts in found.values()]
     assert len(orders) == 30
@@ -192,8 +207,14 @@ def test_many_that_are_away(tmp_path):
     """More than are drawn at once: each is drawn all the same, again and again."""
     nowhere = {f"c{i}": f"http://127.0.0.1:{free_port()}/" for i in range(40)}
     with running(tmp_path, nowhere) as camring, Stream(camring.port, "/live") as stream:
-        stream.wait(lambda s: len({p.headers["x-camera"] for p in s.parts}) == 40, 20, "a picture of each")
-        stream.wait(lambda s: min(len(parts) for parts in by_camera(s.parts).values()) >= 3, 20, "further ones of each")
+        stream.wait(
+            lambda s: len({p.headers["x-camera"] for p in s.parts}) == 40, 20, "a picture of each"
+        )
+        stream.wait(
+            lambda s: min(len(parts) for parts in by_camera(s.parts).values()) >= 3,
+            20,
+            "further ones of each",
+        )
 
 
 @pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
@@ -203,7 +224,10 @@ def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
     rate, port = 100_000, free_port()
     cameras = {f"c{i}": "test:?size=640x360&fps=10" for i in range(10)}
     with network.Link(rate=rate) as link:
-        listen = {"listen": [f"127.0.0.1:{port}", f"{link.address}:{port}"], "allow_open_bind": True}
+        listen = {
+            "listen": [f"127.0.0.1:{port}", f"{link.address}:{port}"],
+            "allow_open_bind": True,
+        }
         with running(tmp_path, cameras, port=port, http=listen) as camring:
             camring.wait_live(*cameras)
             with link.far_end():
@@ -214,7 +238,9 @@ def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
     ages = [part.time + offset - float(part.headers["x-timestamp"]) for part in parts]
     own = sum(len(part.body) for part in parts) / len(parts) / rate
     counts = [len(each) for each in by_camera(parts).values()]
-    print(f"{len(parts)} pictures, {own:.3f} s each on the link, ages: mean {sum(ages) / len(ages):.2f} max {max(ages):.2f}, {counts}")
+    print(
+        f"{len(parts)} pictures, {own:.3f} s each on the link, ages: mean {sum(ages) / len(ages):.2f} max {max(ages):.2f}, {counts}"
+    )
     assert len(counts) == 10 and max(counts) - min(counts) <= 1
     assert not jpeg_faults([part.body for part in parts])
     # Up to a frame interval old when chosen, behind what is still under way.
@@ -227,7 +253,9 @@ def test_a_busy_camera_does_not_crowd_out_a_quiet_one(instance):
     cameras = {"busy": "test:?size=1280x720&fps=30", "quiet": "test:?size=160x120&fps=1"}
     camring = instance(cameras).run().wait_live(*cameras)
     with Stream(camring.port, "/live?cameras=busy,quiet", rate=200_000) as slow:
-        slow.wait(lambda s: len(by_camera(s.parts)["quiet"]) >= 8, 40, "the quiet camera's pictures")
+        slow.wait(
+            lambda s: len(by_camera(s.parts)["quiet"]) >= 8, 40, "the quiet camera's pictures"
+        )
         found = by_camera(slow.parts)
     quiet = Order([read_number(part.body) for part in found["quiet"]], PERIOD)
     busy = Order([read_number(part.body) for part in found["busy"]], PERIOD)
@@ -238,11 +266,15 @@ def test_a_busy_camera_does_not_crowd_out_a_quiet_one(instance):
 def test_goes_on_while_a_camera_goes_and_returns(instance, own_http_camera):
     """One that is to be closed while away falls silent and comes back; the stream goes on with the others."""
     source = f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"
-    camring = instance({"fix": "test:?size=160x120&fps=5", "cam": {"source": source, "offline": "close"}}).run()
+    camring = instance(
+        {"fix": "test:?size=160x120&fps=5", "cam": {"source": source, "offline": "close"}}
+    ).run()
     camring.wait_live("fix", "cam")
 
     def newest(stream, name):
-        return max((part.time for part in stream.parts if part.headers["x-camera"] == name), default=0)
+        return max(
+            (part.time for part in stream.parts if part.headers["x-camera"] == name), default=0
+        )
 
     with Stream(camring.port, "/live?cameras=fix,cam") as stream:
         wait_for(lambda: newest(stream, "cam"), 20, "a picture")

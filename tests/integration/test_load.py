@@ -27,20 +27,42 @@ def is_picture(body):
 
 REQUESTS = [
     ("/api/v1/cameras", 200, "application/json", is_list),
-    ("/api/v1/cameras/yard", 200, "application/json", lambda body: json.loads(body)["id"] == "yard"),
+    (
+        "/api/v1/cameras/yard",
+        200,
+        "application/json",
+        lambda body: json.loads(body)["id"] == "yard",
+    ),
     ("/cameras/door/snapshot.jpg", 200, "image/jpeg", is_picture),
     ("/cameras/yard/snapshot.jpg", 200, "image/jpeg", is_picture),
     ("/", 200, "text/html", lambda body: b"<html" in body),
     ("/healthz", 200, "application/json", lambda body: json.loads(body)["status"] == "ok"),
-    ("/cameras/nobody/snapshot.jpg", 404, "application/json", lambda body: "nobody" in json.loads(body)["error"]),
-    ("/cameras/door/snapshot.jpg?max_age=many", 400, "application/json", lambda body: "max_age" in json.loads(body)["error"]),
+    (
+        "/cameras/nobody/snapshot.jpg",
+        404,
+        "application/json",
+        lambda body: "nobody" in json.loads(body)["error"],
+    ),
+    (
+        "/cameras/door/snapshot.jpg?max_age=many",
+        400,
+        "application/json",
+        lambda body: "max_age" in json.loads(body)["error"],
+    ),
 ]
 
 
 async def read_answer(reader):
     lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
-    return int(lines[0].split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+    headers = {
+        name.lower(): value
+        for name, _, value in (line.partition(": ") for line in lines[1:] if line)
+    }
+    return (
+        int(lines[0].split()[1]),
+        headers,
+        await reader.readexactly(int(headers["content-length"])),
+    )
 
 
 async def ask(reader, writer, request):
@@ -54,7 +76,9 @@ async def watch(port, number, start):
     """Opens a stream and sees a few pictures of it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await start.wait()
-    writer.write(f"GET /cameras/{('door', 'yard')[number % 2]}/stream.mjpeg HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(
+        f"GET /cameras/{('door', 'yard')[number % 2]}/stream.mjpeg HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    )
     head = await reader.readuntil(b"\r\n\r\n")
     right = head.startswith(b"HTTP/1.1 200 ") and b"multipart/x-mixed-replace" in head
     for _ in range(3):
@@ -78,7 +102,9 @@ async def use_five_connections(port, number, start):
     """Five requests at the same moment."""
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
     await start.wait()
-    answers = await asyncio.gather(*(ask(*c, REQUESTS[(number + i) % len(REQUESTS)]) for i, c in enumerate(connections)))
+    answers = await asyncio.gather(
+        *(ask(*c, REQUESTS[(number + i) % len(REQUESTS)]) for i, c in enumerate(connections))
+    )
     for _, writer in connections:
         writer.close()
     return answers

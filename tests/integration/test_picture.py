@@ -11,7 +11,11 @@ from clips import jpeg_fault
 from product import running, wait_for
 
 EVEN, ODD = (640, 360), (321, 243)
-TAGS = {"bt709": ("bt709", "bt709", "bt709"), "bt601": ("smpte170m", "smpte170m", "smpte170m"), "untagged": None}
+TAGS = {
+    "bt709": ("bt709", "bt709", "bt709"),
+    "bt601": ("smpte170m", "smpte170m", "smpte170m"),
+    "untagged": None,
+}
 FFV1 = ("-c:v", "ffv1", "-level", "3")
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "4")
 MJPEG = ("-c:v", "mjpeg", "-q:v", "2", "-huffman", "default")
@@ -44,15 +48,28 @@ TINY = {
 def colourful(width, height):
     """A picture with every hue, bright and dark, and some texture."""
     x, y = numpy.meshgrid(numpy.linspace(0, 1, width), numpy.linspace(0, 1, height))
-    noise = numpy.random.default_rng(7).normal(0, 1, (height // 6 + 2, width // 6 + 2)).astype(numpy.float32)
+    noise = (
+        numpy.random.default_rng(7)
+        .normal(0, 1, (height // 6 + 2, width // 6 + 2))
+        .astype(numpy.float32)
+    )
     noise = numpy.asarray(Image.fromarray(noise).resize((width, height), Image.BICUBIC)) * 12
     planes = [40 + 180 * x, 220 - 180 * y, 128 + 100 * numpy.sin(5 * x + 3 * y)]
-    return numpy.clip(numpy.stack([plane + noise for plane in planes], axis=-1), 0, 255).astype(numpy.uint8)
+    return numpy.clip(numpy.stack([plane + noise for plane in planes], axis=-1), 0, 255).astype(
+        numpy.uint8
+    )
 
 
 def ffmpeg(*words, data=None):
     return subprocess.run(
-        ["ffmpeg", "-nostdin" if data is None else "-y", "-loglevel", "error", "-y", *map(str, words)],
+        [
+            "ffmpeg",
+            "-nostdin" if data is None else "-y",
+            "-loglevel",
+            "error",
+            "-y",
+            *map(str, words),
+        ],
         input=data,
         check=True,
         capture_output=True,
@@ -63,7 +80,9 @@ def make_clip(path, size, matrix, pixels, range_, codec):
     """Ten times the same frame, five a second."""
     tags = TAGS[matrix]
     target = "bt709" if matrix == "bt709" else "bt601"
-    marks = ["-colorspace", tags[0], "-color_primaries", tags[1], "-color_trc", tags[2]] if tags else []
+    marks = (
+        ["-colorspace", tags[0], "-color_primaries", tags[1], "-color_trc", tags[2]] if tags else []
+    )
     frame = colourful(*size).tobytes()
     ffmpeg(
         "-f",
@@ -95,7 +114,8 @@ def expected_planes(path, size):
         "-frames:v",
         1,
         "-vf",
-        "scale=%d:%d:out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic" % size,
+        "scale=%d:%d:out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic"
+        % size,
         "-pix_fmt",
         "yuvj444p",
         "-f",
@@ -124,7 +144,10 @@ def gallery(tmp_path_factory):
     cameras = {}
     for name, case in (CASES | TINY).items():
         make_clip(folder / f"{name}.mkv", *case)
-        cameras[name] = {"source": f"file:{folder}/{name}.mkv?loop=1&realtime=1", "jpeg": {"quality": 90, "passthrough": "off"}}
+        cameras[name] = {
+            "source": f"file:{folder}/{name}.mkv?loop=1&realtime=1",
+            "jpeg": {"quality": 90, "passthrough": "off"},
+        }
         if case[4] is MJPEG:
             cameras[f"{name}-through"] = {"source": cameras[name]["source"]}
     with running(folder, cameras) as camring:
@@ -135,7 +158,10 @@ def gallery(tmp_path_factory):
 def snapshot(gallery, name, query=""):
     wait_for(lambda: gallery.camera(name)["state"] == "live", 60, f"{name} live")
     return wait_for(
-        lambda: (answer := gallery.get(f"/cameras/{name}/snapshot.jpg{query}"))[0] == 200 and answer[2], 20, f"a snapshot of {name}"
+        lambda: (answer := gallery.get(f"/cameras/{name}/snapshot.jpg{query}"))[0] == 200
+        and answer[2],
+        20,
+        f"a snapshot of {name}",
     )
 
 
@@ -168,7 +194,9 @@ def smaller(size, width):
 
 @pytest.mark.limit(180)
 @pytest.mark.parametrize("width", [160, 240])
-@pytest.mark.parametrize("name", [*CASES, *(f"{name}-through" for name, case in CASES.items() if case[4] is MJPEG)])
+@pytest.mark.parametrize(
+    "name", [*CASES, *(f"{name}-through" for name, case in CASES.items() if case[4] is MJPEG)]
+)
 def test_a_smaller_picture_is_what_ffmpeg_makes(gallery, name, width):
     """Also of a camera whose JPEGs are passed through, which are decoded for it."""
     jpeg = snapshot(gallery, name, f"?width={width}&quality=95")

@@ -22,10 +22,17 @@ from product import BIN, ROOT, Camring, running, wait_for
 
 LIBRARY = BIN.parent / "lib/libcamring.so.1"
 MODULES = ROOT / "common/python"
-ENVIRONMENT = {**os.environ, "CAMRING_LIBRARY": str(LIBRARY), "PYTHONPATH": str(MODULES), "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "CAMRING_LIBRARY": str(LIBRARY),
+    "PYTHONPATH": str(MODULES),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 if b"__asan_init" in LIBRARY.read_bytes():
-    pytest.skip("a library with a sanitizer in it can't be loaded into Python", allow_module_level=True)
+    pytest.skip(
+        "a library with a sanitizer in it can't be loaded into Python", allow_module_level=True
+    )
 os.environ["CAMRING_LIBRARY"] = str(LIBRARY)
 sys.path.insert(0, str(MODULES))
 
@@ -34,7 +41,9 @@ import camring  # noqa: E402
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("python"), {"door": "test:?size=640x360&fps=20"}) as instance:
+    with running(
+        tmp_path_factory.mktemp("python"), {"door": "test:?size=640x360&fps=20"}
+    ) as instance:
         yield instance.wait_live("door")
 
 
@@ -50,8 +59,14 @@ def name():
 def picture(width, height, value, half=(2, 2)):
     """Planes that differ from each other; `half`: by what chroma is smaller."""
     rows, columns = -(-height // half[0]), -(-width // half[1])
-    y = (numpy.arange(height * width, dtype=numpy.uint32).reshape(height, width) * 7 + value).astype(numpy.uint8)
-    return y, numpy.full((rows, columns), value, numpy.uint8), numpy.full((rows, columns), 255 - value, numpy.uint8)
+    y = (
+        numpy.arange(height * width, dtype=numpy.uint32).reshape(height, width) * 7 + value
+    ).astype(numpy.uint8)
+    return (
+        y,
+        numpy.full((rows, columns), value, numpy.uint8),
+        numpy.full((rows, columns), 255 - value, numpy.uint8),
+    )
 
 
 def address(array):
@@ -68,14 +83,26 @@ def mapping_of(place):
 
 
 def own_rows(instance, ring="door.raw"):
-    done = subprocess.run([BIN / "camring-shm", "show", ring, "--instance", instance, "--json"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [BIN / "camring-shm", "show", ring, "--instance", instance, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     shown = json.loads(done.stdout)["rings"][0]
     return [row for row in shown["readers"] if row["pid"] == os.getpid()]
 
 
 def script(text, *arguments, **options):
-    return subprocess.Popen([sys.executable, "-c", text, *map(str, arguments)], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, "-c", text, *map(str, arguments)],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
 
 
 # -- a live camera
@@ -85,10 +112,18 @@ def test_raw_frames_are_pictures_in_shared_memory(live):
     with camring.Ring("door", live.instance) as ring:
         numbers = []
         for frame in itertools.islice(ring, 10):
-            assert (frame.format, frame.width, frame.height, frame.array.shape) == ("I420", 640, 360, (360, 640))
+            assert (frame.format, frame.width, frame.height, frame.array.shape) == (
+                "I420",
+                640,
+                360,
+                (360, 640),
+            )
             assert [plane.shape for plane in frame.planes] == [(360, 640), (180, 320), (180, 320)]
             assert number_in(Image.fromarray(frame.array)) is not None
-            assert 0 <= time.monotonic_ns() - frame.committed_ns < 10e9 and frame.captured_ns <= frame.committed_ns
+            assert (
+                0 <= time.monotonic_ns() - frame.committed_ns < 10e9
+                and frame.captured_ns <= frame.committed_ns
+            )
             numbers.append(frame.number)
             for plane in frame.planes:
                 line = mapping_of(address(plane))
@@ -97,7 +132,9 @@ def test_raw_frames_are_pictures_in_shared_memory(live):
         assert numbers == sorted(set(numbers))
         stat = ring.stat()
         assert stat["taken"] in (9, 10)  # without the one that was there before it
-        assert stat["taken"] + stat["missed"] == numbers[-1] - stat["joined"] and stat["writer_alive"]
+        assert (
+            stat["taken"] + stat["missed"] == numbers[-1] - stat["joined"] and stat["writer_alive"]
+        )
 
 
 def test_jpeg_frames_are_whole_files(live):
@@ -113,10 +150,12 @@ def test_jpeg_frames_are_whole_files(live):
 def test_frame_is_pinned_until_it_is_released(live):
     with camring.Ring("door", live.instance) as ring:
         with ring.next() as frame:
-            row, = own_rows(live.instance)
+            (row,) = own_rows(live.instance)
             assert row["pin"] is not None and row["name"] == "pytest"
             kept = frame.array.copy()
-            wait_for(lambda: ring.stat()["published"] > frame.number + 25, 20, "25 more frames")  # as many as the ring has slots for
+            wait_for(
+                lambda: ring.stat()["published"] > frame.number + 25, 20, "25 more frames"
+            )  # as many as the ring has slots for
             assert (frame.array == kept).all()
         assert own_rows(live.instance)[0]["pin"] is None
         ring.next()
@@ -129,7 +168,9 @@ def test_frame_is_pinned_until_it_is_released(live):
 def test_observer_takes_no_row_and_gets_copies(live):
     with camring.Ring("door", live.instance, observe=True, ready=True) as ring:
         frame = ring.next()
-        assert number_in(Image.fromarray(frame.array)) is not None and "/dev/shm" not in mapping_of(address(frame.array))
+        assert number_in(Image.fromarray(frame.array)) is not None and "/dev/shm" not in mapping_of(
+            address(frame.array)
+        )
         kept = frame.array.copy()
         ring.next()
         assert not own_rows(live.instance)
@@ -156,7 +197,9 @@ def test_iteration_ends_with_the_instance(tmp_path):
             ring.next(0)
         assert caught.value.code == "CLOSED"
         ring.close()
-        assert frame.array.shape == (180, 320) and frame.array.sum() > 0  # its memory is still there
+        assert (
+            frame.array.shape == (180, 320) and frame.array.sum() > 0
+        )  # its memory is still there
     finally:
         instance.kill_all()
 
@@ -164,33 +207,61 @@ def test_iteration_ends_with_the_instance(tmp_path):
 def test_opencv_example(live):
     path = MODULES / "example_opencv.py"
     assert len(path.read_text().splitlines()) <= 15
-    example = subprocess.Popen([sys.executable, path, "door", live.instance], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    example = subprocess.Popen(
+        [sys.executable, path, "door", live.instance],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     lines = [example.stdout.readline().split() for _ in range(10)]
     example.send_signal(signal.SIGINT)
     errors = example.communicate(timeout=10)[1]
     assert all(len(line) == 2 for line in lines), (lines, errors)
     numbers, moved = zip(*((int(a), int(b)) for a, b in lines))
-    assert list(numbers) == sorted(set(numbers)) and all(moved), lines  # the test camera's clock moves
+    assert list(numbers) == sorted(set(numbers)) and all(
+        moved
+    ), lines  # the test camera's clock moves
     assert "KeyboardInterrupt" in errors
 
 
 # -- between programs
 
 
-@pytest.mark.parametrize("size, half, format", [((64, 48), (2, 2), "I420"), ((63, 47), (2, 2), "I420"), ((63, 47), (1, 2), "I422"),
-                                                ((5, 3), (1, 1), "I444"), ((1, 1), (1, 1), "I420")])
+@pytest.mark.parametrize(
+    "size, half, format",
+    [
+        ((64, 48), (2, 2), "I420"),
+        ((63, 47), (2, 2), "I420"),
+        ((63, 47), (1, 2), "I422"),
+        ((5, 3), (1, 1), "I444"),
+        ((1, 1), (1, 1), "I420"),
+    ],
+)
 def test_round_trip(name, size, half, format):
     planes = picture(*size, 90, half)
     with camring.Producer("mine", name, rows=2) as out, camring.Ring("mine", name) as ring:
-        assert out.publish(*planes, source=5, captured_ns=1234, camera_ns=99, full_range=True, bt709=True) == 1
+        assert (
+            out.publish(
+                *planes, source=5, captured_ns=1234, camera_ns=99, full_range=True, bt709=True
+            )
+            == 1
+        )
         frame = ring.next(0)
         assert (frame.width, frame.height, frame.format, frame.source) == (*size, format, 5)
-        assert (frame.captured_ns, frame.camera_ns, frame.full_range, frame.bt709) == (1234, 99, True, True)
+        assert (frame.captured_ns, frame.camera_ns, frame.full_range, frame.bt709) == (
+            1234,
+            99,
+            True,
+            True,
+        )
         assert all((got == sent).all() for got, sent in zip(frame.planes, planes))
         transposed = picture(*size[::-1], 17, half[::-1] if format != "I420" else half)
         if format != "I422":
-            assert out.publish(*(plane.T for plane in transposed)) == 2  # arrays that don't lie row after row
+            assert (
+                out.publish(*(plane.T for plane in transposed)) == 2
+            )  # arrays that don't lie row after row
             assert all((got == sent.T).all() for got, sent in zip(ring.next(0).planes, transposed))
         assert out.stat()["readers"] == 1 and out.stat()["published"] == ring.stat()["published"]
 
@@ -212,7 +283,11 @@ def test_jpeg_round_trip(name):
     file = io.BytesIO()
     Image.new("RGB", (80, 60), "red").save(file, "JPEG")
     with camring.Producer("mine", name, jpeg=True) as out, camring.Ring("mine.jpeg", name) as ring:
-        for data in (file.getvalue(), memoryview(file.getvalue()), numpy.frombuffer(file.getvalue(), numpy.uint8)):
+        for data in (
+            file.getvalue(),
+            memoryview(file.getvalue()),
+            numpy.frombuffer(file.getvalue(), numpy.uint8),
+        ):
             out.publish_jpeg(data, 80, 60)
             assert ring.next(0).array.tobytes() == file.getvalue()
 
@@ -230,7 +305,10 @@ def test_arrays_outlive_frame_generation_ring_and_producer(name):
     out.close()
     assert (old == picture(64, 48, 1)[0]).all() and (new == 2).all()
     maps = pathlib.Path("/proc/self/maps")
-    assert f"camring.{name}.mine.raw.1" in maps.read_text() and f"camring.{name}.mine.raw.2" in maps.read_text()
+    assert (
+        f"camring.{name}.mine.raw.1" in maps.read_text()
+        and f"camring.{name}.mine.raw.2" in maps.read_text()
+    )
     del old, new
     gc.collect()
     assert f"camring.{name}.mine" not in maps.read_text()  # and no longer
@@ -242,7 +320,9 @@ def test_thousands_of_frames_leave_nothing_mapped(name):
         for number in range(1, 2001):
             out.publish(*planes)
             assert ring.next(0).number == number
-        assert pathlib.Path("/proc/self/maps").read_text().count(f"camring.{name}.mine.raw.1") == 2  # the producer's, the reader's
+        assert (
+            pathlib.Path("/proc/self/maps").read_text().count(f"camring.{name}.mine.raw.1") == 2
+        )  # the producer's, the reader's
 
 
 def test_ring_that_is_forgotten_gives_its_row_back(name):
@@ -252,7 +332,9 @@ def test_ring_that_is_forgotten_gives_its_row_back(name):
             for value in range(10):
                 producer.publish(*picture(64, 48, value))
                 frame = camring.Ring("cam", name).next(5)
-                assert frame.planes[1][0, 0] == value and producer.stat()["readers"] == 1  # the frame keeps its ring
+                assert (
+                    frame.planes[1][0, 0] == value and producer.stat()["readers"] == 1
+                )  # the frame keeps its ring
                 del frame
                 assert producer.stat()["readers"] == 0
         finally:
@@ -260,9 +342,12 @@ def test_ring_that_is_forgotten_gives_its_row_back(name):
 
 
 def test_kept_ring_goes_on_with_the_next_producer(name):
-    producer = script("import sys, camring, numpy\n"
-                      "p = numpy.ones((8, 8), numpy.uint8)\n"
-                      "camring.Producer('mine', sys.argv[1], keep=True).publish(p, p, p)", name)
+    producer = script(
+        "import sys, camring, numpy\n"
+        "p = numpy.ones((8, 8), numpy.uint8)\n"
+        "camring.Producer('mine', sys.argv[1], keep=True).publish(p, p, p)",
+        name,
+    )
     assert producer.communicate(timeout=20) == ("", "")
     with camring.Ring("mine", name) as ring:
         assert ring.next(0).number == 1
@@ -309,7 +394,11 @@ def test_ctrl_c_is_heard_while_waiting_which_costs_nothing(name):
         waiting.send_signal(signal.SIGINT)
         begin = time.monotonic()
         errors = waiting.communicate(timeout=10)[1]
-        assert time.monotonic() - begin < 1 and "KeyboardInterrupt" in errors and waiting.returncode == -signal.SIGINT
+        assert (
+            time.monotonic() - begin < 1
+            and "KeyboardInterrupt" in errors
+            and waiting.returncode == -signal.SIGINT
+        )
 
 
 def test_signal_handler_may_close_the_ring(name):
@@ -376,7 +465,13 @@ def test_another_users_ring(name):
 def test_pictures_that_are_none(name):
     y, cb, cr = picture(64, 48, 1)
     with camring.Producer("mine", name) as out:
-        for planes in ((y, cb, cr[:-1]), (y, cb[:, :-1], cr[:, :-1]), (y.astype(float), cb, cr), (y, cb, cr.reshape(-1)), (y[:0], cb, cr)):
+        for planes in (
+            (y, cb, cr[:-1]),
+            (y, cb[:, :-1], cr[:, :-1]),
+            (y.astype(float), cb, cr),
+            (y, cb, cr.reshape(-1)),
+            (y[:0], cb, cr),
+        ):
             with pytest.raises(ValueError):
                 out.publish(*planes)
         with pytest.raises(ValueError):
@@ -397,6 +492,7 @@ def test_two_threads_at_one_ring(name):
                 ring.stat()
             except RuntimeError as error:
                 return "another thread" in str(error)
+
         wait_for(refused, 10, "a refusal")
         out.publish(*picture(8, 8, 1))
         waiting.join(10)

@@ -19,7 +19,9 @@ def blocks(language):
 
 
 def commands():
-    lines = [line.partition(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    lines = [
+        line.partition(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()
+    ]
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -28,15 +30,24 @@ class Box:
 
     def __init__(self, folder):
         self.folder = folder
-        script = (
-            "ip link set lo up && for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; echo ready; exec cat"
-        )
+        script = "ip link set lo up && for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; echo ready; exec cat"
         self.holder = subprocess.Popen(
-            [*mount_namespace("--net"), "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*mount_namespace("--net"), "sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.holder.stdout.readline() == "ready\n"
         inside = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        self.enter = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", "--root", "--wd", *inside]
+        self.enter = [
+            "nsenter",
+            f"--target={self.holder.pid}",
+            "--net",
+            "--mount",
+            "--root",
+            "--wd",
+            *inside,
+        ]
         self.running = []
 
     def command(self, *words, cwd=None):
@@ -44,21 +55,37 @@ class Box:
         return [*self.enter, "--", *map(str, [*go, *words])]
 
     def popen(self, *words, cwd=None, **options):
-        process = subprocess.Popen(self.command(*words, cwd=cwd), stdin=subprocess.DEVNULL, start_new_session=True, **options)
+        process = subprocess.Popen(
+            self.command(*words, cwd=cwd),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            **options,
+        )
         self.running.append(process)
         return process
 
     def run(self, *words):
-        return subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            self.command(*words),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
     def get(self, url):
         done = subprocess.run(
-            self.command("curl", "-sf", "--max-time", "5", url), stdin=subprocess.DEVNULL, capture_output=True
+            self.command("curl", "-sf", "--max-time", "5", url),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
         )
         return done.stdout if done.returncode == 0 else None
 
     def left(self):
-        return self.run("ls", "/dev/shm").stdout.split() + self.run("find", "/run", "-type", "s").stdout.split()
+        return (
+            self.run("ls", "/dev/shm").stdout.split()
+            + self.run("find", "/run", "-type", "s").stdout.split()
+        )
 
     def close(self):
         for process in self.running:
@@ -79,10 +106,18 @@ def box(tmp_path):
 
 def shows(box, process, codec):
     """The instance that `process` runs shows its one camera at the address README names; Ctrl-C ends it and leaves nothing."""
-    page = wait_for(lambda: process.poll() is not None or box.get("http://127.0.0.1:8080/api/v1/cameras"), 60, "the API")
+    page = wait_for(
+        lambda: process.poll() is not None or box.get("http://127.0.0.1:8080/api/v1/cameras"),
+        60,
+        "the API",
+    )
     assert process.poll() is None, "make run ended"
     assert page
-    wait_for(lambda: b'"live"' in (box.get("http://127.0.0.1:8080/api/v1/cameras") or b""), 30, "a live camera")
+    wait_for(
+        lambda: b'"live"' in (box.get("http://127.0.0.1:8080/api/v1/cameras") or b""),
+        30,
+        "a live camera",
+    )
     assert codec in box.get("http://127.0.0.1:8080/api/v1/cameras").decode()
     assert box.get("http://127.0.0.1:8080/")
     assert box.get("http://127.0.0.1:8080/snapshot")[:2] == b"\xff\xd8"
@@ -107,12 +142,18 @@ def make_run_camera(box, clips, **_):
         text=True,
     )
     port = camera.stdout.readline().split()[1]
-    shows(box, box.popen("make", "run", f"CAMERA=rtsp://user:password@127.0.0.1:{port}/cam", cwd=ROOT), "h264")
+    shows(
+        box,
+        box.popen("make", "run", f"CAMERA=rtsp://user:password@127.0.0.1:{port}/cam", cwd=ROOT),
+        "h264",
+    )
     camera.stdout.close()
 
 
 def make(**_):
-    done = subprocess.run(["make"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert (BIN / "camring").exists()
 
@@ -171,13 +212,20 @@ def test_the_configuration_shown_is_good(tmp_path):
 
 
 def test_the_example_configuration_is_good():
-    assert cli("check", "-c", ROOT / "camring.yaml", env={"DOOR_USER": "a", "DOOR_PASS": "b"}).returncode == 0
+    assert (
+        cli(
+            "check", "-c", ROOT / "camring.yaml", env={"DOOR_USER": "a", "DOOR_PASS": "b"}
+        ).returncode
+        == 0
+    )
 
 
 def test_help_explains_every_setting():
     done = cli("help", "config")
     assert done.returncode == 0
-    assert all(word in done.stdout for word in ("listen", "stall_timeout", "quality", "reader_rows"))
+    assert all(
+        word in done.stdout for word in ("listen", "stall_timeout", "quality", "reader_rows")
+    )
 
 
 def test_paths_named_exist():

@@ -10,13 +10,27 @@ from clips import jpeg_fault, number_in, read_number
 from multipart import Stream
 from product import BIN, running
 
-KEYS = {"name", "camera", "variant", "kind", "generation", "state", "writer", "frame", "age_ns", "fps", "bytes", "readers"}
+KEYS = {
+    "name",
+    "camera",
+    "variant",
+    "kind",
+    "generation",
+    "state",
+    "writer",
+    "frame",
+    "age_ns",
+    "fps",
+    "bytes",
+    "readers",
+}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     with running(
-        tmp_path_factory.mktemp("rings"), {"door": "test:?size=640x360&fps=20", "dead": "file:/nowhere.mp4"}
+        tmp_path_factory.mktemp("rings"),
+        {"door": "test:?size=640x360&fps=20", "dead": "file:/nowhere.mp4"},
     ) as camring:
         yield camring.wait_live("door")
 
@@ -81,7 +95,17 @@ def test_looking_never_hurts(live):
         stream.wait_parts(5)
         for _ in range(20):
             tool = subprocess.Popen(
-                [BIN / "camring-shm", "dump", "door.raw", "--instance", live.instance, "-o", "/dev/null", "--format", "raw"],
+                [
+                    BIN / "camring-shm",
+                    "dump",
+                    "door.raw",
+                    "--instance",
+                    live.instance,
+                    "-o",
+                    "/dev/null",
+                    "--format",
+                    "raw",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

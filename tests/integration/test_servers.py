@@ -21,7 +21,9 @@ CAMERAS = {"a": "test:?size=320x240&fps=20", "b": "test:?size=320x240&fps=20"}
 @pytest.fixture
 def pair(tmp_path):
     """Two server processes."""
-    with running(tmp_path, CAMERAS, http={"workers": 2, "max_clients": 300}, restart=WIDE) as camring:
+    with running(
+        tmp_path, CAMERAS, http={"workers": 2, "max_clients": 300}, restart=WIDE
+    ) as camring:
         yield camring.wait_live("a", "b")
 
 
@@ -69,7 +71,10 @@ def test_clients_are_spread(pair, pace):
     servers = pair.children("server")
     before = [sockets(process) for process in servers]
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", pair.port), timeout=20)) for _ in range(0 if pace == "one by one" else 200)]
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", pair.port), timeout=20))
+            for _ in range(0 if pace == "one by one" else 200)
+        ]
         for client in clients:
             client.sendall(b"GET /cameras/a/stream.mjpeg HTTP/1.1\r\nHost: x\r\n\r\n")
         for client in clients:
@@ -84,7 +89,9 @@ def test_clients_are_spread(pair, pace):
 
 
 def test_the_limit_holds_over_all_processes(tmp_path):
-    with running(tmp_path, CAMERAS, http={"workers": 2, "max_clients": 20}, restart=WIDE) as camring:
+    with running(
+        tmp_path, CAMERAS, http={"workers": 2, "max_clients": 20}, restart=WIDE
+    ) as camring:
         camring.wait_live("a", "b")
         with streams(camring.port, 10, "a") as some, streams(camring.port, 10, "b") as others:
             assert {client.answer for client in some + others} == {b"HTTP/1.1 200"}
@@ -172,7 +179,10 @@ def test_pictures_wake_only_servers_with_viewers(pair):
         stream.wait_parts(5)
         before, parts = [woken(process) for process in servers], len(stream.parts)
         stream.collect(3)
-        made, came = sorted(woken(process) - n for process, n in zip(servers, before)), len(stream.parts) - parts
+        made, came = (
+            sorted(woken(process) - n for process, n in zip(servers, before)),
+            len(stream.parts) - parts,
+        )
     print(f"{came} pictures: woken {made} times")
     assert came > 20 and made[1] >= came / 2
     assert made[0] < 10, made
@@ -221,15 +231,25 @@ def observe(camring, stream, seconds):
 @pytest.mark.limit(120)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_camera_that_spins_and_one_that_is_stopped_delay_nobody(tmp_path, workers):
-    cameras = {"calm": "test:?size=640x360&fps=20", "spin": "test:?size=3840x2160&fps=1000", "still": "test:?size=320x240&fps=20"}
+    cameras = {
+        "calm": "test:?size=640x360&fps=20",
+        "spin": "test:?size=3840x2160&fps=1000",
+        "still": "test:?size=320x240&fps=20",
+    }
     cameras = {name: {"source": source, "idle": "standby"} for name, source in cameras.items()}
     with running(tmp_path, cameras, http={"workers": workers}) as camring:
         camring.wait_live(*cameras)
         with Stream(camring.port, "/cameras/calm/stream.mjpeg") as stream:
             stream.wait_parts(5)
             before = observe(camring, stream, 4)
-            still = next(p for p in camring.children("capture") if b"still" in open(f"/proc/{p.pid}/cmdline", "rb").read())
-            with Stream(camring.port, "/cameras/spin/stream.mjpeg") as fast, Stream(camring.port, "/cameras/still/stream.mjpeg") as dead:
+            still = next(
+                p
+                for p in camring.children("capture")
+                if b"still" in open(f"/proc/{p.pid}/cmdline", "rb").read()
+            )
+            with Stream(camring.port, "/cameras/spin/stream.mjpeg") as fast, Stream(
+                camring.port, "/cameras/still/stream.mjpeg"
+            ) as dead:
                 fast.wait_parts(10)
                 dead.wait_parts(2)
                 still.kill(signal.SIGSTOP)
@@ -239,7 +259,9 @@ def test_a_camera_that_spins_and_one_that_is_stopped_delay_nobody(tmp_path, work
                     still.kill(signal.SIGCONT)
                 spun = len(fast.parts)
         for name, (api, gap, numbers) in {"before": before, "during": during}.items():
-            print(f"{workers} server(s), {name}: p99 of the API {api:.1f} ms, of the time between pictures {gap:.1f} ms, {len(numbers)} pictures")
+            print(
+                f"{workers} server(s), {name}: p99 of the API {api:.1f} ms, of the time between pictures {gap:.1f} ms, {len(numbers)} pictures"
+            )
         assert spun > 20
         assert during[0] < 1000
         numbers = during[2]

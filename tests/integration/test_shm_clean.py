@@ -10,7 +10,18 @@ import tempfile
 import pytest
 
 from product import BIN, Process, wait_for
-from shmtool import BEHIND_CHILDREN, HOLD, PRODUCE, READ, needs_library, objects, program, rings, shm, shm_json
+from shmtool import (
+    BEHIND_CHILDREN,
+    HOLD,
+    PRODUCE,
+    READ,
+    needs_library,
+    objects,
+    program,
+    rings,
+    shm,
+    shm_json,
+)
 
 CAMERAS = {"door": "test:?size=320x240&fps=25", "nothing": "file:/nowhere.mp4"}
 VARIANTS = 8  # rings a camera has for them, unused here
@@ -34,8 +45,14 @@ def clean(camring, *options):
     assert said["bytes"] == sum(entry["bytes"] for entry in said["removed"])
     for entry in said["removed"]:
         if entry["object"].startswith("/"):
-            assert entry["object"].endswith(f"/{entry['instance']}.sock") and os.path.exists(entry["object"]) == ("--dry-run" in options)
-    removed = {entry["object"]: entry["bytes"] for entry in said["removed"] if not entry["object"].startswith("/")}
+            assert entry["object"].endswith(f"/{entry['instance']}.sock") and os.path.exists(
+                entry["object"]
+            ) == ("--dry-run" in options)
+    removed = {
+        entry["object"]: entry["bytes"]
+        for entry in said["removed"]
+        if not entry["object"].startswith("/")
+    }
     return removed, {entry["ring"]: entry["why"] for entry in said["kept"]}
 
 
@@ -53,15 +70,28 @@ def name():
 def test_what_runs_stays(instance):
     camring = instance(CAMERAS).run().wait_live("door")
     before = objects(camring.instance)
-    for options in ([], ["--dry-run"], ["--all", "--dry-run"]):  # never all for good: others have instances, too
+    for options in (
+        [],
+        ["--dry-run"],
+        ["--all", "--dry-run"],
+    ):  # never all for good: others have instances, too
         removed, kept = clean(camring, *options)
         assert not [name for name in removed if name.startswith(f"camring.{camring.instance}")]
-        assert kept[None] == f"its supervisor runs (process {camring.supervisor.pid})" or "--all" in options
+        assert (
+            kept[None] == f"its supervisor runs (process {camring.supervisor.pid})"
+            or "--all" in options
+        )
     done = shm(camring.instance, "clean")
-    assert done.stdout == f"kept     {camring.instance}: its supervisor runs (process {camring.supervisor.pid})\nnothing to clean\n" and done.returncode == 0
+    assert (
+        done.stdout
+        == f"kept     {camring.instance}: its supervisor runs (process {camring.supervisor.pid})\nnothing to clean\n"
+        and done.returncode == 0
+    )
     assert objects(camring.instance) == before
     frame = rings(camring.instance)["door.raw"]["frame"]
-    wait_for(lambda: rings(camring.instance)["door.raw"]["frame"] > frame + 10, 10, "further frames")
+    wait_for(
+        lambda: rings(camring.instance)["door.raw"]["frame"] > frame + 10, 10, "further frames"
+    )
     assert shm(camring.instance, "verify").returncode == 0
     assert camring.cli("status").returncode in (0, 5)
 
@@ -75,7 +105,11 @@ def test_what_runs_elsewhere_stays(instance, tmp_path):
     try:
         before = objects(camring.instance)
         removed, kept = clean(camring)
-        assert not removed and kept == {None: "its supervisor runs"} and objects(camring.instance) == before
+        assert (
+            not removed
+            and kept == {None: "its supervisor runs"}
+            and objects(camring.instance) == before
+        )
         removed, kept = clean(camring, "--dry-run")
         assert not removed and kept == {None: "its supervisor runs"}
         assert not pathlib.Path(lock[0]).exists()
@@ -92,7 +126,10 @@ def test_what_is_dead_goes(instance):
     removed, kept = clean(camring, "--dry-run")
     assert removed == before and not kept and objects(camring.instance) == before
     text = shm(camring.instance, "clean", "--dry-run").stdout
-    assert all(f"would go  {name}  " in text for name in before) and f"\n{len(before) + 1} objects, " in text  # and a socket
+    assert (
+        all(f"would go  {name}  " in text for name in before)
+        and f"\n{len(before) + 1} objects, " in text
+    )  # and a socket
     assert objects(camring.instance) == before
     removed, kept = clean(camring)
     assert removed == before and not kept
@@ -110,7 +147,9 @@ def test_for_people(instance):
     assert done.returncode == 0 and not done.stderr
     lines = done.stdout.splitlines()
     assert all(line.startswith("removed  ") for line in lines[:-1])
-    assert sorted(name for line in lines[:-1] if not (name := line.split()[1]).endswith(".sock")) == sorted(before)
+    assert sorted(
+        name for line in lines[:-1] if not (name := line.split()[1]).endswith(".sock")
+    ) == sorted(before)
     assert lines[-1].startswith(f"{len(before) + 1} objects, ")
 
 
@@ -123,11 +162,17 @@ def test_children_that_outlive_the_supervisor_keep_it_all(instance):
     try:
         with open(f"/dev/shm/camring.{camring.instance}", "r+b") as board:
             children = struct.unpack_from("<I", board.read(24), 20)[0]
-            board.seek(-64 * children - BEHIND_CHILDREN, os.SEEK_END)  # board_child(0); see common/board.h
+            board.seek(
+                -64 * children - BEHIND_CHILDREN, os.SEEK_END
+            )  # board_child(0); see common/board.h
             board.write(struct.pack("<iiQ", survivor.pid, 0, int(Process(survivor.pid).start)))
         for options in ([], ["--dry-run"]):
             removed, kept = clean(camring, *options)
-            assert not removed and kept[None] == f"its supervisor is dead, but process {survivor.pid} of it still runs"
+            assert (
+                not removed
+                and kept[None]
+                == f"its supervisor is dead, but process {survivor.pid} of it still runs"
+            )
         assert objects(camring.instance) == before
     finally:
         survivor.kill()
@@ -138,7 +183,10 @@ def test_children_that_outlive_the_supervisor_keep_it_all(instance):
 
 def test_strays_and_garbage_go_with_the_dead_only(instance):
     camring = instance(CAMERAS).run().wait_live("door")
-    names = [f"camring.{camring.instance}.{rest}" for rest in ("bad.raw", "bad.jpeg.7", "door.raw.99", "what", "a.b.c.d")]
+    names = [
+        f"camring.{camring.instance}.{rest}"
+        for rest in ("bad.raw", "bad.jpeg.7", "door.raw.99", "what", "a.b.c.d")
+    ]
 
     def litter():
         for file in names:
@@ -174,7 +222,9 @@ def test_a_ring_stays_while_a_program_reads_it(instance):
         kill_all(camring)
         removed, kept = clean(camring)
         assert kept == {"door.raw": f"reader python3 lives (process {holder.pid})"}
-        assert sorted(objects(camring.instance)) == [f"camring.{camring.instance}{end}" for end in ("", ".door.raw", ".door.raw.1")]
+        assert sorted(objects(camring.instance)) == [
+            f"camring.{camring.instance}{end}" for end in ("", ".door.raw", ".door.raw.1")
+        ]
         assert len(removed) == 4 + len(CAMERAS) * VARIANTS
     removed, kept = clean(camring)
     assert len(removed) == 3 and not kept and not objects(camring.instance)
@@ -196,7 +246,9 @@ def test_an_observer_holds_no_lock_and_counts(name):
             producer.kill()
             for options in ([], ["--dry-run"]):
                 removed, kept = clean(name, *options)
-                assert not removed and kept == {"mine.jpeg": f"python3 (process {observer.pid}) has it open"}
+                assert not removed and kept == {
+                    "mine.jpeg": f"python3 (process {observer.pid}) has it open"
+                }
         removed, kept = clean(name)
         assert len(removed) == 2 and not kept
 
@@ -206,12 +258,17 @@ def test_a_producers_ring(name):
     with program(name, PRODUCE.format(ring="mine.jpeg")) as producer:
         for options in ([], ["--dry-run"]):
             removed, kept = clean(name, *options)
-            assert not removed and kept == {"mine.jpeg": f"its writer lives (process {producer.pid})"}
+            assert not removed and kept == {
+                "mine.jpeg": f"its writer lives (process {producer.pid})"
+            }
         producer.stop()
         assert clean(name) == ({}, {"mine.jpeg": f"its writer lives (process {producer.pid})"})
         with program(name, READ.format(ring="mine.jpeg")) as reader:
             producer.kill()
-            assert clean(name) == ({}, {"mine.jpeg": f"reader python3 lives (process {reader.pid})"})
+            assert clean(name) == (
+                {},
+                {"mine.jpeg": f"reader python3 lives (process {reader.pid})"},
+            )
         before = objects(name)
         assert clean(name, "--dry-run") == (before, {}) and objects(name) == before
         assert clean(name) == (before, {}) and not objects(name)
@@ -226,7 +283,9 @@ def test_a_producers_ring_in_a_running_instance(instance):
         assert set(clean(camring)[1]) == {None, "mine.jpeg"}
         producer.kill()
         removed, kept = clean(camring)
-        assert set(removed) == {f"camring.{camring.instance}.mine.jpeg{end}" for end in ("", ".1")} and set(kept) == {None}
+        assert set(removed) == {
+            f"camring.{camring.instance}.mine.jpeg{end}" for end in ("", ".1")
+        } and set(kept) == {None}
         assert objects(camring.instance) == before
     assert shm(camring.instance, "verify").returncode == 0
 
@@ -237,9 +296,17 @@ def test_a_producers_ring_in_a_running_instance(instance):
 @contextlib.contextmanager
 def cleaning(name):
     """`clean`, again and again."""
-    command = f'while :; do "{BIN}/camring-shm" clean --json --instance {name} || echo failed >&2; done'
+    command = (
+        f'while :; do "{BIN}/camring-shm" clean --json --instance {name} || echo failed >&2; done'
+    )
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        process = subprocess.Popen(
+            ["sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
         try:
             yield
         finally:
@@ -260,7 +327,11 @@ def test_an_instance_that_starts_meanwhile(instance):
             camring.run().wait_live("door")
             assert shm_json(camring.instance, "verify")["checked"] == 4
             frame = rings(camring.instance)["door.raw"]["frame"]
-            wait_for(lambda: rings(camring.instance)["door.raw"]["frame"] > frame + 5, 10, "further frames")
+            wait_for(
+                lambda: rings(camring.instance)["door.raw"]["frame"] > frame + 5,
+                10,
+                "further frames",
+            )
             kill_all(camring)
             wait_for(lambda: not objects(camring.instance), 10, "nothing left")
         camring.run().wait_live("door")

@@ -19,12 +19,18 @@ ROWS = 4
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("readers"), {"door": f"test:?size=320x240&fps={FPS}"}, shm={"reader_rows": ROWS}) as camring:
+    with running(
+        tmp_path_factory.mktemp("readers"),
+        {"door": f"test:?size=320x240&fps={FPS}"},
+        shm={"reader_rows": ROWS},
+    ) as camring:
         yield camring.wait_live("door")
 
 
 def readers_of(camring, pid):
-    return [reader for reader in rings(camring.instance)["door.raw"]["readers"] if reader["pid"] == pid]
+    return [
+        reader for reader in rings(camring.instance)["door.raw"]["readers"] if reader["pid"] == pid
+    ]
 
 
 def reader_of(camring, pid):
@@ -47,14 +53,18 @@ def wait_overtaken(camring, pid):
 def assert_nobody_is_harmed(camring):
     """The ring goes on at its rate without losing a frame, another reader gets what it wants, and so does who watches."""
     before = rings(camring.instance)["door.raw"]
-    with program(camring.instance, READ.format(ring="door")) as other, Stream(camring.port, "/cameras/door/stream.mjpeg") as stream:
+    with program(camring.instance, READ.format(ring="door")) as other, Stream(
+        camring.port, "/cameras/door/stream.mjpeg"
+    ) as stream:
         begin = time.monotonic()
         stream.wait_parts(3 * FPS)
         assert time.monotonic() - begin < 3 * 3
         numbers = [n for part in stream.parts if (n := read_number(part.body)) is not None]
         order = Order(numbers, 1 << 16)
         assert (order.duplicates, order.backward) == (0, 0), order
-        wait_for(lambda: reader_of(camring, other.pid)["taken"] >= FPS, 20, "frames for another reader")
+        wait_for(
+            lambda: reader_of(camring, other.pid)["taken"] >= FPS, 20, "frames for another reader"
+        )
     after = rings(camring.instance)["door.raw"]
     assert after["no_slot"] == before["no_slot"] and after["aborted"] == before["aborted"]
     assert after["frame"] >= before["frame"] + 3 * FPS
@@ -77,12 +87,23 @@ def test_one_that_never_releases(live):
         assert reader["state"] == "alive" and reader["alive"] and reader["trouble"]
         assert reader["pin"] is not None and reader["held_ns"] > 1e9
         lines = trouble_lines(live)
-        assert len(lines) == 1 and re.fullmatch(rf"door\.raw: reader \S+ \(process {holder.pid}\) does not release slot {reader['pin']} with frame \d+, "
-                                                r"[\d.]+ s old; \d+ frames behind", lines[0])
-        assert re.search(rf" {holder.pid} .* alive +slot {reader['pin']} +[\d.]+ s ", shm(live.instance, "show", "door.raw").stdout)
+        assert len(lines) == 1 and re.fullmatch(
+            rf"door\.raw: reader \S+ \(process {holder.pid}\) does not release slot {reader['pin']} with frame \d+, "
+            r"[\d.]+ s old; \d+ frames behind",
+            lines[0],
+        )
+        assert re.search(
+            rf" {holder.pid} .* alive +slot {reader['pin']} +[\d.]+ s ",
+            shm(live.instance, "show", "door.raw").stdout,
+        )
         assert_nobody_is_harmed(live)
         assert reader_of(live, holder.pid)["pin"] == reader["pin"]
-        assert shm_json(live.instance, "verify") == {"ok": True, "checked": 2, "faults": [], "remains": []}
+        assert shm_json(live.instance, "verify") == {
+            "ok": True,
+            "checked": 2,
+            "faults": [],
+            "remains": [],
+        }
     use_every_row(live)
 
 
@@ -92,8 +113,14 @@ def test_one_that_is_stopped_while_it_has_a_frame(live):
         reader = reader_of(live, holder.pid)
         assert reader["state"] == "stopped" and reader["trouble"] and reader["pin"] is not None
         lines = trouble_lines(live)
-        assert len(lines) == 1 and f"(process {holder.pid}) is stopped and holds slot {reader['pin']} with frame" in lines[0]
-        assert re.search(rf" {holder.pid} .* stopped +slot ", shm(live.instance, "show", "door.raw").stdout)
+        assert (
+            len(lines) == 1
+            and f"(process {holder.pid}) is stopped and holds slot {reader['pin']} with frame"
+            in lines[0]
+        )
+        assert re.search(
+            rf" {holder.pid} .* stopped +slot ", shm(live.instance, "show", "door.raw").stdout
+        )
         assert_nobody_is_harmed(live)
         assert shm_json(live.instance, "verify")["ok"]
     use_every_row(live)
@@ -124,12 +151,19 @@ def test_one_that_is_killed_while_it_has_a_frame(live):
         pin = reader_of(live, holder.pid)["pin"]
         holder.kill()
         reader = reader_of(live, holder.pid)
-        assert (reader["state"], reader["alive"], reader["pin"]) == ("dead", False, pin) and reader["trouble"]
+        assert (reader["state"], reader["alive"], reader["pin"]) == ("dead", False, pin) and reader[
+            "trouble"
+        ]
         lines = trouble_lines(live)
-        assert len(lines) == 1 and f"(process {holder.pid}) is dead and holds slot {pin} with frame" in lines[0]
+        assert (
+            len(lines) == 1
+            and f"(process {holder.pid}) is dead and holds slot {pin} with frame" in lines[0]
+        )
         said = shm_json(live.instance, "verify")
         assert said["ok"] and not said["faults"]
-        assert [(r["ring"], r["fault"], r["where"]) for r in said["remains"]] == [("door.raw", "dead-reader", f"row {reader['row']}")]
+        assert [(r["ring"], r["fault"], r["where"]) for r in said["remains"]] == [
+            ("door.raw", "dead-reader", f"row {reader['row']}")
+        ]
         wait_overtaken(live, holder.pid)
         assert_nobody_is_harmed(live)  # whose other reader takes the row
     use_every_row(live)
@@ -138,7 +172,9 @@ def test_one_that_is_killed_while_it_has_a_frame(live):
 
 def test_one_that_is_killed_is_cleared_away(live):
     """Within a second or two, with the frame that it had, and while others stay."""
-    with program(live.instance, HOLD.format(ring="door")) as stopped, program(live.instance, HOLD.format(ring="door")) as holder:
+    with program(live.instance, HOLD.format(ring="door")) as stopped, program(
+        live.instance, HOLD.format(ring="door")
+    ) as holder:
         stopped.stop()
         holder.kill()
         wait_for(lambda: not readers_of(live, holder.pid), 20, "no trace of the dead reader")

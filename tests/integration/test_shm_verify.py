@@ -42,12 +42,12 @@ def mapped(name):
 def poked(name, at, form, value):
     """Something else stands there for a while."""
     with mapped(name) as memory:
-        before = memory[at:at + struct.calcsize(form)]
-        memory[at:at + len(before)] = struct.pack(form, value)
+        before = memory[at : at + struct.calcsize(form)]
+        memory[at : at + len(before)] = struct.pack(form, value)
         try:
             yield
         finally:
-            memory[at:at + len(before)] = before
+            memory[at : at + len(before)] = before
 
 
 def board_of(camring):
@@ -70,7 +70,12 @@ def faults(camring, *words, told=""):
 
 
 def assert_right(camring):
-    assert shm_json(camring.instance, "verify") == {"ok": True, "checked": 4, "faults": [], "remains": []}
+    assert shm_json(camring.instance, "verify") == {
+        "ok": True,
+        "checked": 4,
+        "faults": [],
+        "remains": [],
+    }
 
 
 def test_what_lives_is_all_right(live):
@@ -83,17 +88,37 @@ def test_what_lives_is_all_right(live):
 
 
 def test_of_all_instances(live):
-    done = subprocess.run([BIN / "camring-shm", "verify", "door", "--all", "--json"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [BIN / "camring-shm", "verify", "door", "--all", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert json.loads(done.stdout)["checked"] >= 2
 
 
 def test_nothing_and_nobody(live):
-    assert shm_json("nobody-here", "verify") == {"ok": True, "checked": 0, "faults": [], "remains": []}
+    assert shm_json("nobody-here", "verify") == {
+        "ok": True,
+        "checked": 0,
+        "faults": [],
+        "remains": [],
+    }
     done = shm(live.instance, "verify", "nobody")
-    assert done.returncode == 1 and "nobody" in done.stderr and "door.raw" in done.stderr and not done.stdout
+    assert (
+        done.returncode == 1
+        and "nobody" in done.stderr
+        and "door.raw" in done.stderr
+        and not done.stdout
+    )
     assert shm(live.instance, "verify", "door", "gate").returncode == 2
     assert shm(live.instance, "verify", "--dry-run").returncode == 2
-    done = subprocess.run([BIN / "camring-shm", "verify", "nobody-at-all", "--all"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [BIN / "camring-shm", "verify", "nobody-at-all", "--all"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1 and "nobody-at-all" in done.stderr
 
 
@@ -102,26 +127,51 @@ def test_damage_is_for_people_too(live):
         done = shm(live.instance, "verify")
         assert done.returncode == 1 and not done.stderr
         lines = done.stdout.splitlines()
-        assert lines[0].startswith(f"{live.instance}: nothing ") and lines[0].endswith(" (accounts)")
+        assert lines[0].startswith(f"{live.instance}: nothing ") and lines[0].endswith(
+            " (accounts)"
+        )
         assert lines[-1].startswith("4 rings checked: ") and "fault" in lines[-1]
     assert_right(live)
 
 
 # The camera that is not there: nobody but the test writes in its place.
-@pytest.mark.parametrize("offset, form, value, wanted, told", [
-    (TAKEN, "<Q", 7, [(None, "accounts", "nothing")] * 3, "the newest raw one is 0"),  # nor is it finished, or booked
-    (ENCODED, "<Q", 3, [(None, "accounts", "nothing")] * 2, "the newest JPEG is 0"),
-    (FINISHED, "<Q", 3, [(None, "accounts", "nothing")], "nobody holds the lease"),
-    (CAPTURED, "<Q", 3, [(None, "accounts", "nothing")], "0 published"),
-    (LEASE, "<Q", 0x10000 | 7 ^ 0xffff, [(None, "lease", "nothing")], "worker 7, whom there can't be"),
-    (VARIANT_LEASE, "<Q", 0x10000 | 7 ^ 0xffff, [(None, "variant lease", "nothing")], "worker 7, whom there can't be"),
-    (VARIANT_TAKEN, "<Q", 3, [(None, "accounts", "nothing")], "3 pictures of variants"),
-    (0, "<B", ord("/"), [(None, "board", "")], "no proper name"),
-])
+@pytest.mark.parametrize(
+    "offset, form, value, wanted, told",
+    [
+        (
+            TAKEN,
+            "<Q",
+            7,
+            [(None, "accounts", "nothing")] * 3,
+            "the newest raw one is 0",
+        ),  # nor is it finished, or booked
+        (ENCODED, "<Q", 3, [(None, "accounts", "nothing")] * 2, "the newest JPEG is 0"),
+        (FINISHED, "<Q", 3, [(None, "accounts", "nothing")], "nobody holds the lease"),
+        (CAPTURED, "<Q", 3, [(None, "accounts", "nothing")], "0 published"),
+        (
+            LEASE,
+            "<Q",
+            0x10000 | 7 ^ 0xFFFF,
+            [(None, "lease", "nothing")],
+            "worker 7, whom there can't be",
+        ),
+        (
+            VARIANT_LEASE,
+            "<Q",
+            0x10000 | 7 ^ 0xFFFF,
+            [(None, "variant lease", "nothing")],
+            "worker 7, whom there can't be",
+        ),
+        (VARIANT_TAKEN, "<Q", 3, [(None, "accounts", "nothing")], "3 pictures of variants"),
+        (0, "<B", ord("/"), [(None, "board", "")], "no proper name"),
+    ],
+)
 def test_the_board_is_checked(live, offset, form, value, wanted, told):
     with poked(board_of(live), place(live, "nothing") + offset, form, value):
         found = faults(live, told=told)
-        orphans = [fault for fault in found if fault[1] == "orphan"]  # rings of a camera that lost its name
+        orphans = [
+            fault for fault in found if fault[1] == "orphan"
+        ]  # rings of a camera that lost its name
         assert [fault for fault in found if fault not in orphans] == wanted
         assert bool(orphans) == (offset == 0)
     assert_right(live)
@@ -139,11 +189,13 @@ def test_a_lease_of_the_dead(live):
         worker = pids.index(victim.pid) - cameras
         victim.kill()
         wait_for(lambda: not victim.alive(), 10, "a dead encoder")
-        with poked(board_of(live), place(live, "nothing") + LEASE, "<Q", 0x10000 | worker ^ 0xffff):
+        with poked(board_of(live), place(live, "nothing") + LEASE, "<Q", 0x10000 | worker ^ 0xFFFF):
             assert (None, "lease", "nothing") in faults(live)
     finally:
         live.supervisor.kill(signal.SIGCONT)
-    wait_for(lambda: len(live.children("encoder")) == len(os.sched_getaffinity(0)), 20, "another encoder")
+    wait_for(
+        lambda: len(live.children("encoder")) == len(os.sched_getaffinity(0)), 20, "another encoder"
+    )
     live.wait_live("door")
     wait_for(lambda: shm(live.instance, "verify").returncode == 0, 20, "everything in order")
 
@@ -151,14 +203,20 @@ def test_a_lease_of_the_dead(live):
 def test_the_encoders_row_without_a_lease(live):
     """Row 0 of a ring that nobody encodes has a pin."""
     with poked(f"{board_of(live)}.nothing.raw", 320, "<Q", 1 << 32 | 1):
-        assert ("nothing.raw", "pin", "row 0") in faults(live, told="nobody holds the camera's lease")
+        assert ("nothing.raw", "pin", "row 0") in faults(
+            live, told="nobody holds the camera's lease"
+        )
     assert_right(live)
 
 
 def test_a_passing_state_is_no_fault(live):
     """What is put right within a fraction of a second was about to be."""
     with renamed(f"{board_of(live)}.nothing.jpeg", f"{board_of(live)}.away"):
-        verify = subprocess.Popen([BIN / "camring-shm", "verify", "--instance", live.instance], stdout=subprocess.PIPE, text=True)
+        verify = subprocess.Popen(
+            [BIN / "camring-shm", "verify", "--instance", live.instance],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         time.sleep(0.1)
         assert verify.poll() is None  # it looks again
     out, _ = verify.communicate(timeout=30)
@@ -190,7 +248,10 @@ def test_rings_that_are_missing_or_too_many(live):
     assert_right(live)
 
 
-@pytest.mark.parametrize("name, ring", [("door.raw.77x", None), ("door", None), ("Door.raw", None), ("gate.raw.1", "gate.raw")])
+@pytest.mark.parametrize(
+    "name, ring",
+    [("door.raw.77x", None), ("door", None), ("Door.raw", None), ("gate.raw.1", "gate.raw")],
+)
 def test_strays(live, name, ring):
     path = pathlib.Path(f"/dev/shm/{board_of(live)}.{name}")
     path.write_bytes(b"x")
@@ -240,11 +301,19 @@ def test_looking_writes_nothing(live):
 @pytest.mark.limit(180)
 def test_busy_and_mortal(tmp_path_factory):
     """Children are killed all the time, under load: nothing is ever called broken."""
-    cameras = {"fast": "test:?size=64x64&fps=240", "door": "test:?size=320x240&fps=60", "nothing": "file:/nowhere.mp4"}
-    with running(tmp_path_factory.mktemp("busy"), cameras, restart=WIDE, encoder={"workers": 3}) as camring:
+    cameras = {
+        "fast": "test:?size=64x64&fps=240",
+        "door": "test:?size=320x240&fps=60",
+        "nothing": "file:/nowhere.mp4",
+    }
+    with running(
+        tmp_path_factory.mktemp("busy"), cameras, restart=WIDE, encoder={"workers": 3}
+    ) as camring:
         camring.wait_live("fast", "door")
         chance = random.Random(1)
-        with Stream(camring.port, "/cameras/door/stream.mjpeg") as stream, Stream(camring.port, "/cameras/fast/stream.mjpeg"):
+        with Stream(camring.port, "/cameras/door/stream.mjpeg") as stream, Stream(
+            camring.port, "/cameras/fast/stream.mjpeg"
+        ):
             for i in range(500):
                 if i % 5 == 0:
                     victims = camring.children(chance.choice(["capture", "encoder"]))
@@ -254,7 +323,11 @@ def test_busy_and_mortal(tmp_path_factory):
                 assert done.returncode == 0, (i, done.stdout)
             stream.wait_parts(len(stream.parts) + 20)
         camring.wait_live("fast", "door")
-        wait_for(lambda: shm_json(camring.instance, "verify")["remains"] == [], 20, "nothing left by the dead")
+        wait_for(
+            lambda: shm_json(camring.instance, "verify")["remains"] == [],
+            20,
+            "nothing left by the dead",
+        )
 
 
 @needs_library
@@ -269,7 +342,11 @@ def test_the_dead_break_nothing(tmp_path_factory):
             for process in [*camring.children(), camring.supervisor]:
                 process.kill()
             camring.wait_exit()
-            wait_for(lambda: not any(p.alive() for p in camring.seen.values()), 10, "the end of all children")
+            wait_for(
+                lambda: not any(p.alive() for p in camring.seen.values()),
+                10,
+                "the end of all children",
+            )
         begin = time.monotonic()
         said = shm_json(camring.instance, "verify")
         assert time.monotonic() - begin < 10
@@ -281,7 +358,9 @@ def test_the_dead_break_nothing(tmp_path_factory):
         board = path.read_bytes()
         path.unlink()
         said = shm_json(camring.instance, "verify")
-        assert said["ok"] and ("door.raw", "orphan") in [(r["ring"], r["fault"]) for r in said["remains"]]
+        assert said["ok"] and ("door.raw", "orphan") in [
+            (r["ring"], r["fault"]) for r in said["remains"]
+        ]
         path.write_bytes(board)
         path.chmod(0o600)
         camring.run()  # which clears up

@@ -48,19 +48,39 @@ def test_lines(live):
     assert done.returncode == 0 and not done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines] == NAMES * 3
-    assert all(re.fullmatch(r"\d\d:\d\d:\d\d door\.raw live fps [\d.]+, age [\d.]+ m?s, frame \d+, readers \d+, missed \d+", line) for line in lines[1::4])
+    assert all(
+        re.fullmatch(
+            r"\d\d:\d\d:\d\d door\.raw live fps [\d.]+, age [\d.]+ m?s, frame \d+, readers \d+, missed \d+",
+            line,
+        )
+        for line in lines[1::4]
+    )
     assert all(" empty fps 0.0, age -, frame 0, " in line for line in lines[3::4])
 
 
 def test_one_of_them(live):
-    assert [line.split()[1] for line in shm(live.instance, "watch", "door.raw", "--count", "1").stdout.splitlines()] == ["door.raw"]
-    assert [line.split()[1] for line in shm(live.instance, "watch", "door", "--count", "1").stdout.splitlines()] == ["door.jpeg", "door.raw"]
+    assert [
+        line.split()[1]
+        for line in shm(live.instance, "watch", "door.raw", "--count", "1").stdout.splitlines()
+    ] == ["door.raw"]
+    assert [
+        line.split()[1]
+        for line in shm(live.instance, "watch", "door", "--count", "1").stdout.splitlines()
+    ] == ["door.jpeg", "door.raw"]
     assert live.cli("shm", "watch", "door.raw", "--count", "1").stdout.split()[1] == "door.raw"
 
 
 def test_all_instances(live):
-    done = subprocess.run([BIN / "camring-shm", "watch", "--all", "--count", "1"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
-    assert [line.split()[2] for line in done.stdout.splitlines() if line.split()[1] == live.instance] == NAMES
+    done = subprocess.run(
+        [BIN / "camring-shm", "watch", "--all", "--count", "1"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert [
+        line.split()[2] for line in done.stdout.splitlines() if line.split()[1] == live.instance
+    ] == NAMES
 
 
 def test_json_lines(live):
@@ -69,7 +89,22 @@ def test_json_lines(live):
     assert done.returncode == 0 and not done.stderr
     entries = [json.loads(line) for line in done.stdout.splitlines()]
     assert [entry["name"] for entry in entries] == NAMES * 4
-    keys = {"name", "camera", "variant", "kind", "generation", "state", "writer", "frame", "age_ns", "fps", "bytes", "readers", "missed", "time"}
+    keys = {
+        "name",
+        "camera",
+        "variant",
+        "kind",
+        "generation",
+        "state",
+        "writer",
+        "frame",
+        "age_ns",
+        "fps",
+        "bytes",
+        "readers",
+        "missed",
+        "time",
+    }
     assert all(keys <= set(entry) for entry in entries)
     raw = [entry for entry in entries if entry["name"] == "door.raw"]
     assert [entry["frame"] for entry in raw] == sorted({entry["frame"] for entry in raw})
@@ -79,12 +114,25 @@ def test_json_lines(live):
     assert sorted(entry["fps"] for entry in raw)[2] == pytest.approx(25, rel=0.2)
 
 
-@pytest.mark.parametrize("words, told", [
-    (["--interval", "fast"], "fast"), (["--interval", "0"], "0"), (["--interval", "1h1"], "1h1"), (["--interval", "2h"], "2h"), (["--interval", "-1s"], "-1s"),
-    (["--interval", "nan"], "nan"), (["--interval", "1e9"], "1e9"),
-    (["--count", "0"], "0"), (["--count", "-1"], "-1"), (["--count", "3x"], "3x"), (["--count", "99999999999999999999"], "99999"),
-    (["door", "gate"], "gate"), (["-o", "x"], "-o"), (["--dry-run"], "--dry-run"),
-])
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--interval", "fast"], "fast"),
+        (["--interval", "0"], "0"),
+        (["--interval", "1h1"], "1h1"),
+        (["--interval", "2h"], "2h"),
+        (["--interval", "-1s"], "-1s"),
+        (["--interval", "nan"], "nan"),
+        (["--interval", "1e9"], "1e9"),
+        (["--count", "0"], "0"),
+        (["--count", "-1"], "-1"),
+        (["--count", "3x"], "3x"),
+        (["--count", "99999999999999999999"], "99999"),
+        (["door", "gate"], "gate"),
+        (["-o", "x"], "-o"),
+        (["--dry-run"], "--dry-run"),
+    ],
+)
 def test_wrong_usage(live, words, told):
     done = shm(live.instance, "watch", *words)
     assert done.returncode == 2 and told in done.stderr and not done.stdout, done
@@ -93,14 +141,26 @@ def test_wrong_usage(live, words, told):
 def test_a_name_that_is_none(live):
     done = shm(live.instance, "watch", "nobody")
     assert done.returncode == 1 and "nobody" in done.stderr and "door.raw" in done.stderr
-    done = subprocess.run([BIN / "camring-shm", "watch", "nobody-at-all", "--all"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [BIN / "camring-shm", "watch", "nobody-at-all", "--all"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert done.returncode == 1 and "nobody-at-all" in done.stderr
 
 
 def test_a_full_disk_and_a_reader_that_leaves(live):
     with open("/dev/full", "w") as full:
-        done = subprocess.run([BIN / "camring-shm", "watch", "--instance", live.instance], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
-                              text=True, timeout=30)
+        done = subprocess.run(
+            [BIN / "camring-shm", "watch", "--instance", live.instance],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+        )
     assert done.returncode == 1 and "No space left" in done.stderr
     with watching(live.instance, "--interval", "20ms") as watch:
         watch.lines(5)
@@ -114,7 +174,13 @@ def test_a_full_disk_and_a_reader_that_leaves(live):
 class Watch:
     def __init__(self, instance, *words):
         command = [BIN / "camring-shm", "watch", "--instance", instance, *words]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.passed_over = []
 
     def lines(self, count):
@@ -167,13 +233,17 @@ def test_an_instance_that_starts_dies_and_starts_again(instance):
 
 @needs_library
 def test_a_ring_that_changes_its_generation_and_goes(name):
-    with watching(name, "--json", "--interval", "20ms") as watch, program(name, PRODUCE.format(ring="mine.jpeg")) as producer:
+    with watching(name, "--json", "--interval", "20ms") as watch, program(
+        name, PRODUCE.format(ring="mine.jpeg")
+    ) as producer:
         assert watch.wait(name="mine.jpeg", state="live")["generation"] == 1
         producer.tell(100000)
         entry = watch.wait(generation=2)
         assert entry["state"] == "live" and entry["slot_bytes"] >= 100000
         time.sleep(0.5)
-        assert watch.wait(generation=2, frame=watch.wait(generation=2)["frame"] + 3)["fps"] == pytest.approx(20, rel=0.5)
+        assert watch.wait(generation=2, frame=watch.wait(generation=2)["frame"] + 3)[
+            "fps"
+        ] == pytest.approx(20, rel=0.5)
         producer.kill()
         assert watch.wait(state="dead")["generation"] == 2
         assert shm(name, "clean").returncode == 0
@@ -181,7 +251,9 @@ def test_a_ring_that_changes_its_generation_and_goes(name):
         watch.passed_over.clear()
         with program(name, PRODUCE.format(ring="other.jpeg")):
             assert watch.wait(state="live")["name"] == "other.jpeg"
-        assert not [entry for entry in watch.passed_over if entry["state"] == "gone"]  # which a ring says once
+        assert not [
+            entry for entry in watch.passed_over if entry["state"] == "gone"
+        ]  # which a ring says once
 
 
 def test_a_ring_by_name_goes_and_comes(live):
@@ -243,9 +315,21 @@ class Terminal:
         self.controller, self.terminal = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.terminal)
-        env = {**{k: v for k, v in os.environ.items() if not k.startswith("LC_") and k != "LANG"}, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **env}
+        env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("LC_") and k != "LANG"},
+            "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
+            **env,
+        }
         command = [BIN / "camring-shm", "watch", "--instance", instance, *words]
-        self.process = subprocess.Popen(command, stdin=self.terminal, stdout=self.terminal, stderr=self.terminal, env=env, preexec_fn=self._own)
+        self.process = subprocess.Popen(
+            command,
+            stdin=self.terminal,
+            stdout=self.terminal,
+            stderr=self.terminal,
+            env=env,
+            preexec_fn=self._own,
+        )
         self.output = b""
 
     def _own(self):
@@ -267,7 +351,14 @@ class Terminal:
     def page(self):
         """The lines that were drawn last, whole."""
         pages = re.findall(rb"\x1b\[\?2026h\x1b\[H(.*?)\x1b\[\?2026l", self.read(0.05), re.S)
-        return re.sub(rb"\x1b\[[?0-9;]*[a-zA-Z]", b"", pages[-1]).decode().replace("\r", "").split("\n") if pages else []
+        return (
+            re.sub(rb"\x1b\[[?0-9;]*[a-zA-Z]", b"", pages[-1])
+            .decode()
+            .replace("\r", "")
+            .split("\n")
+            if pages
+            else []
+        )
 
     def wait(self, check, what):
         wait_for(lambda: check(self.page()), 20, what)
@@ -308,14 +399,28 @@ def test_a_page(live):
         page = screen.wait(lambda page: "█" * 8 in row(page, "door.raw"), "a history")
         assert live.instance in page[0] and "100 ms" in page[0]
         header = next(line for line in page if line.startswith("RING "))
-        assert header.split() == ["RING", "STATE", "FRAME", "FPS", "AGE", "READERS", "MISSED", "FPS", "AGE"]
-        assert [line.split()[0] for line in page[page.index(header) + 1:][:4]] == NAMES
-        assert re.match(r"door\.raw +live +\d+ +2[0-9]\.\d +[\d.]+ m?s +\d+ +\d+ +", row(page, "door.raw"))
+        assert header.split() == [
+            "RING",
+            "STATE",
+            "FRAME",
+            "FPS",
+            "AGE",
+            "READERS",
+            "MISSED",
+            "FPS",
+            "AGE",
+        ]
+        assert [line.split()[0] for line in page[page.index(header) + 1 :][:4]] == NAMES
+        assert re.match(
+            r"door\.raw +live +\d+ +2[0-9]\.\d +[\d.]+ m?s +\d+ +\d+ +", row(page, "door.raw")
+        )
         assert screen.output.startswith(ENTER) and screen.output.count(ENTER) == 1
         assert b"\x1b[2J" not in screen.output  # redrawn in place
         assert max(len(line) for line in page) <= 100
         before = int(row(page, "door.raw").split()[2])
-        screen.wait(lambda page: int(row(page, "door.raw").split()[2]) > before, "a page that goes on")
+        screen.wait(
+            lambda page: int(row(page, "door.raw").split()[2]) > before, "a page that goes on"
+        )
         quiet = screen.settings()
         assert not quiet[3] & termios.ECHO and not quiet[3] & termios.ICANON
         screen.press(b"q")
@@ -324,9 +429,14 @@ def test_a_page(live):
 
 def test_details(live):
     with terminal(live.instance, "door.raw", "--interval", "100ms") as screen:
-        page = screen.wait(lambda page: any("  fps " in line and "█" * 5 in line for line in page), "a history")
+        page = screen.wait(
+            lambda page: any("  fps " in line and "█" * 5 in line for line in page), "a history"
+        )
         assert "door.raw  live" in page and any(line.startswith("  age ") for line in page)
-        assert any(line.split() == ["ROW", "PID", "NAME", "STATE", "PIN", "HELD", "LAG", "TAKEN", "MISSED"] for line in page)
+        assert any(
+            line.split() == ["ROW", "PID", "NAME", "STATE", "PIN", "HELD", "LAG", "TAKEN", "MISSED"]
+            for line in page
+        )
         assert any("I420 320x240" in line for line in page)
 
 
@@ -356,7 +466,11 @@ def test_it_follows_the_terminals_size(live):
             screen.resize(rows, columns)
             wait_for(lambda: screen.read(0.05).count(b"\x1b[H") > drawn, 5, "a new page at once")
             page = screen.page()
-            assert max(map(len, page)) <= columns and len(page) <= rows + (page[-1] == ""), (rows, columns, page)
+            assert max(map(len, page)) <= columns and len(page) <= rows + (page[-1] == ""), (
+                rows,
+                columns,
+                page,
+            )
             if rows == 5:
                 assert re.fullmatch(r"\d+ more lines", page[-1])
         assert row(page, "nothing.raw")
@@ -379,7 +493,9 @@ def test_suspended_and_continued(live):
         screen.wait(lambda page: row(page, "door.raw"), "a page")
         screen.press(b"\x1a")
         state = pathlib.Path(f"/proc/{screen.process.pid}/stat")
-        wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", 10, "a stopped process")
+        wait_for(
+            lambda: state.read_text().rpartition(")")[2].split()[0] == "T", 10, "a stopped process"
+        )
         assert screen.read().endswith(LEAVE) and screen.settings() == screen.before
         begin = len(screen.output)
         screen.process.send_signal(signal.SIGCONT)
@@ -405,7 +521,9 @@ def test_rings_come_and_go_on_the_page(name):
 
 @needs_library
 def test_a_reader_in_trouble_is_on_the_page(live):
-    with program(live.instance, HOLD.format(ring="door")) as holder, terminal(live.instance, "--interval", "50ms") as screen:
+    with program(live.instance, HOLD.format(ring="door")) as holder, terminal(
+        live.instance, "--interval", "50ms"
+    ) as screen:
         holder.stop()
         page = screen.wait(lambda page: "1!" in row(page, "door.raw"), "the trouble")
         assert any(f"(process {holder.pid}) is stopped and holds slot" in line for line in page)

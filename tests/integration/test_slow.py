@@ -15,14 +15,20 @@ RATE = 50_000  # bytes a second
 OVERHEAD = 1514 / 1448
 PATH = "/cameras/cam/stream.mjpeg?info=1"
 
-pytestmark = pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
+pytestmark = pytest.mark.skipif(
+    not network.available(), reason="needs root, to make network namespaces"
+)
 
 
 @contextlib.contextmanager
 def served(folder, link, source, **http):
     """A camring that can be reached over the link as well."""
     port = free_port()
-    http = {"listen": [f"127.0.0.1:{port}", f"{link.address}:{port}"], "allow_open_bind": True, **http}
+    http = {
+        "listen": [f"127.0.0.1:{port}", f"{link.address}:{port}"],
+        "allow_open_bind": True,
+        **http,
+    }
     with running(folder, {"cam": source}, port=port, http=http) as camring:
         yield camring.wait_live("cam")
 
@@ -46,7 +52,9 @@ def link_time(parts):
 def check_slow(parts, ratio, worst):
     parts = parts[2:]  # those sent while nobody could know the link
     own, found = link_time(parts), ages(parts)
-    print(f"own time {own:.2f} s, ages: mean {statistics.mean(found):.2f} max {max(found):.2f}, {len(parts)} pictures")
+    print(
+        f"own time {own:.2f} s, ages: mean {statistics.mean(found):.2f} max {max(found):.2f}, {len(parts)} pictures"
+    )
     assert len(parts) >= 6
     assert not jpeg_faults([part.body for part in parts])
     assert statistics.mean(found) <= ratio * own, (own, found)
@@ -54,7 +62,9 @@ def check_slow(parts, ratio, worst):
 
 
 def test_slow_link(tmp_path):
-    with network.Link(rate=RATE) as link, served(tmp_path, link, "test:?size=1280x720&fps=30") as camring:
+    with network.Link(rate=RATE) as link, served(
+        tmp_path, link, "test:?size=1280x720&fps=30"
+    ) as camring:
         with stream_from_afar(camring, link) as slow:
             parts = slow.collect(15)
         check_slow(parts, 1.3, 1.6)
@@ -72,7 +82,9 @@ def test_slow_reader(tmp_path, http_camera):
 
 @pytest.mark.parametrize("trip", [0.05, 0.15])
 def test_viewer_far_away_keeps_the_rate(tmp_path, trip):
-    with network.Link(delay=trip / 2) as link, served(tmp_path, link, "test:?size=640x360&fps=30") as camring:
+    with network.Link(delay=trip / 2) as link, served(
+        tmp_path, link, "test:?size=640x360&fps=30"
+    ) as camring:
         with Stream(camring.port, PATH) as near, stream_from_afar(camring, link) as far:
             far.collect(3)  # until TCP knows the link
             seconds = 6
@@ -92,7 +104,11 @@ def connected(camring, stream):
     with open("/proc/net/tcp") as table:
         rows = [line.split() for line in list(table)[1:]]
     return [
-        row for row in rows if row[1].endswith(f":{camring.port:04X}") and row[2].endswith(f":{peer:04X}") and row[3] == "01"
+        row
+        for row in rows
+        if row[1].endswith(f":{camring.port:04X}")
+        and row[2].endswith(f":{peer:04X}")
+        and row[3] == "01"
     ]
 
 
@@ -124,7 +140,9 @@ def p99(parts):
 
 
 def test_nobody_slow_disturbs_a_fast_viewer(tmp_path):
-    with network.Link(rate=RATE) as link, served(tmp_path, link, "test:?size=640x360&fps=30") as camring:
+    with network.Link(rate=RATE) as link, served(
+        tmp_path, link, "test:?size=640x360&fps=30"
+    ) as camring:
         with Stream(camring.port, PATH) as fast, contextlib.ExitStack() as stack:
             fast.collect(1)
             alone = fast.collect(5)
@@ -134,6 +152,8 @@ def test_nobody_slow_disturbs_a_fast_viewer(tmp_path):
             fast.collect(1)
             crowded = fast.collect(5)
         order = Order([read_number(part.body) for part in crowded], 1 << 16)
-        print(f"p99 alone {p99(alone) * 1000:.1f} ms, beside slow ones {p99(crowded) * 1000:.1f} ms, {order}")
+        print(
+            f"p99 alone {p99(alone) * 1000:.1f} ms, beside slow ones {p99(crowded) * 1000:.1f} ms, {order}"
+        )
         assert order.delivered >= 0.95
         assert p99(crowded) <= p99(alone) * 2 + 0.03

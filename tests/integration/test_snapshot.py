@@ -37,8 +37,12 @@ class HandCamera:
 
     def push(self, first=False):
         if first:
-            self._client.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n--f\r\n")
-        self._client.sendall(b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(self.jpeg))
+            self._client.sendall(
+                b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n--f\r\n"
+            )
+        self._client.sendall(
+            b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(self.jpeg)
+        )
         self._client.sendall(self.jpeg + b"\r\n--f\r\n")
 
     def close(self):
@@ -87,7 +91,9 @@ def test_a_hundred_at_once(server, path):
     """None is older than what a viewer had before they were asked for; and once at least, whatever else the machine does, the
     newest had become older by no more than two pictures when the last of them came."""
     spans = []
-    with Stream(server.port, "/cameras/fast/stream.mjpeg") as stream, ThreadPoolExecutor(100) as pool:
+    with Stream(server.port, "/cameras/fast/stream.mjpeg") as stream, ThreadPoolExecutor(
+        100
+    ) as pool:
         stream.wait_parts(2)
         for _ in range(8):
             before = newest(stream)
@@ -97,7 +103,11 @@ def test_a_hundred_at_once(server, path):
             bodies = {body for _, _, body in answers}
             assert not any(jpeg_fault(body) for body in bodies)
             numbers = {read_number(body) for body in bodies}
-            assert all(before <= number <= after + 1 for number in numbers), (before, numbers, after)
+            assert all(before <= number <= after + 1 for number in numbers), (
+                before,
+                numbers,
+                after,
+            )
             spans.append(after - before)
             if spans[-1] <= 2 + ("max_age" in path):
                 return
@@ -165,12 +175,16 @@ def test_a_connection_is_kept_over_waits(server):
 def test_requests_sent_ahead_are_answered_in_turn(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
         wait = f"GET {FAST}?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n"
-        client.sendall((wait * 3 + "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").encode())
+        client.sendall(
+            (wait * 3 + "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").encode()
+        )
         data = b""
         while more := client.recv(65536):
             data += more
     assert data.count(b"HTTP/1.1 200 OK") == 4
-    assert [kind.split(b"\r")[0] for kind in data.split(b"Content-Type: ")[1:]] == [b"image/jpeg"] * 3 + [b"application/json"]
+    assert [kind.split(b"\r")[0] for kind in data.split(b"Content-Type: ")[1:]] == [
+        b"image/jpeg"
+    ] * 3 + [b"application/json"]
 
 
 def test_a_request_sent_while_one_waits_is_answered_after_it(server):
@@ -186,7 +200,11 @@ def test_a_request_sent_while_one_waits_is_answered_after_it(server):
 
 def test_answers_after_a_wait_are_counted_as_snapshots(server):
     def count(metrics):
-        lines = [line for line in metrics.decode().splitlines() if 'route="snapshot"' in line and 'status="2xx"' in line]
+        lines = [
+            line
+            for line in metrics.decode().splitlines()
+            if 'route="snapshot"' in line and 'status="2xx"' in line
+        ]
         assert len(lines) == 1
         return int(lines[0].split()[-1])
 
@@ -206,10 +224,18 @@ def test_clients_that_leave_meanwhile_leave_nothing(server):
     clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
     for client in clients:
         client.sendall(f"GET {RARE}?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    wait_for(lambda: server.camera("rare")["viewers"] > 0 or descriptors() < before + 50, 10, "clients that wait")
+    wait_for(
+        lambda: server.camera("rare")["viewers"] > 0 or descriptors() < before + 50,
+        10,
+        "clients that wait",
+    )
     for client in clients:
         client.close()
-    wait_for(lambda: server.camera("rare")["viewers"] == 0 and descriptors() <= before, 10, "all clients gone")
+    wait_for(
+        lambda: server.camera("rare")["viewers"] == 0 and descriptors() <= before,
+        10,
+        "all clients gone",
+    )
     assert process.alive() and server.get(FAST)[0] == 200
 
 
@@ -218,7 +244,11 @@ def test_the_first_picture_of_a_camera_that_connects_is_waited_for(tmp_path, han
     with running(tmp_path, {"late": hand_camera.url}) as camring, ThreadPoolExecutor(8) as pool:
         assert hand_camera.asked.wait(20)
         waiting = [pool.submit(camring.get, path) for _ in range(8)]
-        wait_for(lambda: camring.camera("late")["viewers"] > 0 or any(w.done() for w in waiting), 10, "clients that wait")
+        wait_for(
+            lambda: camring.camera("late")["viewers"] > 0 or any(w.done() for w in waiting),
+            10,
+            "clients that wait",
+        )
         hand_camera.push(first=True)
         answers = [future.result() for future in waiting]
         # Where connecting takes longer than anyone waits, they are told so, and the next one gets the picture.
@@ -233,7 +263,11 @@ def test_a_camera_that_goes_away_meanwhile_ends_the_wait(tmp_path, hand_camera):
     with running(tmp_path, {"gone": hand_camera.url}) as camring, ThreadPoolExecutor(1) as pool:
         assert hand_camera.asked.wait(20)
         waiting = pool.submit(camring.get, path)
-        wait_for(lambda: camring.camera("gone")["viewers"] > 0 or waiting.done(), 10, "a client that waits")
+        wait_for(
+            lambda: camring.camera("gone")["viewers"] > 0 or waiting.done(),
+            10,
+            "a client that waits",
+        )
         hand_camera.close()
         status, error = error_of(waiting.result())
         assert status == 503 and '"gone" has no picture' in error
@@ -241,7 +275,9 @@ def test_a_camera_that_goes_away_meanwhile_ends_the_wait(tmp_path, hand_camera):
 
 def test_stopping_does_not_wait_for_those_who_wait(tmp_path, hand_camera):
     path = "/cameras/rare/snapshot.jpg"
-    with running(tmp_path, {"rare": {"source": hand_camera.url, "stall_timeout": "10m"}}) as camring:
+    with running(
+        tmp_path, {"rare": {"source": hand_camera.url, "stall_timeout": "10m"}}
+    ) as camring:
         assert hand_camera.asked.wait(20)
         hand_camera.push(first=True)
         wait_for(lambda: camring.get(path)[0] == 200, 20, "a picture")
@@ -252,6 +288,10 @@ def test_stopping_does_not_wait_for_those_who_wait(tmp_path, hand_camera):
                     return fetch(camring.port, path + "?max_age=0")[0]
 
             asked = pool.submit(ask)
-            wait_for(lambda: camring.camera("rare")["viewers"] > 0 or asked.done(), 10, "a client that waits")
+            wait_for(
+                lambda: camring.camera("rare")["viewers"] > 0 or asked.done(),
+                10,
+                "a client that waits",
+            )
             camring.stop()
             assert asked.result() in (None, 503)

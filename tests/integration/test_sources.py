@@ -19,7 +19,11 @@ def watch(camring):
     streams = {name: Stream(camring.port, f"/cameras/{name}/stream.mjpeg") for name in CAMERAS}
     try:
         for name, stream in streams.items():
-            stream.wait(lambda s: s.parts and read_number(s.parts[-1].body) is not None, 30, f"a numbered picture of {name}")
+            stream.wait(
+                lambda s: s.parts and read_number(s.parts[-1].body) is not None,
+                30,
+                f"a numbered picture of {name}",
+            )
         begin = {name: len(stream.parts) for name, stream in streams.items()}
         streams["test"].collect(SECONDS)
         assert not [name for name, stream in streams.items() if stream.ended]
@@ -38,7 +42,8 @@ def order_of(name, parts):
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory, clips, rtsp_camera, http_camera):
     """Each attempt's parts.  A machine that has other work to do may lose pictures, but nothing else may ever go wrong: it is
-    watched up to three times, until nearly all pictures come through, and every attempt counts for all the rest."""
+    watched up to three times, until nearly all pictures come through, and every attempt counts for all the rest.
+    """
     cameras = {
         "test": "test:?size=1280x720&fps=30",
         "rtsp": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam",
@@ -64,7 +69,9 @@ def test_twenty_seconds(watched, name):
         order = order_of(name, parts)
         assert (order.duplicates, order.backward) == (0, 0), order
     assert order.delivered >= DELIVERED, order
-    assert len(parts) >= DELIVERED * 30 * (parts[-1].time - parts[0].time) - 1, f"{len(parts)} parts, {order}"
+    assert (
+        len(parts) >= DELIVERED * 30 * (parts[-1].time - parts[0].time) - 1
+    ), f"{len(parts)} parts, {order}"
 
 
 def test_mjpeg_is_passed_through_unchanged(watched, clips):
@@ -82,17 +89,30 @@ def test_parts_are_dated(watched):
 def test_http_parts_without_length(instance, http_camera):
     camring = instance({"cam": f"http://127.0.0.1:{http_camera.port}/nolength.mjpg"}).run()
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
-        stream.wait(lambda s: sum(read_number(p.body) is not None for p in s.parts[-30:]) == 30, 30, "30 numbered pictures")
+        stream.wait(
+            lambda s: sum(read_number(p.body) is not None for p in s.parts[-30:]) == 30,
+            30,
+            "30 numbered pictures",
+        )
         assert not jpeg_faults([part.body for part in stream.parts])
 
 
 def test_mjpeg_without_passthrough_is_encoded_anew(instance, http_camera, clips):
     camring = instance(
-        {"cam": {"source": f"http://127.0.0.1:{http_camera.port}/video.mjpg", "jpeg": {"passthrough": "off", "quality": 60}}}
+        {
+            "cam": {
+                "source": f"http://127.0.0.1:{http_camera.port}/video.mjpg",
+                "jpeg": {"passthrough": "off", "quality": 60},
+            }
+        }
     ).run()
     originals = set(split_jpegs(clips.mjpeg().read_bytes()))
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
-        stream.wait(lambda s: sum(read_number(p.body) is not None for p in s.parts[-30:]) == 30, 30, "30 numbered pictures")
+        stream.wait(
+            lambda s: sum(read_number(p.body) is not None for p in s.parts[-30:]) == 30,
+            30,
+            "30 numbered pictures",
+        )
         assert not [part for part in stream.parts if part.body in originals]
 
 
@@ -104,14 +124,20 @@ def test_a_file_loses_nothing(instance, clips, clip):
     camring = instance({"cam": {"source": f"file:{path}", "jpeg": {"passthrough": "off"}}}).run()
     camring.wait_state("cam", "ended", 60)
     wait_for(
-        lambda: camring.camera("cam")["counters"]["encoded"] == count, 10, f"{count} encoded pictures, {camring.camera('cam')}"
+        lambda: camring.camera("cam")["counters"]["encoded"] == count,
+        10,
+        f"{count} encoded pictures, {camring.camera('cam')}",
     )
     assert read_number(camring.get("/cameras/cam/snapshot.jpg")[2]) == count - 1
 
 
 def test_a_file_loops(instance, clips):
     camring = instance({"cam": f"file:{clips.mp4()}?loop=1"}).run()
-    wait_for(lambda: camring.camera("cam")["counters"]["encoded"] > 600, 60, "the file played more than twice")
+    wait_for(
+        lambda: camring.camera("cam")["counters"]["encoded"] > 600,
+        60,
+        "the file played more than twice",
+    )
     assert camring.camera("cam")["state"] == "live"
 
 
@@ -119,7 +145,11 @@ def test_a_file_loops(instance, clips):
 def test_test_camera_sizes(instance, size):
     camring = instance({"cam": f"test:?size={size}&fps=10"}).run().wait_live("cam")
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
-        stream.wait(lambda s: sum(read_number(p.body) is not None for p in s.parts) >= 5, 30, "5 numbered pictures")
+        stream.wait(
+            lambda s: sum(read_number(p.body) is not None for p in s.parts) >= 5,
+            30,
+            "5 numbered pictures",
+        )
     camera = camring.camera("cam")
     assert f"{camera['width']}x{camera['height']}" == size
 
@@ -128,9 +158,15 @@ def test_static_test_camera_stands_still(instance):
     """Nothing moves but the number."""
     camring = instance({"cam": "test:?size=320x240&fps=20&static=1"}).run().wait_live("cam")
     with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:
-        pictures = [Image.open(io.BytesIO(part.body)).convert("L") for part in stream.wait_parts(20).parts[-10:]]
+        pictures = [
+            Image.open(io.BytesIO(part.body)).convert("L")
+            for part in stream.wait_parts(20).parts[-10:]
+        ]
     assert len({number_in(picture) for picture in pictures}) == 10
-    assert len({picture.crop((0, BAR_ROWS + 16, *picture.size)).tobytes() for picture in pictures}) == 1
+    assert (
+        len({picture.crop((0, BAR_ROWS + 16, *picture.size)).tobytes() for picture in pictures})
+        == 1
+    )
 
 
 def test_a_fast_source_comes_through(instance):

@@ -18,13 +18,32 @@ from test_slow import OVERHEAD, RATE, check_slow
 CAMERAS = {"cam": "test:?size=320x240&fps=20"}
 
 
-def make_certificate(folder, name="cert", key=None, days="2", algorithm=("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")):
+def make_certificate(
+    folder,
+    name="cert",
+    key=None,
+    days="2",
+    algorithm=("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+):
     """(certificate, key), self-signed for 127.0.0.1 and the near ends of test links."""
     cert, key = folder / f"{name}.pem", key or folder / f"{name}-key.pem"
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    words = ["-newkey", *algorithm, "-nodes", "-keyout", str(key), "-subj", f"/CN={name}", "-addext", names]
+    words = [
+        "-newkey",
+        *algorithm,
+        "-nodes",
+        "-keyout",
+        str(key),
+        "-subj",
+        f"/CN={name}",
+        "-addext",
+        names,
+    ]
     subprocess.run(
-        ["openssl", "req", "-x509", *words, "-out", str(cert), "-days", days], check=True, capture_output=True, timeout=60
+        ["openssl", "req", "-x509", *words, "-out", str(cert), "-days", days],
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     return cert, key
 
@@ -42,7 +61,11 @@ def secure(tmp_path_factory):
     write_users(folder / "users", {"me": "Ux4-pass"})
     http = {"tls": {"cert": "cert.pem", "key": str(key)}, "users_file": "users"}
     with running(folder, CAMERAS, tls=trusting(cert), http=http) as camring:
-        wait_for(lambda: camring.get("/snapshot", headers=basic("me", "Ux4-pass"))[0] == 200, 30, "a picture")
+        wait_for(
+            lambda: camring.get("/snapshot", headers=basic("me", "Ux4-pass"))[0] == 200,
+            30,
+            "a picture",
+        )
         camring.cert = cert
         yield camring
 
@@ -51,7 +74,9 @@ def connect(camring, **options):
     context = trusting(camring.cert)
     for name, value in options.items():
         setattr(context, name, value)
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", camring.port), 10), server_hostname="127.0.0.1")
+    return context.wrap_socket(
+        socket.create_connection(("127.0.0.1", camring.port), 10), server_hostname="127.0.0.1"
+    )
 
 
 def test_requests_and_kept_connections(secure):
@@ -76,7 +101,10 @@ def test_versions(secure, version):
 
 
 def test_old_versions_and_ciphers_are_refused(secure):
-    for words in (["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA:AES256-SHA:ECDHE-ECDSA-AES128-SHA@SECLEVEL=0"]):
+    for words in (
+        ["-tls1_1"],
+        ["-tls1_2", "-cipher", "AES128-SHA:AES256-SHA:ECDHE-ECDSA-AES128-SHA@SECLEVEL=0"],
+    ):
         done = subprocess.run(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{secure.port}", *words],
             stdin=subprocess.DEVNULL,
@@ -89,11 +117,15 @@ def test_old_versions_and_ciphers_are_refused(secure):
 def test_alpn(secure):
     context = trusting(secure.cert)
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", secure.port), 10), server_hostname="127.0.0.1") as s:
+    with context.wrap_socket(
+        socket.create_connection(("127.0.0.1", secure.port), 10), server_hostname="127.0.0.1"
+    ) as s:
         assert s.selected_alpn_protocol() == "http/1.1"
     context.set_alpn_protocols(["h2"])
     with pytest.raises(ssl.SSLError):
-        context.wrap_socket(socket.create_connection(("127.0.0.1", secure.port), 10), server_hostname="127.0.0.1")
+        context.wrap_socket(
+            socket.create_connection(("127.0.0.1", secure.port), 10), server_hostname="127.0.0.1"
+        )
 
 
 def test_plain_http_is_told(secure):
@@ -106,8 +138,15 @@ def test_plain_http_is_told(secure):
 
 
 def test_nonsense_is_cut(secure):
-    for nonsense in (b"\x16\x03\x01\x00", b"\x00" * 100, b"\x16\x03\x01\xff\xff" + b"\x00" * 70000, b"SSH-2.0-x\r\n"):
-        with socket.create_connection(("127.0.0.1", secure.port), 15) as s, contextlib.suppress(OSError):
+    for nonsense in (
+        b"\x16\x03\x01\x00",
+        b"\x00" * 100,
+        b"\x16\x03\x01\xff\xff" + b"\x00" * 70000,
+        b"SSH-2.0-x\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", secure.port), 15) as s, contextlib.suppress(
+            OSError
+        ):
             s.sendall(nonsense)
             s.shutdown(socket.SHUT_WR)
             while s.recv(4096):
@@ -149,16 +188,41 @@ def test_stream(secure):
 
 def test_curl(secure, tmp_path):
     out = tmp_path / "x.jpg"
-    words = ["--cacert", str(secure.cert), "-u", "me:Ux4-pass", "-o", str(out), f"https://127.0.0.1:{secure.port}/snapshot"]
+    words = [
+        "--cacert",
+        str(secure.cert),
+        "-u",
+        "me:Ux4-pass",
+        "-o",
+        str(out),
+        f"https://127.0.0.1:{secure.port}/snapshot",
+    ]
     subprocess.run(["curl", "-sSf", *words], check=True, timeout=30)
     assert not jpeg_fault(out.read_bytes())
 
 
 def test_ffmpeg(secure):
     url = f"https://me:Ux4-pass@127.0.0.1:{secure.port}/cameras/cam/stream.mjpeg"
-    words = ["-tls_verify", "1", "-ca_file", str(secure.cert), "-f", "mpjpeg", "-i", url, "-frames:v", "20", "-f", "null", "-"]
+    words = [
+        "-tls_verify",
+        "1",
+        "-ca_file",
+        str(secure.cert),
+        "-f",
+        "mpjpeg",
+        "-i",
+        url,
+        "-frames:v",
+        "20",
+        "-f",
+        "null",
+        "-",
+    ]
     done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-xerror", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+        ["ffmpeg", "-v", "error", "-xerror", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -229,7 +293,15 @@ def test_faults(tmp_path, cert, key, place, word):
     make_certificate(tmp_path, "other")
     make_certificate(tmp_path, "rsa", algorithm=["rsa:2048"])
     (tmp_path / "empty.pem").write_text("")
-    words = ["-in", str(tmp_path / "cert-key.pem"), "-aes128", "-passout", "pass:x", "-out", str(tmp_path / "locked-key.pem")]
+    words = [
+        "-in",
+        str(tmp_path / "cert-key.pem"),
+        "-aes128",
+        "-passout",
+        "pass:x",
+        "-out",
+        str(tmp_path / "locked-key.pem"),
+    ]
     subprocess.run(["openssl", "ec", *words], check=True, capture_output=True)
     path = tmp_path / "c.yaml"
     path.write_text(f"http: {{tls: {{cert: {cert}, key: {key}}}}}\ncameras: {{cam: 'test:'}}\n")
@@ -242,7 +314,9 @@ def test_both_are_needed(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("cameras: {cam: 'test:'}\nhttp:\n  tls: {cert: x.pem}\n")
     done = cli("check", "-c", path)
-    assert done.returncode == 4 and done.stderr == f"{path}:3:3: http.tls: needs both cert and key\n"
+    assert (
+        done.returncode == 4 and done.stderr == f"{path}:3:3: http.tls: needs both cert and key\n"
+    )
 
 
 @pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
@@ -258,18 +332,25 @@ def test_slow_viewer(tmp_path):
             camring.wait_live("cam")
             with link.far_end():
                 slow = Stream(
-                    port, "/cameras/cam/stream.mjpeg?info=1", host=link.address, tls=trusting(cert, check_name=False)
+                    port,
+                    "/cameras/cam/stream.mjpeg?info=1",
+                    host=link.address,
+                    tls=trusting(cert, check_name=False),
                 )
             with slow:
                 parts = slow.collect(15)
             check_slow(parts, 1.3, 1.6)
-            assert sum(len(part.body) for part in parts) * OVERHEAD / RATE >= 0.7 * 15, "the link was not kept busy"
+            assert (
+                sum(len(part.body) for part in parts) * OVERHEAD / RATE >= 0.7 * 15
+            ), "the link was not kept busy"
 
 
 def test_stopped_viewer_is_cut(tmp_path):
     cert, _ = make_certificate(tmp_path)
     http = {"tls": {"cert": "cert.pem", "key": "cert-key.pem"}, "client_timeout": "2s"}
-    with running(tmp_path, {"cam": "test:?size=1280x720&fps=30"}, tls=trusting(cert), http=http) as camring:
+    with running(
+        tmp_path, {"cam": "test:?size=1280x720&fps=30"}, tls=trusting(cert), http=http
+    ) as camring:
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.connect(("127.0.0.1", camring.port))

@@ -20,7 +20,10 @@ SNAPSHOT = "/cameras/door/snapshot.jpg"
 def server(tmp_path_factory):
     thumb = {"width": 320, "fps": 2, "quality": 60}
     cameras = {
-        "door": {"source": "test:?size=1280x720&fps=30", "profiles": {"thumb": thumb, "coarse": {"quality": 20}}},
+        "door": {
+            "source": "test:?size=1280x720&fps=30",
+            "profiles": {"thumb": thumb, "coarse": {"quality": 20}},
+        },
         "yard": "test:?size=640x360&fps=10",
     }
     with running(tmp_path_factory.mktemp("variants"), cameras) as camring:
@@ -46,7 +49,9 @@ def steps_of(numbers):
 # ---- fewer a second ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fps, step", [("10", 3), ("15.0", 2), ("7", 30 / 7), ("2.5", 12), ("1", 30)])
+@pytest.mark.parametrize(
+    "fps, step", [("10", 3), ("15.0", 2), ("7", 30 / 7), ("2.5", 12), ("1", 30)]
+)
 def test_fewer_pictures(server, fps, step):
     """So many in a second of the camera's, not of the machine's: counted by the burnt-in numbers."""
     count = 4 if step >= 12 else 40
@@ -115,17 +120,32 @@ def number_of(jpeg):
 def encoded(camring, camera):
     """How many pictures of variants there have been, by ring."""
     rings = json.loads(camring.cli("shm", "list", "--json").stdout)["rings"]
-    return {r["variant"]: r["frame"] for r in rings if r["camera"] == camera and r["variant"].startswith("v")}
+    return {
+        r["variant"]: r["frame"]
+        for r in rings
+        if r["camera"] == camera and r["variant"].startswith("v")
+    }
 
 
 def rising(camring, camera):
     """Which variants are being encoded."""
     before = encoded(camring, camera)
     time.sleep(1)
-    return [name for name, count in encoded(camring, camera).items() if count != before.get(name, 0)]
+    return [
+        name for name, count in encoded(camring, camera).items() if count != before.get(name, 0)
+    ]
 
 
-SIZES = [("16", 160), ("160", 160), ("161", 240), ("320", 320), ("500", 640), ("961", 1280), ("1280", 1280), ("8192", 1280)]
+SIZES = [
+    ("16", 160),
+    ("160", 160),
+    ("161", 240),
+    ("320", 320),
+    ("500", 640),
+    ("961", 1280),
+    ("1280", 1280),
+    ("8192", 1280),
+]
 
 
 @pytest.mark.parametrize("asked, width", SIZES)
@@ -135,7 +155,9 @@ def test_widths_go_up_in_steps_to_the_cameras_own(server, asked, width):
     assert size_of(body) == (width, scaled(width)) and quality_of(body) == 80
 
 
-@pytest.mark.parametrize("asked, quality", [(1, 10), (20, 20), (42, 40), (78, 80), (80, 80), (95, 95), (100, 95)])
+@pytest.mark.parametrize(
+    "asked, quality", [(1, 10), (20, 20), (42, 40), (78, 80), (80, 80), (95, 95), (100, 95)]
+)
 def test_qualities_come_in_steps(server, asked, quality):
     status, _, body = server.get(f"{SNAPSHOT}?quality={asked}")
     assert status == 200 and size_of(body) == (1280, 720) and quality_of(body) == quality
@@ -166,7 +188,9 @@ def test_a_profiles_rate(server):
 
 
 def test_a_stream_keeps_up_with_the_cameras_own(server):
-    with Stream(server.port, STREAM) as own, Stream(server.port, f"{STREAM}?width=320&quality=50") as small:
+    with Stream(server.port, STREAM) as own, Stream(
+        server.port, f"{STREAM}?width=320&quality=50"
+    ) as small:
         small.wait_parts(30)
         numbers = [number_of(part.body) for part in list(small.parts)]
         ahead = number_of(own.parts[-1].body)
@@ -176,7 +200,9 @@ def test_a_stream_keeps_up_with_the_cameras_own(server):
 
 def test_live_in_another_size(server):
     with Stream(server.port, "/live?width=160") as stream:
-        stream.wait(lambda s: {part.headers["x-camera"] for part in s.parts} == {"door", "yard"}, 30)
+        stream.wait(
+            lambda s: {part.headers["x-camera"] for part in s.parts} == {"door", "yard"}, 30
+        )
         assert {size_of(part.body) for part in list(stream.parts)} == {(160, 90)}
 
 
@@ -184,12 +210,22 @@ def test_many_viewers_are_one_encoding_and_none_is_none(server):
     wait_for(lambda: not rising(server, "door"), 30, "no variant being encoded")
     with contextlib.ExitStack() as stack:
         before = encoded(server, "door")
-        streams = [stack.enter_context(Stream(server.port, f"{STREAM}?width=480")) for _ in range(20)]
+        streams = [
+            stack.enter_context(Stream(server.port, f"{STREAM}?width=480")) for _ in range(20)
+        ]
         for stream in streams:
             stream.wait_parts(30)
         after = encoded(server, "door")
-        numbers = [number_of(part.body) for stream in streams for part in (stream.parts[0], stream.parts[-1])]
-        made = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
+        numbers = [
+            number_of(part.body)
+            for stream in streams
+            for part in (stream.parts[0], stream.parts[-1])
+        ]
+        made = {
+            name: count - before.get(name, 0)
+            for name, count in after.items()
+            if count != before.get(name, 0)
+        }
     first, last = min(numbers), max(numbers)
     assert len(made) == 1 and 30 <= sum(made.values()) <= last - first + 10, (made, first, last)
     wait_for(lambda: not rising(server, "door"), 30, "no variant being encoded")
@@ -201,7 +237,11 @@ def test_one_snapshot_after_the_other_needs_no_new_start(server):
     for _ in range(4):
         assert size_of(server.get("/cameras/yard/snapshot.jpg?width=240")[2]) == (240, scaled(240))
         time.sleep(1)
-    made = [count - before.get(name, 0) for name, count in encoded(server, "yard").items() if count != before.get(name, 0)]
+    made = [
+        count - before.get(name, 0)
+        for name, count in encoded(server, "yard").items()
+        if count != before.get(name, 0)
+    ]
     assert len(made) == 1 and made[0] > 20, made
     wait_for(lambda: not rising(server, "yard"), 30, "no variant being encoded")
 
@@ -218,7 +258,11 @@ def test_a_picture_left_from_before_is_not_taken_for_a_new_one(server):
 
 def test_a_hundred_small_snapshots_at_once(server):
     with ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(lambda _: server.get(f"{SNAPSHOT}?width=240&max_age=0", timeout=60), range(100)))
+        answers = list(
+            pool.map(
+                lambda _: server.get(f"{SNAPSHOT}?width=240&max_age=0", timeout=60), range(100)
+            )
+        )
     assert [status for status, _, _ in answers] == [200] * 100
     assert {size_of(body)[0] for _, _, body in answers} == {240}
 
@@ -227,11 +271,18 @@ def test_more_variants_than_there_can_be(server):
     wait_for(lambda: not rising(server, "door"), 30, "no variant being encoded")
     with contextlib.ExitStack() as stack:
         for quality in (10, 15, 20, 25, 30, 35, 40, 45):
-            stack.enter_context(Stream(server.port, f"{STREAM}?width=160&quality={quality}")).wait_parts(1)
+            stack.enter_context(
+                Stream(server.port, f"{STREAM}?width=160&quality={quality}")
+            ).wait_parts(1)
         for path in (STREAM, SNAPSHOT, "/live"):
             answer = server.get(f"{path}?width=160&quality=50")
             status, error = error_of(answer)
-            assert status == 503 and int(answer[1]["retry-after"]) > 0 and '"door"' in error and "8" in error
+            assert (
+                status == 503
+                and int(answer[1]["retry-after"]) > 0
+                and '"door"' in error
+                and "8" in error
+            )
         assert server.get(f"{SNAPSHOT}?width=160&quality=45")[0] == 200
     wait_for(lambda: server.get(f"{SNAPSHOT}?width=160&quality=50")[0] == 200, 10, "a free place")
 
@@ -239,7 +290,9 @@ def test_more_variants_than_there_can_be(server):
 def test_servers_share_variants_and_a_dead_one_wants_none(tmp_path):
     path = "/cameras/door/stream.mjpeg?width=320"
     restart = {"burst": 1000, "window": "1s"}
-    with running(tmp_path, {"door": "test:?size=640x360&fps=20"}, http={"workers": 2}, restart=restart) as camring:
+    with running(
+        tmp_path, {"door": "test:?size=640x360&fps=20"}, http={"workers": 2}, restart=restart
+    ) as camring:
         camring.wait_live("door")
         with contextlib.ExitStack() as stack:
             streams = [stack.enter_context(Stream(camring.port, path)) for _ in range(12)]
@@ -248,7 +301,11 @@ def test_servers_share_variants_and_a_dead_one_wants_none(tmp_path):
             assert len(rising(camring, "door")) == 1
             servers = camring.children("server")
             servers[0].kill()
-            wait_for(lambda: any(stream.ended for stream in streams), 20, "the clients of the killed one gone")
+            wait_for(
+                lambda: any(stream.ended for stream in streams),
+                20,
+                "the clients of the killed one gone",
+            )
             left = [stream for stream in streams if not stream.ended]
             assert left, "both servers had some of twelve clients"
             for stream in left:
@@ -264,7 +321,9 @@ def test_head_of_a_variant(server):
 
 
 def test_variants_of_a_camera_that_is_passed_through(tmp_path, own_http_camera):
-    with running(tmp_path, {"cam": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"}) as camring:
+    with running(
+        tmp_path, {"cam": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"}
+    ) as camring:
         camring.wait_live("cam")
         with Stream(camring.port, "/cameras/cam/stream.mjpeg?width=320") as stream:
             parts = list(stream.wait_parts(20).parts)
@@ -275,7 +334,12 @@ def test_variants_of_a_camera_that_is_passed_through(tmp_path, own_http_camera):
 
 
 def test_a_camera_that_dies_and_comes_back(tmp_path, own_http_camera):
-    cameras = {"cam": {"source": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg", "reconnect": {"every": "200ms"}}}
+    cameras = {
+        "cam": {
+            "source": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg",
+            "reconnect": {"every": "200ms"},
+        }
+    }
     with running(tmp_path, cameras) as camring:
         camring.wait_live("cam")
         with Stream(camring.port, "/cameras/cam/stream.mjpeg?width=320") as stream:
@@ -309,7 +373,11 @@ def test_the_last_picture_of_a_file_in_another_size(tmp_path, clips):
         for width in (320, 160, 320):
             body = camring.get(f"/cameras/file/snapshot.jpg?width={width}")[2]
             assert size_of(body) == (width, scaled(width)) and number_of(body) == last
-        wait_for(lambda: camring.get("/cameras/file/snapshot.jpg?width=320")[0] == 200, 10, "the picture from before")
+        wait_for(
+            lambda: camring.get("/cameras/file/snapshot.jpg?width=320")[0] == 200,
+            10,
+            "the picture from before",
+        )
         with Stream(camring.port, "/cameras/file/stream.mjpeg?width=160") as stream:
             parts = list(stream.wait_parts(2).parts)
         assert [number_of(part.body) for part in parts] == [last] * len(parts)
@@ -318,7 +386,10 @@ def test_the_last_picture_of_a_file_in_another_size(tmp_path, clips):
 # ---- what is refused -----------------------------------------------------------------------------------------------------
 
 BAD = [
-    *((f"fps={value}", "0.1 to 240") for value in ("0", "0.05", "241", "-1", "x", "", "nan", "1e1")),
+    *(
+        (f"fps={value}", "0.1 to 240")
+        for value in ("0", "0.05", "241", "-1", "x", "", "nan", "1e1")
+    ),
     *((f"width={value}", "16 to 8192") for value in ("0", "15", "8193", "-320", "320.5", "x", "")),
     *((f"quality={value}", "1 to 100") for value in ("0", "101", "-1", "80.5", "best", "")),
     ("profile=big", "thumb, coarse"),

@@ -1,4 +1,5 @@
-/* camring_fixture.h: what the tests of the public interface share: an instance of their own, and a producer of grey pictures.
+/* camring_fixture.h: what the tests of the public interface share: an instance of their own, and a
+ * producer of grey pictures.
  */
 #ifndef CAMRING_FIXTURE_H
 #define CAMRING_FIXTURE_H
@@ -32,7 +33,8 @@ static inline int setup(void **state)
 
 static inline struct camring_writer *make_writer(void)
 {
-    struct camring_writer *writer = camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 2, &error);
+    struct camring_writer *writer =
+        camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 2, &error);
     if (!writer)
         fail_msg("%s", error.text);
     return writer;
@@ -46,7 +48,8 @@ static inline struct camring_reader *make_reader(unsigned flags)
     return reader;
 }
 
-static inline void expect_no_attach(const char *ring, unsigned flags, enum camring_code code, const char *words)
+static inline void expect_no_attach(const char *ring, unsigned flags, enum camring_code code,
+                                    const char *words)
 {
     assert_null(camring_attach(instance, ring, flags, &error));
     if (error.code != (int)code || !strstr(error.text, words))

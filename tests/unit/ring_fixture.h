@@ -25,8 +25,11 @@ static inline int fixture_create(void **state)
 {
     (void)state;
     snprintf(fixture_instance, sizeof fixture_instance, "unit%d", (int)getpid());
-    struct ring_create options = {
-        .instance = fixture_instance, .camera = "cam", .variant = "raw", .kind = RING_RAW, .rows = FIXTURE_ROWS};
+    struct ring_create options = {.instance = fixture_instance,
+                                  .camera = "cam",
+                                  .variant = "raw",
+                                  .kind = RING_RAW,
+                                  .rows = FIXTURE_ROWS};
     struct error err;
     return ring_create(&options, &err);
 }
@@ -40,7 +43,8 @@ static inline int fixture_destroy(void **state)
 
 static inline struct ring_frame fixture_frame(void)
 {
-    return (struct ring_frame){.bytes = FIXTURE_BYTES, .format = RING_FORMAT_JPEG, .width = 64, .height = 64};
+    return (struct ring_frame){
+        .bytes = FIXTURE_BYTES, .format = RING_FORMAT_JPEG, .width = 64, .height = 64};
 }
 
 /* Every 64-bit word of the payload is the frame's number. */

@@ -25,7 +25,8 @@ static struct await_facts live(void)
 static void test_any_picture_will_do(void **state)
 {
     (void)state;
-    static const enum camera_state states[] = {CAMERA_STARTING, CAMERA_CONNECTING, CAMERA_LIVE, CAMERA_AWAY, CAMERA_ENDED};
+    static const enum camera_state states[] = {CAMERA_STARTING, CAMERA_CONNECTING, CAMERA_LIVE,
+                                               CAMERA_AWAY, CAMERA_ENDED};
     struct await_facts facts = live();
     for (unsigned i = 0; i < sizeof states / sizeof states[0]; i++) {
         facts.state = states[i];
@@ -70,9 +71,11 @@ static void test_first_picture(void **state)
         bool cause;
         enum await verdict;
     } cases[] = {
-        {CAMERA_STARTING, false, AWAIT_WAIT}, {CAMERA_CONNECTING, false, AWAIT_WAIT}, {CAMERA_LIVE, false, AWAIT_WAIT},
-        {CAMERA_LIVE, true, AWAIT_WAIT},      {CAMERA_AWAY, true, AWAIT_END},         {CAMERA_AWAY, false, AWAIT_END},
-        {CAMERA_CONNECTING, true, AWAIT_END}, {CAMERA_STARTING, true, AWAIT_END},     {CAMERA_ENDED, false, AWAIT_END},
+        {CAMERA_STARTING, false, AWAIT_WAIT}, {CAMERA_CONNECTING, false, AWAIT_WAIT},
+        {CAMERA_LIVE, false, AWAIT_WAIT},     {CAMERA_LIVE, true, AWAIT_WAIT},
+        {CAMERA_AWAY, true, AWAIT_END},       {CAMERA_AWAY, false, AWAIT_END},
+        {CAMERA_CONNECTING, true, AWAIT_END}, {CAMERA_STARTING, true, AWAIT_END},
+        {CAMERA_ENDED, false, AWAIT_END},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct await_facts facts = live();

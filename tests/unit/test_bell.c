@@ -19,7 +19,8 @@
 
 static struct bell *shared_bells(size_t count)
 {
-    void *bells = mmap(NULL, count * sizeof(struct bell), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *bells = mmap(NULL, count * sizeof(struct bell), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(bells != MAP_FAILED);
     return bells;
 }

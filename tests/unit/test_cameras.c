@@ -1,7 +1,8 @@
-/* What the supervisor knows of cameras: states as reported, turns to open, and what it still has to tell its children. */
+/* What the supervisor knows of cameras: states as reported, turns to open, and what it still has to
+ * tell its children. */
 #include "common/clock.h"
 #include "common/supervisor/cameras.h"
-#include "common/supervisor/mail.h"
+#include "common/supervisor/outbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,13 +21,14 @@ static struct msg_camera_state in_state(enum camera_state state, const char *why
     return report;
 }
 
-static enum cameras_change report(struct cameras *cameras, unsigned index, enum camera_state state, const char *why)
+static enum cameras_change report(struct cameras *cameras, unsigned index, enum camera_state state,
+                                  const char *why)
 {
     struct msg_camera_state said = in_state(state, why);
     return cameras_report(cameras, index, NOW, &said);
 }
 
-/* ---- states ------------------------------------------------------------------------------------------------------- */
+/* ---- states ---- */
 
 static void states_as_reported(void **context)
 {
@@ -68,7 +70,8 @@ static void nonsense_is_cleaned(void **context)
 {
     (void)context;
     struct cameras *cameras = cameras_create(2, 1, NOW);
-    struct msg_camera_state said = {.index = 77, .state = CAMERA_AWAY, .since_ns = INT64_MAX, .width = 1u << 31, .height = 5};
+    struct msg_camera_state said = {
+        .index = 77, .state = CAMERA_AWAY, .since_ns = INT64_MAX, .width = 1u << 31, .height = 5};
     memset(said.why, 0xff, sizeof said.why);
     memset(said.codec, '\n', sizeof said.codec);
     assert_int_equal(cameras_report(cameras, 1, NOW, &said), CAMERAS_NOTABLE);
@@ -86,7 +89,8 @@ static void nonsense_is_cleaned(void **context)
     assert_int_equal(cameras_report(cameras, 1, NOW, &said), CAMERAS_SAME);
     assert_int_equal(state->state, CAMERA_AWAY);
 
-    assert_int_equal(report(cameras, 1, CAMERA_AWAY, "T\xc3\xbcr\t1"), CAMERAS_NOTABLE); /* letters stay */
+    assert_int_equal(report(cameras, 1, CAMERA_AWAY, "T\xc3\xbcr\t1"),
+                     CAMERAS_NOTABLE); /* letters stay */
     assert_string_equal(state->why, "T\xc3\xbcr?1");
     cameras_destroy(cameras);
 }
@@ -96,14 +100,16 @@ static void lost_captures(void **context)
     (void)context;
     struct cameras *cameras = cameras_create(2, 1, NOW);
     report(cameras, 0, CAMERA_LIVE, "");
-    assert_int_equal(cameras_lost(cameras, 0, NOW + 5, "capture restarted after signal 9"), CAMERAS_CHANGED);
+    assert_int_equal(cameras_lost(cameras, 0, NOW + 5, "capture restarted after signal 9"),
+                     CAMERAS_CHANGED);
     assert_int_equal(cameras_state(cameras, 0)->state, CAMERA_STARTING);
     assert_int_equal(cameras_state(cameras, 0)->since_ns, NOW + 5);
     assert_string_equal(cameras_last_why(cameras, 0), "capture restarted after signal 9");
     assert_true(cameras_settled(cameras, 0)); /* once is enough */
 
     report(cameras, 1, CAMERA_AWAY, "refused");
-    assert_int_equal(cameras_lost(cameras, 1, NOW, "capture restarted after signal 9"), CAMERAS_SAME);
+    assert_int_equal(cameras_lost(cameras, 1, NOW, "capture restarted after signal 9"),
+                     CAMERAS_SAME);
     assert_string_equal(cameras_state(cameras, 1)->why, "refused");
     cameras_destroy(cameras);
 }
@@ -122,7 +128,7 @@ static void given_up_counts_once(void **context)
     cameras_destroy(cameras);
 }
 
-/* ---- turns -------------------------------------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 static void turns_first_come_first_served(void **context)
 {
@@ -175,51 +181,52 @@ static void the_dead_give_their_turn_back(void **context)
     cameras_destroy(cameras);
 }
 
-/* ---- mail --------------------------------------------------------------------------------------------------------- */
+/* ---- mail ---- */
 
 static void mail_keeps_order(void **context)
 {
     (void)context;
-    struct mail mail;
-    struct mail_item item;
-    assert_true(mail_open(&mail, 1000));
-    assert_false(mail_next(&mail, &item));
+    struct outbox outbox;
+    struct outbox_item item;
+    assert_true(outbox_open(&outbox, 1000));
+    assert_false(outbox_next(&outbox, &item));
     unsigned written = 0, read = 0;
-    for (unsigned round = 0; round < 50; round++) { /* so that the list moves and grows on the way */
+    /* so that the list moves and grows on the way */
+    for (unsigned round = 0; round < 50; round++) {
         for (unsigned i = 0; i < 30; i++)
-            assert_true(mail_post(&mail, MSG_CAMERA, written++));
+            assert_true(outbox_post(&outbox, MSG_CAMERA, written++));
         for (unsigned i = 0; i < 20; i++, read++) {
-            assert_true(mail_next(&mail, &item));
+            assert_true(outbox_next(&outbox, &item));
             assert_int_equal(item.type, MSG_CAMERA);
             assert_int_equal(item.index, read);
-            mail_sent(&mail);
+            outbox_sent(&outbox);
         }
     }
-    mail_clear(&mail);
-    assert_false(mail_next(&mail, &item));
-    mail_close(&mail);
+    outbox_clear(&outbox);
+    assert_false(outbox_next(&outbox, &item));
+    outbox_close(&outbox);
 }
 
 static void states_are_noted_once(void **context)
 {
     (void)context;
-    struct mail mail;
-    struct mail_item item;
-    assert_true(mail_open(&mail, 3));
+    struct outbox outbox;
+    struct outbox_item item;
+    assert_true(outbox_open(&outbox, 3));
     for (unsigned i = 0; i < 3000; i++)
-        assert_true(mail_post(&mail, MSG_CAMERA_STATE, i % 3));
+        assert_true(outbox_post(&outbox, MSG_CAMERA_STATE, i % 3));
     for (unsigned i = 0; i < 3; i++) {
-        assert_true(mail_next(&mail, &item));
+        assert_true(outbox_next(&outbox, &item));
         assert_int_equal(item.index, i);
-        mail_sent(&mail);
+        outbox_sent(&outbox);
     }
-    assert_false(mail_next(&mail, &item));
-    assert_true(mail_post(&mail, MSG_CAMERA_STATE, 1)); /* news again */
-    assert_true(mail_next(&mail, &item));
-    mail_clear(&mail);
-    assert_true(mail_post(&mail, MSG_CAMERA_STATE, 1));
-    assert_true(mail_next(&mail, &item));
-    mail_close(&mail);
+    assert_false(outbox_next(&outbox, &item));
+    assert_true(outbox_post(&outbox, MSG_CAMERA_STATE, 1)); /* news again */
+    assert_true(outbox_next(&outbox, &item));
+    outbox_clear(&outbox);
+    assert_true(outbox_post(&outbox, MSG_CAMERA_STATE, 1));
+    assert_true(outbox_next(&outbox, &item));
+    outbox_close(&outbox);
 }
 
 int main(void)

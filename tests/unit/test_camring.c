@@ -19,7 +19,8 @@ static void frames_travel_without_a_copy(void **state)
     assert_int_equal(produce(writer, 10), 1);
     assert_int_equal(produce(writer, 20), 2);
     assert_int_equal(camring_next(reader, &frame, -1, &error), 1);
-    assert_true(frame.number == 2 && frame.width == WIDTH && frame.height == HEIGHT && frame.format == CAMRING_I420);
+    assert_true(frame.number == 2 && frame.width == WIDTH && frame.height == HEIGHT &&
+                frame.format == CAMRING_I420);
     for (int i = 0; i < 50; i++)
         produce(writer, 99);
     assert_true(frame.plane[0][0] == 20 && frame.plane[2][0] == 20); /* pinned: still what it was */
@@ -32,7 +33,8 @@ static void frames_travel_without_a_copy(void **state)
 
     struct camring_stat stat;
     assert_int_equal(camring_reader_stat(reader, &stat, &error), 0);
-    assert_true(stat.published == 52 && stat.taken == 2 && stat.taken + stat.missed == 52 - stat.joined && stat.writer_alive);
+    assert_true(stat.published == 52 && stat.taken == 2 &&
+                stat.taken + stat.missed == 52 - stat.joined && stat.writer_alive);
     camring_detach(reader);
     camring_writer_close(writer, 1);
 }
@@ -108,10 +110,11 @@ static bool use_what_is_the_parents(void *arg)
 {
     struct family *family = arg;
     struct camring_frame frame;
-    bool refused = camring_next(family->reader, &frame, -1, &error) == -1 && error.code == CAMRING_USAGE &&
-                   strstr(error.text, "fork") && camring_fd(family->reader, &error) == -1 &&
-                   !camring_loan(family->writer, 10, &error) && error.code == CAMRING_USAGE &&
-                   camring_commit(family->writer, &frame, &error) == -1 && error.code == CAMRING_USAGE;
+    bool refused =
+        camring_next(family->reader, &frame, -1, &error) == -1 && error.code == CAMRING_USAGE &&
+        strstr(error.text, "fork") && camring_fd(family->reader, &error) == -1 &&
+        !camring_loan(family->writer, 10, &error) && error.code == CAMRING_USAGE &&
+        camring_commit(family->writer, &frame, &error) == -1 && error.code == CAMRING_USAGE;
     camring_release(family->reader);
     camring_abort(family->writer);
     camring_detach(family->reader);
@@ -159,7 +162,8 @@ static void handled_signal_ends_a_wait(void **state)
     for (int with_helper = 0; with_helper < 2; with_helper++) {
         setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 50000}}, NULL);
         assert_int_equal(camring_next(reader, &frame, -1, &error), 0);
-        assert_true(camring_fd(reader, &error) >= 0); /* in the second round its thread must not catch the signal */
+        /* in the second round its thread must not catch the signal */
+        assert_true(camring_fd(reader, &error) >= 0);
     }
     signal(SIGALRM, SIG_DFL);
     camring_detach(reader);
@@ -171,7 +175,8 @@ static void produce_jpeg(struct camring_writer *writer, uint8_t value, uint32_t 
     uint8_t *data = camring_loan(writer, 10000, &error);
     assert_non_null(data);
     memset(data, value, bytes);
-    struct camring_frame frame = {.format = CAMRING_JPEG, .width = 8, .height = 8, .bytes = bytes, .plane = {data}};
+    struct camring_frame frame = {
+        .format = CAMRING_JPEG, .width = 8, .height = 8, .bytes = bytes, .plane = {data}};
     assert_int_equal(camring_commit(writer, &frame, &error), 0);
 }
 
@@ -179,7 +184,8 @@ static void readers_of_jpeg_rings_keep_no_slot(void **state)
 {
     (void)state;
     enum { READERS = 20 };
-    struct camring_writer *writer = camring_writer_open(instance, "prog", CAMRING_KIND_JPEG, READERS, &error);
+    struct camring_writer *writer =
+        camring_writer_open(instance, "prog", CAMRING_KIND_JPEG, READERS, &error);
     struct camring_reader *readers[READERS];
     struct camring_frame frame[READERS];
     for (unsigned i = 0; i < READERS; i++) {
@@ -190,7 +196,8 @@ static void readers_of_jpeg_rings_keep_no_slot(void **state)
     for (uint8_t i = 0; i < 50; i++)
         produce_jpeg(writer, 99, 100);
     for (unsigned i = 0; i < READERS; i++) {
-        assert_true(frame[i].bytes == 10000u - i && frame[i].plane[0][0] == i && frame[i].plane[0][frame[i].bytes - 1] == i);
+        assert_true(frame[i].bytes == 10000u - i && frame[i].plane[0][0] == i &&
+                    frame[i].plane[0][frame[i].bytes - 1] == i);
         camring_detach(readers[i]);
     }
     camring_writer_close(writer, 1);
@@ -213,7 +220,8 @@ static void held_memory_outlives_everything(void **state)
     produce(writer, 8);
     struct camring_frame next;
     assert_int_equal(camring_next(readers[1], &next, 0, &error), 1);
-    assert_true(next.plane[0][0] == 8 && frame[1].plane[0][0] == 7); /* a copy that is held is not written again */
+    /* a copy that is held is not written again */
+    assert_true(next.plane[0][0] == 8 && frame[1].plane[0][0] == 7);
     camring_detach(readers[0]);
     camring_detach(readers[1]);
     camring_writer_close(writer, 1);

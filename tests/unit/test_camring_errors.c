@@ -28,7 +28,8 @@ static void camera_alone_names_the_ring_of_its_kind(void **state)
 {
     (void)state;
     struct camring_writer *raw = camring_writer_open(instance, "prog", CAMRING_KIND_RAW, 1, &error);
-    struct camring_writer *jpeg = camring_writer_open(instance, "prog", CAMRING_KIND_JPEG, 1, &error);
+    struct camring_writer *jpeg =
+        camring_writer_open(instance, "prog", CAMRING_KIND_JPEG, 1, &error);
     assert_true(raw && jpeg);
     struct camring_reader *readers[2] = {camring_attach(instance, "prog.raw", 0, &error),
                                          camring_attach(instance, "prog.jpeg", 0, &error)};
@@ -36,7 +37,8 @@ static void camera_alone_names_the_ring_of_its_kind(void **state)
     camring_detach(readers[0]);
     camring_detach(readers[1]);
     camring_writer_close(raw, 0);
-    assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_JPEG, 1, &error)); /* the ring is of another kind */
+    assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_JPEG, 1,
+                                    &error)); /* the ring is of another kind */
     assert_int_equal(error.code, CAMRING_USAGE);
     camring_writer_close(camring_writer_open(instance, "prog", CAMRING_KIND_RAW, 1, &error), 1);
     camring_writer_close(jpeg, 1);
@@ -82,9 +84,10 @@ static void null_handles_are_errors_or_nothing(void **state)
     camring_writer_close(writer, 1);
 }
 
-/* ---- each way not to get a ring ------------------------------------------------------------------------------------ */
+/* ---- each way not to get a ring ---- */
 
-/* Overwrites four bytes of a ring's object: `suffix` is "" for ctl, ".1" for the data of generation 1. */
+/* Overwrites four bytes of a ring's object: `suffix` is "" for ctl, ".1" for the data of
+ * generation 1. */
 static uint32_t poke(const char *suffix, size_t at, uint32_t value)
 {
     char path[100];
@@ -118,7 +121,8 @@ static void other_abi_and_damage_are_told_apart(void **state)
     (void)state;
     struct camring_writer *writer = make_writer();
     produce(writer, 1);
-    size_t abi = offsetof(struct ring_ctl_header, abi_major), order = offsetof(struct ring_ctl_header, byte_order);
+    size_t abi = offsetof(struct ring_ctl_header, abi_major),
+           order = offsetof(struct ring_ctl_header, byte_order);
     uint32_t before = poke("", abi, RING_ABI_MAJOR + 1);
     expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 2.0, this is 1.0)");
     poke("", abi, before);
@@ -132,7 +136,8 @@ static void other_abi_and_damage_are_told_apart(void **state)
     before = poke("", offsetof(struct ring_ctl_header, magic), 7);
     expect_no_attach("prog", 0, CAMRING_CORRUPT, "wrong magic");
     poke("", offsetof(struct ring_ctl_header, magic), before);
-    before = poke("", offsetof(struct ring_ctl_header, generation), 7); /* a generation that doesn't exist */
+    before = poke("", offsetof(struct ring_ctl_header, generation),
+                  7); /* a generation that doesn't exist */
     expect_no_attach("prog", 0, CAMRING_CORRUPT, "its frames are not");
     poke("", offsetof(struct ring_ctl_header, generation), before);
     camring_detach(make_reader(CAMRING_READY));
@@ -142,9 +147,11 @@ static void other_abi_and_damage_are_told_apart(void **state)
 static bool attach_as_somebody_else(void *arg)
 {
     (void)arg;
-    return setgid(65534) == 0 && setuid(65534) == 0 && !camring_attach(instance, "prog", 0, &error) &&
-           error.code == CAMRING_OWNER && !camring_attach(instance, "prog", CAMRING_OBSERVE, &error) &&
-           error.code == CAMRING_OWNER && !camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 1, &error) &&
+    return setgid(65534) == 0 && setuid(65534) == 0 &&
+           !camring_attach(instance, "prog", 0, &error) && error.code == CAMRING_OWNER &&
+           !camring_attach(instance, "prog", CAMRING_OBSERVE, &error) &&
+           error.code == CAMRING_OWNER &&
+           !camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 1, &error) &&
            error.code == CAMRING_OWNER;
 }
 
@@ -194,7 +201,8 @@ static void retired_ring_is_told_to_all_who_ask(void **state)
     }
     assert_int_equal(camring_fd(reader, &error), -1);
     assert_int_not_equal(error.code, CAMRING_OK);
-    camring_writer_close(make_writer(), 0); /* another ring of that name: the reader's is still the old one */
+    /* another ring of that name: the reader's is still the old one */
+    camring_writer_close(make_writer(), 0);
     assert_int_equal(camring_fd(reader, &error), -1);
     assert_int_equal(error.code, CAMRING_CLOSED);
     camring_detach(reader);
@@ -266,7 +274,8 @@ static void encoders_ring_has_no_second_writer(void **state)
 {
     (void)state;
     struct error err;
-    struct ring_create options = {.instance = instance, .camera = "prog", .variant = "jpeg", .kind = RING_JPEG, .rows = 1};
+    struct ring_create options = {
+        .instance = instance, .camera = "prog", .variant = "jpeg", .kind = RING_JPEG, .rows = 1};
     assert_int_equal(ring_create(&options, &err), 0);
     assert_null(camring_writer_open(instance, "prog.jpeg", CAMRING_KIND_JPEG, 1, &error));
     assert_int_equal(error.code, CAMRING_BUSY);
@@ -290,9 +299,10 @@ static void failed_system_call_is_named(void **state)
     camring_writer_close(writer, 1);
 }
 
-/* ---- what is committed ----------------------------------------------------------------------------------------------- */
+/* ---- what is committed ---- */
 
-static void expect_no_commit(struct camring_writer *writer, struct camring_frame frame, const char *words)
+static void expect_no_commit(struct camring_writer *writer, struct camring_frame frame,
+                             const char *words)
 {
     uint8_t *data = camring_loan(writer, 1000, &error);
     assert_non_null(data);
@@ -311,8 +321,11 @@ static void frames_that_do_not_fit_their_loan_are_refused(void **state)
 {
     (void)state;
     struct camring_writer *writer = make_writer();
-    struct camring_frame good = {
-        .format = CAMRING_I420, .width = 8, .height = 8, .stride = {8, 4, 4}, .plane = {AT(0), AT(64), AT(80)}};
+    struct camring_frame good = {.format = CAMRING_I420,
+                                 .width = 8,
+                                 .height = 8,
+                                 .stride = {8, 4, 4},
+                                 .plane = {AT(0), AT(64), AT(80)}};
     struct camring_frame bad = good;
     bad.width = bad.height = 1000;
     expect_no_commit(writer, bad, "inside the loan");
@@ -363,15 +376,20 @@ static void commit_fills_in_what_was_left_out(void **state)
     (void)state;
     struct camring_writer *writer = make_writer();
     uint8_t *data = camring_loan(writer, 5000, &error);
-    struct camring_frame frame = {
-        .format = CAMRING_I420, .width = 7, .height = 5, .stride = {16, 16, 16}, .plane = {data, data + 1000, data + 2000}};
+    struct camring_frame frame = {.format = CAMRING_I420,
+                                  .width = 7,
+                                  .height = 5,
+                                  .stride = {16, 16, 16},
+                                  .plane = {data, data + 1000, data + 2000}};
     assert_int_equal(camring_commit(writer, &frame, &error), 0);
     assert_int_equal(frame.bytes, 2000 + 2 * 16 + 4);
-    assert_true(frame.camera_ns == -1 && frame.captured_ns > 0 && frame.captured_ns <= frame.committed_ns && frame.number == 1);
+    assert_true(frame.camera_ns == -1 && frame.captured_ns > 0 &&
+                frame.captured_ns <= frame.committed_ns && frame.number == 1);
     struct camring_reader *observer = make_reader(CAMRING_OBSERVE);
     struct camring_frame got;
     assert_int_equal(camring_next(observer, &got, 0, &error), 1);
-    assert_true(got.width == 7 && got.stride[2] == 16 && got.plane[2] - got.plane[0] == 2000 && got.bytes == frame.bytes);
+    assert_true(got.width == 7 && got.stride[2] == 16 && got.plane[2] - got.plane[0] == 2000 &&
+                got.bytes == frame.bytes);
     assert_true(got.captured_ns == frame.captured_ns && got.committed_ns == frame.committed_ns);
     camring_detach(observer);
     camring_writer_close(writer, 1);
@@ -387,7 +405,8 @@ static void frame_shorter_than_its_planes_is_refused(void **state)
     struct ring_writer *writer = ring_writer_open(instance, "prog.raw", true, &err);
     assert_int_equal(ring_writer_reserve(writer, 10000, 0, &err), 0);
     assert_true(ring_loan(writer, &loan));
-    struct ring_frame frame = {.format = RING_I420, .width = 64, .height = 48, .bytes = 10, .stride = {64, 32, 32}};
+    struct ring_frame frame = {
+        .format = RING_I420, .width = 64, .height = 48, .bytes = 10, .stride = {64, 32, 32}};
     if (ring_commit(writer, &loan, &frame)) {
         struct camring_reader *observer = make_reader(CAMRING_OBSERVE);
         struct camring_frame got;
@@ -400,7 +419,8 @@ static void frame_shorter_than_its_planes_is_refused(void **state)
     ring_unlink_all(instance);
 }
 
-/* A head that names a frame which its slot doesn't hold is no picture that was overtaken: nobody must wait for another. */
+/* A head that names a frame which its slot doesn't hold is no picture that was overtaken: nobody
+ * must wait for another. */
 static void head_that_lies_is_corrupt_for_readers_with_and_without_a_row(void **state)
 {
     (void)state;
@@ -411,7 +431,8 @@ static void head_that_lies_is_corrupt_for_readers_with_and_without_a_row(void **
     snprintf(path, sizeof path, "/dev/shm/camring.%s.prog.raw.1", instance);
     int fd = open(path, O_RDWR);
     const uint64_t head = ring_head_pack(5, 2);
-    assert_int_equal(pwrite(fd, &head, sizeof head, offsetof(struct ring_data_header, head)), sizeof head);
+    assert_int_equal(pwrite(fd, &head, sizeof head, offsetof(struct ring_data_header, head)),
+                     sizeof head);
     close(fd);
     for (unsigned flags = 0; flags <= CAMRING_OBSERVE; flags += CAMRING_OBSERVE) {
         struct camring_reader *reader = make_reader(flags);
@@ -422,13 +443,15 @@ static void head_that_lies_is_corrupt_for_readers_with_and_without_a_row(void **
     }
 }
 
-/* A name must not pass to another ring before the first is closed, but memory that others can write promises nothing. */
+/* A name must not pass to another ring before the first is closed, but memory that others can write
+ * promises nothing. */
 static void helper_on_another_ring_ends_all_the_same(void **state)
 {
     (void)state;
     char path[128];
     struct error err;
-    struct ring_create options = {.instance = instance, .camera = "prog", .variant = "raw", .kind = RING_RAW, .rows = 2};
+    struct ring_create options = {
+        .instance = instance, .camera = "prog", .variant = "raw", .kind = RING_RAW, .rows = 2};
     snprintf(path, sizeof path, "/dev/shm/camring.%s.prog.raw", instance);
     for (int i = 0; i < 20; i++) { /* the helper is met before and in its wait */
         assert_int_equal(ring_create(&options, &err), 0);

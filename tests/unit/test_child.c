@@ -1,4 +1,5 @@
-/* The life of a child process: every state x event, the pauses between deaths, and the escalation of a stop. */
+/* The life of a child process: every state x event, the pauses between deaths, and the escalation
+ * of a stop. */
 #include "common/clock.h"
 #include "common/supervisor/child.h"
 
@@ -9,7 +10,8 @@
 
 #include <cmocka.h>
 
-static const struct child_limits limits = {.burst = 5, .window_ns = 30 * NS_PER_S, .max_ns = 60 * NS_PER_S};
+static const struct child_limits limits = {
+    .burst = 5, .window_ns = 30 * NS_PER_S, .max_ns = 60 * NS_PER_S};
 
 #define START (1000 * NS_PER_S)
 #define NO_JITTER 20 /* the `random` that gives 100 % */
@@ -42,9 +44,9 @@ struct expectation {
 
 #define SAME INT64_MIN
 #define NEVER CLOCK_NEVER
-#define IGNORED(state)                                                                                                         \
-    {                                                                                                                          \
-        state, CHILD_DO_NOTHING, SAME                                                                                          \
+#define IGNORED(state)                                                                             \
+    {                                                                                              \
+        state, CHILD_DO_NOTHING, SAME                                                              \
     }
 
 static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
@@ -117,9 +119,11 @@ static void every_state_and_event(void **context)
             unsigned actions = child_event(&child, event, START, NO_JITTER);
             if (expected->deadline != SAME)
                 deadline = expected->deadline == NEVER ? NEVER : START + expected->deadline;
-            if (child.state != expected->next || actions != expected->actions || child.deadline_ns != deadline)
-                fail_msg("%s, event %u: became %s with actions %u and deadline %lld", child_state_name(state), event,
-                         child_state_name(child.state), actions, (long long)child.deadline_ns);
+            if (child.state != expected->next || actions != expected->actions ||
+                child.deadline_ns != deadline)
+                fail_msg("%s, event %u: became %s with actions %u and deadline %lld",
+                         child_state_name(state), event, child_state_name(child.state), actions,
+                         (long long)child.deadline_ns);
         }
 }
 
@@ -175,7 +179,8 @@ static void damped_from_the_fifth_death(void **context)
     /* A life of a whole window ends the damping. */
     const int again[] = {0, 0, 0, 0, 1000};
     for (unsigned i = 0; i < sizeof again / sizeof *again; i++)
-        assert_int_equal(die_after(&child, &now, i == 0 ? 30 * NS_PER_S : NS_PER_MS, true), again[i]);
+        assert_int_equal(die_after(&child, &now, i == 0 ? 30 * NS_PER_S : NS_PER_MS, true),
+                         again[i]);
 }
 
 static void deaths_far_apart_are_never_damped(void **context)
@@ -227,16 +232,21 @@ static void burst_limits(void **context)
     int64_t now = START;
 
     /* The first death already. */
-    child_init(&child, &(struct child_limits){.burst = 1, .window_ns = NS_PER_S, .max_ns = 500 * NS_PER_MS});
+    child_init(&child, &(struct child_limits){
+                           .burst = 1, .window_ns = NS_PER_S, .max_ns = 500 * NS_PER_MS});
     revive(&child, &now, true);
     assert_int_equal(die_after(&child, &now, 2 * NS_PER_S, true), 500); /* never above max_ns */
 
     /* The largest that counts, and one beyond: never. */
-    child_init(&child, &(struct child_limits){.burst = CHILD_MAX_BURST, .window_ns = 30 * NS_PER_S, .max_ns = NS_PER_S});
+    child_init(&child, &(struct child_limits){.burst = CHILD_MAX_BURST,
+                                              .window_ns = 30 * NS_PER_S,
+                                              .max_ns = NS_PER_S});
     revive(&child, &now, true);
     for (unsigned i = 1; i <= 2 * CHILD_MAX_BURST; i++)
         assert_int_equal(die_after(&child, &now, NS_PER_MS, true), i < CHILD_MAX_BURST ? 0 : 1000);
-    child_init(&child, &(struct child_limits){.burst = CHILD_MAX_BURST + 1, .window_ns = 30 * NS_PER_S, .max_ns = NS_PER_S});
+    child_init(&child, &(struct child_limits){.burst = CHILD_MAX_BURST + 1,
+                                              .window_ns = 30 * NS_PER_S,
+                                              .max_ns = NS_PER_S});
     revive(&child, &now, true);
     for (unsigned i = 0; i < 1000; i++)
         assert_int_equal(die_after(&child, &now, 0, true), 0);
@@ -251,7 +261,8 @@ static void hung_child_that_had_been_ready_returns_at_once(void **context)
     /* One that was killed for never becoming ready does not. */
     child = child_in(CHILD_STARTING);
     assert_int_equal(child_event(&child, CHILD_ON_TIME, START + 10 * NS_PER_S, 0), CHILD_DO_KILL);
-    assert_int_equal(child_event(&child, CHILD_ON_DEATH, START + 10 * NS_PER_S, 0), CHILD_DO_NOTHING);
+    assert_int_equal(child_event(&child, CHILD_ON_DEATH, START + 10 * NS_PER_S, 0),
+                     CHILD_DO_NOTHING);
     assert_int_equal(child.state, CHILD_BACKOFF);
 }
 
@@ -262,7 +273,8 @@ static void stop_escalates_once(void **context)
     assert_int_equal(child.deadline_ns, START + 3 * NS_PER_S);
     assert_int_equal(child_event(&child, CHILD_ON_TIME, child.deadline_ns, 0), CHILD_DO_KILL);
     assert_int_equal(child.deadline_ns, CLOCK_NEVER);
-    assert_int_equal(child_event(&child, CHILD_ON_DEATH, START + 4 * NS_PER_S, 0), CHILD_DO_NOTHING);
+    assert_int_equal(child_event(&child, CHILD_ON_DEATH, START + 4 * NS_PER_S, 0),
+                     CHILD_DO_NOTHING);
     assert_int_equal(child.state, CHILD_IDLE);
 }
 

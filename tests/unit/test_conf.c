@@ -55,7 +55,8 @@ static void expect_fault(const char *text, const char *place, const char *words)
 {
     struct conf *conf = load(text);
     assert_null(conf);
-    if (strncmp(faults, place, strlen(place)) != 0 || !strstr(faults, words) || strchr(faults, '\n')[1])
+    if (strncmp(faults, place, strlen(place)) != 0 || !strstr(faults, words) ||
+        strchr(faults, '\n')[1])
         fail_msg("expected one fault %s with \"%s\", got:\n%s", place, words, faults);
 }
 
@@ -102,38 +103,39 @@ static void test_defaults(void **state)
     conf_free(conf);
 }
 
-static const char everything[] = "instance: two\n"
-                                 "http:\n"
-                                 "  listen: [\"127.0.0.1:8081\", \"[::1]:8082\", 'localhost:1', \"0.0.0.0:65535\"]\n"
-                                 "  workers: 2\n"
-                                 "  max_clients: 50\n"
-                                 "  client_timeout: 1.5s\n"
-                                 "  allow_open_bind: yes\n"
-                                 "encoder: {workers: 3}\n"
-                                 "restart: {burst: 7, window: 1m, max: 1h}\n"
-                                 "shm: {max_bytes: 512M, reader_rows: 20}\n"
-                                 "log: {level: debug, format: json}\n"
-                                 "debug: true\n"
-                                 "max_connecting: 4\n"
-                                 "cameras:\n"
-                                 "  door: RTSP://user:pa$$ss@10.0.0.5/ch0\n"
-                                 "  yard:\n"
-                                 "    source: http://10.0.0.6/video.mjpg\n"
-                                 "    rtsp_transport: auto\n"
-                                 "    idle: off\n"
-                                 "    max_size: 1920x1080\n"
-                                 "    fps: 12.5\n"
-                                 "    tls_verify: false\n"
-                                 "    stall_timeout: 2\n"
-                                 "    reconnect: {every: 1s, for: 0, max: 2m, jitter: 5}\n"
-                                 "    jpeg: {quality: 91, passthrough: off}\n"
-                                 "    offline: last\n"
-                                 "  gate: \"file:/tmp/${CONF_TEST_NAME}.mp4?loop=1\"\n"
-                                 "defaults:\n"
-                                 "  offline: close\n"
-                                 "  reconnect: {max: 20s}\n"
-                                 "  jpeg:\n"
-                                 "    quality: 50\n";
+static const char everything[] =
+    "instance: two\n"
+    "http:\n"
+    "  listen: [\"127.0.0.1:8081\", \"[::1]:8082\", 'localhost:1', \"0.0.0.0:65535\"]\n"
+    "  workers: 2\n"
+    "  max_clients: 50\n"
+    "  client_timeout: 1.5s\n"
+    "  allow_open_bind: yes\n"
+    "encoder: {workers: 3}\n"
+    "restart: {burst: 7, window: 1m, max: 1h}\n"
+    "shm: {max_bytes: 512M, reader_rows: 20}\n"
+    "log: {level: debug, format: json}\n"
+    "debug: true\n"
+    "max_connecting: 4\n"
+    "cameras:\n"
+    "  door: RTSP://user:pa$$ss@10.0.0.5/ch0\n"
+    "  yard:\n"
+    "    source: http://10.0.0.6/video.mjpg\n"
+    "    rtsp_transport: auto\n"
+    "    idle: off\n"
+    "    max_size: 1920x1080\n"
+    "    fps: 12.5\n"
+    "    tls_verify: false\n"
+    "    stall_timeout: 2\n"
+    "    reconnect: {every: 1s, for: 0, max: 2m, jitter: 5}\n"
+    "    jpeg: {quality: 91, passthrough: off}\n"
+    "    offline: last\n"
+    "  gate: \"file:/tmp/${CONF_TEST_NAME}.mp4?loop=1\"\n"
+    "defaults:\n"
+    "  offline: close\n"
+    "  reconnect: {max: 20s}\n"
+    "  jpeg:\n"
+    "    quality: 50\n";
 
 static void test_everything(void **state)
 {
@@ -157,7 +159,8 @@ static void test_everything(void **state)
     assert_int_equal(conf->max_connecting, 4);
     assert_int_equal(conf->camera_count, 3);
 
-    const struct conf_camera *door = &conf->cameras[0], *yard = &conf->cameras[1], *gate = &conf->cameras[2];
+    const struct conf_camera *door = &conf->cameras[0], *yard = &conf->cameras[1],
+                             *gate = &conf->cameras[2];
     assert_string_equal(door->id, "door");
     assert_string_equal(door->source, "rtsp://user:pa$ss@10.0.0.5/ch0");
     assert_int_equal(door->offline, CONF_OFFLINE_CLOSE);
@@ -195,8 +198,8 @@ static void test_debug_by_environment(void **state)
     unsetenv("CAMRING_DEBUG");
 }
 
-static void expect_profile(const struct conf_camera *camera, unsigned index, const char *name, unsigned width, double fps,
-                           unsigned quality)
+static void expect_profile(const struct conf_camera *camera, unsigned index, const char *name,
+                           unsigned width, double fps, unsigned quality)
 {
     const struct conf_profile *profile = &camera->profiles[index];
     assert_string_equal(profile->name, name);
@@ -208,15 +211,17 @@ static void expect_profile(const struct conf_camera *camera, unsigned index, con
 static void test_profiles(void **state)
 {
     (void)state;
-    struct conf *conf = load_good("cameras:\n"
-                                  "  door:\n"
-                                  "    source: 'test:'\n"
-                                  "    profiles: {thumb: {width: 320, fps: 2, quality: 60}, same: , tiny: {}}\n"
-                                  "  yard: {source: 'test:', profiles: {9: {width: 0, fps: 0.5}, phone: {quality: 30}}}\n"
-                                  "  gate: {source: 'test:', profiles: }\n"
-                                  "defaults:\n"
-                                  "  profiles: {phone: {width: 8192, fps: 240, quality: 1}}\n");
-    const struct conf_camera *door = &conf->cameras[0], *yard = &conf->cameras[1], *gate = &conf->cameras[2];
+    struct conf *conf = load_good(
+        "cameras:\n"
+        "  door:\n"
+        "    source: 'test:'\n"
+        "    profiles: {thumb: {width: 320, fps: 2, quality: 60}, same: , tiny: {}}\n"
+        "  yard: {source: 'test:', profiles: {9: {width: 0, fps: 0.5}, phone: {quality: 30}}}\n"
+        "  gate: {source: 'test:', profiles: }\n"
+        "defaults:\n"
+        "  profiles: {phone: {width: 8192, fps: 240, quality: 1}}\n");
+    const struct conf_camera *door = &conf->cameras[0], *yard = &conf->cameras[1],
+                             *gate = &conf->cameras[2];
     assert_int_equal(door->profile_count, 4);
     expect_profile(door, 0, "phone", 8192, 240, 1);
     expect_profile(door, 1, "thumb", 320, 2, 60);
@@ -244,22 +249,27 @@ static void test_profiles_refused(void **state)
         "      d: {width: [1], quality: }\n"
         "  yard: {source: 'test:', profiles: [a]}\n"
         "defaults: {profiles: {x: {width: 8193}}}\n",
-        "f:5:7: cameras.door.profiles: the name \"Thumb\" must be a-z, 0-9, _ and -, begin with a letter or digit, and "
+        "f:5:7: cameras.door.profiles: the name \"Thumb\" must be a-z, 0-9, _ and -, begin with a "
+        "letter or digit, and "
         "have at most 32 characters\n"
-        "f:6:18: cameras.door.profiles.a.width: must be 0 or a whole number from 16 to 8192, not \"15\"\n"
+        "f:6:18: cameras.door.profiles.a.width: must be 0 or a whole number from 16 to 8192, not "
+        "\"15\"\n"
         "f:6:27: cameras.door.profiles.a.fps: must be a number from 0 to 240, not \"241\"\n"
         "f:6:41: cameras.door.profiles.a.quality: must be a whole number from 1 to 100, not \"0\"\n"
         "f:7:11: unknown key \"widht\" in cameras.door.profiles.b; did you mean \"width\"?\n"
         "f:7:23: unknown key \"jpeg\" in cameras.door.profiles.b\n"
         "f:8:10: cameras.door.profiles.c: must be a mapping, not a single value\n"
-        "f:9:18: cameras.door.profiles.d.width: must be 0 or a whole number from 16 to 8192, not a list\n"
+        "f:9:18: cameras.door.profiles.d.width: must be 0 or a whole number from 16 to 8192, not a "
+        "list\n"
         "f:9:32: cameras.door.profiles.d.quality: must be a whole number from 1 to 100, not empty\n"
         "f:10:37: cameras.yard.profiles: must be a mapping of names to profiles, not a list\n"
-        "f:11:34: defaults.profiles.x.width: must be 0 or a whole number from 16 to 8192, not \"8193\"\n");
+        "f:11:34: defaults.profiles.x.width: must be 0 or a whole number from 16 to 8192, not "
+        "\"8193\"\n");
     expect_fault("cameras: {a: {source: 'test:', profiles: {a: , b: , c: , d: , e: , f: , g: }}}\n"
                  "defaults: {profiles: {x: , y: }}\n",
                  "f:1:", "\"g\" is one too many: at most 8");
-    expect_fault("cameras: {a: {source: 'test:', profiles: {b: {}, c: {}, b: {}}}}\n", "f:1:", "duplicate key \"b\"");
+    expect_fault("cameras: {a: {source: 'test:', profiles: {b: {}, c: {}, b: {}}}}\n",
+                 "f:1:", "duplicate key \"b\"");
 }
 
 /* All in one go, in the file's order, whatever order they are found in. */
@@ -276,8 +286,10 @@ static void test_all_faults_at_once(void **state)
         "defaults: {jpeg: {quality: 101}}\n",
         "f:1:16: http.listen \"127.0.0.1:99999\": the port must be a number from 1 to 65535\n"
         "f:1:35: unknown key \"worker\" in http; did you mean \"workers\"?\n"
-        "f:3:3: camera id \"Door\": must be a-z, 0-9, _ and -, begin with a letter or digit, and have at most 32 characters\n"
-        "f:5:13: cameras.yard.source: the source \"gopher://***@h/\" does not begin with a known scheme; known ones are "
+        "f:3:3: camera id \"Door\": must be a-z, 0-9, _ and -, begin with a letter or digit, and "
+        "have at most 32 characters\n"
+        "f:5:13: cameras.yard.source: the source \"gopher://***@h/\" does not begin with a known "
+        "scheme; known ones are "
         "rtsp, rtsps, http, https, file and test\n"
         "f:6:11: cameras.yard.idle: must be standby, off or full, not \"sometimes\"\n"
         "f:7:28: defaults.jpeg.quality: must be a whole number from 1 to 100, not \"101\"\n");
@@ -340,7 +352,9 @@ static void test_values_refused(void **state)
         snprintf(text, sizeof text, "cameras: {a: 'test:'}\n%s\n", cases[i].line);
         expect_fault(text, "f:2:", cases[i].words);
     }
-    conf_free(load_good("cameras: {a: 'test:'}\nhttp:\ndefaults:\nlog: ~\n")); /* a section with everything commented out */
+    conf_free(load_good(
+        "cameras: {a: 'test:'}\nhttp:\ndefaults:\nlog: ~\n")); /* a section with everything
+                                                                  commented out */
 }
 
 static void test_listen(void **state)
@@ -391,7 +405,8 @@ static void test_listen(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
-        snprintf(text, sizeof text, "cameras: {a: 'test:'}\nhttp: {listen: '%s'}\n", cases[i].address);
+        snprintf(text, sizeof text, "cameras: {a: 'test:'}\nhttp: {listen: '%s'}\n",
+                 cases[i].address);
         if (cases[i].words) {
             expect_fault(text, "f:2:16:", cases[i].words);
             continue;
@@ -403,20 +418,24 @@ static void test_listen(void **state)
     expect_fault("cameras: {a: 'test:'}\nhttp: {listen: []}\n", "f:2:16:", "the list is empty");
     expect_fault("cameras: {a: 'test:'}\nhttp: {listen: {a: b}}\n", "f:2:16:", "not a mapping");
     expect_fault("cameras: {a: 'test:'}\nhttp: {listen: }\n", "f:2:", "not empty");
-    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: ['localhost:1', [a]]}\n", "f:2:32:", "not a list");
-    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: ['localhost:1', 'localhost:1']}\n", "f:2:32:", "twice");
-    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: ['[::1]:1','[::1]:2','[::1]:3','[::1]:4','[::1]:5','[::1]:6','[::1]:7',"
+    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: ['localhost:1', [a]]}\n",
+                 "f:2:32:", "not a list");
+    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: ['localhost:1', 'localhost:1']}\n",
+                 "f:2:32:", "twice");
+    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: "
+                 "['[::1]:1','[::1]:2','[::1]:3','[::1]:4','[::1]:5','[::1]:6','[::1]:7',"
                  "'[::1]:8','[::1]:9']}\n",
                  "f:2:", "more than 8");
     /* said after the address it allows */
-    conf_free(load_good("cameras: {a: 'test:'}\nhttp: {listen: '0.0.0.0:80', allow_open_bind: true}\n"));
+    conf_free(
+        load_good("cameras: {a: 'test:'}\nhttp: {listen: '0.0.0.0:80', allow_open_bind: true}\n"));
 }
 
 static void test_ids(void **state)
 {
     (void)state;
-    conf_free(load_good(
-        "cameras: {a: 'test:', 0: 'test:', a-b_c: 'test:', lively: 'test:', a2345678901234567890123456789012: 'test:'}\n"));
+    conf_free(load_good("cameras: {a: 'test:', 0: 'test:', a-b_c: 'test:', lively: 'test:', "
+                        "a2345678901234567890123456789012: 'test:'}\n"));
     static const char *const bad[] = {"A",  "-a", "_a", "a.b", "a b",
                                       "''", "~",  "ü",  "a/b", "a23456789012345678901234567890123"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -431,7 +450,8 @@ static void test_ids(void **state)
         snprintf(text, sizeof text, "cameras:\n  %s: 'test:'\n", taken[i]);
         expect_fault(text, "f:2:3: camera id", "is taken");
     }
-    expect_fault("cameras:\n  a: 'test:'\n  b: 'test:'\n  a: 'test:'\n", "f:4:3:", "duplicate key \"a\": first at f:2:3");
+    expect_fault("cameras:\n  a: 'test:'\n  b: 'test:'\n  a: 'test:'\n",
+                 "f:4:3:", "duplicate key \"a\": first at f:2:3");
 }
 
 static void test_cameras_missing(void **state)
@@ -446,7 +466,8 @@ static void test_cameras_missing(void **state)
     expect_fault("cameras: {a: {idle: full}}\n", "f:1:11:", "camera \"a\" has no source");
     expect_fault("cameras: {a: {source: }}\n", "f:1:23:", "cameras.a.source: must be a URL");
     expect_fault("cameras: {a: ['test:']}\n", "f:1:14:", "must be a source or a mapping");
-    expect_fault("cameras: {a: {source: ['test:']}}\n", "f:1:23:", "list of sources is not supported by this version");
+    expect_fault("cameras: {a: {source: ['test:']}}\n",
+                 "f:1:23:", "list of sources is not supported by this version");
 }
 
 static void test_too_many_cameras(void **state)
@@ -531,12 +552,14 @@ static void test_unknown_keys(void **state)
         {"htpp: {listen: 'localhost:1'}", "f:2:1:", "unknown key \"htpp\"; did you mean \"http\"?"},
         {"lgo: {level: info}", "f:2:1:", "did you mean \"log\"?"},
         {"Debug: true", "f:2:1:", "did you mean \"debug\"?"},
-        {"http: {max-clients: 1}", "f:2:8:", "unknown key \"max-clients\" in http; did you mean \"max_clients\"?"},
+        {"http: {max-clients: 1}",
+         "f:2:8:", "unknown key \"max-clients\" in http; did you mean \"max_clients\"?"},
         {"http: {maxClients: 1}", "f:2:8:", "did you mean \"max_clients\"?"},
         {"workers: 3", "f:2:1:", "did you mean \"http.workers\"?"},
         {"quality: 3", "f:2:1:", "did you mean \"cameras.ID.jpeg.quality\"?"},
         {"defaults: {quality: 3}", "f:2:12:", "in defaults; did you mean \"jpeg.quality\"?"},
-        {"defaults: {jpeg: {qualtiy: 3}}", "f:2:19:", "in defaults.jpeg; did you mean \"quality\"?"},
+        {"defaults: {jpeg: {qualtiy: 3}}",
+         "f:2:19:", "in defaults.jpeg; did you mean \"quality\"?"},
         {"http.listen: x", "f:2:1:", "unknown key \"http.listen\""},
         {"xyzzy: 1", "f:2:1:", "unknown key \"xyzzy\"\n"},
         {"<<: {debug: true}", "f:2:1:", "unknown key \"<<\""},
@@ -551,20 +574,25 @@ static void test_unknown_keys(void **state)
         snprintf(text, sizeof text, "cameras: {a: 'test:'}\n%s\n", cases[i].line);
         expect_fault(text, cases[i].place, cases[i].words);
     }
-    expect_fault("cameras: {a: {source: 'test:', motion: {enabled: true}}}\n", "f:1:32:", "cameras.a.motion is not supported");
-    expect_fault("cameras: {a: {source: 'test:', chian: 1}}\n", "f:1:32:", "unknown key \"chian\" in cameras.a\n");
+    expect_fault("cameras: {a: {source: 'test:', motion: {enabled: true}}}\n",
+                 "f:1:32:", "cameras.a.motion is not supported");
+    expect_fault("cameras: {a: {source: 'test:', chian: 1}}\n",
+                 "f:1:32:", "unknown key \"chian\" in cameras.a\n");
 }
 
 static void test_duplicate_keys(void **state)
 {
     (void)state;
-    expect_fault("debug: true\ncameras: {a: 'test:'}\ndebug: false\n", "f:3:1:", "duplicate key \"debug\": first at f:1:1");
-    expect_fault("cameras: {a: {source: 'test:', jpeg: {quality: 1, quality: 2}}}\n", "f:1:51:", "first at f:1:39");
-    expect_faults("x: 1\ncameras: {a: 'test:'}\nx: 1\nx: 1\n", "f:1:1: unknown key \"x\"\n"
-                                                               "f:3:1: duplicate key \"x\": first at f:1:1\n"
-                                                               "f:3:1: unknown key \"x\"\n"
-                                                               "f:4:1: duplicate key \"x\": first at f:1:1\n"
-                                                               "f:4:1: unknown key \"x\"\n");
+    expect_fault("debug: true\ncameras: {a: 'test:'}\ndebug: false\n",
+                 "f:3:1:", "duplicate key \"debug\": first at f:1:1");
+    expect_fault("cameras: {a: {source: 'test:', jpeg: {quality: 1, quality: 2}}}\n",
+                 "f:1:51:", "first at f:1:39");
+    expect_faults("x: 1\ncameras: {a: 'test:'}\nx: 1\nx: 1\n",
+                  "f:1:1: unknown key \"x\"\n"
+                  "f:3:1: duplicate key \"x\": first at f:1:1\n"
+                  "f:3:1: unknown key \"x\"\n"
+                  "f:4:1: duplicate key \"x\": first at f:1:1\n"
+                  "f:4:1: unknown key \"x\"\n");
 }
 
 static void write_file(const char *path, const char *text, size_t size)
@@ -591,9 +619,11 @@ static void test_expansion(void **state)
     setenv("CONF_TEST_PASS", "a${CONF_TEST_USER}$$", 1);
     setenv("CONF_TEST_EMPTY", "", 1);
     setenv("CONF_TEST_QUALITY", "42", 1);
-    expect_source("http://${CONF_TEST_USER}:${CONF_TEST_PASS}@h/$$x$y$", "http://joe:a${CONF_TEST_USER}$$@h/$x$y$");
+    expect_source("http://${CONF_TEST_USER}:${CONF_TEST_PASS}@h/$$x$y$",
+                  "http://joe:a${CONF_TEST_USER}$$@h/$x$y$");
     expect_source("http://h/$${CONF_TEST_USER}${CONF_TEST_EMPTY}", "http://h/${CONF_TEST_USER}");
-    conf_free(load_good("cameras: {a: 'test:'}\ndefaults: {jpeg: {quality: '${CONF_TEST_QUALITY}'}}\n"));
+    conf_free(
+        load_good("cameras: {a: 'test:'}\ndefaults: {jpeg: {quality: '${CONF_TEST_QUALITY}'}}\n"));
 
     char path[] = "/tmp/camring-test-XXXXXX", text[256];
     int fd = mkstemp(path);
@@ -653,13 +683,16 @@ static void test_expansion_faults(void **state)
                   "f:8:6: \"\" is not the name of a variable; write $$ for a plain $\n");
 
     /* what was put in is never shown, wherever the value is wrong */
-    expect_fault("cameras: {a: '${CONF_TEST_PASS}'}\n", "f:1:14:", "the source \"${CONF_TEST_PASS}\" does not begin");
+    expect_fault("cameras: {a: '${CONF_TEST_PASS}'}\n",
+                 "f:1:14:", "the source \"${CONF_TEST_PASS}\" does not begin");
     assert_null(strstr(faults, "hunter2"));
     expect_fault("cameras: {a: 'ftp://u:${CONF_TEST_PASS}@h'}\n", "f:1:14:", "\"ftp://***@h\"");
     assert_null(strstr(faults, "hunter2"));
-    expect_fault("cameras: {a: 'test:'}\ninstance: x ${CONF_TEST_PASS}\n", "f:2:11:", "not \"x ${CONF_TEST_PASS}\"");
+    expect_fault("cameras: {a: 'test:'}\ninstance: x ${CONF_TEST_PASS}\n",
+                 "f:2:11:", "not \"x ${CONF_TEST_PASS}\"");
     assert_null(strstr(faults, "hunter2"));
-    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: '${CONF_TEST_PASS}'}\n", "f:2:16:", "\"${CONF_TEST_PASS}\"");
+    expect_fault("cameras: {a: 'test:'}\nhttp: {listen: '${CONF_TEST_PASS}'}\n",
+                 "f:2:16:", "\"${CONF_TEST_PASS}\"");
     assert_null(strstr(faults, "hunter2"));
 }
 
@@ -673,28 +706,32 @@ static void test_syntax(void **state)
     expect_fault("hello\n", "f:1:1:", "must be a mapping of keys, not a single value");
     expect_faults("cameras: [a, b\ndebug: true\n",
                   "f:1:10: cameras: must be a mapping of ids to sources, not a list\n"
-                  "f:2:6: YAML: did not find expected ',' or ']' while parsing a flow sequence that begins at line 1\n");
-    expect_faults("cameras:\n  a: test:\n",
-                  "f:2:10: YAML: mapping values are not allowed in this context; a value with a colon at its end "
-                  "or before a space needs quotes\n");
+                  "f:2:6: YAML: did not find expected ',' or ']' while parsing a flow sequence "
+                  "that begins at line 1\n");
+    expect_faults("cameras:\n  a: test:\n", "f:2:10: YAML: mapping values are not allowed in this "
+                                            "context; a value with a colon at its end "
+                                            "or before a space needs quotes\n");
     expect_fault("cameras: {a: 'test:'}\n\tdebug: true\n", "f:2:1:", "YAML: ");
     expect_fault("cameras:\n  a: \"test:\n", "f:3:1:", "YAML: found unexpected end of stream");
     expect_fault("cameras: &all {a: 'test:'}\n", "f:1:10:", "anchors");
     expect_fault("cameras: *all\n", "f:1:10:", "aliases");
     expect_fault("cameras: !!map {a: 'test:'}\n", "f:1:10:", "tags");
-    expect_fault("cameras: {a: 'test:'}\n---\ncameras: {a: 'test:'}\n", "f:2:1:", "a second YAML document");
+    expect_fault("cameras: {a: 'test:'}\n---\ncameras: {a: 'test:'}\n",
+                 "f:2:1:", "a second YAML document");
     expect_fault("cameras: {a: 'test:'}\ninstance: \"a\\0b\"\n", "f:2:11:", "NUL character");
     expect_fault("cameras: {a: 'test:'}\ninstance: a\xff\n", "f:2:12:", "not UTF-8");
-    expect_fault("cameras: {a: 'test:'}\ninstance: a\x01\n", "f:2:", "not UTF-8 text: control characters");
+    expect_fault("cameras: {a: 'test:'}\ninstance: a\x01\n",
+                 "f:2:", "not UTF-8 text: control characters");
     assert_null(load_bytes("cameras: {a: 'test:'}\n# \xc3\xbc \0\n", 29));
     assert_string_equal(faults, "f:2:5: the file contains a NUL byte: it must be UTF-8 text\n");
     /* what was read before the syntax error is checked as well, but nothing is called missing */
-    expect_faults(
-        "instanse: x\nhttp: {listen: '0.0.0.0:80'}\ncameras:\n  a: {idle: full}\n  b: ftp:x\n  c: {\n",
-        "f:1:1: unknown key \"instanse\"; did you mean \"instance\"?\n"
-        "f:5:6: cameras.b.source: the source \"ftp:x\" does not begin with a known scheme; known ones are rtsp, rtsps, "
-        "http, https, file and test\n"
-        "f:7:1: YAML: did not find expected node content while parsing a flow node\n");
+    expect_faults("instanse: x\nhttp: {listen: '0.0.0.0:80'}\ncameras:\n  a: {idle: full}\n  b: "
+                  "ftp:x\n  c: {\n",
+                  "f:1:1: unknown key \"instanse\"; did you mean \"instance\"?\n"
+                  "f:5:6: cameras.b.source: the source \"ftp:x\" does not begin with a known "
+                  "scheme; known ones are rtsp, rtsps, "
+                  "http, https, file and test\n"
+                  "f:7:1: YAML: did not find expected node content while parsing a flow node\n");
 }
 
 static void test_hostile(void **state)
@@ -702,9 +739,10 @@ static void test_hostile(void **state)
     (void)state;
     size_t size = CONF_FILE_MAX;
     char *text = malloc(size);
-    static const char *const units[] = {"[",        "{",  "[{",     "- ",  "? ",   "a: ", "a\n",  "*a ", "&a ",
-                                        "'",        "\"", "a,",     "[],", "%",    "!",   "${",   "\t",  "|\n",
-                                        "\xc3\xbc", ":",  "a: b\n", "#",   "a: [", " ",   "? a\n"};
+    static const char *const units[] = {"[",   "{",    "[{", "- ",   "? ",       "a: ", "a\n",
+                                        "*a ", "&a ",  "'",  "\"",   "a,",       "[],", "%",
+                                        "!",   "${",   "\t", "|\n",  "\xc3\xbc", ":",   "a: b\n",
+                                        "#",   "a: [", " ",  "? a\n"};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         size_t length = strlen(units[i]);
         for (size_t j = 0; j < size; j++)
@@ -758,7 +796,8 @@ static void test_load(void **state)
     write_file(path, everything, strlen(everything));
     expect_load(path, "");
     write_file(path, "x", 1);
-    snprintf(expected, sizeof expected, "%s:1:1: the file must be a mapping of keys, not a single value\n", path);
+    snprintf(expected, sizeof expected,
+             "%s:1:1: the file must be a mapping of keys, not a single value\n", path);
     expect_load(path, expected);
     assert_int_equal(truncate(path, CONF_FILE_MAX + 1), 0);
     snprintf(expected, sizeof expected, "%s:1:1: the file is larger than 1048576 bytes\n", path);
@@ -768,11 +807,13 @@ static void test_load(void **state)
     expect_load("-", "<stdin>:1:1: the file must be a mapping of keys, not a single value\n");
     unlink(path);
     expect_load("/tmp", "/tmp:1:1: can't read the file: Is a directory\n");
-    snprintf(expected, sizeof expected, "%s:1:1: can't read the file: No such file or directory\n", path);
+    snprintf(expected, sizeof expected, "%s:1:1: can't read the file: No such file or directory\n",
+             path);
     expect_load(path, expected);
 }
 
-/* The example in the root works as it is, and with every line in use that is commented out: "#key" is one, "# words" is prose.
+/* The example in the root works as it is, and with every line in use that is commented out: "#key"
+ * is one, "# words" is prose.
  */
 static void test_example(void **state)
 {
@@ -807,8 +848,8 @@ static void test_describe(void **state)
     FILE *stream = open_memstream(&text, &size);
     conf_describe(stream);
     fclose(stream);
-    assert_non_null(
-        strstr(text, "http.client_timeout: a duration like 500ms, 5s, 2m or 1h, from 100ms to 1h; default 10s\n    "));
+    assert_non_null(strstr(text, "http.client_timeout: a duration like 500ms, 5s, 2m or 1h, from "
+                                 "100ms to 1h; default 10s\n    "));
     assert_non_null(strstr(text, "cameras.ID.idle: standby, off or full; default standby\n    "));
     assert_null(strstr(text, "chain"));
     free(text);
@@ -824,7 +865,8 @@ static uint32_t random_next(uint32_t *seed)
     return *seed;
 }
 
-/* One random change: a byte flipped, cut, doubled, or a piece that means something to YAML put in. */
+/* One random change: a byte flipped, cut, doubled, or a piece that means something to YAML put in.
+ */
 static size_t mutate(char *text, size_t size, size_t room, uint32_t *seed)
 {
     static const char *const pieces[] = {"[",
@@ -885,7 +927,8 @@ static size_t mutate(char *text, size_t size, size_t room, uint32_t *seed)
     }
 }
 
-/* Random changes of a good file: it loads or is refused with a place in every line; it never crashes (ASan watches). */
+/* Random changes of a good file: it loads or is refused with a place in every line; it never
+ * crashes (ASan watches). */
 static void test_mutations(void **state)
 {
     (void)state;

@@ -59,7 +59,8 @@ static void test_protect(void **state)
     (void)state;
     assert_int_equal(good("protect: []").protect, 0);
     assert_int_equal(good("protect: metrics").protect, 1 << CONF_ROUTE_METRICS);
-    assert_int_equal(good("protect: [api, page, api]").protect, 1 << CONF_ROUTE_API | 1 << CONF_ROUTE_PAGE);
+    assert_int_equal(good("protect: [api, page, api]").protect,
+                     1 << CONF_ROUTE_API | 1 << CONF_ROUTE_PAGE);
     bad("protect: [api, all]", "\"all\" is none of them");
     bad("protect: [[api]]", "not a list");
     bad("protect: {api: true}", "not a mapping");
@@ -104,7 +105,8 @@ static void test_long_file(void **state)
 static void test_proxies(void **state)
 {
     (void)state;
-    struct conf_http http = good("trusted_proxies: [10.1.2.3/8, '2001:db8::/33', '::1', 127.0.0.1, 'unix:']");
+    struct conf_http http =
+        good("trusted_proxies: [10.1.2.3/8, '2001:db8::/33', '::1', 127.0.0.1, 'unix:']");
     assert_true(http.trusted_proxies.unix_sockets);
     assert_int_equal(http.trusted_proxies.count, 4);
     assert_int_equal(http.trusted_proxies.item[0].bits, 104);
@@ -134,7 +136,8 @@ static void test_too_many_proxies(void **state)
 static void test_origins(void **state)
 {
     (void)state;
-    struct conf_http http = good("cors_origins: ['https://a.example.org', 'http://[::1]:8080', '*', 'http://localhost:3000']");
+    struct conf_http http = good("cors_origins: ['https://a.example.org', 'http://[::1]:8080', "
+                                 "'*', 'http://localhost:3000']");
     assert_int_equal(http.cors_origins.count, 4);
     assert_string_equal(http.cors_origins.item[1], "http://[::1]:8080");
     static const char *const wrong[] = {"a.example.org",
@@ -162,7 +165,8 @@ static void test_base_path(void **state)
     assert_string_equal(good("base_path: /").base_path, "");
     assert_string_equal(good("base_path: /a").base_path, "/a");
     assert_string_equal(good("base_path: /a/b-c_d.e~/").base_path, "/a/b-c_d.e~");
-    static const char *const wrong[] = {"a", "//", "/a//b", "/./a", "/a/..", "/a/.", "/a b", "/a%20b", "/a?b", "''"};
+    static const char *const wrong[] = {"a",    "//",   "/a//b",  "/./a", "/a/..",
+                                        "/a/.", "/a b", "/a%20b", "/a?b", "''"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char text[100];
         snprintf(text, sizeof text, "base_path: %s", wrong[i]);
@@ -205,10 +209,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_protect),   cmocka_unit_test(test_files),
-        cmocka_unit_test(test_long_file), cmocka_unit_test(test_proxies),   cmocka_unit_test(test_too_many_proxies),
-        cmocka_unit_test(test_origins),   cmocka_unit_test(test_base_path), cmocka_unit_test(test_unix_mode),
-        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_protect),
+        cmocka_unit_test(test_files),     cmocka_unit_test(test_long_file),
+        cmocka_unit_test(test_proxies),   cmocka_unit_test(test_too_many_proxies),
+        cmocka_unit_test(test_origins),   cmocka_unit_test(test_base_path),
+        cmocka_unit_test(test_unix_mode), cmocka_unit_test(test_open),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
-#define SHA512 "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+#define SHA512                                                                                     \
+    "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"                                      \
+    "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
 #define BCRYPT "$2b$05$abcdefghijklmnopqrstuuhFJZ4OnMsAjHRlYJQZVeZt5RIRmfpMq"
 #define YESCRYPT "$y$j9T$abcdefghijkl$0nbXrW4Gd8nMfwtGL5hYMmN3sVuUeIvGHSHZ2ShHDQB"
 
@@ -50,8 +52,8 @@ static void assert_fault(bool tokens, const char *text, const char *place, const
 static void test_users(void **state)
 {
     (void)state;
-    struct credentials *all =
-        load_users("# those who may\r\n\n  me:" SHA512 "  \r\nyou two:" BCRYPT ":comment\n\xc3\xa4:" YESCRYPT);
+    struct credentials *all = load_users("# those who may\r\n\n  me:" SHA512 "  \r\nyou two:" BCRYPT
+                                         ":comment\n\xc3\xa4:" YESCRYPT);
     assert_string_equal(faults, "");
     assert_int_equal(all->user_count, 3);
     assert_string_equal(all->users[0].name, "me");
@@ -135,7 +137,8 @@ static void test_no_file(void **state)
     FILE *out = open_memstream(&faults, &size);
     assert_null(credentials_load(&http, out));
     fclose(out);
-    assert_string_equal(faults, "/nowhere/users:1:1: can't read the file: No such file or directory\n");
+    assert_string_equal(faults,
+                        "/nowhere/users:1:1: can't read the file: No such file or directory\n");
 }
 
 static int make_file(void **state)

@@ -1,4 +1,5 @@
-/* crowd.h: time is bounded however a client spends it, and the right ones go when places run short. */
+/* crowd.h: time is bounded however a client spends it, and the right ones go when places run short.
+ */
 #include "server/crowd.h"
 
 #include <setjmp.h>
@@ -49,7 +50,9 @@ static void test_each_state_has_its_time(void **state)
     static const struct {
         enum crowd_state state;
         int64_t limit;
-    } rows[] = {{CROWD_READING, CROWD_READING_NS}, {CROWD_IDLE, CROWD_IDLE_NS}, {CROWD_ANSWERING, CROWD_ANSWERING_NS}};
+    } rows[] = {{CROWD_READING, CROWD_READING_NS},
+                {CROWD_IDLE, CROWD_IDLE_NS},
+                {CROWD_ANSWERING, CROWD_ANSWERING_NS}};
     for (unsigned i = 0; i < 3; i++) {
         join(0, 1, 0);
         crowd_move(crowd, &member[0], rows[i].state, 5);
@@ -82,7 +85,8 @@ static void test_places(void **state)
         assert_null(crowd_surplus(crowd, &member[i]));
     }
     join(PLACES, PLACES, PLACES);
-    assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[0]); /* nobody is idle: the slowest request */
+    /* nobody is idle: the slowest request */
+    assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[0]);
     crowd_move(crowd, &member[5], CROWD_IDLE, 20);
     crowd_move(crowd, &member[3], CROWD_IDLE, 21);
     assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[5]);
@@ -100,7 +104,8 @@ static void test_who_is_answered_stays(void **state)
     }
     assert_null(crowd_idlest(crowd));
     join(PLACES, 0, 9);
-    assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[PLACES]); /* the newest itself */
+    /* the newest itself */
+    assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[PLACES]);
 }
 
 static void test_who_is_answered_for_longest_comes_first(void **state)
@@ -126,7 +131,8 @@ static void test_one_address_can_not_keep_others_out(void **state)
         crowd_move(crowd, &member[i], CROWD_IDLE, i);
     }
     join(PLACES, 1, 9);
-    assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[3]); /* its own longest-idle, not the longest-idle of all */
+    /* its own longest-idle, not the longest-idle of all */
+    assert_ptr_equal(crowd_surplus(crowd, &member[PLACES]), &member[3]);
     crowd_leave(crowd, &member[3]);
     join(PLACES + 1, 20, 10);
     assert_ptr_equal(crowd_surplus(crowd, &member[PLACES + 1]), &member[0]);

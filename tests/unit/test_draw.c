@@ -17,7 +17,8 @@
 #define UNTOUCHED 0x55
 
 static uint8_t memory[MARGIN + HEIGHT + MARGIN][STRIDE];
-static struct draw_plane plane = {.data = memory[MARGIN], .stride = STRIDE, .width = WIDTH, .height = HEIGHT};
+static struct draw_plane plane = {
+    .data = memory[MARGIN], .stride = STRIDE, .width = WIDTH, .height = HEIGHT};
 
 static int clear(void **state)
 {

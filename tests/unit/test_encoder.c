@@ -1,8 +1,8 @@
-/* The encode pool against real rings: what is due is encoded once, newest first, in order; what goes wrong costs one frame,
- * never a stall. */
+/* The encode pool against real rings: what is due is encoded once, newest first, in order; what
+ * goes wrong costs one frame, never a stall. */
 #include "common/bell.h"
 #include "common/clock.h"
-#include "encoder/camera.h"
+#include "encoder/job.h"
 #include "encoder/pool.h"
 #include "encoder/wakers.h"
 
@@ -27,11 +27,16 @@ static struct channel_setup setup;
 static struct ring_writer *raw[CAMERAS];
 static struct jpeg_encoder *encoder;
 
-static void make_ring(const char *camera, const char *variant, enum ring_kind kind, uint64_t max_bytes)
+static void make_ring(const char *camera, const char *variant, enum ring_kind kind,
+                      uint64_t max_bytes)
 {
     struct error err;
-    struct ring_create options = {
-        .instance = instance, .camera = camera, .variant = variant, .kind = kind, .rows = 4, .max_bytes = max_bytes};
+    struct ring_create options = {.instance = instance,
+                                  .camera = camera,
+                                  .variant = variant,
+                                  .kind = kind,
+                                  .rows = 4,
+                                  .max_bytes = max_bytes};
     assert_int_equal(ring_create(&options, &err), 0);
 }
 
@@ -79,7 +84,11 @@ static void commit(unsigned camera, uint32_t width, uint32_t height, bool noise)
 {
     struct error err;
     struct ring_loan loan;
-    struct ring_frame frame = {.format = RING_I420, .width = width, .height = height, .captured_ns = 4711, .camera_ns = 42};
+    struct ring_frame frame = {.format = RING_I420,
+                               .width = width,
+                               .height = height,
+                               .captured_ns = 4711,
+                               .camera_ns = 42};
     for (unsigned i = 0; i < RING_PLANES; i++) {
         frame.offset[i] = frame.bytes;
         frame.stride[i] = ring_plane_width(RING_I420, i, width);
@@ -102,7 +111,8 @@ static struct ring_frame newest_jpeg(void)
     struct ring_frame frame = {0};
     struct ring_buffer buffer = {0};
     struct jpeg_info info;
-    struct ring_reader *reader = ring_reader_open(instance, "door.jpeg", RING_OBSERVER, "test", &err);
+    struct ring_reader *reader =
+        ring_reader_open(instance, "door.jpeg", RING_OBSERVER, "test", &err);
     assert_non_null(reader);
     if (ring_reader_copy(reader, 0, &buffer, &frame, &err) == RING_GOT) {
         assert_true(jpeg_inspect(buffer.data, frame.bytes, &info));
@@ -114,25 +124,25 @@ static struct ring_frame newest_jpeg(void)
     return frame;
 }
 
-static struct camera *door(unsigned worker)
+static struct job *door(unsigned worker)
 {
-    struct camera *camera = camera_create(instance, &setup.cameras[0], board_camera(board, 0), worker);
-    assert_non_null(camera);
-    return camera;
+    struct job *job = job_create(instance, &setup.cameras[0], board_camera(board, 0), worker);
+    assert_non_null(job);
+    return job;
 }
 
 #define PLACE (board_camera(board, 0))
 
-/* ---- one worker ------------------------------------------------------------------------------------------------- */
+/* ---- one worker ---- */
 
 static void test_a_frame_is_encoded_once(void **state)
 {
     (void)state;
-    struct camera *camera = door(0);
-    assert_false(camera_work(camera, encoder));
+    struct job *job = door(0);
+    assert_false(job_work(job, encoder));
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
-    assert_false(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
+    assert_false(job_work(job, encoder));
     struct ring_frame frame = newest_jpeg();
     assert_int_equal(frame.number, 1);
     assert_int_equal(frame.source, 1);
@@ -144,125 +154,125 @@ static void test_a_frame_is_encoded_once(void **state)
     assert_int_equal(PLACE->finished, 1);
     assert_int_equal(PLACE->late, 0);
     assert_int_equal(lease_holder(&PLACE->lease), -1);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
 static void test_late_frames_are_skipped_and_counted(void **state)
 {
     (void)state;
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     for (unsigned i = 0; i < 5; i++)
         commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(newest_jpeg().source, 5);
     assert_int_equal(PLACE->late, 4);
     assert_int_equal(PLACE->encoded, 1);
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(newest_jpeg().number, 2);
     assert_int_equal(PLACE->late, 4);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
 static void test_a_busy_lease_is_left_alone(void **state)
 {
     (void)state;
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     commit(0, 64, 48, false);
     assert_true(lease_acquire(&PLACE->lease, LEASE_CAPTURE));
-    assert_false(camera_work(camera, encoder));
+    assert_false(job_work(job, encoder));
     assert_int_equal(PLACE->taken, 0);
     lease_release(&PLACE->lease, LEASE_CAPTURE);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encoded, 1);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
 static void test_a_new_worker_goes_on_after_a_dead_one(void **state)
 {
     (void)state;
-    struct camera *first = door(0), *second = door(1);
+    struct job *first = door(0), *second = door(1);
     commit(0, 64, 48, false);
-    assert_true(camera_work(first, encoder));
+    assert_true(job_work(first, encoder));
     assert_true(lease_acquire(&PLACE->lease, 0)); /* and dies with a frame in hand */
     commit(0, 64, 48, false);
     atomic_store(&PLACE->taken, 2);
     assert_true(lease_reset(&PLACE->lease, 0));
-    assert_false(camera_work(second, encoder)); /* the frame that killed is not met again */
+    assert_false(job_work(second, encoder)); /* the frame that killed is not met again */
     commit(0, 64, 48, false);
-    assert_true(camera_work(second, encoder));
+    assert_true(job_work(second, encoder));
     struct ring_frame frame = newest_jpeg();
     assert_int_equal(frame.number, 2);
     assert_int_equal(frame.source, 3);
-    camera_destroy(first);
-    camera_destroy(second);
+    job_destroy(first);
+    job_destroy(second);
 }
 
 static void test_numbers_that_begin_again_are_work(void **state)
 {
     (void)state;
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     atomic_store(&PLACE->taken, 1000);
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
-    assert_false(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
+    assert_false(job_work(job, encoder));
     assert_int_equal(PLACE->taken, 1);
     assert_int_equal(PLACE->finished, 1);
     assert_int_equal(PLACE->late, 0);
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(newest_jpeg().source, 2);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
 static void test_pictures_change_size(void **state)
 {
     (void)state;
     static const uint32_t sizes[][2] = {{64, 48}, {641, 479}, {1, 1}, {320, 240}, {1280, 720}};
-    struct camera *camera = door(0), *other = door(1);
+    struct job *job = door(0), *other = door(1);
     for (unsigned i = 0; i < 10; i++) {
         commit(0, sizes[i % 5][0], sizes[i % 5][1], false);
-        assert_true(camera_work(i & 1 ? camera : other, encoder));
+        assert_true(job_work(i & 1 ? job : other, encoder));
         struct ring_frame frame = newest_jpeg();
         assert_int_equal(frame.number, i + 1);
         assert_int_equal(frame.width, sizes[i % 5][0]);
     }
     assert_int_equal(PLACE->encoded, 10);
-    camera_destroy(camera);
-    camera_destroy(other);
+    job_destroy(job);
+    job_destroy(other);
 }
 
 static void test_slots_grow_for_a_picture_of_noise(void **state)
 {
     (void)state;
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     setup.cameras[0].jpeg_quality = 100;
     commit(0, 640, 480, true);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     struct ring_frame frame = newest_jpeg();
     assert_true(frame.bytes > jpeg_usual(RING_I420, 640, 480));
     assert_int_equal(PLACE->encoded, 1);
     assert_int_equal(PLACE->oversize, 0);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
-/* ---- what goes wrong --------------------------------------------------------------------------------------------- */
+/* ---- what goes wrong ---- */
 
 static void test_no_room_for_a_jpeg_ring(void **state)
 {
     (void)state;
     make_ring("door", "jpeg", RING_JPEG, 1);
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     for (unsigned i = 1; i <= 2; i++) {
         commit(0, 64, 48, false);
-        assert_true(camera_work(camera, encoder));
-        assert_false(camera_work(camera, encoder));
+        assert_true(job_work(job, encoder));
+        assert_false(job_work(job, encoder));
         assert_int_equal(PLACE->encode_failed, i);
         assert_int_equal(PLACE->finished, i);
     }
     assert_int_equal(PLACE->encoded, 0);
     assert_int_equal(lease_holder(&PLACE->lease), -1);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
 static void test_no_room_to_grow(void **state)
@@ -270,28 +280,28 @@ static void test_no_room_to_grow(void **state)
     (void)state;
     uint64_t others = 3 << 20; /* the rings that are there, and the first generation */
     make_ring("door", "jpeg", RING_JPEG, others);
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     setup.cameras[0].jpeg_quality = 100;
     commit(0, 320, 240, true);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->oversize, 1);
     assert_int_equal(PLACE->encode_failed, 0);
     setup.cameras[0].jpeg_quality = 20;
     commit(0, 320, 240, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encoded, 1);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
 static void test_no_ring_at_all(void **state)
 {
     (void)state;
     static struct conf_camera conf = {.id = "nowhere", .jpeg_quality = 80};
-    struct camera *camera = camera_create(instance, &conf, PLACE, 0);
-    assert_false(camera_work(camera, encoder));
+    struct job *job = job_create(instance, &conf, PLACE, 0);
+    assert_false(job_work(job, encoder));
     make_ring("nowhere", "raw", RING_RAW, 0); /* comes later, still empty */
-    assert_false(camera_work(camera, encoder));
-    camera_destroy(camera);
+    assert_false(job_work(job, encoder));
+    job_destroy(job);
 }
 
 static void test_no_jpeg_ring(void **state)
@@ -302,15 +312,15 @@ static void test_no_jpeg_ring(void **state)
     make_ring("half", "raw", RING_RAW, 0);
     struct ring_writer *door_raw = raw[0];
     raw[0] = ring_writer_open(instance, "half.raw", true, &err);
-    struct camera *camera = camera_create(instance, &conf, PLACE, 0);
+    struct job *job = job_create(instance, &conf, PLACE, 0);
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encode_failed, 1);
     make_ring("half", "jpeg", RING_JPEG, 0);
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encoded, 1);
-    camera_destroy(camera);
+    job_destroy(job);
     ring_writer_close(raw[0]);
     raw[0] = door_raw;
 }
@@ -319,24 +329,24 @@ static void test_rings_are_made_anew(void **state)
 {
     (void)state;
     struct error err;
-    struct camera *camera = door(0);
+    struct job *job = door(0);
     for (unsigned i = 0; i < 3; i++)
         commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     ring_writer_close(raw[0]);
     make_ring("door", "raw", RING_RAW, 0);
     make_ring("door", "jpeg", RING_JPEG, 0);
-    assert_false(camera_work(camera, encoder));
+    assert_false(job_work(job, encoder));
     raw[0] = ring_writer_open(instance, "door.raw", true, &err);
     commit(0, 80, 60, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     struct ring_frame frame = newest_jpeg();
     assert_int_equal(frame.number, 1);
     assert_int_equal(frame.width, 80);
-    camera_destroy(camera);
+    job_destroy(job);
 }
 
-/* ---- the pool ---------------------------------------------------------------------------------------------------- */
+/* ---- the pool ---- */
 
 struct worker {
     pthread_t thread;
@@ -458,17 +468,17 @@ static void test_a_commit_signals_the_wakers(void **state)
     uint64_t count = 0;
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         fds[i] = i == 3 ? eventfd : -1;
-    struct camera *camera = door(0);
-    camera_set_wakers(camera, fds);
+    struct job *job = door(0);
+    job_set_wakers(job, fds);
     struct ring_reader *reader = ring_reader_open(instance, "door.jpeg", RING_MEMBER, "test", &err);
     assert_non_null(reader);
     ring_reader_want(reader, 3);
     commit(0, 64, 48, false);
-    assert_true(camera_work(camera, encoder));
+    assert_true(job_work(job, encoder));
     assert_int_equal(read(eventfd, &count, sizeof count), sizeof count);
     assert_int_equal(count, 1);
     ring_reader_close(reader);
-    camera_destroy(camera);
+    job_destroy(job);
     close(eventfd);
 }
 

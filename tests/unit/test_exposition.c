@@ -72,12 +72,18 @@ static void a_histogram_is_cumulative_and_ends_with_infinity(void **state)
     stats_observe(&histogram, 20 * NS_PER_S);
     stats_read(&histogram, &reading);
     exposition_histogram(&out, "a=\"b\"", &reading);
-    assert_text("x_bucket{a=\"b\",le=\"0.0001\"} 0\nx_bucket{a=\"b\",le=\"0.00025\"} 1\nx_bucket{a=\"b\",le=\"0.0005\"} 1\n"
-                "x_bucket{a=\"b\",le=\"0.001\"} 1\nx_bucket{a=\"b\",le=\"0.0025\"} 1\nx_bucket{a=\"b\",le=\"0.005\"} 2\n"
-                "x_bucket{a=\"b\",le=\"0.01\"} 2\nx_bucket{a=\"b\",le=\"0.025\"} 2\nx_bucket{a=\"b\",le=\"0.05\"} 2\n"
-                "x_bucket{a=\"b\",le=\"0.1\"} 2\nx_bucket{a=\"b\",le=\"0.25\"} 2\nx_bucket{a=\"b\",le=\"0.5\"} 2\n"
-                "x_bucket{a=\"b\",le=\"1\"} 2\nx_bucket{a=\"b\",le=\"2.5\"} 2\nx_bucket{a=\"b\",le=\"5\"} 2\n"
-                "x_bucket{a=\"b\",le=\"10\"} 2\nx_bucket{a=\"b\",le=\"+Inf\"} 3\nx_sum{a=\"b\"} 20.0032\nx_count{a=\"b\"} 3\n");
+    assert_text("x_bucket{a=\"b\",le=\"0.0001\"} 0\nx_bucket{a=\"b\",le=\"0.00025\"} "
+                "1\nx_bucket{a=\"b\",le=\"0.0005\"} 1\n"
+                "x_bucket{a=\"b\",le=\"0.001\"} 1\nx_bucket{a=\"b\",le=\"0.0025\"} "
+                "1\nx_bucket{a=\"b\",le=\"0.005\"} 2\n"
+                "x_bucket{a=\"b\",le=\"0.01\"} 2\nx_bucket{a=\"b\",le=\"0.025\"} "
+                "2\nx_bucket{a=\"b\",le=\"0.05\"} 2\n"
+                "x_bucket{a=\"b\",le=\"0.1\"} 2\nx_bucket{a=\"b\",le=\"0.25\"} "
+                "2\nx_bucket{a=\"b\",le=\"0.5\"} 2\n"
+                "x_bucket{a=\"b\",le=\"1\"} 2\nx_bucket{a=\"b\",le=\"2.5\"} "
+                "2\nx_bucket{a=\"b\",le=\"5\"} 2\n"
+                "x_bucket{a=\"b\",le=\"10\"} 2\nx_bucket{a=\"b\",le=\"+Inf\"} 3\nx_sum{a=\"b\"} "
+                "20.0032\nx_count{a=\"b\"} 3\n");
 }
 
 static void it_grows_as_needed(void **state)
@@ -94,7 +100,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_family_begins_with_help_and_type, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers_are_exact, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_histogram_is_cumulative_and_ends_with_infinity, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_histogram_is_cumulative_and_ends_with_infinity, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(it_grows_as_needed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,8 @@ static void test_offline_lasts_until_a_picture_comes(void **state)
     struct fresh_facts facts = live();
     facts.offline_ns = 98 * S;
     facts.newest_ns = 96 * S;
-    static const enum camera_state states[] = {CAMERA_STARTING, CAMERA_CONNECTING, CAMERA_AWAY, CAMERA_LIVE};
+    static const enum camera_state states[] = {CAMERA_STARTING, CAMERA_CONNECTING, CAMERA_AWAY,
+                                               CAMERA_LIVE};
     for (unsigned i = 0; i < sizeof states / sizeof states[0]; i++) {
         facts.state = states[i];
         assert_int_equal(fresh_decide(&facts), FRESH_OFFLINE);

@@ -1,4 +1,5 @@
-/* gate.h: a viewer whose link carries everything never meets a closed gate, any other gets the next picture in time. */
+/* gate.h: a viewer whose link carries everything never meets a closed gate, any other gets the next
+ * picture in time. */
 #include "server/gate.h"
 
 #include "common/clock.h"
@@ -19,7 +20,8 @@ static uint64_t delivers;
 
 static int64_t look(struct gate *gate, int64_t now, size_t held, int64_t rtt)
 {
-    struct gate_facts facts = {.now_ns = now, .held = held, .min_rtt_ns = rtt, .rate = delivers, .segment = SEGMENT};
+    struct gate_facts facts = {
+        .now_ns = now, .held = held, .min_rtt_ns = rtt, .rate = delivers, .segment = SEGMENT};
     return gate_look(gate, &facts);
 }
 
@@ -61,18 +63,22 @@ static void test_far_viewer_is_never_stopped(void **state)
 {
     (void)state;
     delivers = PICTURE * 30;
-    static const int64_t trips[] = {10 * NS_PER_MS, 50 * NS_PER_MS, 150 * NS_PER_MS, 300 * NS_PER_MS};
+    static const int64_t trips[] = {10 * NS_PER_MS, 50 * NS_PER_MS, 150 * NS_PER_MS,
+                                    300 * NS_PER_MS};
     for (size_t t = 0; t < sizeof trips / sizeof trips[0]; t++) {
         struct gate gate = {.progress_ns = BEGIN};
         for (int64_t i = 0; i < 100; i++) {
-            int64_t past = i * FRAME_NS - trips[t], held = i - (past >= 0 ? past / FRAME_NS + 1 : 0);
-            assert_int_equal(look(&gate, BEGIN + i * FRAME_NS, (size_t)held * PICTURE, trips[t]), 0);
+            int64_t past = i * FRAME_NS - trips[t],
+                    held = i - (past >= 0 ? past / FRAME_NS + 1 : 0);
+            assert_int_equal(look(&gate, BEGIN + i * FRAME_NS, (size_t)held * PICTURE, trips[t]),
+                             0);
             write_picture(&gate, BEGIN + i * FRAME_NS);
         }
     }
 }
 
-/* A link that is too slow for that: what waits stays below one round trip's worth and the picture that is let in. */
+/* A link that is too slow for that: what waits stays below one round trip's worth and the picture
+ * that is let in. */
 static void test_far_and_slow_viewer_does_not_fall_behind(void **state)
 {
     (void)state;
@@ -86,7 +92,8 @@ static void test_far_and_slow_viewer_does_not_fall_behind(void **state)
         sent[ms] = (ms > 0 ? sent[ms - 1] : 0) + rate / 1000;
         sent[ms] = sent[ms] < written ? sent[ms] : written;
         acked = ms > 150 ? sent[ms - 150] : 0;
-        if (ms % 5 == 0 && ms / 33 != shown && look(&gate, now, (size_t)(written - acked), rtt) == 0) {
+        if (ms % 5 == 0 && ms / 33 != shown &&
+            look(&gate, now, (size_t)(written - acked), rtt) == 0) {
             write_picture(&gate, now);
             shown = ms / 33;
             pictures++;
@@ -112,7 +119,8 @@ static void test_looks_again_when_the_rest_should_have_left(void **state)
     (void)state;
     struct gate gate = {.progress_ns = BEGIN};
     write_picture(&gate, BEGIN);
-    assert_in_range(look(&gate, BEGIN + 50 * NS_PER_MS, PICTURE, NS_PER_MS), GATE_SOONEST_NS, GATE_LATEST_NS);
+    assert_in_range(look(&gate, BEGIN + 50 * NS_PER_MS, PICTURE, NS_PER_MS), GATE_SOONEST_NS,
+                    GATE_LATEST_NS);
     /* 10,000 bytes in 100 ms: the 4,500 that are too many take 45 more */
     assert_true(look(&gate, BEGIN + 100 * NS_PER_MS, 29000, NS_PER_MS) > 0);
     gate.rate = 100000;
@@ -126,7 +134,8 @@ static void test_wait_is_bounded(void **state)
     struct gate gate = {.progress_ns = BEGIN};
     write_picture(&gate, BEGIN);
     for (int i = 1; i < 100; i++)
-        assert_in_range(look(&gate, BEGIN + i * 20 * NS_PER_MS, PICTURE, NS_PER_MS), GATE_SOONEST_NS, GATE_LATEST_NS);
+        assert_in_range(look(&gate, BEGIN + i * 20 * NS_PER_MS, PICTURE, NS_PER_MS),
+                        GATE_SOONEST_NS, GATE_LATEST_NS);
     assert_int_equal(look(&gate, BEGIN + 3 * NS_PER_S, PICTURE, NS_PER_MS), GATE_LATEST_NS);
     gate.rate = UINT64_MAX / 4;
     assert_int_equal(look(&gate, BEGIN + 3 * NS_PER_S + 1, PICTURE, NS_PER_MS), GATE_SOONEST_NS);
@@ -146,7 +155,8 @@ static void test_progress_is_what_arrived(void **state)
     assert_int_equal(gate.progress_ns, BEGIN + 5 * NS_PER_S);
 }
 
-/* Small pictures of many cameras in one moment: nothing can have left in between, which is no sign of a slow link. */
+/* Small pictures of many cameras in one moment: nothing can have left in between, which is no sign
+ * of a slow link. */
 static void test_a_burst_is_not_taken_for_a_slow_link(void **state)
 {
     (void)state;
@@ -157,7 +167,8 @@ static void test_a_burst_is_not_taken_for_a_slow_link(void **state)
     for (int64_t now = BEGIN; wait == 0; now += 20 * NS_PER_US) {
         gate_wrote(&gate, 3500, now);
         held += 3500;
-        wait = gate_look(&gate, &(struct gate_facts){.now_ns = now, .held = held, .segment = 65483});
+        wait =
+            gate_look(&gate, &(struct gate_facts){.now_ns = now, .held = held, .segment = 65483});
         assert_true(held < 100 * 3500);
     }
     assert_int_equal(wait, GATE_SOONEST_NS);

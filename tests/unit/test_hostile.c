@@ -1,4 +1,5 @@
-/* Rings whose memory is not what a camring program wrote: what the fuzz targets (tests/fuzz/) found, and what they can't find.
+/* Rings whose memory is not what a camring program wrote: what the fuzz targets (tests/fuzz/)
+ * found, and what they can't find.
  */
 #include "common/ring_layout.h"
 
@@ -15,7 +16,8 @@ static void *map_object(const char *suffix, size_t *size)
 {
     char path[128];
     struct stat st;
-    snprintf(path, sizeof path, RING_DIRECTORY "/" RING_PREFIX "%s.cam.raw%s", fixture_instance, suffix);
+    snprintf(path, sizeof path, RING_DIRECTORY "/" RING_PREFIX "%s.cam.raw%s", fixture_instance,
+             suffix);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_int_equal(fstat(fd, &st), 0);
     void *base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -54,8 +56,11 @@ static void header_that_names_another_ring_is_refused(void **state)
 {
     (void)state;
     struct error err;
-    struct ring_create other = {
-        .instance = fixture_instance, .camera = "other", .variant = "raw", .kind = RING_RAW, .rows = FIXTURE_ROWS};
+    struct ring_create other = {.instance = fixture_instance,
+                                .camera = "other",
+                                .variant = "raw",
+                                .kind = RING_RAW,
+                                .rows = FIXTURE_ROWS};
     assert_int_equal(ring_create(&other, &err), 0);
     struct ring_writer *writer = ring_writer_open(fixture_instance, "other.raw", true, &err);
     assert_int_equal(ring_writer_reserve(writer, FIXTURE_BYTES, 0, &err), 0);
@@ -66,7 +71,8 @@ static void header_that_names_another_ring_is_refused(void **state)
     snprintf(ctl->camera, sizeof ctl->camera, "other");
     assert_refused();
     ring_unlink(fixture_instance, "cam.raw");
-    struct ring_reader *reader = ring_reader_open(fixture_instance, "other.raw", RING_OBSERVER, "", &err);
+    struct ring_reader *reader =
+        ring_reader_open(fixture_instance, "other.raw", RING_OBSERVER, "", &err);
     struct ring_stat *stat = calloc(1, sizeof *stat);
     assert_int_equal(ring_reader_stat(reader, stat, &err), 0); /* its frames are still there */
     assert_int_equal(stat->generation, 1);

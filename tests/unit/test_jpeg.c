@@ -1,5 +1,5 @@
-/* jpeg.h: pictures come out with the right colours and edges, at every size and format; nothing is written past the capacity;
- * what a camera may send as JPEG is never believed too much. */
+/* jpeg.h: pictures come out with the right colours and edges, at every size and format; nothing is
+ * written past the capacity; what a camera may send as JPEG is never believed too much. */
 #include "common/jpeg.h"
 #include "common/jpeg_convert.h"
 
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* ---- pictures --------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---- */
 
 struct picture {
     struct ring_frame frame;
@@ -30,17 +30,22 @@ static uint32_t random_next(uint32_t *state)
     return *state;
 }
 
-/* A smooth ground, some texture, values within the range's limits; the padding of the rows is as wrong as can be. */
+/* A smooth ground, some texture, values within the range's limits; the padding of the rows is as
+ * wrong as can be. */
 static uint8_t sample(unsigned plane, uint32_t x, uint32_t y, unsigned range, uint32_t *seed)
 {
-    double low = range == RING_RANGE_FULL ? 0 : 16, high = range == RING_RANGE_FULL ? 255 : plane == 0 ? 235 : 240;
-    double v = plane == 0 ? 0.5 + 0.30 * sin(x * 0.031 + y * 0.017) + 0.12 * sin(x * 0.9) * cos(y * 0.7) +
-                                0.02 * (random_next(seed) % 100) / 100.0
-                          : 0.5 + (plane == 1 ? 0.22 : -0.25) * sin(x * 0.023 * plane + y * 0.041) + 0.06;
+    double low = range == RING_RANGE_FULL ? 0 : 16, high = range == RING_RANGE_FULL ? 255
+                                                           : plane == 0             ? 235
+                                                                                    : 240;
+    double v = plane == 0
+                   ? 0.5 + 0.30 * sin(x * 0.031 + y * 0.017) + 0.12 * sin(x * 0.9) * cos(y * 0.7) +
+                         0.02 * (random_next(seed) % 100) / 100.0
+                   : 0.5 + (plane == 1 ? 0.22 : -0.25) * sin(x * 0.023 * plane + y * 0.041) + 0.06;
     return (uint8_t)lrint(low + v * (high - low));
 }
 
-static struct picture picture_create(uint32_t format, uint32_t width, uint32_t height, unsigned range, unsigned matrix)
+static struct picture picture_create(uint32_t format, uint32_t width, uint32_t height,
+                                     unsigned range, unsigned matrix)
 {
     struct picture p = {.frame = {.number = 1,
                                   .format = format,
@@ -64,7 +69,8 @@ static struct picture picture_create(uint32_t format, uint32_t width, uint32_t h
     for (unsigned i = 0; i < RING_PLANES; i++)
         for (uint32_t y = 0; y < ring_plane_height(format, i, height); y++)
             for (uint32_t x = 0; x < ring_plane_width(format, i, width); x++)
-                p.data[p.frame.offset[i] + p.frame.stride[i] * y + x] = sample(i, x, y, range, &seed);
+                p.data[p.frame.offset[i] + p.frame.stride[i] * y + x] =
+                    sample(i, x, y, range, &seed);
     return p;
 }
 
@@ -79,17 +85,23 @@ static double clamp(double v)
 }
 
 /* The right full-range BT.601 sample of one Y, Cb, Cr, by way of R'G'B', not rounded. */
-static double reference(unsigned plane, double y, double cb, double cr, unsigned range, unsigned matrix)
+static double reference(unsigned plane, double y, double cb, double cr, unsigned range,
+                        unsigned matrix)
 {
-    double kr = matrix == RING_MATRIX_BT709 ? 0.2126 : 0.299, kb = matrix == RING_MATRIX_BT709 ? 0.0722 : 0.114;
-    double l = range == RING_RANGE_FULL ? y / 255 : (y - 16) / 219, scale = range == RING_RANGE_FULL ? 255 : 224;
+    double kr = matrix == RING_MATRIX_BT709 ? 0.2126 : 0.299,
+           kb = matrix == RING_MATRIX_BT709 ? 0.0722 : 0.114;
+    double l = range == RING_RANGE_FULL ? y / 255 : (y - 16) / 219,
+           scale = range == RING_RANGE_FULL ? 255 : 224;
     double u = (cb - 128) / scale, v = (cr - 128) / scale;
-    double r = l + 2 * (1 - kr) * v, b = l + 2 * (1 - kb) * u, g = (l - kr * r - kb * b) / (1 - kr - kb);
+    double r = l + 2 * (1 - kr) * v, b = l + 2 * (1 - kb) * u,
+           g = (l - kr * r - kb * b) / (1 - kr - kb);
     double l601 = 0.299 * r + 0.587 * g + 0.114 * b;
-    return plane == 0 ? l601 * 255 : plane == 1 ? (b - l601) / 1.772 * 255 + 128 : (r - l601) / 1.402 * 255 + 128;
+    return plane == 0   ? l601 * 255
+           : plane == 1 ? (b - l601) / 1.772 * 255 + 128
+                        : (r - l601) / 1.402 * 255 + 128;
 }
 
-/* ---- libjpeg's own decoder -------------------------------------------------------------------------------------- */
+/* ---- libjpeg's own decoder ---- */
 
 struct planes {
     uint32_t width[RING_PLANES], height[RING_PLANES], stride[RING_PLANES];
@@ -110,8 +122,9 @@ static void planes_read(struct jpeg_decompress_struct *d, struct planes *out)
         JSAMPARRAY arrays[RING_PLANES] = {rows[0], rows[1], rows[2]};
         for (int i = 0; i < d->num_components; i++)
             for (unsigned j = 0; j < 8 * (unsigned)d->comp_info[i].v_samp_factor; j++)
-                rows[i][j] =
-                    out->data[i] + (size_t)out->stride[i] * (rows_done * 8 * (unsigned)d->comp_info[i].v_samp_factor + j);
+                rows[i][j] = out->data[i] +
+                             (size_t)out->stride[i] *
+                                 (rows_done * 8 * (unsigned)d->comp_info[i].v_samp_factor + j);
         jpeg_read_raw_data(d, arrays, 8 * (unsigned)d->max_v_samp_factor);
         rows_done++;
     }
@@ -143,18 +156,20 @@ static struct planes decode(const uint8_t *jpeg, size_t length)
     return out;
 }
 
-/* ---- colour and edges ------------------------------------------------------------------------------------------- */
+/* ---- colour and edges ---- */
 
 static void compare_plane(const struct picture *p, const struct planes *got, unsigned plane)
 {
-    unsigned sx = plane == 0 && p->frame.format != RING_I444, sy = plane == 0 && p->frame.format == RING_I420;
+    unsigned sx = plane == 0 && p->frame.format != RING_I444,
+             sy = plane == 0 && p->frame.format == RING_I420;
     unsigned range = p->frame.range, matrix = p->frame.matrix;
     double square = 0, shift = 0, n = (double)got->width[plane] * got->height[plane];
     for (uint32_t y = 0; y < got->height[plane]; y++)
         for (uint32_t x = 0; x < got->width[plane]; x++) {
             /* a chroma sample needs no luma: the matrices keep grey grey */
             double luma = plane == 0 ? at(p, 0, x, y) : 128;
-            double right = clamp(reference(plane, luma, at(p, 1, x >> sx, y >> sy), at(p, 2, x >> sx, y >> sy), range, matrix));
+            double right = clamp(reference(plane, luma, at(p, 1, x >> sx, y >> sy),
+                                           at(p, 2, x >> sx, y >> sy), range, matrix));
             double error = got->data[plane][(size_t)got->stride[plane] * y + x] - right;
             square += error * error;
             shift += error;
@@ -162,12 +177,13 @@ static void compare_plane(const struct picture *p, const struct planes *got, uns
     double psnr = 10 * log10(255 * 255 / fmax(square / n, 1e-9));
     /* one block is nearly all DC: its quantiser alone may move the mean by half a step */
     if (psnr < 38 || fabs(shift / n) > (n < 64 ? 2 : 1))
-        fail_msg("%ux%u format %u range %u matrix %u plane %u: PSNR %.2f dB, mean shift %.3f", p->frame.width, p->frame.height,
-                 p->frame.format, range, matrix, plane, psnr, shift / n);
+        fail_msg("%ux%u format %u range %u matrix %u plane %u: PSNR %.2f dB, mean shift %.3f",
+                 p->frame.width, p->frame.height, p->frame.format, range, matrix, plane, psnr,
+                 shift / n);
 }
 
-static void check_picture(struct jpeg_encoder *encoder, uint32_t format, uint32_t width, uint32_t height, unsigned range,
-                          unsigned matrix)
+static void check_picture(struct jpeg_encoder *encoder, uint32_t format, uint32_t width,
+                          uint32_t height, unsigned range, unsigned matrix)
 {
     struct error err;
     struct picture p = picture_create(format, width, height, range, matrix);
@@ -242,7 +258,8 @@ static void check_rounding(const struct jpeg_matrix *m, unsigned range, unsigned
                 jpeg_convert_chroma(&out[1], &out[2], &in[1], &in[2], 1, m);
                 for (unsigned i = 0; i < 3; i++)
                     if (fabs(out[i] - clamp(reference(i, y, cb, cr, range, matrix))) > 0.501)
-                        fail_msg("range %u matrix %u: %u %u %u gives %u in plane %u", range, matrix, y, cb, cr, out[i], i);
+                        fail_msg("range %u matrix %u: %u %u %u gives %u in plane %u", range, matrix,
+                                 y, cb, cr, out[i], i);
             }
 }
 
@@ -276,13 +293,16 @@ static void test_rows_equal_samples(void **state)
     jpeg_convert_chroma(out_cb, out_cr, cb, cr, N, &m);
     for (unsigned i = 0; i < 2 * N; i++) {
         unsigned c = i / 2;
-        assert_true(fabs(out[i] - clamp(reference(0, y[i], cb[c], cr[c], RING_RANGE_LIMITED, RING_MATRIX_BT709))) < 0.501);
-        assert_true(fabs(out_cb[c] - clamp(reference(1, y[i], cb[c], cr[c], RING_RANGE_LIMITED, RING_MATRIX_BT709))) < 0.501);
-        assert_true(fabs(out_cr[c] - clamp(reference(2, y[i], cb[c], cr[c], RING_RANGE_LIMITED, RING_MATRIX_BT709))) < 0.501);
+        assert_true(fabs(out[i] - clamp(reference(0, y[i], cb[c], cr[c], RING_RANGE_LIMITED,
+                                                  RING_MATRIX_BT709))) < 0.501);
+        assert_true(fabs(out_cb[c] - clamp(reference(1, y[i], cb[c], cr[c], RING_RANGE_LIMITED,
+                                                     RING_MATRIX_BT709))) < 0.501);
+        assert_true(fabs(out_cr[c] - clamp(reference(2, y[i], cb[c], cr[c], RING_RANGE_LIMITED,
+                                                     RING_MATRIX_BT709))) < 0.501);
     }
 }
 
-/* ---- capacity and errors ---------------------------------------------------------------------------------------- */
+/* ---- capacity and errors ---- */
 
 static void test_overflow(void **state)
 {
@@ -351,7 +371,7 @@ static void test_refuses_what_is_no_picture(void **state)
     jpeg_encoder_destroy(NULL);
 }
 
-/* ---- inspection ------------------------------------------------------------------------------------------------- */
+/* ---- inspection ---- */
 
 static size_t small_jpeg(uint8_t *out, size_t capacity)
 {
@@ -366,7 +386,8 @@ static size_t small_jpeg(uint8_t *out, size_t capacity)
 }
 
 /* A JPEG as other programs make them. */
-static size_t foreign_jpeg(uint8_t *out, size_t capacity, bool progressive, bool grey, bool restarts)
+static size_t foreign_jpeg(uint8_t *out, size_t capacity, bool progressive, bool grey,
+                           bool restarts)
 {
     struct jpeg_error_mgr errors;
     struct jpeg_compress_struct c = {.err = jpeg_std_error(&errors)};
@@ -438,8 +459,8 @@ static void test_inspect_mutations(void **state)
     static uint8_t jpeg[20000];
     uint32_t seed = 20240131;
     for (unsigned kind = 0; kind < 9; kind++) {
-        size_t length =
-            kind == 8 ? small_jpeg(jpeg, sizeof jpeg) : foreign_jpeg(jpeg, sizeof jpeg, kind & 1, kind & 2, kind & 4);
+        size_t length = kind == 8 ? small_jpeg(jpeg, sizeof jpeg)
+                                  : foreign_jpeg(jpeg, sizeof jpeg, kind & 1, kind & 2, kind & 4);
         for (unsigned round = 0; round < 3000; round++) {
             size_t n = round % 3 ? length : 1 + random_next(&seed) % length;
             uint8_t *copy = malloc(n);
@@ -496,7 +517,8 @@ static void test_missing_tables(void **state)
     struct planes a = decode(jpeg, length), b = decode(mended, length);
     for (unsigned i = 0; i < RING_PLANES; i++)
         for (uint32_t y = 0; y < a.height[i]; y++)
-            assert_memory_equal(a.data[i] + (size_t)a.stride[i] * y, b.data[i] + (size_t)b.stride[i] * y, a.width[i]);
+            assert_memory_equal(a.data[i] + (size_t)a.stride[i] * y,
+                                b.data[i] + (size_t)b.stride[i] * y, a.width[i]);
     planes_free(&a);
     planes_free(&b);
 }

@@ -96,9 +96,12 @@ static void holders_see_what_the_last_one_wrote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fresh_lease_is_free),      cmocka_unit_test(one_holder_at_a_time),
-        cmocka_unit_test(only_the_holder_releases), cmocka_unit_test(reset_frees_only_the_dead_workers_lease),
-        cmocka_unit_test(words_never_repeat),       cmocka_unit_test(holders_see_what_the_last_one_wrote),
+        cmocka_unit_test(fresh_lease_is_free),
+        cmocka_unit_test(one_holder_at_a_time),
+        cmocka_unit_test(only_the_holder_releases),
+        cmocka_unit_test(reset_frees_only_the_dead_workers_lease),
+        cmocka_unit_test(words_never_repeat),
+        cmocka_unit_test(holders_see_what_the_last_one_wrote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

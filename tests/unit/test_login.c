@@ -48,7 +48,8 @@ static struct credentials *users(const char *name, const char *password, const c
     credentials->user_count = name != NULL;
     credentials->token_count = token != NULL;
     if (name)
-        credentials->users[0] = (struct credentials_user){strdup(name), strdup(crypt(password, FAST))};
+        credentials->users[0] =
+            (struct credentials_user){strdup(name), strdup(crypt(password, FAST))};
     if (token)
         credentials->tokens[0] = strdup(token);
     return credentials;
@@ -121,7 +122,8 @@ static void test_tokens(void **state)
     (void)state;
     assert_int_equal(login_check(login, "Bearer token", address(1)), LOGIN_RIGHT);
     assert_int_equal(login_check(login, "BEARER   token", address(1)), LOGIN_RIGHT);
-    static const char *const wrong[] = {"Bearer toke", "Bearer tokens", "Bearer ", "Bearer", "token", "Bearer token "};
+    static const char *const wrong[] = {"Bearer toke", "Bearer tokens", "Bearer ",
+                                        "Bearer",      "token",         "Bearer token "};
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(login_is_token(login, wrong[i]));
         assert_int_equal(login_check(login, wrong[i], address(10 + i)), LOGIN_WRONG);
@@ -267,7 +269,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_passwords, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_was_right_is_kept_until_the_users_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_right_is_kept_until_the_users_change, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_users_that_change_while_hashing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_those_who_ask_alike_wait_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_guesses_at_once, set_up, tear_down),

@@ -32,7 +32,8 @@ static int close_pair(void **state)
 static void payload_arrives_as_sent(void **state)
 {
     (void)state;
-    struct msg_camera_state sent = {.index = 7, .state = CAMERA_AWAY, .since_ns = 123, .why = "connection refused"};
+    struct msg_camera_state sent = {
+        .index = 7, .state = CAMERA_AWAY, .since_ns = 123, .why = "connection refused"};
     struct msg msg;
     struct error err;
     assert_int_equal(msg_send(pair[0], MSG_CAMERA_STATE, &sent, -1), 0);
@@ -126,8 +127,10 @@ static void no_descriptor_is_left_of_a_refused_message(void **state)
     for (size_t length = 0; length < 2; length++)
         for (size_t fds = 1; fds <= 4; fds++) {
             struct iovec part = {.iov_base = &byte, .iov_len = length};
-            struct msghdr message = {
-                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(fds * sizeof(int))};
+            struct msghdr message = {.msg_iov = &part,
+                                     .msg_iovlen = 1,
+                                     .msg_control = &control,
+                                     .msg_controllen = CMSG_SPACE(fds * sizeof(int))};
             struct cmsghdr *attached = CMSG_FIRSTHDR(&message);
             attached->cmsg_level = SOL_SOCKET;
             attached->cmsg_type = SCM_RIGHTS;

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
-#define CHROMIUM "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+#define CHROMIUM                                                                                   \
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 "     \
+    "Safari/537.36"
 #define FIREFOX "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 static const struct multipart_part part = {
@@ -59,8 +61,8 @@ static void test_length_form(void **state)
 {
     (void)state;
     char head[MULTIPART_HEAD_SIZE];
-    static const char expected[] =
-        "Content-Type: image/jpeg\r\nContent-Length: 58123\r\nX-Timestamp: 1700000000.123456\r\n\r\n";
+    static const char expected[] = "Content-Type: image/jpeg\r\nContent-Length: "
+                                   "58123\r\nX-Timestamp: 1700000000.123456\r\n\r\n";
     assert_string_equal(multipart_opening(MULTIPART_LENGTH), "--camringframe\r\n");
     assert_int_equal(multipart_head(MULTIPART_LENGTH, &part, head), strlen(expected));
     assert_string_equal(head, expected);
@@ -71,10 +73,12 @@ static void test_advance_form(void **state)
 {
     (void)state;
     char head[MULTIPART_HEAD_SIZE];
-    assert_string_equal(multipart_opening(MULTIPART_ADVANCE), "--camringframe\r\nContent-Type: image/jpeg\r\n\r\n");
+    assert_string_equal(multipart_opening(MULTIPART_ADVANCE),
+                        "--camringframe\r\nContent-Type: image/jpeg\r\n\r\n");
     assert_int_equal(multipart_head(MULTIPART_ADVANCE, &part, head), 0);
     assert_string_equal(head, "");
-    assert_string_equal(multipart_after(MULTIPART_ADVANCE), "\r\n--camringframe\r\nContent-Type: image/jpeg\r\n\r\n");
+    assert_string_equal(multipart_after(MULTIPART_ADVANCE),
+                        "\r\n--camringframe\r\nContent-Type: image/jpeg\r\n\r\n");
 }
 
 static void test_boundary_is_the_one_announced(void **state)
@@ -96,8 +100,10 @@ static void test_info(void **state)
     size_t length = multipart_head(MULTIPART_LENGTH, &with_info, head);
     assert_int_equal(length, strlen(head));
     assert_string_equal(
-        head, "Content-Type: image/jpeg\r\nContent-Length: 58123\r\nX-Timestamp: 1700000000.123456\r\n"
-              "X-Frame: 42\r\nX-Age-Captured: 0.012345\r\nX-Age-Encode-Start: 0.000001\r\nX-Age-Committed: 0.000000\r\n\r\n");
+        head,
+        "Content-Type: image/jpeg\r\nContent-Length: 58123\r\nX-Timestamp: 1700000000.123456\r\n"
+        "X-Frame: 42\r\nX-Age-Captured: 0.012345\r\nX-Age-Encode-Start: "
+        "0.000001\r\nX-Age-Committed: 0.000000\r\n\r\n");
     assert_int_equal(multipart_head(MULTIPART_ADVANCE, &with_info, head), 0);
 }
 
@@ -108,8 +114,10 @@ static void test_camera(void **state)
     struct multipart_part of_camera = part;
     of_camera.camera = "front-door_2";
     multipart_head(MULTIPART_LENGTH, &of_camera, head);
-    assert_string_equal(head, "Content-Type: image/jpeg\r\nContent-Length: 58123\r\nX-Timestamp: 1700000000.123456\r\n"
-                              "X-Camera: front-door_2\r\n\r\n");
+    assert_string_equal(
+        head,
+        "Content-Type: image/jpeg\r\nContent-Length: 58123\r\nX-Timestamp: 1700000000.123456\r\n"
+        "X-Camera: front-door_2\r\n\r\n");
     assert_int_equal(multipart_head(MULTIPART_ADVANCE, &of_camera, head), 0);
 }
 

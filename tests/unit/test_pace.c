@@ -13,7 +13,8 @@
 #define MS INT64_C(1000000)
 #define BEGIN (1000 * S)
 
-/* Pictures of a camera at `fps`, each up to `jitter` late: how many of those of `seconds` are due. */
+/* Pictures of a camera at `fps`, each up to `jitter` late: how many of those of `seconds` are due.
+ */
 static int count(double wanted, double fps, int seconds, int64_t jitter, bool taken[])
 {
     struct pace pace = pace_of(wanted);
@@ -45,8 +46,10 @@ static void test_rates_that_do_not_divide(void **state)
     (void)state;
     static const double rates[] = {0.1, 0.5, 1, 3.3, 7, 11, 12.5, 20, 23.976, 29};
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        assert_in_range(count(rates[i], 30, 60, 0, NULL), (int)(60 * rates[i]) - 1, (int)(60 * rates[i]) + 2);
-        assert_in_range(count(rates[i], 30, 60, 10 * MS, NULL), (int)(60 * rates[i]) - 1, (int)(60 * rates[i]) + 2);
+        assert_in_range(count(rates[i], 30, 60, 0, NULL), (int)(60 * rates[i]) - 1,
+                        (int)(60 * rates[i]) + 2);
+        assert_in_range(count(rates[i], 30, 60, 10 * MS, NULL), (int)(60 * rates[i]) - 1,
+                        (int)(60 * rates[i]) + 2);
     }
 }
 

@@ -1,4 +1,5 @@
-/* parcel.h: text, picture, text; what is left after any number of bytes; a picture is held as long as its parcel. */
+/* parcel.h: text, picture, text; what is left after any number of bytes; a picture is held as long
+ * as its parcel. */
 #include "server/parcel.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* presence.h: who is found to have left, and that what a client sends meanwhile neither counts nor is lost. */
+/* presence.h: who is found to have left, and that what a client sends meanwhile neither counts nor
+ * is lost. */
 #include "server/loop.h"
 #include "server/presence.h"
 
@@ -33,8 +34,9 @@ static int set_up(void **state)
     gone = 0;
     base = loop_open(&child, false);
     client = socket(AF_INET, SOCK_STREAM, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &size) < 0 || connect(client, (struct sockaddr *)&address, size) < 0)
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
+        listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(client, (struct sockaddr *)&address, size) < 0)
         return -1;
     server = accept(listener, NULL, NULL);
     close(listener);

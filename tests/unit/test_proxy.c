@@ -84,16 +84,17 @@ static void test_forms(void **state)
 static void test_nonsense_ends_the_way(void **state)
 {
     (void)state;
-    static const char *const nonsense[] = {"",
-                                           ",",
-                                           " ",
-                                           "unknown",
-                                           "1.2.3",
-                                           "::",
-                                           "[",
-                                           "203.0.113.7, ",
-                                           "x, 999.1.1.1",
-                                           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const nonsense[] = {
+        "",
+        ",",
+        " ",
+        "unknown",
+        "1.2.3",
+        "::",
+        "[",
+        "203.0.113.7, ",
+        "x, 999.1.1.1",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     trust("127.0.0.1", 32);
     trusted.unix_sockets = true;
     for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++)

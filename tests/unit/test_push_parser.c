@@ -1,4 +1,5 @@
-/* push_parser.h: what the load client of the HTTP bench makes of an answer, in whatever pieces it comes. */
+/* push_parser.h: what the load client of the HTTP bench makes of an answer, in whatever pieces it
+ * comes. */
 #include "tests/bench/push_parser.h"
 
 #include <setjmp.h>
@@ -64,8 +65,10 @@ static void check_two(size_t first, size_t second)
 static void test_parts_that_say_their_length(void **state)
 {
     static const char text[] =
-        "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=\"frame\"\r\n\r\n--frame\r\n"
-        "Content-Type: image/jpeg\r\nContent-Length: 40\r\nX-Timestamp: 12.5\r\n\r\n" FIRST "\r\n--frame\r\n"
+        "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; "
+        "boundary=\"frame\"\r\n\r\n--frame\r\n"
+        "Content-Type: image/jpeg\r\nContent-Length: 40\r\nX-Timestamp: 12.5\r\n\r\n" FIRST
+        "\r\n--frame\r\n"
         "content-length: 51\r\n\r\n" SECOND "\r\n--frame\r\n";
     for (size_t piece = 1; piece <= sizeof text; piece++) {
         begin(state);
@@ -78,24 +81,28 @@ static void test_parts_that_say_their_length(void **state)
 /* Then the delimiter counts. */
 static void test_parts_that_do_not(void **state)
 {
-    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=--frame\r\n\r\n--frame\r\n"
-                               "Content-Type: image/jpeg\r\n\r\n" FIRST "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
-                               "the second\r\n--fra\r\r\n-- 3456789012345678901234567890"
-                               "\r\n--frame\r\n";
+    static const char text[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: "
+        "multipart/x-mixed-replace;boundary=--frame\r\n\r\n--frame\r\n"
+        "Content-Type: image/jpeg\r\n\r\n" FIRST "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
+        "the second\r\n--fra\r\r\n-- 3456789012345678901234567890"
+        "\r\n--frame\r\n";
     for (size_t piece = 1; piece <= sizeof text; piece++) {
         begin(state);
         assert_true(feed(text, piece));
         assert_int_equal(parts, 2);
         assert_int_equal(lengths[0], 40 + strlen("\r\n--frame"));
         assert_memory_equal(starts[0], FIRST, CLIP_STAMP_END);
-        assert_memory_equal(starts[1], "the second\r\n--fra\r\r\n-- 3456789012345678", CLIP_STAMP_END);
+        assert_memory_equal(starts[1], "the second\r\n--fra\r\r\n-- 3456789012345678",
+                            CLIP_STAMP_END);
     }
 }
 
 static void test_skipping(void **state)
 {
     (void)state;
-    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=frame\r\n\r\n--frame\r\n"
+    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Type: "
+                               "multipart/x-mixed-replace;boundary=frame\r\n\r\n--frame\r\n"
                                "Content-Length: 1000\r\n\r\n" FIRST;
     assert_true(feed(text, sizeof text));
     assert_int_equal(parts, 0);
@@ -110,7 +117,8 @@ static void test_skipping(void **state)
 
 static void test_what_is_no_stream(void **state)
 {
-    assert_false(feed("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n", 1000));
+    assert_false(
+        feed("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n", 1000));
     begin(state);
     assert_false(feed("HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", 1000));
     begin(state);

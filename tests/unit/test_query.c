@@ -148,15 +148,18 @@ static void test_decimals(void **state)
     static const struct {
         const char *text;
         double number;
-    } good[] = {{"7", 7}, {"0.1", 0.1}, {"2.50", 2.5}, {"240", 240}, {"240.000000000", 240}, {"029.97", 29.97}};
+    } good[] = {{"7", 7},     {"0.1", 0.1},           {"2.50", 2.5},
+                {"240", 240}, {"240.000000000", 240}, {"029.97", 29.97}};
     double number;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(query_decimal(good[i].text, 0.1, 240, &number));
         assert_true(number == good[i].number);
     }
-    static const char *const bad[] = {
-        "",   "0",  "0.0999", "240.001", "-1", "+1",  "1e1", "0x1", "nan",          "inf",
-        ".5", "5.", "1.2.3",  " 1",      "1 ", "1,5", "1s",  "1/2", "1.0000000001", "99999999999999999999"};
+    static const char *const bad[] = {"",      "0",   "0.0999",       "240.001",
+                                      "-1",    "+1",  "1e1",          "0x1",
+                                      "nan",   "inf", ".5",           "5.",
+                                      "1.2.3", " 1",  "1 ",           "1,5",
+                                      "1s",    "1/2", "1.0000000001", "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(query_decimal(bad[i], 0.1, 240, &number));
 }
@@ -167,9 +170,16 @@ static void test_durations(void **state)
     static const struct {
         const char *text;
         int64_t ns;
-    } good[] = {
-        {"2s", 2000000000}, {"2", 2000000000}, {"500ms", 500000000}, {"1m", 60000000000},  {"24h", INT64_C(86400000000000)},
-        {"0s", 0},          {"0ms", 0},        {"1.5s", 1500000000}, {"0.25s", 250000000}, {"86400s", INT64_C(86400000000000)}};
+    } good[] = {{"2s", 2000000000},
+                {"2", 2000000000},
+                {"500ms", 500000000},
+                {"1m", 60000000000},
+                {"24h", INT64_C(86400000000000)},
+                {"0s", 0},
+                {"0ms", 0},
+                {"1.5s", 1500000000},
+                {"0.25s", 250000000},
+                {"86400s", INT64_C(86400000000000)}};
     int64_t ns;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(query_duration(good[i].text, &ns));
@@ -198,9 +208,15 @@ static void test_durations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),    cmocka_unit_test(test_bad_escapes), cmocka_unit_test(test_decode_is_bounded),
-        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_no_query),    cmocka_unit_test(test_first_of_equal_keys_counts),
-        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_numbers),     cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_bad_escapes),
+        cmocka_unit_test(test_decode_is_bounded),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_no_query),
+        cmocka_unit_test(test_first_of_equal_keys_counts),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Capping frames and pacing files: capture/rate.h; what to show of a damaged stream: capture/damage.h. */
+/* Capping frames and pacing files: capture/rate.h; what to show of a damaged stream:
+ * capture/damage.h. */
 #include "capture/damage.h"
 #include "capture/rate.h"
 #include "common/clock.h"
@@ -9,7 +10,8 @@
 
 #include <cmocka.h>
 
-/* Frames that pass in `seconds` of a camera that sends `fps`, each up to `jitter_ns` early or late. */
+/* Frames that pass in `seconds` of a camera that sends `fps`, each up to `jitter_ns` early or late.
+ */
 static unsigned passed(double cap, double fps, int seconds, int64_t jitter_ns)
 {
     struct rate rate;
@@ -67,7 +69,8 @@ static void test_pace_follows_the_stamps(void **state)
     struct pace pace = {0};
     int64_t start = 50 * NS_PER_S, frame = 40 * NS_PER_MS;
     for (int i = 0; i < 100; i++)
-        assert_int_equal(pace_due(&pace, 7 * NS_PER_S + i * frame, start + i * frame), start + i * frame);
+        assert_int_equal(pace_due(&pace, 7 * NS_PER_S + i * frame, start + i * frame),
+                         start + i * frame);
 }
 
 static void test_pace_goes_on_over_a_loop_and_a_jump(void **state)
@@ -88,7 +91,8 @@ static void test_pace_gives_up_lost_time(void **state)
     struct pace pace = {0};
     int64_t frame = 40 * NS_PER_MS;
     pace_due(&pace, 0, 0);
-    assert_int_equal(pace_due(&pace, frame, 900 * NS_PER_MS), frame);         /* late, catching up */
+    /* late, catching up */
+    assert_int_equal(pace_due(&pace, frame, 900 * NS_PER_MS), frame);
     assert_int_equal(pace_due(&pace, 2 * frame, 5 * NS_PER_S), 5 * NS_PER_S); /* far too late */
     assert_int_equal(pace_due(&pace, 3 * frame, 5 * NS_PER_S), 5 * NS_PER_S + frame);
 }

@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* ---- publishing ---------------------------------------------------------------------------------------------------- */
+/* ---- publishing ---- */
 
 static void published_frame_reaches_pin_and_copy_readers(void **state)
 {
     (void)state;
     struct ring_writer *writer = fixture_writer(0);
-    struct ring_reader *member = fixture_reader(RING_MEMBER), *observer = fixture_reader(RING_OBSERVER);
+    struct ring_reader *member = fixture_reader(RING_MEMBER),
+                       *observer = fixture_reader(RING_OBSERVER);
     struct ring_frame frame;
     struct ring_buffer buffer = {0};
     const uint8_t *data;
@@ -33,7 +34,8 @@ static void published_frame_reaches_pin_and_copy_readers(void **state)
     assert_int_equal(ring_reader_copy(observer, 0, &buffer, &frame, &err), RING_GOT);
     assert_true(frame.number == 1 && fixture_holds(buffer.data, 1));
     assert_int_equal(ring_reader_copy(observer, 1, &buffer, &frame, &err), RING_NONE);
-    assert_int_equal(ring_reader_acquire(observer, 0, &frame, &data, &err), RING_FAILED); /* no row, no pin */
+    /* no row, no pin */
+    assert_int_equal(ring_reader_acquire(observer, 0, &frame, &data, &err), RING_FAILED);
     free(buffer.data);
     ring_reader_close(member);
     ring_reader_close(observer);
@@ -152,12 +154,17 @@ static void bad_frames_and_second_commits_are_refused(void **state)
 static void planes_must_lie_inside_the_slot(void **state)
 {
     (void)state;
-    struct ring_frame frame = {
-        .bytes = 96, .format = RING_I420, .width = 8, .height = 8, .stride = {8, 4, 4}, .offset = {0, 64, 80}};
+    struct ring_frame frame = {.bytes = 96,
+                               .format = RING_I420,
+                               .width = 8,
+                               .height = 8,
+                               .stride = {8, 4, 4},
+                               .offset = {0, 64, 80}};
     assert_true(ring_frame_valid(&frame, 96));
     assert_false(ring_frame_valid(&frame, 95));
     frame.offset[2] = 81;
-    assert_false(ring_frame_valid(&frame, 200)); /* there is room, but `bytes` is what readers copy */
+    /* there is room, but `bytes` is what readers copy */
+    assert_false(ring_frame_valid(&frame, 200));
     frame.offset[2] = UINT32_MAX;
     assert_false(ring_frame_valid(&frame, 96));
     frame.offset[2] = 80;
@@ -168,7 +175,7 @@ static void planes_must_lie_inside_the_slot(void **state)
     assert_false(ring_frame_valid(&frame, SIZE_MAX));
 }
 
-/* ---- pins ---------------------------------------------------------------------------------------------------------- */
+/* ---- pins ---- */
 
 static void pinned_slot_is_never_written(void **state)
 {
@@ -281,8 +288,11 @@ static void raw_frames_stay_in_warm_slots_and_copied_ones_go_round(void **state)
     ring_reader_close(reader);
     ring_writer_close(writer);
 
-    struct ring_create options = {
-        .instance = fixture_instance, .camera = "cam", .variant = "jpeg", .kind = RING_JPEG, .rows = 1};
+    struct ring_create options = {.instance = fixture_instance,
+                                  .camera = "cam",
+                                  .variant = "jpeg",
+                                  .kind = RING_JPEG,
+                                  .rows = 1};
     assert_int_equal(ring_create(&options, &err), 0);
     writer = ring_writer_open(fixture_instance, "cam.jpeg", false, &err);
     assert_int_equal(ring_writer_reserve(writer, FIXTURE_BYTES, 0, &err), 0);
@@ -306,7 +316,7 @@ static void committed_slot_stays_with_the_writer_until_released(void **state)
     ring_writer_close(writer);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 static void waiter_wakes_for_a_frame_from_another_process(void **state)
 {

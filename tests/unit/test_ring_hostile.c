@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* ---- hostile memory ------------------------------------------------------------------------------------------------ */
+/* ---- hostile memory ---- */
 
 static int attach_code(void)
 {
     struct error err = {0};
-    struct ring_reader *reader = ring_reader_open(fixture_instance, "cam.raw", RING_OBSERVER, "", &err);
+    struct ring_reader *reader =
+        ring_reader_open(fixture_instance, "cam.raw", RING_OBSERVER, "", &err);
     if (!reader)
         return err.code;
     struct ring_buffer buffer = {0};
@@ -102,14 +103,15 @@ static void holes_are_not_attached_to(void **state)
         char path[200];
         fixture_path(path, objects[i]);
         int fd = open(path, O_RDWR);
-        assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, i * 4096, 4096), 0);
+        assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, i * 4096, 4096),
+                         0);
         close(fd);
         assert_int_equal(attach_code(), RING_ERROR_CORRUPT);
     }
 }
 
-/* Random damage to header, head and descriptors: an error or a frame that fits, never a crash or a read outside (ASan looks
- * on). */
+/* Random damage to header, head and descriptors: an error or a frame that fits, never a crash or a
+ * read outside (ASan looks on). */
 static void random_damage_never_crashes_a_reader(void **state)
 {
     (void)state;
@@ -160,8 +162,10 @@ static void rings_are_listed_by_instance(void **state)
 static void ids_are_checked(void **state)
 {
     (void)state;
-    static const char *const good[] = {"a", "door", "0", "cam-1_x", "abcdefghijklmnopqrstuvwxyz012345"};
-    static const char *const bad[] = {"", "-a", "_a", "Door", "a.b", "a/b", "a b", "abcdefghijklmnopqrstuvwxyz0123456", "ä"};
+    static const char *const good[] = {"a", "door", "0", "cam-1_x",
+                                       "abcdefghijklmnopqrstuvwxyz012345"};
+    static const char *const bad[] = {
+        "", "-a", "_a", "Door", "a.b", "a/b", "a b", "abcdefghijklmnopqrstuvwxyz0123456", "ä"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(ring_id_valid(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -171,9 +175,12 @@ static void ids_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RING_TEST(rate_is_that_of_the_last_seconds), RING_TEST(attach_names_what_is_wrong),
-        RING_TEST(holes_are_not_attached_to),        RING_TEST(random_damage_never_crashes_a_reader),
-        RING_TEST(rings_are_listed_by_instance),     cmocka_unit_test(ids_are_checked),
+        RING_TEST(rate_is_that_of_the_last_seconds),
+        RING_TEST(attach_names_what_is_wrong),
+        RING_TEST(holes_are_not_attached_to),
+        RING_TEST(random_damage_never_crashes_a_reader),
+        RING_TEST(rings_are_listed_by_instance),
+        cmocka_unit_test(ids_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* ---- recovery ------------------------------------------------------------------------------------------------------ */
+/* ---- recovery ---- */
 
 static void write_half_a_frame(void)
 {
@@ -55,7 +55,8 @@ static void frame_beyond_head_is_cleared_and_its_number_used_again(void **state)
     char path[200];
     fixture_path(path, ".1");
     int fd = open(path, O_RDWR);
-    struct ring_data_header *header = mmap(NULL, 64 * 1024, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct ring_data_header *header =
+        mmap(NULL, 64 * 1024, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     struct ring_slot *slots = (struct ring_slot *)(header + 1);
     uint32_t other = (header->head & 0xff) == 0 ? 1 : 0;
     slots[other].seq = 4; /* frame 2, never announced */
@@ -228,7 +229,7 @@ static void only_one_exclusive_writer_lives(void **state)
     ring_writer_close(writer);
 }
 
-/* ---- generations --------------------------------------------------------------------------------------------------- */
+/* ---- generations ---- */
 
 static void larger_picture_gets_a_new_generation_and_readers_follow(void **state)
 {
@@ -308,7 +309,7 @@ static void want_of_space_names_bytes_needed_and_available(void **state)
     ring_writer_close(writer);
 }
 
-/* ---- unlinking what is not one's own ------------------------------------------------------------------------------- */
+/* ---- unlinking what is not one's own ---- */
 
 static void only_a_ring_that_nobody_uses_can_be_seized(void **state)
 {

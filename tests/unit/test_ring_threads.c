@@ -1,5 +1,6 @@
-/* One writer, pinning and copying readers at full speed in threads of one process: what ThreadSanitizer looks at.  Each payload
- * is checked whole.  Handles belong to one thread each, as the library asks. */
+/* One writer, pinning and copying readers at full speed in threads of one process: what
+ * ThreadSanitizer looks at.  Each payload is checked whole.  Handles belong to one thread each, as
+ * the library asks. */
 #include "ring_fixture.h"
 
 #include "common/clock.h"
@@ -86,7 +87,8 @@ static void readers_at_full_speed_see_whole_frames_in_order(void **state)
     struct tally tallies[THREADS] = {0};
     finished = false;
     for (unsigned i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, i % 2 ? copy_loop : pin_loop, &tallies[i]), 0);
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, i % 2 ? copy_loop : pin_loop, &tallies[i]), 0);
     uint64_t published = 0, n = 0;
     while (n < FRAMES || !all_have_taken(tallies)) {
         n++;
@@ -109,7 +111,8 @@ static void readers_at_full_speed_see_whole_frames_in_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(readers_at_full_speed_see_whole_frames_in_order, fixture_create, fixture_destroy),
+        cmocka_unit_test_setup_teardown(readers_at_full_speed_see_whole_frames_in_order,
+                                        fixture_create, fixture_destroy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

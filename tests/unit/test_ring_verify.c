@@ -1,5 +1,5 @@
-/* ring_verify: each kind of damage is found and named, what the dead left is told from damage, and a healthy ring, however
- * busy, is never accused. */
+/* ring_verify: each kind of damage is found and named, what the dead left is told from damage, and
+ * a healthy ring, however busy, is never accused. */
 #include "ring_fixture.h"
 
 #include "common/clock.h"
@@ -75,8 +75,8 @@ static void verify(void)
 static void print_findings(void)
 {
     for (unsigned i = 0; i < found.count; i++)
-        print_error("%s%s: %s: %s\n", ring_fault_name(found.list[i].fault), found.list[i].left ? " (left)" : "",
-                    found.list[i].where, found.list[i].text);
+        print_error("%s%s: %s: %s\n", ring_fault_name(found.list[i].fault),
+                    found.list[i].left ? " (left)" : "", found.list[i].where, found.list[i].text);
 }
 
 static void assert_clean(void)
@@ -125,10 +125,11 @@ static char *where(const char *what, uint64_t place)
 
 static void path_of(char *path, const char *suffix)
 {
-    snprintf(path, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s.cam.raw%s", fixture_instance, suffix);
+    snprintf(path, RING_PATH_SIZE, RING_DIRECTORY "/" RING_PREFIX "%s.cam.raw%s", fixture_instance,
+             suffix);
 }
 
-/* ---- rings that are all right ------------------------------------------------------------------------------------- */
+/* ---- rings that are all right ---- */
 
 static void a_ring_is_all_right_at_every_age(void **state)
 {
@@ -177,7 +178,7 @@ static void a_ring_that_is_not_there_is_absent(void **state)
     assert_int_equal(err.code, RING_ERROR_ABSENT);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------------------------- */
+/* ---- damage ---- */
 
 static void damaged_objects_are_named(void **state)
 {
@@ -357,7 +358,8 @@ static void sequence_numbers_are_those_a_writer_stores(void **state)
 
     atomic_store(seq, RING_SEQ_WRITING);
     assert_clean();
-    int32_t pid = atomic_exchange(&ring.map->header->writer_pid, 0); /* one of another container: only its lock tells */
+    /* one of another container: only its lock tells */
+    int32_t pid = atomic_exchange(&ring.map->header->writer_pid, 0);
     assert_clean();
     atomic_store(&ring.map->header->writer_pid, pid);
     ring.map->slots[slot].frame.number = 6;
@@ -377,7 +379,8 @@ static void a_frame_is_in_one_slot(void **state)
     uint32_t slot = empty_slot(&ring), other = slot_of(&ring, 4);
     ring.map->slots[slot].frame = ring.map->slots[other].frame;
     atomic_store(&ring.map->slots[slot].seq, 8);
-    assert_found(RING_FAULT_DUPLICATE, false, where("slot", slot > other ? slot : other), "holds frame 4, as slot");
+    assert_found(RING_FAULT_DUPLICATE, false, where("slot", slot > other ? slot : other),
+                 "holds frame 4, as slot");
     free_ring(&ring);
 }
 
@@ -437,12 +440,14 @@ static void a_pinned_frame_stays(void **state)
     uint32_t slot = slot_of(&ring, 5);
     assert_int_equal(fixture_publish(ring.writer, 6), 6);
     assert_clean();
-    atomic_store(&ring.map->slots[slot].seq, RING_SEQ_WRITING); /* a writer that does not look at pins */
+    /* a writer that does not look at pins */
+    atomic_store(&ring.map->slots[slot].seq, RING_SEQ_WRITING);
     assert_found(RING_FAULT_PIN, false, "row 1", "whose sequence number is 1");
     free_ring(&ring);
 }
 
-/* The writer's predecessor died between two stores of one loan: it had taken the slot up and not put it back yet. */
+/* The writer's predecessor died between two stores of one loan: it had taken the slot up and not
+ * put it back yet. */
 static void a_pinned_slot_may_lose_its_number(void **state)
 {
     (void)state;
@@ -509,7 +514,8 @@ static void accounts_add_up(void **state)
     (void)state;
     struct ring ring = make_ring();
     struct ring_row *row = &ring.ctl->header->rows[1];
-    uint64_t taken = atomic_load(&row->taken), joined = atomic_load(&row->joined), last = atomic_load(&row->last);
+    uint64_t taken = atomic_load(&row->taken), joined = atomic_load(&row->joined),
+             last = atomic_load(&row->last);
     assert_true(taken == 2 && joined == 0 && last == 3);
     atomic_store(&row->taken, 4);
     assert_found(RING_FAULT_ACCOUNTS, false, "row 1", "took 4 frames between frame 0 and frame 3");
@@ -524,14 +530,15 @@ static void accounts_add_up(void **state)
     free_ring(&ring);
 }
 
-/* ---- what the dead leave ------------------------------------------------------------------------------------------ */
+/* ---- what the dead leave ---- */
 
 static void die_with_a_pin(void)
 {
     struct error err;
     struct ring_frame frame;
     const uint8_t *data;
-    struct ring_reader *reader = ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "bad\033[2J", &err);
+    struct ring_reader *reader =
+        ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "bad\033[2J", &err);
     if (!reader || ring_reader_acquire(reader, 0, &frame, &data, &err) != RING_GOT)
         _exit(1);
     kill(getpid(), SIGKILL);
@@ -567,7 +574,7 @@ static void many_faults_are_counted(void **state)
     free_ring(&ring);
 }
 
-/* ---- healthy and busy --------------------------------------------------------------------------------------------- */
+/* ---- healthy and busy ---- */
 
 enum { RUNS = 1000, GROWTHS = 150 };
 
@@ -600,7 +607,8 @@ static void pin(unsigned seed)
     struct error err;
     struct ring_frame frame = {0};
     const uint8_t *data;
-    struct ring_reader *reader = ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "pin", &err);
+    struct ring_reader *reader =
+        ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "pin", &err);
     for (unsigned n = seed; reader; n++) {
         uint32_t heard = ring_reader_listen(reader);
         if (ring_reader_acquire(reader, frame.number, &frame, &data, &err) != RING_GOT) {
@@ -621,7 +629,8 @@ static void come_and_go(unsigned seed)
     struct ring_frame frame = {0};
     struct ring_buffer buffer = {0};
     for (;;) {
-        struct ring_reader *reader = ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "guest", &err);
+        struct ring_reader *reader =
+            ring_reader_open(fixture_instance, "cam.raw", RING_MEMBER, "guest", &err);
         if (reader)
             ring_reader_copy(reader, 0, &buffer, &frame, &err);
         ring_reader_close(reader);
@@ -650,7 +659,8 @@ static uint64_t head_now(void)
 {
     struct ring_reader *reader = fixture_reader(RING_OBSERVER);
     uint64_t head;
-    while ((head = ring_reader_head(reader)) == 0) /* nothing yet, or generations change faster than they can be mapped */
+    while ((head = ring_reader_head(reader)) ==
+           0) /* nothing yet, or generations change faster than they can be mapped */
         sched_yield();
     ring_reader_close(reader);
     return head;

@@ -112,8 +112,9 @@ static void test_actions(void **state)
     assert_int_equal(match.number, 0);
     assert_row(HTTP_GET, "/", "x=1&action=stream_3", ACTION);
     assert_int_equal(match.number, 3);
-    static const char *const other[] = {"action=streams",        "action=stream_", "action=stream_x", "action=stream_-1",
-                                        "action=stream_9999999", "action=strea",   "action=",         "stream"};
+    static const char *const other[] = {
+        "action=streams",        "action=stream_", "action=stream_x", "action=stream_-1",
+        "action=stream_9999999", "action=strea",   "action=",         "stream"};
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
         assert_row(HTTP_GET, "/", other[i], PAGE);
 }

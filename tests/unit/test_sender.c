@@ -1,4 +1,5 @@
-/* sender.h: bytes leave at once, a full client is waited for, and one that takes nothing is given up in time. */
+/* sender.h: bytes leave at once, a full client is waited for, and one that takes nothing is given
+ * up in time. */
 #include "server/sender.h"
 
 #include "common/board.h"
@@ -51,7 +52,9 @@ static int open_pair(void **state)
     near_end = pair[0];
     far_end = pair[1];
     base = loop_open(&child, false);
-    return sender_open(sender, base, &(struct transport){.fd = near_end}, TIMEOUT_NS, &events, NULL) ? 0 : -1;
+    return sender_open(sender, base, &(struct transport){.fd = near_end}, TIMEOUT_NS, &events, NULL)
+               ? 0
+               : -1;
 }
 
 static int close_pair(void **state)
@@ -65,7 +68,8 @@ static int close_pair(void **state)
     return 0;
 }
 
-/* Runs the loop until `done` or until nothing has happened for `limit_ns`; returns how long it ran. */
+/* Runs the loop until `done` or until nothing has happened for `limit_ns`; returns how long it ran.
+ */
 static int64_t run_until(const volatile unsigned *done, int64_t limit_ns)
 {
     int64_t begin = clock_now();
@@ -206,12 +210,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bytes_leave_without_the_loop, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(test_drains_as_the_client_reads, open_pair, close_pair),
-        cmocka_unit_test_setup_teardown(test_stopped_client_is_given_up_in_time, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(test_stopped_client_is_given_up_in_time, open_pair,
+                                        close_pair),
         cmocka_unit_test_setup_teardown(test_asking_again_does_not_prolong, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(test_slow_client_is_kept, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(test_idle_client_is_kept, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(test_leaving_client_is_noticed, open_pair, close_pair),
-        cmocka_unit_test_setup_teardown(test_talking_client_is_ignored_then_cut, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(test_talking_client_is_ignored_then_cut, open_pair,
+                                        close_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

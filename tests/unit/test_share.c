@@ -43,7 +43,8 @@ static void connections_count_until_they_are_clients_or_old(void **state)
     assert_int_equal(share_load(&share, 9, 102 * S), 10);
 }
 
-/* The server with the quickest legs wakes first each time; the others use each head start to take one. */
+/* The server with the quickest legs wakes first each time; the others use each head start to take
+ * one. */
 static void a_burst_is_shared(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* camring-shm: pictures that come out of rings are decoded exactly, whatever their size and sampling; what is no JPEG is
- * refused without a crash; text out of shared memory can't reach the terminal's controls. */
+/* camring-shm: pictures that come out of rings are decoded exactly, whatever their size and
+ * sampling; what is no JPEG is refused without a crash; text out of shared memory can't reach the
+ * terminal's controls. */
 #include "common/clock.h"
 #include "common/jpeg_decode.h"
 #include "common/shmtool/image.h"
@@ -15,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* ---- JPEGs to decode -------------------------------------------------------------------------------------------- */
+/* ---- JPEGs to decode ---- */
 
 struct bytes {
     uint8_t *data;
@@ -38,8 +39,8 @@ static void source_pixel(uint32_t x, uint32_t y, int components, uint8_t *out)
     }
 }
 
-static struct bytes make_jpeg(const struct sampling *sampling, uint32_t width, uint32_t height, const jpeg_scan_info *scans,
-                              int scan_count)
+static struct bytes make_jpeg(const struct sampling *sampling, uint32_t width, uint32_t height,
+                              const jpeg_scan_info *scans, int scan_count)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -65,7 +66,8 @@ static struct bytes make_jpeg(const struct sampling *sampling, uint32_t width, u
     uint8_t *line = malloc((size_t)width * 3);
     while (jpeg.next_scanline < height) {
         for (uint32_t x = 0; x < width; x++)
-            source_pixel(x, jpeg.next_scanline, sampling->components, line + x * (size_t)sampling->components);
+            source_pixel(x, jpeg.next_scanline, sampling->components,
+                         line + x * (size_t)sampling->components);
         jpeg_write_scanlines(&jpeg, &line, 1);
     }
     free(line);
@@ -85,7 +87,7 @@ static const uint32_t sizes[][2] = {{1, 1}, {2, 3}, {17, 33}, {64, 32}, {65, 31}
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- what decoding gives ---------------------------------------------------------------------------------------- */
+/* ---- what decoding gives ---- */
 
 static int difference(uint8_t a, uint8_t b)
 {
@@ -101,7 +103,8 @@ static double rgb_error(const struct image_rgb *rgb, int components)
             uint8_t want[3];
             source_pixel(x, y, components, want);
             for (int i = 0; i < 3; i++)
-                sum += difference(rgb->data[y * rgb->stride + x * 3 + (size_t)i], want[components == 3 ? i : 0]);
+                sum += difference(rgb->data[y * rgb->stride + x * 3 + (size_t)i],
+                                  want[components == 3 ? i : 0]);
         }
     return sum / (3.0 * rgb->width * rgb->height);
 }
@@ -139,7 +142,8 @@ static void check_decoding(const struct sampling *sampling, uint32_t width, uint
     assert_int_equal(converted.width, width);
     assert_int_equal(converted.height, height);
     assert_true(rgb_error(&converted, sampling->components) < 1.4);
-    assert_true(rgb_difference(&direct, &converted) < 0.7); /* half a pixel of chroma gone astray makes it more */
+    /* half a pixel of chroma gone astray makes it more */
+    assert_true(rgb_difference(&direct, &converted) < 0.7);
 
     image_rgb_free(&direct);
     image_rgb_free(&converted);
@@ -156,7 +160,8 @@ static void test_decodes_every_sampling_and_size(void **state)
 }
 
 /* Mean distance of a picture from a `by` times larger one, each of whose squares it stands for. */
-static double shrunk_difference(const struct image_rgb *large, const struct image_rgb *small, unsigned by)
+static double shrunk_difference(const struct image_rgb *large, const struct image_rgb *small,
+                                unsigned by)
 {
     double sum = 0;
     uint32_t width = large->width / by, height = large->height / by;
@@ -164,8 +169,10 @@ static double shrunk_difference(const struct image_rgb *large, const struct imag
         for (uint32_t x = 0; x < width * 3; x++) {
             unsigned mean = 0;
             for (unsigned i = 0; i < by * by; i++)
-                mean += large->data[(y * by + i / by) * large->stride + (x / 3 * by + i % by) * 3 + x % 3];
-            sum += difference((uint8_t)(mean / (by * (double)by)), small->data[y * small->stride + x]);
+                mean += large->data[(y * by + i / by) * large->stride + (x / 3 * by + i % by) * 3 +
+                                    x % 3];
+            sum +=
+                difference((uint8_t)(mean / (by * (double)by)), small->data[y * small->stride + x]);
         }
     return sum / (3.0 * width * height);
 }
@@ -180,17 +187,20 @@ static void check_shrinking(const struct sampling *sampling, uint32_t width, uin
     assert_int_equal(jpeg_decode_rgb(&full, jpeg.data, jpeg.size, &damaged, &err), 0);
     for (unsigned by = 1; by <= 8; by *= 2) {
         uint32_t to_width = (width + by - 1) / by, to_height = (height + by - 1) / by;
-        assert_int_equal(jpeg_decode_planes(&planes, jpeg.data, jpeg.size, to_width, &damaged, &err), 0);
+        assert_int_equal(
+            jpeg_decode_planes(&planes, jpeg.data, jpeg.size, to_width, &damaged, &err), 0);
         assert_false(damaged);
         if (width >= 32) {
             assert_int_equal(planes.width, to_width);
             assert_int_equal(planes.height, to_height);
             assert_int_equal(image_rgb_convert(&shrunk, &planes, &err), 0);
-            assert_true(shrunk_difference(&full, &shrunk, by) < 8); /* coarse chroma blurs the edges of the teeth */
+            /* coarse chroma blurs the edges of the teeth */
+            assert_true(shrunk_difference(&full, &shrunk, by) < 8);
             image_rgb_free(&shrunk);
         }
     }
-    assert_int_equal(jpeg_decode_planes(&planes, jpeg.data, jpeg.size, width + 1, &damaged, &err), 0);
+    assert_int_equal(jpeg_decode_planes(&planes, jpeg.data, jpeg.size, width + 1, &damaged, &err),
+                     0);
     assert_int_equal(planes.width, width);
     image_rgb_free(&full);
     image_planes_free(&planes);
@@ -205,7 +215,7 @@ static void test_shrinks_every_sampling_and_size(void **state)
             check_shrinking(&samplings[s], sizes[i][0], sizes[i][1]);
 }
 
-/* ---- what is no JPEG -------------------------------------------------------------------------------------------- */
+/* ---- what is no JPEG ---- */
 
 /* A malloc of its own, so that a sanitizer sees a read past the end. */
 static void decode_both(const uint8_t *data, size_t size, int *results, bool *damaged)
@@ -288,8 +298,12 @@ static void test_endless_scans_are_refused(void **state)
     for (int low = 1; low >= 0; low--)
         for (int component = 0; component < 3; component++)
             for (int k = 1; k < 64; k++)
-                scans[count++] = (jpeg_scan_info){
-                    .comps_in_scan = 1, .component_index = {component}, .Ss = k, .Se = k, .Ah = low ? 0 : 1, .Al = low};
+                scans[count++] = (jpeg_scan_info){.comps_in_scan = 1,
+                                                  .component_index = {component},
+                                                  .Ss = k,
+                                                  .Se = k,
+                                                  .Ah = low ? 0 : 1,
+                                                  .Al = low};
     struct bytes jpeg = make_jpeg(&samplings[0], 64, 32, scans, count);
     int results[2];
     bool damaged[2];
@@ -299,17 +313,21 @@ static void test_endless_scans_are_refused(void **state)
     free(jpeg.data);
 }
 
-/* ---- raw frames ------------------------------------------------------------------------------------------------- */
+/* ---- raw frames ---- */
 
 struct colour {
     uint8_t range, matrix, y, cb, cr, r, g, b;
 };
 
-static void check_colour(const struct colour *colour, uint32_t format, uint32_t width, uint32_t height)
+static void check_colour(const struct colour *colour, uint32_t format, uint32_t width,
+                         uint32_t height)
 {
     struct error err = {0};
-    struct ring_frame frame = {
-        .format = format, .width = width, .height = height, .range = colour->range, .matrix = colour->matrix};
+    struct ring_frame frame = {.format = format,
+                               .width = width,
+                               .height = height,
+                               .range = colour->range,
+                               .matrix = colour->matrix};
     const uint8_t value[RING_PLANES] = {colour->y, colour->cb, colour->cr};
     uint32_t size = 0;
     for (unsigned i = 0; i < RING_PLANES; i++) {
@@ -319,7 +337,8 @@ static void check_colour(const struct colour *colour, uint32_t format, uint32_t 
     }
     uint8_t *data = malloc(size);
     for (unsigned i = 0; i < RING_PLANES; i++)
-        memset(data + frame.offset[i], value[i], (size_t)frame.stride[i] * ring_plane_height(format, i, height));
+        memset(data + frame.offset[i], value[i],
+               (size_t)frame.stride[i] * ring_plane_height(format, i, height));
 
     struct image_planes planes = {0};
     struct image_rgb rgb = {0};
@@ -356,7 +375,7 @@ static void test_range_and_matrix_are_honoured(void **state)
                 check_colour(&colours[c], format, sizes[i][0], sizes[i][1]);
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static void test_words(void **state)
 {

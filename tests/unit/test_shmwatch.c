@@ -1,5 +1,5 @@
-/* camring-shm watch: sparklines, rates between two looks, lines cut to a terminal's width; rings that come, go and change;
- * whose name an object in shared memory bears. */
+/* camring-shm watch: sparklines, rates between two looks, lines cut to a terminal's width; rings
+ * that come, go and change; whose name an object in shared memory bears. */
 #include "ring_fixture.h"
 
 #include "common/clock.h"
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- sparklines --------------------------------------------------------------------------------------------------- */
+/* ---- sparklines ---- */
 
 static char line[1000];
 
@@ -74,7 +74,7 @@ static void the_top_is_of_what_is_shown(void **state)
     assert_true(spark_top(&series, 2, 9) == 9);
 }
 
-/* ---- lines -------------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static void lines_are_cut_between_characters(void **state)
 {
@@ -89,7 +89,7 @@ static void lines_are_cut_between_characters(void **state)
     assert_int_equal(terminal_cut("", 5), 0);
 }
 
-/* ---- rates -------------------------------------------------------------------------------------------------------- */
+/* ---- rates ---- */
 
 static void assert_fps(double found, double expected)
 {
@@ -102,13 +102,17 @@ static void rates_come_from_the_frames_between_two_looks(void **state)
     (void)state;
     const int64_t ms = NS_PER_MS, s = NS_PER_S;
     assert_fps(watched_fps(25, s, s, 20 * ms, 24, 25), 25);
-    assert_fps(watched_fps(24, 960 * ms, s, 20 * ms, 24, 25), 25);    /* not 24, for the look fell so */
-    assert_fps(watched_fps(0, 0, s, 200 * ms, 2, 2), 2);              /* between two frames of a slow camera */
-    assert_fps(watched_fps(0, 0, s, 5 * s, 2, 2), 0.2);               /* which has become slower */
-    assert_fps(watched_fps(0, 0, s, 60 * s, 2, 0), 0);                /* or stands */
-    assert_fps(watched_fps(5, 200 * ms, 10 * s, 9 * s, 25, 25), 0.5); /* stopped early in a long interval */
-    assert_fps(watched_fps(5, 200 * ms, s, 20 * ms, 25, 0), 25);      /* one frame so far in a new generation */
-    assert_fps(watched_fps(3, 0, s, 20 * ms, 7, 7), 7);               /* times that make no sense */
+    /* not 24, for the look fell so */
+    assert_fps(watched_fps(24, 960 * ms, s, 20 * ms, 24, 25), 25);
+    /* between two frames of a slow camera */
+    assert_fps(watched_fps(0, 0, s, 200 * ms, 2, 2), 2);
+    assert_fps(watched_fps(0, 0, s, 5 * s, 2, 2), 0.2); /* which has become slower */
+    assert_fps(watched_fps(0, 0, s, 60 * s, 2, 0), 0);  /* or stands */
+    /* stopped early in a long interval */
+    assert_fps(watched_fps(5, 200 * ms, 10 * s, 9 * s, 25, 25), 0.5);
+    /* one frame so far in a new generation */
+    assert_fps(watched_fps(5, 200 * ms, s, 20 * ms, 25, 0), 25);
+    assert_fps(watched_fps(3, 0, s, 20 * ms, 7, 7), 7); /* times that make no sense */
 }
 
 static struct watched *only(struct watched_set *set)
@@ -131,23 +135,27 @@ static void rings_are_followed_as_they_come_go_and_change(void **state)
     for (uint64_t n = 1; n <= 3; n++)
         assert_int_equal(fixture_publish(writer, n), n);
     watched_look(&set, fixture_instance, NULL, 2);
-    assert_true(watched->stat->head == 3 && watched->stat->generation == 1 && watched->readers == 1 && watched->troubles == 0);
+    assert_true(watched->stat->head == 3 && watched->stat->generation == 1 &&
+                watched->readers == 1 && watched->troubles == 0);
     assert_int_equal(ring_writer_reserve(writer, 10 * FIXTURE_BYTES, 0, &err), 0);
     assert_int_equal(fixture_publish(writer, 4), 4);
     watched_look(&set, fixture_instance, NULL, 2);
-    assert_true(only(&set) == watched && watched->stat->head == 4 && watched->stat->generation == 2 && watched->fps > 0);
+    assert_true(only(&set) == watched && watched->stat->head == 4 &&
+                watched->stat->generation == 2 && watched->fps > 0);
 
     ring_reader_close(reader);
     ring_writer_close(writer);
     ring_unlink_all(fixture_instance);
     watched_look(&set, fixture_instance, NULL, 2);
-    assert_true(only(&set) == watched && watched->gone && watched->fps == 0 && watched->looks_gone == 1);
+    assert_true(only(&set) == watched && watched->gone && watched->fps == 0 &&
+                watched->looks_gone == 1);
     assert_null(watched->stat);
     watched_look(&set, fixture_instance, NULL, 2);
     assert_int_equal(watched->looks_gone, 2);
     fixture_create(NULL); /* the instance starts again */
     watched_look(&set, fixture_instance, NULL, 2);
-    assert_true(only(&set) == watched && watched->stat && !watched->gone && watched->looks_gone == 0);
+    assert_true(only(&set) == watched && watched->stat && !watched->gone &&
+                watched->looks_gone == 0);
     assert_int_equal(watched->fps_series.count, 6);
 
     ring_unlink_all(fixture_instance);
@@ -160,8 +168,11 @@ static void rings_are_followed_as_they_come_go_and_change(void **state)
 static void make_ring(const char *camera, const char *variant)
 {
     struct error err;
-    struct ring_create options = {
-        .instance = fixture_instance, .camera = camera, .variant = variant, .kind = RING_RAW, .rows = FIXTURE_ROWS};
+    struct ring_create options = {.instance = fixture_instance,
+                                  .camera = camera,
+                                  .variant = variant,
+                                  .kind = RING_RAW,
+                                  .rows = FIXTURE_ROWS};
     assert_int_equal(ring_create(&options, &err), 0);
 }
 
@@ -184,7 +195,7 @@ static void only_what_is_wanted_is_watched_in_order(void **state)
     watched_free(&set);
 }
 
-/* ---- names of objects --------------------------------------------------------------------------------------------- */
+/* ---- names of objects ---- */
 
 static void objects_are_told_by_their_names(void **state)
 {
@@ -207,10 +218,12 @@ static void objects_are_told_by_their_names(void **state)
     enum { NAMES = sizeof names / sizeof names[0] };
     char path[200];
     for (size_t i = 0; i < NAMES; i++) {
-        snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s%s", fixture_instance, names[i].suffix);
+        snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s%s", fixture_instance,
+                 names[i].suffix);
         close(open(path, O_CREAT | O_RDWR, 0600));
     }
-    snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%sx", fixture_instance); /* another instance's */
+    snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%sx",
+             fixture_instance); /* another instance's */
     close(open(path, O_CREAT | O_RDWR, 0600));
 
     struct object_set set = objects_find(fixture_instance);
@@ -230,7 +243,8 @@ static void objects_are_told_by_their_names(void **state)
     objects_free(&set);
     unlink(path);
     for (size_t i = 0; i < NAMES; i++) {
-        snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s%s", fixture_instance, names[i].suffix);
+        snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s%s", fixture_instance,
+                 names[i].suffix);
         unlink(path);
     }
 }

@@ -1,4 +1,5 @@
-/* Histograms: each time in its bucket, and numbers that agree however many write and whenever one looks. */
+/* Histograms: each time in its bucket, and numbers that agree however many write and whenever one
+ * looks. */
 #include "common/stats.h"
 
 #include "common/clock.h"
@@ -87,7 +88,8 @@ static void *write_many(void *arg)
     return arg;
 }
 
-/* What is counted is in the sum; what is in the sum beyond that is in some writer's hands, one each. */
+/* What is counted is in the sum; what is in the sum beyond that is in some writer's hands, one
+ * each. */
 static void assert_consistent(const struct stats_reading *now, const struct stats_reading *before)
 {
     uint64_t count = now->cumulative[STATS_BOUNDS];

@@ -1,4 +1,5 @@
-/* supply.h: the newest picture of a ring, which of those that lie in it count, and that it is shared, not copied again. */
+/* supply.h: the newest picture of a ring, which of those that lie in it count, and that it is
+ * shared, not copied again. */
 #include "server/supply.h"
 
 #include "common/clock.h"

@@ -1,4 +1,5 @@
-/* turns.h: nobody with something new is passed over, and nobody is served twice before everyone else was. */
+/* turns.h: nobody with something new is passed over, and nobody is served twice before everyone
+ * else was. */
 #include "server/turns.h"
 
 #include <setjmp.h>

@@ -70,7 +70,8 @@ static void test_redact_query(void **state)
     expect_redacted("http://h/x?u=%3Fpassword%3Dsecret", "http://h/x?u=***");
     expect_redacted("http://h/x?url=http%3A%2F%2Fh2%2F%3Fpassword%3Dsecret&b=1",
                     "http://h/x?url=http%3A%2F%2Fh2%2F%3Fpassword%3D***&b=1");
-    expect_redacted("rtsp://h:554/user=admin_password=tlJw_channel=1.sdp?real", "rtsp://h:554/user=***");
+    expect_redacted("rtsp://h:554/user=admin_password=tlJw_channel=1.sdp?real",
+                    "rtsp://h:554/user=***");
     expect_redacted("srt://h:1?passphrase=secret", "srt://h:1?passphrase=***");
     expect_redacted("file:/x?token=secret", "file:/x?token=***");
     expect_redacted("=&=&==?&token=", "=&=&==?&token=***");

@@ -19,7 +19,8 @@ static void shares_of_a_core(void **state)
 {
     (void)state;
     struct usage usage = {0};
-    struct process_usage seen = {.start_time = 7, .age_ns = 100 * S, .cpu_ns = 25 * S, .memory = 1000};
+    struct process_usage seen = {
+        .start_time = 7, .age_ns = 100 * S, .cpu_ns = 25 * S, .memory = 1000};
     usage_count(&usage, &seen, 500 * S);
     assert_true(usage.known);
     assert_float_equal(usage.cpu, 0.25, 1e-9); /* since it started */
@@ -35,7 +36,8 @@ static void shares_of_a_core(void **state)
     usage_count(&usage, &seen, 503 * S);
     assert_float_equal(usage.cpu, 0, 1e-9);
 
-    seen = (struct process_usage){.start_time = 8, .age_ns = S, .cpu_ns = S / 2}; /* another one in its place */
+    /* another one in its place */
+    seen = (struct process_usage){.start_time = 8, .age_ns = S, .cpu_ns = S / 2};
     usage_count(&usage, &seen, 504 * S);
     assert_float_equal(usage.cpu, 0.5, 1e-9);
 }

@@ -1,4 +1,5 @@
-/* Variants: what there can be, and who wants one: any number of servers that join, leave and die leave nothing behind. */
+/* Variants: what there can be, and who wants one: any number of servers that join, leave and die
+ * leave nothing behind. */
 #include "common/variant.h"
 
 #include "common/board.h"
@@ -31,7 +32,7 @@ static unsigned wanted_slots(void)
     return count;
 }
 
-/* ---- which there can be ----------------------------------------------------------------------------------------- */
+/* ---- which there can be ---- */
 
 static void wishes_are_rounded(void **state)
 {
@@ -39,15 +40,17 @@ static void wishes_are_rounded(void **state)
     static const struct {
         unsigned width, quality, source_width, source_quality, to_width, to_quality;
     } cases[] = {
-        {0, 0, 1920, 80, 0, 0},       {320, 60, 1920, 80, 320, 60}, {1, 1, 1920, 80, 160, 10}, {161, 62, 1920, 80, 240, 60},
-        {641, 63, 1920, 80, 800, 65}, {1919, 0, 1920, 80, 0, 0},    {1920, 0, 1920, 80, 0, 0}, {1600, 0, 1920, 80, 1600, 0},
-        {1601, 0, 1920, 80, 0, 0},    {8192, 0, 0, 0, 0, 0},        {3840, 0, 0, 0, 3840, 0},  {640, 0, 640, 80, 0, 0},
-        {320, 80, 1920, 80, 320, 0},  {0, 79, 1920, 80, 0, 0},      {0, 82, 1920, 82, 0, 0},   {0, 82, 1920, 80, 0, 0},
-        {0, 100, 1920, 80, 0, 95},    {0, 80, 1920, 0, 0, 80},      {100, 0, 120, 80, 0, 0},   {160, 10, 161, 80, 160, 10},
-        {3841, 97, 8000, 80, 0, 95},
+        {0, 0, 1920, 80, 0, 0},       {320, 60, 1920, 80, 320, 60}, {1, 1, 1920, 80, 160, 10},
+        {161, 62, 1920, 80, 240, 60}, {641, 63, 1920, 80, 800, 65}, {1919, 0, 1920, 80, 0, 0},
+        {1920, 0, 1920, 80, 0, 0},    {1600, 0, 1920, 80, 1600, 0}, {1601, 0, 1920, 80, 0, 0},
+        {8192, 0, 0, 0, 0, 0},        {3840, 0, 0, 0, 3840, 0},     {640, 0, 640, 80, 0, 0},
+        {320, 80, 1920, 80, 320, 0},  {0, 79, 1920, 80, 0, 0},      {0, 82, 1920, 82, 0, 0},
+        {0, 82, 1920, 80, 0, 0},      {0, 100, 1920, 80, 0, 95},    {0, 80, 1920, 0, 0, 80},
+        {100, 0, 120, 80, 0, 0},      {160, 10, 161, 80, 160, 10},  {3841, 97, 8000, 80, 0, 95},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct variant v = variant_round(cases[i].width, cases[i].quality, cases[i].source_width, cases[i].source_quality);
+        struct variant v = variant_round(cases[i].width, cases[i].quality, cases[i].source_width,
+                                         cases[i].source_quality);
         assert_int_equal(v.width, cases[i].to_width);
         assert_int_equal(v.quality, cases[i].to_quality);
     }
@@ -69,13 +72,15 @@ static void sizes_keep_proportions(void **state)
 {
     (void)state;
     static const uint32_t cases[][5] = {
-        {640, 1920, 1080, 640, 360}, {320, 1920, 1080, 320, 180}, {160, 1920, 1080, 160, 90},    {480, 1920, 1080, 480, 270},
-        {320, 641, 479, 320, 240},   {240, 1280, 721, 240, 136},  {160, 16384, 16, 160, 2},      {160, 1000, 16384, 160, 2622},
-        {0, 641, 479, 641, 479},     {800, 641, 479, 641, 479},   {160, 161, 16384, 160, 16282},
+        {640, 1920, 1080, 640, 360}, {320, 1920, 1080, 320, 180},   {160, 1920, 1080, 160, 90},
+        {480, 1920, 1080, 480, 270}, {320, 641, 479, 320, 240},     {240, 1280, 721, 240, 136},
+        {160, 16384, 16, 160, 2},    {160, 1000, 16384, 160, 2622}, {0, 641, 479, 641, 479},
+        {800, 641, 479, 641, 479},   {160, 161, 16384, 160, 16282},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t width, height;
-        variant_size((struct variant){.width = (uint16_t)cases[i][0]}, cases[i][1], cases[i][2], &width, &height);
+        variant_size((struct variant){.width = (uint16_t)cases[i][0]}, cases[i][1], cases[i][2],
+                     &width, &height);
         assert_int_equal(width, cases[i][3]);
         assert_int_equal(height, cases[i][4]);
     }
@@ -102,7 +107,7 @@ static void words_and_names_go_both_ways(void **state)
     assert_int_equal(variant_slot(""), -1);
 }
 
-/* ---- who wants one ------------------------------------------------------------------------------------------------ */
+/* ---- who wants one ---- */
 
 static const struct variant small = {320, 60}, medium = {640, 0};
 
@@ -158,7 +163,8 @@ static void slots_run_out_and_are_used_again(void **state)
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
         assert_int_equal(variant_join(&camera, i, (struct variant){160, (uint8_t)(10 + 5 * i)}), i);
     assert_int_equal(variant_join(&camera, 9, medium), -1);
-    assert_int_equal(variant_join(&camera, 9, (struct variant){160, 20}), 2); /* one that is there is always to be had */
+    /* one that is there is always to be had */
+    assert_int_equal(variant_join(&camera, 9, (struct variant){160, 20}), 2);
     variant_leave(&camera, 5, 5);
     assert_int_equal(variant_join(&camera, 9, medium), 5);
     assert_true(variant_wanted(&camera, 5, &found));
@@ -179,7 +185,7 @@ static void a_dead_server_costs_others_nothing(void **state)
     assert_int_equal(variant_join(&camera, 3, small), 0);
 }
 
-/* ---- at the same time --------------------------------------------------------------------------------------------- */
+/* ---- at the same time ---- */
 
 #define ROUNDS 40000
 #define SERVERS RING_MAX_WAKERS
@@ -199,12 +205,15 @@ static void *serve(void *arg)
     unsigned server = *(unsigned *)arg, seed = server * 7919 + 1;
     for (unsigned i = 0; i < ROUNDS; i++) {
         seed = seed * 1664525 + 1013904223;
-        struct variant wanted = {(uint16_t)(160 + 80 * ((seed >> 24) % kinds)), (uint8_t)(60 + (seed >> 24) % kinds)}, found;
+        struct variant wanted = {(uint16_t)(160 + 80 * ((seed >> 24) % kinds)),
+                                 (uint8_t)(60 + (seed >> 24) % kinds)},
+                       found;
         int slot = variant_join(&camera, server, wanted);
         must(slot >= 0 || kinds >= VARIANT_SLOTS);
         if (slot < 0)
             continue;
-        must(variant_wanted(&camera, (unsigned)slot, &found) && variant_pack(found) == variant_pack(wanted));
+        must(variant_wanted(&camera, (unsigned)slot, &found) &&
+             variant_pack(found) == variant_pack(wanted));
         must(variant_any_wanted(&camera));
         if (seed >> 30) {
             variant_leave(&camera, server, (unsigned)slot);
@@ -225,7 +234,8 @@ static void *encode(void *arg)
         for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
             struct variant found;
             if (variant_wanted(&camera, i, &found))
-                must(found.width == 160 + 80 * (found.quality - 60) && found.quality >= 60 && found.quality < 60 + kinds);
+                must(found.width == 160 + 80 * (found.quality - 60) && found.quality >= 60 &&
+                     found.quality < 60 + kinds);
         }
     return NULL;
 }

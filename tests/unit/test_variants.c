@@ -1,5 +1,5 @@
-/* Variants against real rings: each that is wanted is made of the newest picture, once, right in size and colour, and whatever
- * goes wrong costs one picture. */
+/* Variants against real rings: each that is wanted is made of the newest picture, once, right in
+ * size and colour, and whatever goes wrong costs one picture. */
 #include "encoder/variants.h"
 
 #include "common/clock.h"
@@ -36,8 +36,12 @@ static bool is_urgent(void *arg)
 static void make_ring(const char *variant, enum ring_kind kind, uint64_t max_bytes)
 {
     struct error err;
-    struct ring_create options = {
-        .instance = instance, .camera = "door", .variant = variant, .kind = kind, .rows = 4, .max_bytes = max_bytes};
+    struct ring_create options = {.instance = instance,
+                                  .camera = "door",
+                                  .variant = variant,
+                                  .kind = kind,
+                                  .rows = 4,
+                                  .max_bytes = max_bytes};
     assert_int_equal(ring_create(&options, &err), 0);
 }
 
@@ -70,7 +74,8 @@ static int set_up(void **state)
     conf = (struct conf_camera){.id = "door", .jpeg_quality = 80};
     make_rings(0);
     urgent = false;
-    tools = (struct variants_tools){.encoder = jpeg_encoder_create(), .scale = scale_create(), .is_urgent = is_urgent};
+    tools = (struct variants_tools){
+        .encoder = jpeg_encoder_create(), .scale = scale_create(), .is_urgent = is_urgent};
     assert_true(tools.encoder && tools.scale);
     return 0;
 }
@@ -92,9 +97,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---- */
 
-/* What a picture of any size shows at (x, y), both from 0 to 1: smooth, so that it can be told at any size. */
+/* What a picture of any size shows at (x, y), both from 0 to 1: smooth, so that it can be told at
+ * any size. */
 static double scene(unsigned plane, double x, double y)
 {
     if (plane == 0)
@@ -116,8 +122,12 @@ static void paint(struct ring_frame *frame, uint8_t *data)
 
 static struct ring_frame describe(uint32_t format, uint32_t width, uint32_t height)
 {
-    struct ring_frame frame = {
-        .format = format, .width = width, .height = height, .captured_ns = 4711, .camera_ns = 42, .range = RING_RANGE_FULL};
+    struct ring_frame frame = {.format = format,
+                               .width = width,
+                               .height = height,
+                               .captured_ns = 4711,
+                               .camera_ns = 42,
+                               .range = RING_RANGE_FULL};
     for (unsigned i = 0; i < RING_PLANES; i++) {
         frame.offset[i] = frame.bytes;
         frame.stride[i] = ring_plane_width(format, i, width);
@@ -190,8 +200,10 @@ static uint64_t newest_number(unsigned slot)
     return got.frame.number;
 }
 
-/* That the newest picture of the slot is the scene, in that size, made of frame `source` for `wanted`. */
-static void check(unsigned slot, struct variant wanted, uint32_t width, uint32_t height, uint64_t source)
+/* That the newest picture of the slot is the scene, in that size, made of frame `source` for
+ * `wanted`. */
+static void check(unsigned slot, struct variant wanted, uint32_t width, uint32_t height,
+                  uint64_t source)
 {
     struct error err;
     struct image_planes planes = {0};
@@ -205,25 +217,30 @@ static void check(unsigned slot, struct variant wanted, uint32_t width, uint32_t
     assert_true(got.frame.started_ns > 0 && got.frame.started_ns <= got.frame.committed_ns);
     assert_int_equal(got.frame.width, width);
     assert_int_equal(got.frame.height, height);
-    assert_int_equal(jpeg_decode_planes(&planes, got.buffer.data, got.frame.bytes, 0, &damaged, &err), 0);
+    assert_int_equal(
+        jpeg_decode_planes(&planes, got.buffer.data, got.frame.bytes, 0, &damaged, &err), 0);
     assert_false(damaged);
     assert_int_equal(planes.width, width);
     assert_int_equal(planes.height, height);
     for (unsigned i = 0; i < RING_PLANES; i++) {
         double sum = 0;
-        uint32_t across = ring_plane_width(planes.format, i, width), down = ring_plane_height(planes.format, i, height);
+        uint32_t across = ring_plane_width(planes.format, i, width),
+                 down = ring_plane_height(planes.format, i, height);
         for (uint32_t y = 0; y < down; y++)
             for (uint32_t x = 0; x < across; x++)
-                sum += fabs(planes.plane[i][planes.stride[i] * y + x] - scene(i, (x + 0.5) / across, (y + 0.5) / down));
-        assert_true(sum / (across * (double)down) < (down < 8 ? 25 : 3)); /* two lines are no picture */
+                sum += fabs(planes.plane[i][planes.stride[i] * y + x] -
+                            scene(i, (x + 0.5) / across, (y + 0.5) / down));
+        /* two lines are no picture */
+        assert_true(sum / (across * (double)down) < (down < 8 ? 25 : 3));
     }
     image_planes_free(&planes);
     free(got.buffer.data);
 }
 
-/* ---- one worker --------------------------------------------------------------------------------------------------- */
+/* ---- one worker ---- */
 
-static const struct variant small = {.width = 320}, coarse = {.quality = 40}, tiny = {.width = 160, .quality = 60};
+static const struct variant small = {.width = 320}, coarse = {.quality = 40},
+                            tiny = {.width = 160, .quality = 60};
 
 static struct variants *worker(unsigned number)
 {
@@ -245,7 +262,8 @@ static void check_accounts(uint64_t encoded, uint64_t failed)
     assert_int_equal(place->variant_failed, failed);
     assert_int_equal(place->variant_taken, encoded + failed);
     assert_int_equal(lease_holder(&place->variant_lease), -1);
-    assert_int_equal(place->encoded + place->taken + place->finished, 0); /* the camera's own are not touched */
+    /* the camera's own are not touched */
+    assert_int_equal(place->encoded + place->taken + place->finished, 0);
 }
 
 static void test_only_while_wanted(void **state)
@@ -350,7 +368,8 @@ static void test_a_slot_is_used_again(void **state)
 static void test_every_size_and_sampling(void **state)
 {
     (void)state;
-    static const uint32_t sizes[][2] = {{641, 479}, {1919, 1079}, {161, 33}, {2, 2}, {1280, 721}, {8000, 16}};
+    static const uint32_t sizes[][2] = {{641, 479}, {1919, 1079}, {161, 33},
+                                        {2, 2},     {1280, 721},  {8000, 16}};
     static const struct variant wanted[] = {{160, 90}, {320, 90}, {0, 90}};
     struct variants *variants = worker(0);
     uint64_t number = 0;
@@ -390,7 +409,9 @@ static void test_colours_are_the_cameras(void **state)
         assert_true(variants_work(variants, &tools));
         for (unsigned k = 0; k < 2; k++) {
             struct got got = newest(k);
-            assert_int_equal(jpeg_decode_planes(&planes[k], got.buffer.data, got.frame.bytes, 0, &damaged, &err), 0);
+            assert_int_equal(
+                jpeg_decode_planes(&planes[k], got.buffer.data, got.frame.bytes, 0, &damaged, &err),
+                0);
             for (unsigned p = 0; p < RING_PLANES; p++) {
                 uint32_t width = ring_plane_width(RING_I420, p, planes[k].width);
                 uint32_t height = ring_plane_height(RING_I420, p, planes[k].height);
@@ -414,11 +435,13 @@ static void test_colours_are_the_cameras(void **state)
 static void test_of_the_cameras_own_jpegs(void **state)
 {
     (void)state;
-    static const uint32_t sizes[][2] = {{640, 480}, {1919, 1079}, {641, 479}, {100, 60}, {1280, 720}};
+    static const uint32_t sizes[][2] = {
+        {640, 480}, {1919, 1079}, {641, 479}, {100, 60}, {1280, 720}};
     static const struct variant wanted[] = {{160, 90}, {320, 90}, {0, 90}};
     struct variants *variants = worker(0);
     uint64_t number = 0;
-    for (unsigned most = 1; most <= 3; most++) { /* the widest decides how small it may be decoded */
+    /* the widest decides how small it may be decoded */
+    for (unsigned most = 1; most <= 3; most++) {
         join(0, wanted[most - 1]);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             commit_jpeg(sizes[s][0], sizes[s][1], 0);
@@ -453,7 +476,7 @@ static void test_the_first_of_either_kind(void **state)
     variants_destroy(variants);
 }
 
-/* ---- turns -------------------------------------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 static void test_a_busy_lease_is_left_alone(void **state)
 {
@@ -511,7 +534,7 @@ static void test_another_worker_goes_on(void **state)
     variants_destroy(second);
 }
 
-/* ---- what goes wrong ---------------------------------------------------------------------------------------------- */
+/* ---- what goes wrong ---- */
 
 static void test_broken_jpegs_cost_themselves(void **state)
 {
@@ -523,7 +546,8 @@ static void test_broken_jpegs_cost_themselves(void **state)
     join(0, tiny);
     assert_int_equal(ring_writer_reserve(jpeg, 100000, 0, &err), 0);
     for (unsigned i = 1; i <= 3; i++) {
-        struct ring_frame frame = {.format = RING_FORMAT_JPEG, .bytes = 1000 * i, .width = 640, .height = 480};
+        struct ring_frame frame = {
+            .format = RING_FORMAT_JPEG, .bytes = 1000 * i, .width = 640, .height = 480};
         assert_true(ring_loan(jpeg, &loan));
         memset(loan.data, (int)(0xff * (i % 2)), frame.bytes);
         memcpy(loan.data, "\xff\xd8\xff\xdb", i == 3 ? 4 : 0);
@@ -560,7 +584,8 @@ static void test_a_jpeg_of_another_size(void **state)
         paint(&frame, data);
         assert_int_equal(ring_writer_reserve(jpeg, jpeg_bound(RING_I420, 640, 480), 0, &err), 0);
         assert_true(ring_loan(jpeg, &loan));
-        made.bytes = (uint32_t)jpeg_encode(tools.encoder, &frame, data, 95, loan.data, loan.capacity, &err);
+        made.bytes =
+            (uint32_t)jpeg_encode(tools.encoder, &frame, data, 95, loan.data, loan.capacity, &err);
         made.format = RING_FORMAT_JPEG;
         made.width = sizes[i][0];
         made.height = sizes[i][1];
@@ -613,7 +638,7 @@ static void test_no_ring(void **state)
     variants_destroy(variants);
 }
 
-/* ---- the pool ----------------------------------------------------------------------------------------------------- */
+/* ---- the pool ---- */
 
 struct hand {
     pthread_t thread;
@@ -641,14 +666,16 @@ static void await(struct ring_reader *reader, uint64_t source)
     struct error err;
     while (frame.source != source && clock_now() < deadline) {
         uint32_t heard = ring_reader_listen(reader);
-        if (ring_reader_copy(reader, 0, &buffer, &frame, &err) != RING_GOT || frame.source != source)
+        if (ring_reader_copy(reader, 0, &buffer, &frame, &err) != RING_GOT ||
+            frame.source != source)
             ring_reader_wait(reader, heard, deadline);
     }
     free(buffer.data);
     assert_int_equal(frame.source, source);
 }
 
-/* Servers come and go, frames come in bursts; in the end the newest picture is in every slot that is wanted. */
+/* Servers come and go, frames come in bursts; in the end the newest picture is in every slot that
+ * is wanted. */
 static void test_two_workers_strand_nothing(void **state)
 {
     (void)state;
@@ -658,7 +685,8 @@ static void test_two_workers_strand_nothing(void **state)
     struct ring_reader *readers[2];
     atomic_store(&stop, false);
     for (unsigned i = 0; i < 2; i++) {
-        hands[i].setup = (struct channel_setup){.hello = {.kind = MSG_ENCODER, .cameras = 1, .index = i, .child = i}};
+        hands[i].setup = (struct channel_setup){
+            .hello = {.kind = MSG_ENCODER, .cameras = 1, .index = i, .child = i}};
         snprintf(hands[i].setup.hello.instance, RING_ID_SIZE, "%s", instance);
         hands[i].setup.cameras = &conf;
         hands[i].wakers = wakers_create(NULL, 0);

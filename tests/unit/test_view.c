@@ -18,7 +18,9 @@ static struct error err;
 static int set_up(void **state)
 {
     (void)state;
-    camera = (struct conf_camera){.id = "door", .profile_count = 2, .profiles = {{"thumb", 320, 60, 2}, {"coarse", 0, 30, 0}}};
+    camera = (struct conf_camera){.id = "door",
+                                  .profile_count = 2,
+                                  .profiles = {{"thumb", 320, 60, 2}, {"coarse", 0, 30, 0}}};
     return 0;
 }
 
@@ -69,9 +71,11 @@ static void refuse(const char *text, const char *key, const char *range)
 static void test_ranges(void **state)
 {
     (void)state;
-    static const char *const widths[] = {"15", "8193", "0", "-1", "", "x", "320.5", "99999999999999999999", "0x20"};
+    static const char *const widths[] = {
+        "15", "8193", "0", "-1", "", "x", "320.5", "99999999999999999999", "0x20"};
     static const char *const qualities[] = {"0", "101", "-5", "", "high", "50%25"};
-    static const char *const rates[] = {"0", "0.09", "240.1", "241", "-1", "", "1/2", "nan", "inf", "1e1", ".5", "5.", "+5"};
+    static const char *const rates[] = {"0",   "0.09", "240.1", "241", "-1", "",  "1/2",
+                                        "nan", "inf",  "1e1",   ".5",  "5.", "+5"};
     char text[64];
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
         snprintf(text, sizeof text, "profile=thumb&width=%s", widths[i]);

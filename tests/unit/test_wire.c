@@ -1,4 +1,5 @@
-/* wire.h: requests that two readers could understand differently have a fault, at whatever place they are cut. */
+/* wire.h: requests that two readers could understand differently have a fault, at whatever place
+ * they are cut. */
 #include "server/wire.h"
 
 #include <setjmp.h>
@@ -97,14 +98,16 @@ static void test_rows(void **state)
         for (size_t piece = 1; piece < 80; piece++) {
             struct wire wire = feed(rows[i].sent, strlen(rows[i].sent), piece);
             if (wire.fault != rows[i].fault || wire.requests != rows[i].requests)
-                fail_msg("\"%s\": fault %d, %u requests", rows[i].sent, (int)wire.fault, wire.requests);
+                fail_msg("\"%s\": fault %d, %u requests", rows[i].sent, (int)wire.fault,
+                         wire.requests);
         }
 }
 
 static void test_nul(void **state)
 {
     (void)state;
-    static const char line[] = "GET /\0 HTTP/1.1\r\n", name[] = GET "A\0: b\r\n", value[] = GET "A: b\0\r\n";
+    static const char line[] = "GET /\0 HTTP/1.1\r\n", name[] = GET "A\0: b\r\n",
+                      value[] = GET "A: b\0\r\n";
     assert_int_equal(feed(line, sizeof line - 1, 7).fault, WIRE_LINE);
     assert_int_equal(feed(name, sizeof name - 1, 7).fault, WIRE_HEADER);
     assert_int_equal(feed(value, sizeof value - 1, 7).fault, WIRE_HEADER);
@@ -127,7 +130,8 @@ static void test_inside(void **state)
     size_t body = sizeof POST "Content-Length: 3\r\n\r\n" - 1;
     for (size_t size = 0; size < sizeof sent; size++) {
         struct wire wire = feed(sent, size, 9);
-        assert_int_equal(wire_inside(&wire), size != 0 && size != body + 3 && size != sizeof sent - 1);
+        assert_int_equal(wire_inside(&wire),
+                         size != 0 && size != body + 3 && size != sizeof sent - 1);
     }
 }
 

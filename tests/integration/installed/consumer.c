@@ -1,5 +1,5 @@
-/* consumer.c INSTANCE: reads ring "mine" to its end, by waiting and by its descriptor in turn, looks at every pixel, and prints
- * "taken T missed M joined J newest N".  C and C++. */
+/* consumer.c INSTANCE: reads ring "mine" to its end, by waiting and by its descriptor in turn,
+ * looks at every pixel, and prints "taken T missed M joined J newest N".  C and C++. */
 #include <camring.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -8,7 +8,8 @@
 static int all_are(const struct camring_frame *frame, uint8_t value)
 {
     for (uint32_t plane = 0; plane < 3; plane++) {
-        uint32_t width = plane ? frame->width / 2 : frame->width, height = plane ? frame->height / 2 : frame->height;
+        uint32_t width = plane ? frame->width / 2 : frame->width,
+                 height = plane ? frame->height / 2 : frame->height;
         for (uint32_t y = 0; y < height; y++)
             for (uint32_t x = 0; x < width; x++)
                 if (frame->plane[plane][y * frame->stride[plane] + x] != value)
@@ -26,12 +27,14 @@ int main(int argc, char **argv)
     struct pollfd ready = {camring_fd(ring, &error), POLLIN, 0};
     uint64_t taken = 0, missed = 0, joined = 0, newest = 0;
     int got;
-    while (ready.fd >= 0 && (got = camring_next(ring, &frame, taken % 2 ? 1000000 : 0, &error)) >= 0) {
+    while (ready.fd >= 0 &&
+           (got = camring_next(ring, &frame, taken % 2 ? 1000000 : 0, &error)) >= 0) {
         if (got == 0) {
             poll(&ready, 1, 10000);
             continue;
         }
-        if (frame.number <= newest || frame.committed_ns < frame.captured_ns || !all_are(&frame, (uint8_t)frame.number)) {
+        if (frame.number <= newest || frame.committed_ns < frame.captured_ns ||
+            !all_are(&frame, (uint8_t)frame.number)) {
             fprintf(stderr, "frame %" PRIu64 " is wrong\n", frame.number);
             return 1;
         }
@@ -44,7 +47,8 @@ int main(int argc, char **argv)
         camring_release(ring);
     }
     camring_detach(ring);
-    printf("taken %" PRIu64 " missed %" PRIu64 " joined %" PRIu64 " newest %" PRIu64 "\n", taken, missed, joined, newest);
+    printf("taken %" PRIu64 " missed %" PRIu64 " joined %" PRIu64 " newest %" PRIu64 "\n", taken,
+           missed, joined, newest);
     if (error.code == CAMRING_CLOSED)
         return 0;
     fprintf(stderr, "%s\n", error.text);

@@ -1,4 +1,5 @@
-/* producer.c INSTANCE COUNT: frames of two sizes, 2 ms apart, once a reader is there; then takes the ring away.  C and C++. */
+/* producer.c INSTANCE COUNT: frames of two sizes, 2 ms apart, once a reader is there; then takes
+ * the ring away.  C and C++. */
 #include <camring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,8 @@ int main(int argc, char **argv)
     } while (result == 0 && stat.readers == 0);
     for (int i = 1; i <= count && result == 0; i++) {
         nanosleep(&pause, NULL);
-        result = i <= count / 2 ? publish(ring, 64, 48, (uint8_t)i) : publish(ring, 320, 240, (uint8_t)i);
+        result = i <= count / 2 ? publish(ring, 64, 48, (uint8_t)i)
+                                : publish(ring, 320, 240, (uint8_t)i);
     }
     camring_writer_close(ring, 1);
     if (result < 0)

@@ -1,5 +1,5 @@
-/* crew.h: what "auto" means. */
-#include "common/supervisor/crew.h"
+/* process_counts.h: what "auto" means. */
+#include "common/supervisor/process_counts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@ static unsigned servers(unsigned max_clients, bool tls, unsigned cores)
     struct conf conf = {.camera_count = 3, .http.max_clients = max_clients};
     if (tls)
         strcpy(conf.http.tls_cert, "/cert.pem");
-    return crew_decide(&conf, cores).servers;
+    return process_counts_decide(&conf, cores).servers;
 }
 
 static void servers_follow_clients_and_cores(void **state)
@@ -37,19 +37,19 @@ static void encoders_follow_cores(void **state)
 {
     (void)state;
     struct conf conf = {.camera_count = 3, .http.max_clients = 1000};
-    struct crew crew = crew_decide(&conf, 6);
-    assert_int_equal(crew.captures, 3);
-    assert_int_equal(crew.encoders, 6);
+    struct process_counts counts = process_counts_decide(&conf, 6);
+    assert_int_equal(counts.captures, 3);
+    assert_int_equal(counts.encoders, 6);
 }
 
 static void a_given_number_is_taken(void **state)
 {
     (void)state;
     struct conf conf = {.encoder_workers = 9, .http.workers = 7, .http.max_clients = 1};
-    struct crew crew = crew_decide(&conf, 2);
-    assert_int_equal(crew.encoders, 9);
-    assert_int_equal(crew.servers, 7);
-    assert_true(crew_cores() >= 1);
+    struct process_counts counts = process_counts_decide(&conf, 2);
+    assert_int_equal(counts.encoders, 9);
+    assert_int_equal(counts.servers, 7);
+    assert_true(process_counts_cores() >= 1);
 }
 
 int main(void)

@@ -1,15 +1,16 @@
-#include "crew.h"
+#include "process_counts.h"
 
 #include <sched.h>
 #include <unistd.h>
 
-/* 1,000 viewers of 720p30 cost a server a quarter of a core, beside what the kernel's network takes; to encrypt as much takes
- * most of one.  A server to two cores leaves room for those who decode and encode. */
+/* 1,000 viewers of 720p30 cost a server a quarter of a core, beside what the kernel's network
+ * takes; to encrypt as much takes most of one.  A server to two cores leaves room for those who
+ * decode and encode. */
 #define CLIENTS_PER_SERVER 1000
 #define TLS_CLIENTS_PER_SERVER 250
 #define CORES_PER_SERVER 2
 
-unsigned crew_cores(void)
+unsigned process_counts_cores(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
@@ -29,9 +30,10 @@ static unsigned servers_for(const struct conf_http *http, unsigned cores)
     return wanted > 0 ? wanted : 1;
 }
 
-struct crew crew_decide(const struct conf *conf, unsigned cores)
+struct process_counts process_counts_decide(const struct conf *conf, unsigned cores)
 {
-    return (struct crew){.captures = conf->camera_count,
-                         .encoders = conf->encoder_workers ? conf->encoder_workers : cores,
-                         .servers = conf->http.workers ? conf->http.workers : servers_for(&conf->http, cores)};
+    return (struct process_counts){
+        .captures = conf->camera_count,
+        .encoders = conf->encoder_workers ? conf->encoder_workers : cores,
+        .servers = conf->http.workers ? conf->http.workers : servers_for(&conf->http, cores)};
 }

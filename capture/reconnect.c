@@ -1,40 +1,40 @@
-#include "camera.h"
+#include "reconnect.h"
 
 #include "common/clock.h"
 
 struct transition {
     enum camera_state to;
-    enum camera_action action;
+    enum reconnect_action action;
 };
 
-static const struct transition transitions[CAMERA_STATE_END][CAMERA_EVENT_END] = {
+static const struct transition transitions[CAMERA_STATE_END][RECONNECT_EVENT_END] = {
     [CAMERA_STARTING] =
         {
-            [CAMERA_GRANTED] = {CAMERA_CONNECTING, CAMERA_OPEN},
+            [RECONNECT_GRANTED] = {CAMERA_CONNECTING, RECONNECT_OPEN},
         },
     [CAMERA_CONNECTING] =
         {
-            [CAMERA_OPENED] = {CAMERA_CONNECTING, CAMERA_READ},
-            [CAMERA_PICTURE] = {CAMERA_LIVE, CAMERA_READ},
-            [CAMERA_FAILED] = {CAMERA_AWAY, CAMERA_REST},
-            [CAMERA_FINISHED] = {CAMERA_ENDED, CAMERA_IDLE},
+            [RECONNECT_OPENED] = {CAMERA_CONNECTING, RECONNECT_READ},
+            [RECONNECT_PICTURE] = {CAMERA_LIVE, RECONNECT_READ},
+            [RECONNECT_FAILED] = {CAMERA_AWAY, RECONNECT_REST},
+            [RECONNECT_FINISHED] = {CAMERA_ENDED, RECONNECT_IDLE},
         },
     [CAMERA_LIVE] =
         {
-            [CAMERA_PICTURE] = {CAMERA_LIVE, CAMERA_READ},
-            [CAMERA_FAILED] = {CAMERA_AWAY, CAMERA_REST},
-            [CAMERA_FINISHED] = {CAMERA_ENDED, CAMERA_IDLE},
+            [RECONNECT_PICTURE] = {CAMERA_LIVE, RECONNECT_READ},
+            [RECONNECT_FAILED] = {CAMERA_AWAY, RECONNECT_REST},
+            [RECONNECT_FINISHED] = {CAMERA_ENDED, RECONNECT_IDLE},
         },
     [CAMERA_AWAY] =
         {
-            [CAMERA_DUE] = {CAMERA_AWAY, CAMERA_ASK},
-            [CAMERA_GRANTED] = {CAMERA_CONNECTING, CAMERA_OPEN},
+            [RECONNECT_DUE] = {CAMERA_AWAY, RECONNECT_ASK},
+            [RECONNECT_GRANTED] = {CAMERA_CONNECTING, RECONNECT_OPEN},
         },
 };
 
-void camera_init(struct camera *camera, const struct conf_reconnect *policy, uint32_t seed)
+void reconnect_init(struct reconnect *camera, const struct conf_reconnect *policy, uint32_t seed)
 {
-    *camera = (struct camera){
+    *camera = (struct reconnect){
         .state = CAMERA_STARTING,
         .retry_ns = CLOCK_NEVER,
         .policy = *policy,
@@ -44,7 +44,7 @@ void camera_init(struct camera *camera, const struct conf_reconnect *policy, uin
 }
 
 /* xorshift: good enough to keep a hundred cameras from knocking at the same moment. */
-static uint32_t next_random(struct camera *camera)
+static uint32_t next_random(struct reconnect *camera)
 {
     camera->random ^= camera->random << 13;
     camera->random ^= camera->random >> 17;
@@ -52,7 +52,7 @@ static uint32_t next_random(struct camera *camera)
     return camera->random;
 }
 
-static int64_t with_jitter(struct camera *camera, int64_t ns)
+static int64_t with_jitter(struct reconnect *camera, int64_t ns)
 {
     double spread = (double)camera->policy.jitter_percent / 100.0;
     double factor = 1.0 + spread * (2.0 * next_random(camera) / UINT32_MAX - 1.0);
@@ -60,7 +60,7 @@ static int64_t with_jitter(struct camera *camera, int64_t ns)
 }
 
 /* `every` for the first `for`, then doubling up to `max`. */
-static void schedule_retry(struct camera *camera, int64_t now)
+static void schedule_retry(struct reconnect *camera, int64_t now)
 {
     const struct conf_reconnect *policy = &camera->policy;
     if (camera->failing_since_ns == CLOCK_NEVER)
@@ -68,22 +68,24 @@ static void schedule_retry(struct camera *camera, int64_t now)
     if (now - camera->failing_since_ns < policy->for_ns)
         camera->step_ns = policy->every_ns;
     else
-        camera->step_ns = camera->step_ns < policy->max_ns / 2 ? camera->step_ns * 2 : policy->max_ns;
+        camera->step_ns =
+            camera->step_ns < policy->max_ns / 2 ? camera->step_ns * 2 : policy->max_ns;
     if (camera->step_ns < policy->every_ns)
         camera->step_ns = policy->every_ns;
     camera->wait_ns = with_jitter(camera, camera->step_ns);
     camera->retry_ns = now + camera->wait_ns;
 }
 
-enum camera_action camera_handle(struct camera *camera, enum camera_event event, int64_t now)
+enum reconnect_action reconnect_handle(struct reconnect *camera, enum reconnect_event event,
+                                       int64_t now)
 {
     const struct transition *transition = &transitions[camera->state][event];
     if (transition->to == 0)
         return 0;
     camera->state = transition->to;
-    if (event == CAMERA_PICTURE)
+    if (event == RECONNECT_PICTURE)
         camera->failing_since_ns = CLOCK_NEVER;
-    if (transition->action == CAMERA_REST)
+    if (transition->action == RECONNECT_REST)
         schedule_retry(camera, now);
     return transition->action;
 }

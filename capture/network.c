@@ -1,4 +1,4 @@
-#include "live.h"
+#include "network.h"
 
 #include "cause.h"
 #include "stream.h"
@@ -13,7 +13,7 @@ struct live {
     AVPacket *packet;
 };
 
-void *live_open(struct capture *capture, const struct lavf_options *options, struct error *err)
+void *network_open(struct capture *capture, const struct lavf_options *options, struct error *err)
 {
     struct live *live = calloc(1, sizeof *live);
     error_set(err, 0, "out of memory");
@@ -25,11 +25,11 @@ void *live_open(struct capture *capture, const struct lavf_options *options, str
     live->stream = live->lavf ? stream_open(capture, lavf_stream(live->lavf), err) : NULL;
     if (live->stream)
         return live;
-    live_close(live);
+    network_close(live);
     return NULL;
 }
 
-enum source_result live_next(void *source, struct error *err)
+enum source_result network_next(void *source, struct error *err)
 {
     struct live *live = source;
     int r = lavf_read(live->lavf, live->packet, err);
@@ -42,7 +42,7 @@ enum source_result live_next(void *source, struct error *err)
     return r < 0 ? SOURCE_FAILED : SOURCE_MORE;
 }
 
-void live_close(void *source)
+void network_close(void *source)
 {
     struct live *live = source;
     stream_close(live->stream);

@@ -1,0 +1,207 @@
+/* DESIGN
+ *
+ * What is due is decided by two words: the raw ring's head and board_camera.taken.  `taken` is
+ * stored before a frame is touched, so a frame that kills its worker is not met again, and
+ * everything else that can go wrong with a frame ends in "taken, counted, finished", so that a bad
+ * frame costs itself and no worker ever spins on it.
+ *
+ * `taken` is read before head, in the cheap look as under the lease: whoever stored it had seen
+ * that head.  So a head below `taken` means that the raw ring was made anew and counts from 1
+ * again, and is work like one above it.
+ *
+ * The row for pins (RING_ENCODER) and the writer's end of the JPEG ring go with the lease: between
+ * acquire and release they are ours. */
+#include "job.h"
+
+#include "output.h"
+
+#include "common/clock.h"
+#include "common/ring_store.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct job {
+    const char *instance;
+    const struct conf_camera *conf;
+    struct board_camera *place;
+    unsigned worker;
+    struct ring_reader *raw;
+    struct ring_writer *jpeg;
+    int wakers[RING_MAX_WAKERS];
+    struct output_complaint complaint;
+};
+
+/* ---- life ---- */
+
+struct job *job_create(const char *instance, const struct conf_camera *conf,
+                       struct board_camera *place, unsigned worker)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->instance = instance;
+    job->conf = conf;
+    job->place = place;
+    job->worker = worker;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        job->wakers[i] = -1;
+    return job;
+}
+
+void job_destroy(struct job *job)
+{
+    if (!job)
+        return;
+    ring_reader_close(job->raw);
+    ring_writer_close(job->jpeg);
+    free(job);
+}
+
+void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS])
+{
+    memcpy(job->wakers, fds, sizeof job->wakers);
+    if (job->jpeg)
+        ring_writer_set_wakers(job->jpeg, job->wakers, RING_MAX_WAKERS);
+}
+
+/* ---- what is due ---- */
+
+/* Rings whose owner has retired them and may have made them anew. */
+static void drop_closed(struct job *job)
+{
+    if (!job->raw || !ring_reader_closed(job->raw))
+        return;
+    ring_reader_close(job->raw);
+    ring_writer_close(job->jpeg);
+    job->raw = NULL;
+    job->jpeg = NULL;
+}
+
+static bool open_raw(struct job *job)
+{
+    drop_closed(job);
+    if (job->raw)
+        return true;
+    struct error ignored; /* no ring yet, or no more: looked for again with the next bell */
+    char name[RING_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.raw", job->conf->id);
+    job->raw = ring_reader_open(job->instance, name, RING_ENCODER, "encoder", &ignored);
+    return job->raw;
+}
+
+/* The frame number to read after, if something is due. */
+static bool is_due(struct job *job, uint64_t *after, uint64_t *head)
+{
+    uint64_t taken = atomic_load_explicit(&job->place->taken, memory_order_acquire);
+    *head = ring_reader_head(job->raw);
+    *after = *head < taken ? 0 : taken;
+    return *head != 0 && *head != taken;
+}
+
+/* ---- one frame ---- */
+
+static bool open_jpeg(struct job *job, struct error *err)
+{
+    if (job->jpeg)
+        return true;
+    char name[RING_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.jpeg", job->conf->id);
+    job->jpeg = ring_writer_open(job->instance, name, false, err);
+    if (job->jpeg)
+        ring_writer_set_wakers(job->jpeg, job->wakers, RING_MAX_WAKERS);
+    return job->jpeg;
+}
+
+static bool publish(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                    const uint8_t *data, struct output_fault *fault)
+{
+    fault->stage = OUTPUT_OPEN;
+    if (!open_jpeg(job, &fault->err))
+        return false;
+    struct ring_frame made = {.source = frame->number,
+                              .camera_ns = frame->camera_ns,
+                              .captured_ns = frame->captured_ns,
+                              .started_ns = clock_now()};
+    struct ring_loan loan;
+    if (!output_publish(job->jpeg, encoder, frame, data, job->conf->jpeg_quality, &made, &loan,
+                        fault))
+        return false;
+    ring_loan_release(job->jpeg, &loan);
+    stats_observe(&job->place->took[STATS_QUEUE], made.started_ns - frame->committed_ns);
+    stats_observe(&job->place->took[STATS_ENCODE], made.committed_ns - made.started_ns);
+    return true;
+}
+
+static void encode(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                   const uint8_t *data)
+{
+    struct board_camera *place = job->place;
+    struct output_fault fault;
+    if (publish(job, encoder, frame, data, &fault)) {
+        board_count(&place->encoded, 1);
+        return;
+    }
+    board_count(output_is_oversize(&fault) ? &place->oversize : &place->encode_failed, 1);
+    output_complain(&job->complaint, job->conf->id, "frame", &fault);
+}
+
+static void take(struct job *job, uint64_t number)
+{
+    uint64_t before = atomic_load_explicit(&job->place->taken, memory_order_relaxed);
+    ring_store_u64(&job->place->taken, number, memory_order_release);
+    if (number > before + 1) /* after `taken`: what is taken up and not booked is what the
+                                supervisor books for a dead worker */
+        board_count(&job->place->late, number - before - 1);
+}
+
+static void finish(struct job *job, uint64_t number)
+{
+    ring_store_u64(&job->place->finished, number, memory_order_release);
+    if (job->place->lossless)
+        bell_ring(&job->place->demand, 1);
+}
+
+/* With the lease held. */
+static void take_newest(struct job *job, struct jpeg_encoder *encoder)
+{
+    struct ring_frame frame;
+    const uint8_t *data;
+    struct output_fault fault = {.stage = OUTPUT_READ};
+    uint64_t after, head;
+    if (!is_due(job, &after, &head))
+        return;
+    enum ring_result result = ring_reader_acquire(job->raw, after, &frame, &data, &fault.err);
+    if (result == RING_NONE)
+        return; /* the ring moves on to another generation */
+    uint64_t number = result == RING_GOT ? frame.number : head;
+    take(job, number);
+    if (result == RING_GOT) {
+        encode(job, encoder, &frame, data);
+        ring_reader_release(job->raw);
+    } else {
+        board_count(&job->place->encode_failed, 1);
+        output_complain(&job->complaint, job->conf->id, "frame", &fault);
+    }
+    finish(job, number);
+}
+
+bool job_work(struct job *job, struct jpeg_encoder *encoder)
+{
+    uint64_t after, head;
+    if (!open_raw(job) || !is_due(job, &after, &head) ||
+        !lease_acquire(&job->place->lease, job->worker))
+        return false;
+    take_newest(job, encoder);
+    /* ends with the fence that the second look needs */
+    lease_release(&job->place->lease, job->worker);
+    return true;
+}
+
+bool job_waits(struct job *job)
+{
+    uint64_t after, head;
+    return job->raw && lease_holder(&job->place->lease) < 0 && is_due(job, &after, &head);
+}
