@@ -37,12 +37,13 @@ PKGS := $(sort $(pkg_common) $(pkg_encoder) $(pkg_capture) $(pkg_server) $(pkg_s
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
 
+server_folders := http frames push handlers metrics
 src_common := $(wildcard common/*.c)
 src_supervisor := $(wildcard common/supervisor/*.c)
 src_shmtool := $(wildcard common/shmtool/*.c)
 src_capture := $(wildcard capture/*.c)
 src_encoder := $(wildcard encoder/*.c)
-src_server := $(wildcard server/*.c)
+src_server := $(wildcard server/*.c $(server_folders:%=server/%/*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PROGRAMS := camring camring-capture camring-encoder camring-server camring-shm
@@ -99,7 +100,7 @@ $(BUILD)/bin/camring-%: $(LIBRARY)
 $(BUILD)/bin/camring-capture: $(call obj,$(src_capture))
 $(BUILD)/bin/camring-encoder: $(call obj,$(src_encoder))
 $(BUILD)/bin/camring-server: $(call obj,$(src_server))
-$(call obj,server/page.c server/openapi.c): $(wildcard server/web/*)
+$(call obj,server/handlers/page.c server/handlers/openapi.c): $(wildcard server/web/*)
 
 # A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
 parts_test_reconnect := capture/reconnect.c
@@ -112,27 +113,27 @@ parts_test_variants := $(encoder_parts)
 parts_test_rate := capture/rate.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c
 parts_test_trim := capture/trim.c
-parts_test_multipart := server/multipart.c
-parts_test_query := server/query.c
-parts_test_route := server/route.c server/query.c
-parts_test_wire := server/wire.c
-parts_test_crowd := server/crowd.c
-parts_test_exposition := server/exposition.c
-parts_test_fresh := server/fresh.c
-parts_test_pace := server/pace.c
-parts_test_view := server/view.c server/query.c
-parts_test_await := server/await.c
-parts_test_supply := server/supply.c server/picture.c
-parts_test_presence := server/presence.c server/loop.c
-parts_test_picture := server/picture.c
-parts_test_sender := $(patsubst %,server/%.c,sender parcel picture gate loop transport)
-parts_test_parcel := server/parcel.c server/picture.c
-parts_test_gate := server/gate.c
+parts_test_multipart := server/push/multipart.c
+parts_test_query := server/http/query.c
+parts_test_route := $(addprefix server/http/,route.c query.c)
+parts_test_http_parser := server/http/http_parser.c
+parts_test_conn_limits := server/http/conn_limits.c
+parts_test_exposition := server/metrics/exposition.c
+parts_test_freshness := server/frames/freshness.c
+parts_test_rate_limit := server/push/rate_limit.c
+parts_test_stream_params := server/frames/stream_params.c server/http/query.c
+parts_test_snapshot_policy := server/handlers/snapshot_policy.c
+parts_test_ring_source := $(addprefix server/frames/,ring_source.c picture.c)
+parts_test_hangup := server/http/hangup.c server/loop.c
+parts_test_picture := server/frames/picture.c
+parts_test_sender := $(addprefix server/,push/sender.c push/message.c push/congestion.c frames/picture.c http/transport.c loop.c)
+parts_test_message := server/push/message.c server/frames/picture.c
+parts_test_congestion := server/push/congestion.c
 parts_test_usage := server/usage.c
-parts_test_proxy := server/proxy.c
-parts_test_login := $(patsubst %,server/%.c,login worker loop proxy)
-parts_test_share := server/share.c
-parts_test_turns := server/turns.c
+parts_test_forwarded := server/http/forwarded.c
+parts_test_login := $(addprefix server/,http/login.c http/forwarded.c worker.c loop.c)
+parts_test_accept_share := server/http/accept_share.c
+parts_test_round_robin := server/push/round_robin.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
 parts_test_shmtool := common/shmtool/image.c common/shmtool/print.c
 parts_test_shmwatch := $(patsubst %,common/shmtool/%.c,describe find objects print reader spark terminal watched)
@@ -211,7 +212,7 @@ chaos-build: chaos-tools chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-pin chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-seq chaos-programs
 
-C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] \
+C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] $(server_folders:%=server/%/*.[ch]) \
 	tests/unit/*.[ch] tests/chaos/*.[ch]) $(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--suppress=missingIncludeSystem -D_GNU_SOURCE '-Dnoreturn=__attribute__((noreturn))' -DCAMRING_VERSION='""' -I.
@@ -236,10 +237,10 @@ tidy/%:
 FUZZ_CC ?= clang-14
 SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz_parts_http := $(call obj,$(filter-out server/main.c server/uplink.c,$(src_server)) tests/fuzz/http_answers.c)
+fuzz_parts_http := $(call obj,$(filter-out server/main.c server/supervisor_link.c,$(src_server)) tests/fuzz/http_answers.c)
 fuzz_libs_http := server
 # It looks at each byte by itself, which the fuzzer need not hear of: a fifth of the time.
-build-fuzz/obj/server/wire.o: override CFLAGS += -fno-sanitize-coverage=trace-cmp
+build-fuzz/obj/server/http/http_parser.o: override CFLAGS += -fno-sanitize-coverage=trace-cmp
 $(foreach target,ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) := $(call obj,tests/fuzz/hostile.c)))
 fuzz_parts_board := # guard.c, as the four above
 $(foreach target,board ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) += $(call obj,tests/fuzz/guard.c)) \

@@ -84,7 +84,7 @@ struct board_server {
     _Atomic uint64_t accepted; /* connections */
     _Atomic uint64_t bytes;    /* that the kernel took for clients, TLS's own not counted */
     uint8_t pad[64 - 3 * 8];
-    /* by enum route_class (server/route.h), and 2xx first */
+    /* by enum route_class (server/http/route.h), and 2xx first */
     _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES];
 };
 

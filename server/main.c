@@ -1,7 +1,7 @@
 /* camring-server: shows the cameras' newest pictures to HTTP clients. */
 #include "server/loop.h"
 #include "server/server.h"
-#include "server/uplink.h"
+#include "server/supervisor_link.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -24,12 +24,12 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     server_create(&server, &setup);
-    struct uplink *uplink = uplink_create(&server);
+    struct supervisor_link *link = supervisor_link_create(&server);
 
     channel_send(MSG_READY, NULL);
     loop_run();
 
-    uplink_destroy(uplink);
+    supervisor_link_destroy(link);
     server_destroy(&server);
     return 0;
 }

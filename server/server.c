@@ -1,15 +1,15 @@
 #include "server/server.h"
 
 #include "common/log.h"
-#include "server/auth.h"
-#include "server/camera.h"
-#include "server/events.h"
-#include "server/feed.h"
-#include "server/http.h"
+#include "server/file_watch.h"
+#include "server/frames/camera.h"
+#include "server/frames/feed.h"
+#include "server/handlers/events.h"
+#include "server/http/auth.h"
+#include "server/http/http.h"
 #include "server/loop.h"
-#include "server/metrics.h"
-#include "server/push.h"
-#include "server/reload.h"
+#include "server/metrics/metrics.h"
+#include "server/push/push.h"
 #include "server/worker.h"
 
 static struct board *open_board(const struct channel_setup *setup)
@@ -38,8 +38,8 @@ void server_create(struct server *server, const struct channel_setup *setup)
     server->push = push_create(server);
     server->events = events_create(server);
     server->worker = worker_create(server->base);
-    server->reload = reload_create(server->base, server->worker);
-    server->auth = auth_create(server, server->worker, server->reload);
+    server->files = file_watch_create(server->base, server->worker);
+    server->auth = auth_create(server, server->worker, server->files);
     server->metrics = metrics_create(server);
     server->http = http_create(server);
 }
@@ -51,7 +51,7 @@ void server_destroy(struct server *server)
     events_destroy(server->events);
     http_destroy(server->http);
     auth_destroy(server->auth);
-    reload_destroy(server->reload);
+    file_watch_destroy(server->files);
     metrics_destroy(server->metrics);
     feeds_destroy(server->feeds);
     cameras_destroy(server->cameras);

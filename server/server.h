@@ -14,7 +14,7 @@ struct server {
     struct push *push;
     struct events *events;
     struct worker *worker;
-    struct reload *reload;
+    struct file_watch *files;
     struct auth *auth;
     struct metrics *metrics;
     struct http *http;

@@ -8,9 +8,9 @@
 #include "common/clock.h"
 #include "common/jpeg.h"
 #include "http_answers.h"
-#include "server/camera.h"
-#include "server/events.h"
-#include "server/feed.h"
+#include "server/frames/camera.h"
+#include "server/handlers/events.h"
+#include "server/frames/feed.h"
 #include "server/server.h"
 
 #include <errno.h>

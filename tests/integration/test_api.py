@@ -538,7 +538,7 @@ def test_state_as_ustreamer_has_it(server):
 
 def routes():
     """(path, methods) of every row of the table."""
-    table = (ROOT / "server/routes.c").read_text()
+    table = (ROOT / "server/handlers/routes.c").read_text()
     rows = re.findall(r'^    \{"([^"]+)", (?:NULL|"(?:\w+)"), ([A-Z_ |]+), ROUTE_', table, re.M)
     assert len(rows) == len(re.findall(r"^    \{", table, re.M))
     return [

@@ -1,5 +1,5 @@
 /* The text that Prometheus reads. */
-#include "server/exposition.h"
+#include "server/metrics/exposition.h"
 
 #include "common/clock.h"
 

@@ -1,5 +1,5 @@
 /* login.h: which headers let in, that one password is hashed once, and who has to wait for whom. */
-#include "server/login.h"
+#include "server/http/login.h"
 
 #include "common/board.h"
 #include "common/clock.h"

@@ -1,5 +1,5 @@
 /* multipart.h: exactly the bytes that reference clients were measured with. */
-#include "server/multipart.h"
+#include "server/push/multipart.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

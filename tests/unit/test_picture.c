@@ -1,5 +1,5 @@
 /* picture.h: one JPEG is shared, lives as long as anyone sends it, and its buffer is used again. */
-#include "server/picture.h"
+#include "server/frames/picture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

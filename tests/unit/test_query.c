@@ -1,5 +1,5 @@
 /* query.h: what stands in a URL's query, and what is refused. */
-#include "server/query.h"
+#include "server/http/query.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* route.h: which row of a table answers a path. */
-#include "server/route.h"
+#include "server/http/route.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

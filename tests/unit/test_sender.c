@@ -1,6 +1,6 @@
 /* sender.h: bytes leave at once, a full client is waited for, and one that takes nothing is given
  * up in time. */
-#include "server/sender.h"
+#include "server/push/sender.h"
 
 #include "common/board.h"
 #include "common/clock.h"
@@ -83,11 +83,11 @@ static int64_t run_until(const volatile unsigned *done, int64_t limit_ns)
 static bool send_bytes(size_t size)
 {
     char *bytes = calloc(1, size);
-    struct parcel *parcel = bytes ? parcel_create(bytes, size, NULL, "") : NULL;
-    assert_non_null(parcel);
+    struct message *message = bytes ? message_create(bytes, size, NULL, "") : NULL;
+    assert_non_null(message);
     free(bytes);
-    bool sent = sender_send(sender, parcel);
-    parcel_release(parcel);
+    bool sent = sender_send(sender, message);
+    message_release(message);
     return sent;
 }
 
@@ -105,9 +105,9 @@ static void test_bytes_leave_without_the_loop(void **state)
 {
     (void)state;
     char got[8] = "";
-    struct parcel *parcel = parcel_create("hel", 3, NULL, "lo");
-    assert_true(sender_send(sender, parcel));
-    parcel_release(parcel);
+    struct message *message = message_create("hel", 3, NULL, "lo");
+    assert_true(sender_send(sender, message));
+    message_release(message);
     assert_int_equal(sender_pending(sender), 0);
     assert_int_equal(read(far_end, got, sizeof got), 5);
     assert_string_equal(got, "hello");

@@ -1,0 +1,36 @@
+/* file_watch.h: files that may change while this process runs.
+ *
+ * Their folders are watched, and those of every symbolic link on the way to them: a file may be
+ * written anew, replaced by mv, or be reached through a link that is switched, as containers'
+ * secrets are.  Looking and loading is the worker's.  What can't be loaded is said in the log, and
+ * what was there stays. */
+#ifndef SERVER_FILE_WATCH_H
+#define SERVER_FILE_WATCH_H
+
+#include "server/worker.h"
+
+#include <stdio.h>
+
+#define FILE_WATCH_MAX 4 /* targets */
+
+struct file_watch;
+
+/* What is made from one or two files. */
+struct file_watch_target {
+    const char *name;    /* for the log */
+    const char *path[2]; /* absolute; "": none.  They stay as long as the watch */
+    void *arg;
+    /* NULL: a line for each fault has been written. On the worker's thread */
+    void *(*load)(const void *arg, FILE *faults);
+    void (*apply)(void *arg, void *loaded); /* takes it.  On the loop */
+};
+
+/* Fatal on failure. */
+struct file_watch *file_watch_create(struct event_base *base, struct worker *worker);
+void file_watch_destroy(struct file_watch *watch); /* after the worker */
+
+/* Loads and applies at once if that works, and watches from now on.  All targets are added before
+ * the loop runs. */
+void file_watch_add(struct file_watch *watch, const struct file_watch_target *target);
+
+#endif

@@ -1,0 +1,197 @@
+#include "server/frames/camera.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/frames/freshness.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The rate is 0 without a picture for so long, and for twice the usual interval. */
+#define QUIET_NS (2 * NS_PER_S)
+#define STAT_NS (50 * NS_PER_MS)
+
+struct cameras {
+    char instance[RING_ID_SIZE];
+    unsigned count;
+    struct camera *camera;
+};
+
+static void init_camera(struct camera *camera, unsigned index, const struct conf_camera *conf,
+                        struct board *board)
+{
+    camera->index = index;
+    camera->conf = conf;
+    snprintf(camera->id, sizeof camera->id, "%s", conf->id);
+    camera->offline = conf->offline;
+    camera->stall_timeout_ns = conf->stall_timeout_ns;
+    camera->picture_timeout_ns =
+        conf->stall_timeout_ns + (conf->fps > 0 ? (int64_t)(NS_PER_S / conf->fps) : 0);
+    camera->board = board_camera(board, index);
+    camera->capture = board_child(board, index);
+    camera->state = CAMERA_STARTING;
+    camera->since_ns = camera->away_ns = clock_now();
+}
+
+struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker)
+{
+    unsigned count = setup->hello.cameras;
+    struct cameras *cameras = calloc(1, sizeof *cameras);
+    if (cameras)
+        cameras->camera = calloc(count + 1, sizeof *cameras->camera);
+    if (!cameras || !cameras->camera)
+        fatal("out of memory");
+    if (count != board_cameras(board) || count > board_children(board))
+        fatal("told of %u cameras, but the board has %u", count, board_cameras(board));
+    cameras->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        struct camera *camera = &cameras->camera[i];
+        init_camera(camera, i, &setup->cameras[i], board);
+        ring_source_open(&camera->source, setup->hello.instance, camera->id, "jpeg", camera->board,
+                         waker);
+    }
+    return cameras;
+}
+
+void cameras_destroy(struct cameras *cameras)
+{
+    for (unsigned i = 0; i < cameras->count; i++)
+        ring_source_close(&cameras->camera[i].source);
+    free(cameras->camera);
+    free(cameras);
+}
+
+unsigned cameras_count(const struct cameras *cameras)
+{
+    return cameras->count;
+}
+
+struct camera *cameras_at(const struct cameras *cameras, unsigned index)
+{
+    return index < cameras->count ? &cameras->camera[index] : NULL;
+}
+
+struct camera *cameras_find(const struct cameras *cameras, const char *id)
+{
+    for (unsigned i = 0; i < cameras->count; i++)
+        if (strcmp(cameras->camera[i].id, id) == 0)
+            return &cameras->camera[i];
+    return NULL;
+}
+
+void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *state)
+{
+    struct camera *camera = cameras_at(cameras, state->index);
+    if (!camera || state->state < CAMERA_STARTING || state->state >= CAMERA_STATE_END)
+        return;
+    if (camera->state == CAMERA_LIVE || state->since_ns < camera->away_ns)
+        camera->away_ns = state->since_ns;
+    camera->state = (enum camera_state)state->state;
+    camera->since_ns = state->since_ns;
+    if (state->width && state->height) {
+        camera->width = state->width;
+        camera->height = state->height;
+    }
+    if (state->codec[0])
+        snprintf(camera->codec, sizeof camera->codec, "%.*s", (int)sizeof state->codec,
+                 state->codec);
+    if (camera->state == CAMERA_LIVE || camera->state == CAMERA_ENDED || state->why[0])
+        snprintf(camera->why, sizeof camera->why, "%.*s", (int)sizeof state->why, state->why);
+}
+
+bool camera_refresh(struct camera *camera)
+{
+    if (!ring_source_refresh(&camera->source))
+        return false;
+    camera->width = camera->source.newest->frame.width;
+    camera->height = camera->source.newest->frame.height;
+    return true;
+}
+
+/* Nobody else writes this server's number. */
+static void count_viewers(struct camera *camera, uint32_t change)
+{
+    _Atomic uint32_t *viewers = &camera->board->viewers[camera->source.waker];
+    atomic_store_explicit(viewers, atomic_load_explicit(viewers, memory_order_relaxed) + change,
+                          memory_order_relaxed);
+}
+
+void camera_add_viewer(struct camera *camera)
+{
+    count_viewers(camera, 1);
+}
+
+void camera_drop_viewer(struct camera *camera)
+{
+    count_viewers(camera, UINT32_MAX); /* less one */
+}
+
+/* One that can't be read shows no picture; why is logged where pictures are wanted. */
+static void look(struct camera *camera, struct camera_stat *out)
+{
+    static struct ring_stat stat; /* large */
+    struct error err;
+    struct ring_reader *reader = ring_source_reader(&camera->source);
+    *out = (struct camera_stat){.newest_ns = -1, .width = camera->width, .height = camera->height};
+    if (!reader || ring_reader_stat(reader, &stat, &err) < 0 || stat.head == 0)
+        return;
+    out->fps = stat.fps;
+    out->frame = stat.head;
+    out->captured_ns = stat.newest.captured_ns;
+    out->started_ns = stat.newest.started_ns;
+    out->newest_ns = stat.newest.committed_ns;
+    out->width = stat.newest.width;
+    out->height = stat.newest.height;
+}
+
+void camera_stat(struct camera *camera, struct camera_stat *stat)
+{
+    int64_t now = clock_now();
+    if (now - camera->looked_ns >= STAT_NS) {
+        look(camera, &camera->stat);
+        camera->looked_ns = now;
+    }
+    *stat = camera->stat;
+}
+
+const struct usage *camera_usage(struct camera *camera)
+{
+    pid_t pid = atomic_load_explicit(&camera->capture->pid, memory_order_relaxed);
+    usage_look(&camera->usage, pid,
+               atomic_load_explicit(&camera->capture->start_time, memory_order_relaxed),
+               clock_now());
+    return &camera->usage;
+}
+
+int64_t camera_stat_age(const struct camera_stat *stat)
+{
+    return stat->newest_ns < 0 ? -1 : clock_now() - stat->newest_ns;
+}
+
+/* The ring's rate is that of its last pictures, however long ago they came. */
+double camera_rate(const struct camera_stat *stat)
+{
+    int64_t age = camera_stat_age(stat);
+    bool quiet = age < 0 || (age > QUIET_NS && (double)age * stat->fps > 2.0 * (double)NS_PER_S);
+    return quiet ? 0 : round(stat->fps * 100) / 100;
+}
+
+bool camera_has_packets(const struct camera *camera)
+{
+    int64_t packet_ns = atomic_load_explicit(&camera->board->packet_ns, memory_order_relaxed);
+    return freshness_ready(camera->state, packet_ns, clock_now(), camera->stall_timeout_ns);
+}
+
+bool camera_is_fresh(struct camera *camera)
+{
+    struct camera_stat stat;
+    if (!camera_has_packets(camera))
+        return false;
+    if (board_viewers(camera->board) == 0)
+        return true;
+    camera_stat(camera, &stat);
+    return stat.newest_ns >= 0 && camera_stat_age(&stat) <= camera->picture_timeout_ns;
+}

@@ -1,0 +1,14 @@
+/* api.h: what programs ask: the cameras and how they are, whether this process lives, whether every
+ * camera is fresh. */
+#ifndef SERVER_API_H
+#define SERVER_API_H
+
+#include "server/http/http.h"
+
+void api_handle_cameras(struct http_request *request); /* GET /api/v1/cameras?limit=&cursor= */
+void api_handle_camera(struct http_request *request);  /* GET /api/v1/cameras/{id} */
+void api_handle_restart(struct http_request *request); /* POST /api/v1/cameras/{id}/restart */
+void api_handle_health(struct http_request *request);  /* GET /healthz */
+void api_handle_ready(struct http_request *request);   /* GET /readyz */
+
+#endif

@@ -1,0 +1,293 @@
+#include "server/handlers/events.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/frames/camera.h"
+#include "server/handlers/camera_json.h"
+#include "server/loop.h"
+#include "server/push/push.h"
+
+#include <event2/buffer.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH 32 /* cameras told of at once */
+#define TICK_S 1 /* how often is looked for what nobody tells: freshness, viewers, restarts */
+#define HEARTBEAT_NS                                                                               \
+    (15 * NS_PER_S) /* without an event for so long, a comment shows that the line still stands */
+#define OPENING "retry: 2000\n\n"
+#define HEARTBEAT ": still here\n\n"
+
+/* What makes an event when it changes. */
+struct sight {
+    enum camera_state state;
+    int64_t since_ns;
+    bool fresh;
+    unsigned viewers;
+    uint64_t restarts;
+    char why[CAMERA_WHY_SIZE];
+};
+
+/* One camera, as clients hear of it. */
+struct news {
+    struct sight sight;
+    char *text; /* the event; NULL: not made yet, or no more true */
+    size_t length;
+    int64_t made_ns;
+};
+
+struct events_client {
+    struct push_client push; /* first: a push_client is its events_client */
+    struct events *events;
+    int64_t heard_ns; /* when something was last sent */
+    unsigned next;    /* the camera to look at first: none waits for ever behind others */
+    TAILQ_ENTRY(events_client) entry;
+    bool due[]; /* cameras it has yet to hear of */
+};
+
+TAILQ_HEAD(events_list, events_client);
+
+struct events {
+    const struct server *server;
+    struct cameras *cameras;
+    struct news *news;
+    uint64_t count; /* of events made: their ids */
+    struct events_list clients;
+    struct event *tick, *more;
+};
+
+/* ---- what there is to say ---- */
+
+static struct sight look(struct camera *camera)
+{
+    struct sight sight = {
+        .state = camera->state,
+        .since_ns = camera->since_ns,
+        .fresh = camera_is_fresh(camera),
+        .viewers = board_viewers(camera->board),
+        .restarts = atomic_load_explicit(&camera->capture->restarts, memory_order_relaxed),
+    };
+    memcpy(sight.why, camera->why, sizeof sight.why);
+    return sight;
+}
+
+static bool same(const struct sight *a, const struct sight *b)
+{
+    return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh &&
+           a->viewers == b->viewers && a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
+}
+
+static void forget(struct news *news)
+{
+    free(news->text);
+    news->text = NULL;
+}
+
+/* The event, made anew if it is not of this second.  False: out of memory. */
+static bool prepare(struct events *events, unsigned index, int64_t now)
+{
+    struct news *news = &events->news[index];
+    if (news->text && now - news->made_ns < NS_PER_S)
+        return true;
+    forget(news);
+    struct evbuffer *text = evbuffer_new();
+    json_t *json = camera_json(events->server, cameras_at(events->cameras, index));
+    char *data = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(json);
+    if (text && data &&
+        evbuffer_add_printf(text, "event: camera\nid: %llu\ndata: %s\n\n",
+                            (unsigned long long)events->count + 1, data) > 0) {
+        size_t length = evbuffer_get_length(text);
+        if ((news->text = malloc(length))) {
+            evbuffer_remove(text, news->text, length);
+            news->length = length;
+            news->made_ns = now;
+            events->count++;
+        }
+    }
+    free(data);
+    if (text)
+        evbuffer_free(text);
+    return news->text != NULL;
+}
+
+/* ---- saying it ---- */
+
+/* Puts what the client is to hear next into `out`, at most BATCH cameras.  True: there may be more.
+ */
+static bool gather(struct events_client *client, struct evbuffer *out, int64_t now)
+{
+    struct events *events = client->events;
+    unsigned count = cameras_count(events->cameras), told = 0;
+    for (unsigned i = 0; i < count && told < BATCH; i++) {
+        unsigned index = (client->next + i) % count;
+        if (!client->due[index])
+            continue;
+        if (!prepare(events, index, now) ||
+            evbuffer_add(out, events->news[index].text, events->news[index].length) < 0)
+            return false; /* out of memory: some other time */
+        client->due[index] = false;
+        if (++told == BATCH)
+            client->next = index + 1;
+    }
+    if (told == 0 && now - client->heard_ns >= HEARTBEAT_NS)
+        evbuffer_add(out, HEARTBEAT, strlen(HEARTBEAT));
+    return told == BATCH;
+}
+
+/* Sends the next batch, if the one before has left; what comes after it waits for a turn of the
+ * loop, as others do.  The client may end. */
+static void advance(struct events_client *client)
+{
+    struct events *events = client->events; /* the client may end */
+    int64_t now = clock_now();
+    if (!push_ready(&client->push))
+        return;
+    struct evbuffer *out = evbuffer_new();
+    if (!out)
+        return;
+    bool more = gather(client, out, now);
+    size_t length = evbuffer_get_length(out);
+    if (length > 0) {
+        client->heard_ns = now;
+        push_text(&client->push, (const char *)evbuffer_pullup(out, -1), length);
+    }
+    if (more)
+        event_add(events->more, &(struct timeval){0});
+    evbuffer_free(out);
+}
+
+static void advance_all(struct events *events)
+{
+    struct events_client *client = TAILQ_FIRST(&events->clients), *next;
+    for (; client; client = next) {
+        next = TAILQ_NEXT(client, entry);
+        advance(client);
+    }
+}
+
+/* True if there is something to say about the camera. */
+static bool note(struct events *events, struct camera *camera)
+{
+    struct news *news = &events->news[camera->index];
+    struct sight sight = look(camera);
+    if (same(&sight, &news->sight))
+        return false;
+    news->sight = sight;
+    forget(news);
+    for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
+         client = TAILQ_NEXT(client, entry))
+        client->due[camera->index] = true;
+    return true;
+}
+
+void events_on_state(struct events *events, struct camera *camera)
+{
+    if (!TAILQ_EMPTY(&events->clients) && note(events, camera))
+        advance_all(events);
+}
+
+static void on_tick(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct events *events = arg;
+    loop_begin("events tick");
+    for (unsigned i = 0; i < cameras_count(events->cameras); i++)
+        note(events, cameras_at(events->cameras, i));
+    advance_all(events);
+}
+
+static void on_more(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    loop_begin("more events");
+    advance_all(arg);
+}
+
+/* ---- clients ---- */
+
+static void on_ready(struct push_client *push)
+{
+    advance((struct events_client *)push);
+}
+
+static void destroy(struct push_client *push)
+{
+    struct events_client *client = (struct events_client *)push;
+    struct events *events = client->events;
+    TAILQ_REMOVE(&events->clients, client, entry);
+    if (TAILQ_EMPTY(&events->clients)) {
+        event_del(events->tick);
+        event_del(events->more);
+        for (unsigned i = 0; i < cameras_count(events->cameras); i++)
+            forget(&events->news[i]);
+    }
+    free(client);
+}
+
+static void enter(struct events *events, struct events_client *client)
+{
+    unsigned count = cameras_count(events->cameras);
+    if (TAILQ_EMPTY(&events->clients)) {
+        event_add(events->tick, &(struct timeval){.tv_sec = TICK_S});
+        for (unsigned i = 0; i < count; i++)
+            events->news[i].sight = look(cameras_at(events->cameras, i));
+    }
+    TAILQ_INSERT_TAIL(&events->clients, client, entry);
+    for (unsigned i = 0; i < count; i++)
+        client->due[i] = true;
+}
+
+void events_handle(struct http_request *request)
+{
+    static const struct push_kind kind = {.name = "events",
+                                          .type = "text/event-stream",
+                                          .opening = OPENING,
+                                          .on_ready = on_ready,
+                                          .destroy = destroy};
+    struct events *events = request->server->events;
+    if (!push_admit(request, kind.type))
+        return;
+    struct events_client *client =
+        calloc(1, sizeof *client + cameras_count(events->cameras) * sizeof *client->due);
+    if (!client) {
+        http_reply_later(request, "out of memory");
+        return;
+    }
+    client->events = events;
+    client->heard_ns = clock_now();
+    enter(events, client);
+    if (push_begin(&client->push, &kind, request, NULL))
+        advance(client);
+    else
+        push_end(&client->push, "it could not begin");
+}
+
+/* ---- all of it ---- */
+
+struct events *events_create(const struct server *server)
+{
+    struct events *events = calloc(1, sizeof *events);
+    if (!events)
+        fatal("out of memory");
+    events->server = server;
+    events->cameras = server->cameras;
+    events->news = calloc(cameras_count(server->cameras) + 1, sizeof *events->news);
+    events->tick = event_new(server->base, -1, EV_PERSIST, on_tick, events);
+    events->more = evtimer_new(server->base, on_more, events);
+    if (!events->news || !events->tick || !events->more)
+        fatal("out of memory");
+    TAILQ_INIT(&events->clients);
+    return events;
+}
+
+void events_destroy(struct events *events)
+{
+    event_free(events->tick);
+    event_free(events->more);
+    free(events->news);
+    free(events);
+}

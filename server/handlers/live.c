@@ -1,0 +1,234 @@
+#include "server/handlers/live.h"
+
+#include "common/clock.h"
+#include "server/frames/camera.h"
+#include "server/frames/feed.h"
+#include "server/frames/stream_params.h"
+#include "server/push/push.h"
+#include "server/push/rate_limit.h"
+#include "server/push/round_robin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct live_camera {
+    struct feed_viewer viewer; /* first: a viewer is its camera; `arg` is the client */
+    const struct camera *camera;
+    struct rate_limit rate_limit;
+};
+
+struct live_client {
+    struct push_client push;  /* first: a push_client is its live client */
+    struct round_robin order; /* of the cameras that show a picture which the client has not had */
+    uint64_t *bits;
+    unsigned count;
+    struct live_camera camera[];
+};
+
+struct choice {
+    struct camera *camera;
+    struct stream_params params;
+    struct feed *feed;
+};
+
+/* Which cameras the query asks for, each once, and how it wants to see them. */
+struct selection {
+    unsigned count, known;
+    bool *chosen;          /* of the known ones, by index */
+    struct choice *choice; /* in the order of the query */
+};
+
+/* ---- one client ---- */
+
+/* A picture is chosen when it can leave, so it is the newest of its camera then. */
+static void advance(struct live_client *client)
+{
+    while (round_robin_any(&client->order) && push_ready(&client->push)) {
+        const struct live_camera *next = &client->camera[round_robin_take(&client->order)];
+        uint64_t serial;
+        struct picture *picture = feed_picture(next->viewer.feed, &serial);
+        if (picture && !push_picture(&client->push, picture, next->camera->id))
+            return;
+    }
+}
+
+/* The camera shows another picture: is it due? */
+static void look(struct live_client *client, struct live_camera *camera)
+{
+    uint64_t serial;
+    const struct picture *picture = feed_picture(camera->viewer.feed, &serial);
+    if (picture && rate_limit_due(&camera->rate_limit, picture->frame.captured_ns, clock_now()))
+        round_robin_mark(&client->order, (unsigned)(camera - client->camera));
+}
+
+static void on_picture(struct feed_viewer *viewer)
+{
+    struct live_client *client = viewer->arg;
+    look(client, (struct live_camera *)viewer);
+    advance(client);
+}
+
+/* The others go on, and this one when it is back. */
+static void on_end(struct feed_viewer *viewer)
+{
+    (void)viewer;
+}
+
+static void on_ready(struct push_client *push)
+{
+    advance((struct live_client *)push);
+}
+
+static void destroy(struct push_client *push)
+{
+    struct live_client *client = (struct live_client *)push;
+    for (unsigned i = 0; i < client->count; i++)
+        feed_leave(&client->camera[i].viewer);
+    free(client->bits);
+    free(client);
+}
+
+/* ---- joining ---- */
+
+static struct live_client *create(const struct selection *selection)
+{
+    struct live_client *client =
+        calloc(1, sizeof *client + selection->count * sizeof client->camera[0]);
+    if (!client)
+        return NULL;
+    client->bits = calloc(ROUND_ROBIN_WORDS(selection->count) + 1, sizeof *client->bits);
+    if (!client->bits) {
+        free(client);
+        return NULL;
+    }
+    client->count = selection->count;
+    round_robin_init(&client->order, client->count, client->bits);
+    for (unsigned i = 0; i < client->count; i++)
+        client->camera[i] = (struct live_camera){
+            .viewer = {.on_picture = on_picture, .on_end = on_end, .arg = client},
+            .camera = selection->choice[i].camera,
+            .rate_limit = rate_limit_of(selection->choice[i].params.fps),
+        };
+    return client;
+}
+
+/* The status line leaves at once, whatever the cameras do. */
+static void join(struct http_request *request, const struct push_wishes *wishes,
+                 const struct selection *selection)
+{
+    static const struct push_kind kind = {.name = "live", .on_ready = on_ready, .destroy = destroy};
+    struct live_client *client = create(selection);
+    if (!client) {
+        http_reply_later(request, "out of memory");
+        return;
+    }
+    if (!push_begin(&client->push, &kind, request, wishes)) {
+        push_end(&client->push, "it could not begin");
+        return;
+    }
+    for (unsigned i = 0; i < client->count; i++) {
+        feed_join(selection->choice[i].feed, &client->camera[i].viewer);
+        look(client, &client->camera[i]);
+    }
+    advance(client);
+}
+
+static void choose(struct selection *selection, struct camera *camera)
+{
+    if (selection->chosen[camera->index])
+        return;
+    selection->chosen[camera->index] = true;
+    selection->choice[selection->count++].camera = camera;
+}
+
+/* "a,b,c"; NULL: all of them.  False: answered. */
+static bool select_cameras(struct http_request *request, struct selection *selection)
+{
+    const struct cameras *cameras = request->server->cameras;
+    const char *ids = query_get(&request->query, "cameras");
+    for (unsigned i = 0; !ids && i < selection->known; i++)
+        choose(selection, cameras_at(cameras, i));
+    while (ids) {
+        char id[RING_ID_SIZE];
+        size_t length = strcspn(ids, ",");
+        struct camera *camera = NULL;
+        if (length < sizeof id) {
+            memcpy(id, ids, length);
+            id[length] = '\0';
+            camera = cameras_find(cameras, id);
+        }
+        if (length == 0) {
+            http_reply_error(request, 400,
+                             "cameras must be one or more ids with commas between them");
+            return false;
+        }
+        if (!camera) {
+            http_reply_error(request, 404, "unknown camera \"%.*s\"", (int)length, ids);
+            return false;
+        }
+        choose(selection, camera);
+        ids = ids[length] == ',' ? ids + length + 1 : NULL;
+    }
+    return true;
+}
+
+/* False: answered. */
+static bool read_views(struct http_request *request, struct selection *selection)
+{
+    for (unsigned i = 0; i < selection->count; i++) {
+        struct error err;
+        if (!stream_params_read(&request->query, selection->choice[i].camera->conf,
+                                &selection->choice[i].params, &err)) {
+            http_reply_error(request, 400, "%s", err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False: answered. */
+static bool find_feeds(struct http_request *request, struct selection *selection)
+{
+    for (unsigned i = 0; i < selection->count; i++) {
+        struct error err;
+        struct choice *choice = &selection->choice[i];
+        choice->feed = feeds_get(request->server->feeds, choice->camera, &choice->params, &err);
+        if (!choice->feed) {
+            http_reply_later(request, "%s", err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A part's header tells its camera, so it can't be sent before the camera is known. */
+static bool read_wishes(struct http_request *request, struct push_wishes *wishes)
+{
+    if (!push_read_wishes(request, wishes))
+        return false;
+    if (wishes->form == MULTIPART_ADVANCE && query_get(&request->query, "headers")) {
+        http_reply_error(request, 400, "headers must be \"length\" here");
+        return false;
+    }
+    wishes->form = MULTIPART_LENGTH;
+    return true;
+}
+
+void live_handle(struct http_request *request)
+{
+    struct push_wishes wishes;
+    unsigned known = cameras_count(request->server->cameras);
+    struct selection selection = {
+        .known = known,
+        .chosen = calloc(known + 1, sizeof *selection.chosen),
+        .choice = calloc(known + 1, sizeof *selection.choice),
+    };
+    if (!selection.chosen || !selection.choice)
+        http_reply_later(request, "out of memory");
+    else if (select_cameras(request, &selection) && read_views(request, &selection) &&
+             read_wishes(request, &wishes) && push_admit(request, MULTIPART_CONTENT_TYPE) &&
+             find_feeds(request, &selection))
+        join(request, &wishes, &selection);
+    free(selection.chosen);
+    free(selection.choice);
+}

@@ -1,0 +1,9 @@
+/* state.h: /state as ustreamer has it, for programs that read that. */
+#ifndef SERVER_STATE_H
+#define SERVER_STATE_H
+
+#include "server/http/http.h"
+
+void state_handle(struct http_request *request); /* GET /state: the first camera */
+
+#endif

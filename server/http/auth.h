@@ -1,0 +1,50 @@
+/* auth.h: who may ask for what.
+ *
+ * Where the configuration names users or tokens, the routes in http.protect need one of them, and
+ * whatever changes things: "Authorization: Basic" or "Bearer".  /healthz and /readyz answer all,
+ * but name cameras only to those.  Who comes by a unix socket and runs as this process's user or as
+ * root needs none, unless a proxy's headers show that it speaks for others. */
+#ifndef SERVER_AUTH_H
+#define SERVER_AUTH_H
+
+#include "server/http/http.h"
+#include "server/http/login.h"
+#include "server/http/route.h"
+
+struct auth;
+struct file_watch;
+
+enum auth_verdict {
+    AUTH_GRANTED,
+    AUTH_MISSING, /* no credentials came */
+    AUTH_WRONG,
+    AUTH_LIMITED,
+    AUTH_BUSY,
+    AUTH_LATER, /* call auth_wait to hear the verdict */
+};
+
+/* Embedded in whoever waits. */
+struct auth_waiter {
+    /* first: a login_waiter is its auth_waiter */
+    struct login_waiter login;
+    /* never AUTH_LATER */
+    void (*on_verdict)(struct auth_waiter *waiter, enum auth_verdict verdict);
+};
+
+/* Fatal when out of memory. */
+struct auth *auth_create(const struct server *server, struct worker *worker,
+                         struct file_watch *watch);
+void auth_destroy(struct auth *auth); /* after the worker */
+
+enum auth_verdict auth_check(struct http_request *request, const struct route *route);
+
+/* AUTH_LATER: on_verdict will be called or has been called already. */
+enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *waiter);
+
+/* Answers a request that was not granted. */
+void auth_refuse(struct http_request *request, enum auth_verdict verdict);
+
+/* True if the request may change things: a token, or a unix socket as above. */
+bool auth_has_token(const struct http_request *request);
+
+#endif

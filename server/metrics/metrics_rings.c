@@ -1,0 +1,263 @@
+/* The rings' memory and readers.  What counts as a reader here is a program of somebody else's: the
+ * encoder's row and the servers' own are only among the rows taken. */
+#include "common/board.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/process.h"
+#include "common/variant.h"
+#include "server/frames/camera.h"
+#include "server/metrics/metrics_private.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define SHM_DIRECTORY "/dev/shm"
+#define KINDS (2 + VARIANT_SLOTS) /* raw, jpeg, the variants */
+
+enum state { ALIVE, STOPPED, DEAD, STATES };
+
+static const char *const state_names[STATES] = {
+    [ALIVE] = "alive", [STOPPED] = "stopped", [DEAD] = "dead"};
+
+struct ring {
+    /* an observer, NULL: could not be opened, or nobody uses the ring */
+    struct ring_reader *reader;
+    char labels[METRICS_LABELS_SIZE];
+
+    /* as of the last look */
+    bool seen;
+    uint64_t bytes, reaped, missed;
+    unsigned rows, taken, readers[STATES], pinned[STATES];
+    int64_t oldest_pin_ns; /* age, -1: nothing is pinned */
+};
+
+struct metrics_rings {
+    unsigned count;
+    struct ring ring[]; /* KINDS for each camera */
+};
+
+static const char *kind_name(unsigned kind, char out[static VARIANT_NAME_SIZE])
+{
+    return kind == 0 ? "raw" : kind == 1 ? "jpeg" : variant_name(kind - 2, out);
+}
+
+struct metrics_rings *metrics_rings_create(const struct server *server)
+{
+    unsigned cameras = cameras_count(server->cameras);
+    struct metrics_rings *rings =
+        calloc(1, sizeof *rings + (size_t)cameras * KINDS * sizeof rings->ring[0]);
+    if (!rings)
+        fatal("out of memory");
+    rings->count = cameras * KINDS;
+    for (unsigned i = 0; i < rings->count; i++) {
+        char variant[VARIANT_NAME_SIZE];
+        snprintf(rings->ring[i].labels, sizeof rings->ring[i].labels, "camera=\"%s\",ring=\"%s\"",
+                 cameras_at(server->cameras, i / KINDS)->id, kind_name(i % KINDS, variant));
+    }
+    return rings;
+}
+
+void metrics_rings_destroy(struct metrics_rings *rings)
+{
+    for (unsigned i = 0; i < rings->count; i++)
+        ring_reader_close(rings->ring[i].reader);
+    free(rings);
+}
+
+/* ---- looking ---- */
+
+static bool is_ours(struct board *board, const struct ring_row_stat *row)
+{
+    if (row->row == 0)
+        return true;
+    for (unsigned i = board_cameras(board); i < board_children(board); i++)
+        if (row->pid > 0 &&
+            atomic_load_explicit(&board_child(board, i)->pid, memory_order_relaxed) == row->pid)
+            return true;
+    return false;
+}
+
+static enum state state_of(const struct ring_row_stat *row)
+{
+    if (!row->alive)
+        return DEAD;
+    char state = row->pid > 0 ? process_state(row->pid) : '\0';
+    return state == 'T' || state == 't' ? STOPPED : ALIVE;
+}
+
+/* How long the row's frame is pinned, at most: since it was published.  One of an older generation
+ * is pinned at least since before the oldest frame of the current one. */
+static int64_t pin_age(const struct ring_stat *stat, const struct ring_row_stat *row, int64_t now)
+{
+    int64_t since = now;
+    if (row->pinned_slot >= 0 && (unsigned)row->pinned_slot < stat->slots)
+        since = stat->slot[row->pinned_slot].frame.committed_ns;
+    else
+        for (unsigned i = 0; i < stat->slots; i++) {
+            int64_t committed = stat->slot[i].frame.committed_ns;
+            since = committed > 0 && committed < since ? committed : since;
+        }
+    return since > 0 && since < now ? now - since : 0;
+}
+
+static void add_row(struct ring *ring, const struct ring_stat *stat,
+                    const struct ring_row_stat *row, int64_t now)
+{
+    enum state state = state_of(row);
+    ring->readers[state]++;
+    ring->missed += row->missed;
+    if (row->pinned_generation == 0)
+        return;
+    int64_t age = pin_age(stat, row, now);
+    ring->pinned[state]++;
+    ring->oldest_pin_ns = age > ring->oldest_pin_ns ? age : ring->oldest_pin_ns;
+}
+
+static void summarize(struct ring *ring, struct board *board, const struct ring_stat *stat)
+{
+    int64_t now = clock_now();
+    ring->bytes = stat->bytes;
+    ring->reaped = stat->reaped;
+    ring->rows = stat->rows ? stat->rows - 1 : 0;
+    ring->taken = 0;
+    ring->missed = 0;
+    ring->oldest_pin_ns = -1;
+    memset(ring->readers, 0, sizeof ring->readers);
+    memset(ring->pinned, 0, sizeof ring->pinned);
+    for (unsigned i = 1; i < stat->rows; i++) {
+        const struct ring_row_stat *row = &stat->row[i];
+        if (row->pid == 0)
+            continue;
+        ring->taken++;
+        if (!is_ours(board, row))
+            add_row(ring, stat, row, now);
+    }
+}
+
+/* The ring may not be there yet, and one that was made anew has to be opened anew. */
+static struct ring_reader *attach(const struct server *server, struct ring *ring,
+                                  const char *camera, unsigned kind)
+{
+    char name[RING_NAME_SIZE], variant[VARIANT_NAME_SIZE];
+    struct error ignored;
+    if (ring->reader && ring_reader_closed(ring->reader)) {
+        ring_reader_close(ring->reader);
+        ring->reader = NULL;
+    }
+    if (ring->reader)
+        return ring->reader;
+    snprintf(name, sizeof name, "%s.%s", camera, kind_name(kind, variant));
+    ring->reader =
+        ring_reader_open(server->setup->hello.instance, name, RING_OBSERVER, "", &ignored);
+    return ring->reader;
+}
+
+static void look(const struct server *server, struct ring *ring, const struct camera *camera,
+                 unsigned kind)
+{
+    static struct ring_stat stat; /* large */
+    struct error ignored;
+    ring->seen = false;
+    if (kind >= 2 && !variant_was_wanted(camera->board, kind - 2))
+        return;
+    struct ring_reader *reader = attach(server, ring, camera->id, kind);
+    if (!reader || ring_reader_stat(reader, &stat, &ignored) < 0)
+        return;
+    ring->seen = true;
+    summarize(ring, server->board, &stat);
+}
+
+/* ---- telling ---- */
+
+static void by_state(const struct metrics_rings *rings, const char *name, const char *help,
+                     bool pinned, struct exposition *out)
+{
+    char labels[METRICS_LABELS_SIZE + 24];
+    exposition_family(out, name, "gauge", help);
+    for (unsigned i = 0; i < rings->count; i++)
+        for (unsigned state = 0; rings->ring[i].seen && state < STATES; state++) {
+            const struct ring *ring = &rings->ring[i];
+            snprintf(labels, sizeof labels, "%s,state=\"%s\"", ring->labels, state_names[state]);
+            exposition_count(out, labels, pinned ? ring->pinned[state] : ring->readers[state]);
+        }
+}
+
+static void oldest_pins(const struct metrics_rings *rings, struct exposition *out)
+{
+    exposition_family(out, "camring_ring_oldest_pin_age_seconds", "gauge",
+                      "Age of the oldest frame that a program holds; none while nothing is held.");
+    for (unsigned i = 0; i < rings->count; i++)
+        if (rings->ring[i].seen && rings->ring[i].oldest_pin_ns >= 0)
+            exposition_seconds(out, rings->ring[i].labels, rings->ring[i].oldest_pin_ns);
+}
+
+enum number { BYTES, ROWS, TAKEN, MISSED, REAPED };
+
+static uint64_t number_of(const struct ring *ring, enum number number)
+{
+    switch (number) {
+    case BYTES:
+        return ring->bytes;
+    case ROWS:
+        return ring->rows;
+    case TAKEN:
+        return ring->taken;
+    case MISSED:
+        return ring->missed;
+    default:
+        return ring->reaped;
+    }
+}
+
+static void numbers(const struct metrics_rings *rings, struct exposition *out)
+{
+    static const struct {
+        const char *name, *type, *help;
+    } families[] = {
+        [BYTES] = {"camring_shm_ring_bytes", "gauge", "Shared memory of the ring."},
+        [ROWS] = {"camring_ring_rows", "gauge", "How many readers the ring has room for."},
+        [TAKEN] = {"camring_ring_rows_taken", "gauge",
+                   "Rows with a reader, camring's own servers included."},
+        [MISSED] = {"camring_ring_missed_frames", "gauge",
+                    "Frames that the programs now attached have missed."},
+        [REAPED] = {"camring_ring_readers_reaped_total", "counter",
+                    "Readers that died without detaching, cleared away."},
+    };
+    for (unsigned n = 0; n < sizeof families / sizeof families[0]; n++) {
+        exposition_family(out, families[n].name, families[n].type, families[n].help);
+        for (unsigned i = 0; i < rings->count; i++)
+            if (rings->ring[i].seen)
+                exposition_count(out, rings->ring[i].labels, number_of(&rings->ring[i], n));
+    }
+}
+
+static void memory(const struct metrics_rings *rings, struct exposition *out)
+{
+    struct statvfs fs;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < rings->count; i++)
+        bytes += rings->ring[i].seen ? rings->ring[i].bytes : 0;
+    exposition_family(out, "camring_shm_bytes", "gauge", "Shared memory of all rings.");
+    exposition_count(out, "", bytes);
+    if (statvfs(SHM_DIRECTORY, &fs) < 0)
+        return;
+    exposition_family(out, "camring_shm_available_bytes", "gauge",
+                      "What " SHM_DIRECTORY " has left.");
+    exposition_count(out, "", (uint64_t)fs.f_bavail * fs.f_frsize);
+}
+
+void metrics_rings(const struct metrics *metrics, struct exposition *out)
+{
+    struct metrics_rings *rings = metrics->rings;
+    for (unsigned i = 0; i < rings->count; i++)
+        look(metrics->server, &rings->ring[i], cameras_at(metrics->server->cameras, i / KINDS),
+             i % KINDS);
+    memory(rings, out);
+    numbers(rings, out);
+    by_state(rings, "camring_ring_readers", "Programs attached to the ring.", false, out);
+    by_state(rings, "camring_ring_pinned_readers", "Of these, those that hold a frame.", true, out);
+    oldest_pins(rings, out);
+}

@@ -1,0 +1,33 @@
+/* message.h: the bytes that leave for a client in one go, made once and shared by all who are sent
+ * the same: text, a picture, text. They never change.  For one thread. */
+#ifndef SERVER_MESSAGE_H
+#define SERVER_MESSAGE_H
+
+#include "server/frames/picture.h"
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+#define MESSAGE_SPANS 3
+
+struct message {
+    unsigned references;
+    size_t length; /* of all spans together */
+    struct iovec span[MESSAGE_SPANS];
+    struct picture *picture; /* NULL: none */
+    char text[];             /* what the first span points to */
+};
+
+/* Held once by the caller.  Copies `size` bytes of `before`, holds `picture` (NULL: none); `after`
+ * is a static string.  NULL: out of memory. */
+struct message *message_create(const char *before, size_t size, struct picture *picture,
+                               const char *after);
+
+struct message *message_acquire(struct message *message);
+void message_release(struct message *message); /* NULL: nothing */
+
+/* What is left of it after `sent` bytes, less than its length: returns the number of spans in
+ * `out`. */
+int message_rest(const struct message *message, size_t sent, struct iovec out[MESSAGE_SPANS]);
+
+#endif

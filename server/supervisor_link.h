@@ -1,0 +1,14 @@
+/* supervisor_link.h: what wakes this process besides its clients: the supervisor's messages, the
+ * rings, SIGTERM. */
+#ifndef SERVER_SUPERVISOR_LINK_H
+#define SERVER_SUPERVISOR_LINK_H
+
+#include "server/server.h"
+
+struct supervisor_link;
+
+/* Fatal on failure. */
+struct supervisor_link *supervisor_link_create(const struct server *server);
+void supervisor_link_destroy(struct supervisor_link *link);
+
+#endif
