@@ -29,7 +29,7 @@ override CFLAGS += $(variant_$(VARIANT))
 
 pkg_common := jansson yaml-0.1 libjpeg
 pkg_encoder := libswscale libavutil
-pkg_capture := libavformat libavcodec libavutil libswscale
+pkg_capture := libavformat libavcodec libavutil libswscale gnutls
 pkg_server := libevent libevent_openssl openssl libxcrypt
 pkg_supervisor := libevent libxcrypt openssl
 pkg_shmtool := libpng libswscale libavutil
@@ -113,6 +113,7 @@ parts_test_variants := $(encoder_parts)
 parts_test_rate := capture/rate.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c capture/rate.c
 parts_test_trim := capture/trim.c
+parts_test_source := $(filter-out capture/main.c,$(src_capture))
 parts_test_multipart := server/push/multipart.c
 parts_test_query := server/http/query.c
 parts_test_route := $(addprefix server/http/,route.c query.c)

@@ -59,7 +59,7 @@ static const char *words_for_eio(const char *url, bool opening)
         return "its TLS certificate can't be verified (tls_verify: false would accept it)";
     if (fflog_take(FFLOG_ENDED))
         return opening ? "not a video FFmpeg can read" : "the connection was closed";
-    if (opening && strncasecmp(url, "https:", 6) == 0)
+    if (opening && (strncasecmp(url, "https:", 6) == 0 || strncasecmp(url, "rtsps:", 6) == 0))
         return "no TLS connection can be made";
     return NULL;
 }

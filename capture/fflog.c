@@ -23,11 +23,16 @@ static const struct {
     {"RTP: missed", FFLOG_LOSS},
 };
 
+void fflog_note(enum fflog_notice notice)
+{
+    atomic_store(&fflog.said[notice], true);
+}
+
 static void take_notice(const char *format)
 {
     for (size_t i = 0; i < sizeof notices / sizeof *notices; i++)
         if (strstr(format, notices[i].words))
-            atomic_store(&fflog.said[notices[i].notice], true);
+            fflog_note(notices[i].notice);
 }
 
 static void on_log(void *object, int level, const char *format, va_list args)

@@ -22,6 +22,9 @@ void fflog_open(const char *url, bool verbose);
 /* Forgets what was said so far. */
 void fflog_clear(void);
 
+/* As if FFmpeg had said so. */
+void fflog_note(enum fflog_notice notice);
+
 /* True, once, if that was said since the last call or fflog_clear. */
 bool fflog_take(enum fflog_notice notice);
 

@@ -161,5 +161,4 @@ static void file_close(void *source)
     free(file);
 }
 
-const struct source_ops source_file = {
-    .scheme = "file", .open = file_open, .next = file_next, .close = file_close};
+const struct source_ops source_file = {.open = file_open, .next = file_next, .close = file_close};

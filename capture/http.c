@@ -20,6 +20,4 @@ static void *http_open(struct capture *capture, struct error *err)
 }
 
 const struct source_ops source_http = {
-    .scheme = "http", .open = http_open, .next = network_next, .close = network_close};
-const struct source_ops source_https = {
-    .scheme = "https", .open = http_open, .next = network_next, .close = network_close};
+    .open = http_open, .next = network_next, .close = network_close};

@@ -13,8 +13,6 @@ enum source_result {
 };
 
 struct source_ops {
-    const char *scheme;
-
     /* Returns the source, or NULL with err: a cause for people, without secrets; CAPTURE_STOPPED if
      * the process is to stop. */
     void *(*open)(struct capture *capture, struct error *err);
@@ -27,7 +25,7 @@ struct source_ops {
     void (*close)(void *source);
 };
 
-extern const struct source_ops source_rtsp, source_http, source_https, source_file, source_test;
+extern const struct source_ops source_rtsp, source_rtsps, source_http, source_file, source_test;
 
 /* The row for `url`, or NULL with err. */
 const struct source_ops *source_find(const char *url, struct error *err);

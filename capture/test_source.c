@@ -263,5 +263,4 @@ static enum source_result test_next(void *source, struct error *err)
     return SOURCE_MORE;
 }
 
-const struct source_ops source_test = {
-    .scheme = "test", .open = test_open, .next = test_next, .close = test_close};
+const struct source_ops source_test = {.open = test_open, .next = test_next, .close = test_close};

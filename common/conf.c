@@ -63,7 +63,7 @@ static void apply_scalar(struct loader *loader, const struct target *target,
         fault_type(loader, node, target->where, option->path, expected);
         return;
     }
-    if (!conf_expand(node, text, &loader->faults))
+    if (!conf_expand(node, option->type == CONF_SOURCE, text, &loader->faults))
         return;
     if (option->type == CONF_SOURCE) {
         char where[CONF_PATH_SIZE];
@@ -138,7 +138,7 @@ static void apply_file(struct loader *loader, const struct target *target,
     conf_value_expected(option, expected, sizeof expected);
     if (node->kind != CONF_NODE_SCALAR || node->missing)
         fault_type(loader, node, target->where, option->path, expected);
-    else if (conf_expand(node, text, &loader->faults) &&
+    else if (conf_expand(node, false, text, &loader->faults) &&
              !conf_file_resolve(loader->faults.file, text, (char *)target->base + option->offset))
         conf_fault(&loader->faults, node->line, node->column, "%s%s: the path is empty or too long",
                    target->where, option->path);
@@ -153,8 +153,9 @@ static void apply_entry(struct loader *loader, const struct target *target,
         fault_type(loader, node, target->where, option->path, expected);
         return;
     }
-    const char *wrong =
-        conf_expand(node, text, &loader->faults) ? conf_list_add(option, text, target->base) : NULL;
+    const char *wrong = conf_expand(node, false, text, &loader->faults)
+                            ? conf_list_add(option, text, target->base)
+                            : NULL;
     if (wrong)
         conf_fault(&loader->faults, node->line, node->column, "%s%s: must be %s; %s %s",
                    target->where, option->path, expected, conf_quote(node->text, quote), wrong);

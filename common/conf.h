@@ -74,7 +74,6 @@ struct conf_reconnect {
 };
 
 enum conf_transport { CONF_TRANSPORT_TCP, CONF_TRANSPORT_UDP, CONF_TRANSPORT_AUTO };
-enum conf_idle { CONF_IDLE_STANDBY, CONF_IDLE_OFF, CONF_IDLE_FULL };
 enum conf_passthrough { CONF_PASSTHROUGH_AUTO, CONF_PASSTHROUGH_OFF };
 enum conf_offline { CONF_OFFLINE_PLACEHOLDER, CONF_OFFLINE_LAST, CONF_OFFLINE_CLOSE };
 
@@ -89,7 +88,6 @@ struct conf_camera {
     char id[RING_ID_SIZE];
     char source[CONF_SOURCE_SIZE]; /* as to be opened: secrets inside; only for capture */
     enum conf_transport rtsp_transport;
-    enum conf_idle idle;
     uint32_t max_width, max_height; /* 0: by the first picture */
     double fps;                     /* cap, 0: the source's */
     bool tls_verify;

@@ -15,7 +15,7 @@ struct expansion {
     const char *at; /* in node->text: the '$' at hand */
     char *out;
     size_t used;
-    bool failed, full;
+    bool is_source, failed, full;
 };
 
 /* The fault's column is that of the '$' where the text stands in the file as it is, else the
@@ -49,7 +49,47 @@ static void put(struct expansion *expansion, const char *text, size_t length)
     expansion->used += length;
 }
 
-static void put_variable(struct expansion *expansion, const char *name)
+/* True if the reference that ends before `rest` stands in the user:password part of a URL: an '@'
+ * follows, and no character that would end that part. */
+static bool is_login(const struct expansion *expansion, const char *rest)
+{
+    if (!expansion->is_source || !memmem(expansion->out, expansion->used, "://", 3))
+        return false;
+    for (;;) {
+        rest += strcspn(rest, "@/?#$");
+        const char *end = strncmp(rest, "${", 2) == 0 ? strchr(rest, '}') : NULL;
+        if (*rest != '$')
+            return *rest == '@';
+        rest = end ? end + 1 : rest + 1;
+    }
+}
+
+/* What came from a reference to a user or password.  The three characters that would end it are
+ * escaped; all others may be as they are or escaped by the user. */
+static void put_login(struct expansion *expansion, const char *text, size_t length)
+{
+    for (const char *end = text + length; text < end; text++)
+        if (*text == '/')
+            put(expansion, "%2F", 3);
+        else if (*text == '?')
+            put(expansion, "%3F", 3);
+        else if (*text == '#')
+            put(expansion, "%23", 3);
+        else
+            put(expansion, text, 1);
+}
+
+/* `rest` is the text behind the reference that stands for `value`. */
+static void put_value(struct expansion *expansion, const char *value, size_t length,
+                      const char *rest)
+{
+    if (is_login(expansion, rest))
+        put_login(expansion, value, length);
+    else
+        put(expansion, value, length);
+}
+
+static void put_variable(struct expansion *expansion, const char *name, const char *rest)
 {
     char quote[CONF_QUOTE_SIZE];
     bool valid = isalpha((unsigned char)name[0]) || name[0] == '_';
@@ -62,12 +102,12 @@ static void put_variable(struct expansion *expansion, const char *name)
     }
     const char *value = getenv(name);
     if (value)
-        put(expansion, value, strlen(value));
+        put_value(expansion, value, strlen(value), rest);
     else
         fail(expansion, "the environment variable %s is not set", name);
 }
 
-static void put_file(struct expansion *expansion, const char *path)
+static void put_file(struct expansion *expansion, const char *path, const char *rest)
 {
     char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
     conf_quote(path, quote);
@@ -90,7 +130,7 @@ static void put_file(struct expansion *expansion, const char *path)
     }
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;
-    put(expansion, text, (size_t)n);
+    put_value(expansion, text, (size_t)n, rest);
 }
 
 /* Handles the "${…}" at expansion->at; returns where the text goes on. */
@@ -110,16 +150,17 @@ static const char *put_reference(struct expansion *expansion)
     memcpy(name, start, length);
     name[length] = '\0';
     if (strncmp(name, "file:", 5) == 0)
-        put_file(expansion, name + 5);
+        put_file(expansion, name + 5, end + 1);
     else
-        put_variable(expansion, name);
+        put_variable(expansion, name, end + 1);
     return end + 1;
 }
 
-bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE],
+bool conf_expand(const struct conf_node *node, bool is_source, char out[static CONF_VALUE_SIZE],
                  struct conf_faults *faults)
 {
-    struct expansion expansion = {.node = node, .faults = faults, .out = out};
+    struct expansion expansion = {
+        .node = node, .is_source = is_source, .faults = faults, .out = out};
     for (const char *p = node->text; *p;) {
         size_t plain = strcspn(p, "$");
         put(&expansion, p, plain);

@@ -113,7 +113,7 @@ static void apply_one(struct conf_http *http, const struct conf_node *node, bool
                    node->missing ? "empty" : conf_node_kind_name(node));
         return;
     }
-    if (!conf_expand(node, text, faults))
+    if (!conf_expand(node, false, text, faults))
         return;
     bool loopback = false;
     const char *wrong = check_address(text, &loopback);

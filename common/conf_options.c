@@ -3,6 +3,7 @@
 #include "conf_private.h"
 
 #include "clock.h"
+#include "scheme.h"
 #include "variant.h"
 
 #include <ctype.h>
@@ -17,7 +18,6 @@
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 static const char *const transport_names[] = {"tcp", "udp", "auto", NULL};
-static const char *const idle_names[] = {"standby", "off", "full", NULL};
 static const char *const passthrough_names[] = {"auto", "off", NULL};
 static const char *const route_names[] = {"page", "stream",  "snapshot",
                                           "api",  "metrics", NULL}; /* enum conf_route */
@@ -106,16 +106,18 @@ const struct conf_option conf_options[] = {
 
     {"source", IN_CAMERA(source), .type = CONF_SOURCE, .help = "Where the pictures come from."},
     {"rtsp_transport", IN_CAMERA(rtsp_transport), .type = CONF_CHOICE, .names = transport_names,
-     .fallback = "tcp", .help = "How RTSP carries the pictures."},
-    {"idle", IN_CAMERA(idle), .type = CONF_CHOICE, .names = idle_names, .fallback = "standby",
-     .help = "While nobody watches: stay connected undecoded, disconnect, or decode always."},
+     .fallback = "tcp",
+     .help = "How RTSP carries the pictures; auto: over TCP, or UDP where the camera has no other. "
+             "rtsps always takes TCP."},
+    {"idle", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"max_size", IN_CAMERA(max_width), .type = CONF_PICTURE_SIZE, .min = 1,
      .max = RING_MAX_DIMENSION, .fallback = "0",
      .help = "Picture size for which memory is reserved at the start; 0: by the first picture."},
     {"fps", IN_CAMERA(fps), .type = CONF_RATE, .min = 0, .max = 1000, .fallback = "0",
      .help = "Most pictures per second; 0: the source's."},
     {"tls_verify", IN_CAMERA(tls_verify), .type = CONF_BOOL, .fallback = "true",
-     .help = "Whether the camera's certificate must be valid (rtsps, https)."},
+     .help = "Whether the camera's certificate must be one that this machine trusts, for the host "
+             "in the URL (rtsps, https)."},
     {"poll_interval", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"v4l2", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"stall_timeout", IN_CAMERA(stall_timeout_ns), .type = CONF_DURATION, .min = 100 * MS,
@@ -293,5 +295,7 @@ void conf_describe(FILE *out)
         if (option->fallback)
             fprintf(out, "; default %s", option->fallback);
         fprintf(out, "\n    %s\n", option->help);
+        for (unsigned i = 0; option->type == CONF_SOURCE && i < SCHEMES; i++)
+            fprintf(out, "    %s: %s\n", scheme_table[i].form, scheme_table[i].help);
     }
 }

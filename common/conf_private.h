@@ -132,9 +132,10 @@ void conf_option_defaults(enum conf_scope scope, void *base);
 bool conf_value_parse(const struct conf_option *option, const char *text, void *base);
 void conf_value_expected(const struct conf_option *option, char *out, size_t size);
 
-/* Replaces ${VAR}, ${file:PATH} and $$ in the scalar's text.  False if that failed, with the faults
- * added. */
-bool conf_expand(const struct conf_node *node, char out[static CONF_VALUE_SIZE],
+/* Replaces ${VAR}, ${file:PATH} and $$ in the scalar's text; what stands for a user or password in
+ * the URL of a source is escaped where it would end that part.  False if that failed, with the
+ * faults added. */
+bool conf_expand(const struct conf_node *node, bool is_source, char out[static CONF_VALUE_SIZE],
                  struct conf_faults *faults);
 
 /* Adds one entry to a list's field; NULL, or what is wrong with it. */

@@ -1,27 +1,12 @@
-/* Sources: which schemes there are, and what each needs to make sense at all.  The rest is for
- * capture to find out. */
+/* Sources: what each scheme needs to make sense at all.  The rest is for capture to find out. */
 #include "conf_private.h"
 
+#include "scheme.h"
 #include "url.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
-
-enum needs { NEEDS_NOTHING, NEEDS_HOST, NEEDS_PATH };
-
-struct scheme {
-    const char *name;
-    enum needs needs;
-    bool later; /* promised, but not in this version */
-};
-
-static const struct scheme schemes[] = {
-    {"rtsp", NEEDS_HOST, false},  {"rtsps", NEEDS_HOST, false}, {"http", NEEDS_HOST, false},
-    {"https", NEEDS_HOST, false}, {"file", NEEDS_PATH, false},  {"test", NEEDS_NOTHING, false},
-    {"rtmp", NEEDS_HOST, true},   {"srt", NEEDS_HOST, true},    {"udp", NEEDS_HOST, true},
-    {"v4l2", NEEDS_PATH, true},
-};
 
 /* What may follow the "?" where the URL is camring's own. */
 static const struct {
@@ -32,24 +17,55 @@ static const struct {
     {"test", "fps", false}, {"test", "static", true},
 };
 
-static const struct scheme *find_scheme(const char *name, size_t length)
+/* Schemes that are promised, but not in this version. */
+static const char *const later[] = {"rtmp", "srt", "udp", "v4l2"};
+
+static bool comes_later(const char *source, size_t scheme_length)
 {
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (strlen(schemes[i].name) == length && strncasecmp(schemes[i].name, name, length) == 0)
-            return &schemes[i];
-    return NULL;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strlen(later[i]) == scheme_length && strncasecmp(later[i], source, scheme_length) == 0)
+            return true;
+    return false;
+}
+
+static bool is_port(const char *text, const char *end)
+{
+    unsigned port = 0;
+    for (const char *p = text; p < end; p++) {
+        if (!isdigit((unsigned char)*p) || port > UINT16_MAX)
+            return false;
+        port = 10 * port + (unsigned)(*p - '0');
+    }
+    return port > 0 && port <= UINT16_MAX;
+}
+
+/* `end` is where the host and port seem to end.  If an '@' comes later, that character stands in
+ * the user or password. */
+static const char *wrong_with_port(const char *end)
+{
+    if (!strchr(end, '@'))
+        return "names no port from 1 to 65535 behind its host and colon";
+    return *end == '/'   ? "has a \"/\" in its user or password: it must be written %2F"
+           : *end == '?' ? "has a \"?\" in its user or password: it must be written %3F"
+                         : "has a \"#\" in its user or password: it must be written %23";
 }
 
 /* The host of "//user:password@host:port/path" begins behind the last '@' before the path. */
-static bool has_host(const char *rest)
+static const char *wrong_with_host(const char *rest)
 {
+    static const char none[] = "names no host; it should look like SCHEME://HOST/PATH";
     if (strncmp(rest, "//", 2) != 0)
-        return false;
+        return none;
     const char *host = rest + 2, *end = host + strcspn(host, "/?#");
     for (const char *p = host; p < end; p++)
         if (*p == '@')
             host = p + 1;
-    return host < end && *host != ':';
+    if (host == end || *host == ':')
+        return none;
+    const char *colon = memrchr(host, ':', (size_t)(end - host));
+    const char *bracket = memrchr(host, ']', (size_t)(end - host));
+    bool has_port = colon && (!bracket || bracket < colon);
+    return has_port && !is_port(colon + 1, end) ? wrong_with_port(end) : NULL;
 }
 
 static bool has_options(const char *scheme)
@@ -89,29 +105,38 @@ static const char *wrong_with_options(const char *scheme, const char *text)
     return NULL;
 }
 
-static const char *what_is_wrong(const char *source, const struct scheme *scheme,
-                                 size_t scheme_length)
+/* For a source whose scheme is not in the table. */
+static void say_scheme(const char *source, char *out, size_t size)
 {
-    for (const char *p = source; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 127)
-            return "contains a control character";
-    if (!scheme && source[0] == '/')
-        return "has no scheme (a file is file:PATH); known ones are rtsp, rtsps, http, https, file "
-               "and test";
-    if (!scheme)
-        return "does not begin with a known scheme; known ones are rtsp, rtsps, http, https, file "
-               "and test";
-    if (scheme->later)
-        return "has a scheme that is not supported by this version; it knows rtsp, rtsps, http, "
-               "https, file and test";
-    const char *rest = source + scheme_length + 1;
-    if (scheme->needs == NEEDS_HOST && !has_host(rest))
-        return "names no host; it should look like SCHEME://HOST/PATH";
-    if (scheme->needs == NEEDS_PATH && strcspn(rest, "?") == 0)
+    char names[128];
+    scheme_names(names, sizeof names);
+    if (source[0] == '/')
+        snprintf(out, size, "has no scheme (a file is file:PATH); known ones are %s", names);
+    else if (comes_later(source, url_scheme_length(source)))
+        snprintf(out, size, "has a scheme that is not supported by this version; it knows %s",
+                 names);
+    else
+        snprintf(out, size, "does not begin with a known scheme; known ones are %s", names);
+}
+
+static const char *what_is_wrong(const char *source, const struct scheme *scheme)
+{
+    const char *rest = source + strlen(scheme->name) + 1;
+    if (scheme->needs == SCHEME_NEEDS_HOST)
+        return wrong_with_host(rest);
+    if (scheme->needs == SCHEME_NEEDS_PATH && strcspn(rest, "?") == 0)
         return "names no file; it should look like file:PATH";
     if (has_options(scheme->name) && strchr(rest, '?'))
         return wrong_with_options(scheme->name, strchr(rest, '?') + 1);
     return NULL;
+}
+
+static bool has_control_character(const char *source)
+{
+    for (const char *p = source; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 127)
+            return true;
+    return false;
 }
 
 void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,
@@ -121,8 +146,15 @@ void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,
         conf_fault(faults, node->line, node->column, "%s: the source is empty", where);
         return;
     }
-    size_t scheme_length = url_scheme_length(source);
-    const char *wrong = what_is_wrong(source, find_scheme(source, scheme_length), scheme_length);
+    const struct scheme *scheme = scheme_find(source);
+    char unknown[256];
+    const char *wrong = unknown;
+    if (has_control_character(source))
+        wrong = "contains a control character";
+    else if (scheme)
+        wrong = what_is_wrong(source, scheme);
+    else
+        say_scheme(source, unknown, sizeof unknown);
     if (wrong) {
         char quote[CONF_QUOTE_SIZE];
         conf_fault(faults, node->line, node->column, "%s: the source %s %s", where,
@@ -130,6 +162,5 @@ void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,
         return;
     }
     memcpy(out, source, strlen(source) + 1);
-    for (size_t i = 0; i < scheme_length; i++)
-        out[i] = (char)tolower((unsigned char)out[i]);
+    memcpy(out, scheme->name, strlen(scheme->name)); /* in lower case */
 }

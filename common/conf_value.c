@@ -9,7 +9,7 @@
 #include <strings.h>
 
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
-                   sizeof(enum conf_idle) == sizeof(unsigned),
+                   sizeof(enum conf_transport) == sizeof(unsigned),
                "choices are stored as unsigned");
 _Static_assert(offsetof(struct conf_camera, max_height) ==
                    offsetof(struct conf_camera, max_width) + sizeof(uint32_t),
@@ -257,7 +257,7 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         snprintf(out, size, "0 or WIDTHxHEIGHT, each at most %jd", max);
         break;
     case CONF_SOURCE:
-        snprintf(out, size, "a URL: test:, file:, rtsp:, rtsps:, http: or https:");
+        snprintf(out, size, "a URL");
         break;
     case CONF_FILE:
         snprintf(out, size, "the path of a file, absolute or from this file's folder");

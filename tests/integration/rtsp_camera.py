@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """An RTSP camera for tests: plays an Annex B H.264 file at a steady rate, for ever, through GStreamer's RTSP server.
 
-    rtsp_camera.py CLIP.h264 [--port N] [--fps 30] [--user NAME:PASSWORD]
+    rtsp_camera.py CLIP.h264 [--port N] [--fps 30] [--user NAME:PASSWORD] [--tls CERT KEY] [--only-udp]
 
 Prints "ready PORT"; the picture is at /cam.  The clip's access units must begin with delimiters."""
 import argparse
@@ -11,8 +11,9 @@ import time
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PIPELINE = (
     "( appsrc name=camera is-live=true do-timestamp=true format=time max-bytes=0 "
@@ -70,11 +71,17 @@ class Camera:
             at += 1
 
 
-def protect(server, factory, user, password):
+def protect(server, factory, login, tls):
+    """`login`: None, or "user:password".  `tls`: None, or [certificate, key] in PEM."""
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    if login:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(*login.split(":", 1)), token)
+    else:
+        auth.set_default_token(token)
+    if tls:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(*tls))
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role("viewer", "media.factory.access", True)
@@ -88,6 +95,8 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--fps", type=float, default=30)
     parser.add_argument("--user")
+    parser.add_argument("--tls", nargs=2)
+    parser.add_argument("--only-udp", action="store_true")
     args = parser.parse_args()
     Gst.init(None)
     camera = Camera(args.clip, args.fps)
@@ -105,8 +114,10 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(str(args.port))
-    if args.user:
-        protect(server, factory, *args.user.split(":", 1))
+    if args.user or args.tls:
+        protect(server, factory, args.user, args.tls)
+    if args.only_udp:
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     server.get_mount_points().add_factory("/cam", factory)
     server.attach(None)
     threading.Thread(target=camera.play, daemon=True).start()

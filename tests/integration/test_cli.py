@@ -10,7 +10,7 @@ import pytest
 
 from clips import read_number
 from multipart import Stream
-from product import BIN, Process, cli, free_port, mount_namespace, wait_for
+from product import BIN, Process, Source, cli, free_port, mount_namespace, wait_for
 
 COMMANDS = ["run", "start", "stop", "restart", "status", "check", "shm", "version", "help"]
 SECRET = "Xy7-open"
@@ -283,6 +283,39 @@ def test_right_password(instance, locked_rtsp_camera, http_camera, kind):
         assert_secret_nowhere(camring, done.stdout + done.stderr)
     finally:
         camring.supervisor = supervisor
+
+
+def test_a_password_full_of_special_characters(instance, clips):
+    """As it is, where it comes from a variable; one that stands in the URL itself is told apart from a host."""
+    password = "Xy/7?o#p@n:q"
+    camera = Source("rtsp_camera.py", clips.small_h264(), "--user", f"vie/wer:{password}")
+    try:
+        at = f"127.0.0.1:{camera.port}/cam"
+        camring = instance({"cam": f"rtsp://${{WHO}}:${{PASSWORD}}@{at}"})
+        done = camring.start(env={"WHO": "vie/wer", "PASSWORD": password})
+        assert done.returncode == 0, done
+        camring.write_config({"cam": f"rtsp://viewer:{password}@{at}"})
+        done = camring.cli("check", "-c", camring.config)
+        assert done.returncode == 4
+        assert 'a "/" in its user or password: it must be written %2F' in done.stderr
+        assert password not in done.stderr and "Xy/" not in done.stderr
+    finally:
+        camera.stop()
+
+
+def test_a_camera_that_sends_over_udp_only(instance, clips):
+    camera = Source("rtsp_camera.py", clips.small_h264(), "--only-udp")
+    try:
+        url = f"rtsp://127.0.0.1:{camera.port}/cam"
+        said, camring = start_with(instance, url)
+        words = "does not send over TCP (461): rtsp_transport: udp or auto would do"
+        assert words in line_about(said, "bad")
+        assert words in camring.camera("bad")["why"]
+        for transport in ("udp", "auto"):
+            cameras = {"cam": {"source": url, "rtsp_transport": transport}}
+            assert instance(cameras).start().returncode == 0
+    finally:
+        camera.stop()
 
 
 def test_http_404(instance, http_camera):

@@ -21,7 +21,6 @@ cameras:
   door: rtsp://${DOOR_USER}:${DOOR_PASS}@10.0.0.5/ch0
   yard:
     source: http://10.0.0.6/video.mjpg
-    idle: standby
     max_size: 1920x1080
     fps: 12.5
     stall_timeout: 5s

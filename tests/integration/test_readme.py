@@ -228,6 +228,44 @@ def test_help_explains_every_setting():
     )
 
 
+def sources_accepted(folder):
+    """{form: meaning} as `help config` tells it, for the schemes that `check` says it knows."""
+    (folder / "c.yaml").write_text("cameras: {a: 'gopher://h/'}\n")
+    done = cli("check", "-c", folder / "c.yaml")
+    known = re.split(", | and ", re.search("known ones are (.*)", done.stderr)[1])
+    lines = cli("help", "config").stdout.partition("\ncameras.ID.source: ")[2].splitlines()[2:]
+    forms = {}
+    for line in lines:
+        if not line.startswith("    "):
+            break
+        form, _, meaning = line.strip().partition(": ")
+        forms[form] = meaning
+    assert [form.partition(":")[0] for form in forms] == known
+    return forms
+
+
+def test_sources_are_those_accepted(tmp_path):
+    section = re.search(r"^## Sources\n(.*?)^## ", README, re.M | re.S)[1]
+    assert dict(re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.M)) == sources_accepted(
+        tmp_path
+    )
+
+
+def test_the_manual_lists_the_same_sources(tmp_path):
+    page = BIN.parent / "man/camring.yaml.5"
+    text = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-rLL=2000n", "-P-cbou", str(page)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    listed = re.search(r"cameras.ID.source\n(.*?)\n\s*cameras.ID.", text, re.S)[1].splitlines()[2:]
+    listed = [line.strip().replace("‐", "-") for line in listed if line.strip()]
+    assert listed == [f"{form}: {meaning}" for form, meaning in sources_accepted(tmp_path).items()]
+    before = text.partition("KEYS")[0] + text.partition("EXAMPLES")[2]
+    assert set(re.findall(r"\b([a-z0-9]+)://", before)) <= {"rtsp", "http"}
+
+
 def test_paths_named_exist():
     for path in re.findall(r"^\| `([a-z/]+/)` \|", README, re.M):
         assert (ROOT / path).is_dir(), path

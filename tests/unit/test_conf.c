@@ -1,6 +1,7 @@
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/conf_private.h"
+#include "common/scheme.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,7 +88,6 @@ static void test_defaults(void **state)
     assert_string_equal(camera->id, "door");
     assert_string_equal(camera->source, "test:");
     assert_int_equal(camera->rtsp_transport, CONF_TRANSPORT_TCP);
-    assert_int_equal(camera->idle, CONF_IDLE_STANDBY);
     assert_int_equal(camera->max_width, 0);
     assert_int_equal(camera->max_height, 0);
     assert_true(camera->fps == 0);
@@ -122,7 +122,6 @@ static const char everything[] =
     "  yard:\n"
     "    source: http://10.0.0.6/video.mjpg\n"
     "    rtsp_transport: auto\n"
-    "    idle: off\n"
     "    max_size: 1920x1080\n"
     "    fps: 12.5\n"
     "    tls_verify: false\n"
@@ -168,7 +167,6 @@ static void test_everything(void **state)
     assert_int_equal(door->jpeg_quality, 50);
     assert_string_equal(yard->id, "yard");
     assert_int_equal(yard->rtsp_transport, CONF_TRANSPORT_AUTO);
-    assert_int_equal(yard->idle, CONF_IDLE_OFF);
     assert_int_equal(yard->max_width, 1920);
     assert_int_equal(yard->max_height, 1080);
     assert_true(yard->fps == 12.5);
@@ -282,7 +280,7 @@ static void test_all_faults_at_once(void **state)
         "  Door: 'test:'\n"
         "  yard:\n"
         "    source: gopher://u:secret@h/\n"
-        "    idle: sometimes\n"
+        "    offline: sometimes\n"
         "defaults: {jpeg: {quality: 101}}\n",
         "f:1:16: http.listen \"127.0.0.1:99999\": the port must be a number from 1 to 65535\n"
         "f:1:35: unknown key \"worker\" in http; did you mean \"workers\"?\n"
@@ -291,7 +289,7 @@ static void test_all_faults_at_once(void **state)
         "f:5:13: cameras.yard.source: the source \"gopher://***@h/\" does not begin with a known "
         "scheme; known ones are "
         "rtsp, rtsps, http, https, file and test\n"
-        "f:6:11: cameras.yard.idle: must be standby, off or full, not \"sometimes\"\n"
+        "f:6:14: cameras.yard.offline: must be placeholder, last or close, not \"sometimes\"\n"
         "f:7:28: defaults.jpeg.quality: must be a whole number from 1 to 100, not \"101\"\n");
 }
 
@@ -463,7 +461,7 @@ static void test_cameras_missing(void **state)
     expect_fault("cameras: [a]\n", "f:1:10:", "must be a mapping of ids to sources, not a list");
     expect_fault("cameras: 'test:'\n", "f:1:10:", "not a single value");
     expect_fault("cameras: {a: }\n", "f:1:11:", "camera \"a\" has no source");
-    expect_fault("cameras: {a: {idle: full}}\n", "f:1:11:", "camera \"a\" has no source");
+    expect_fault("cameras: {a: {offline: last}}\n", "f:1:11:", "camera \"a\" has no source");
     expect_fault("cameras: {a: {source: }}\n", "f:1:23:", "cameras.a.source: must be a URL");
     expect_fault("cameras: {a: ['test:']}\n", "f:1:14:", "must be a source or a mapping");
     expect_fault("cameras: {a: {source: ['test:']}}\n",
@@ -521,6 +519,17 @@ static void test_sources(void **state)
         {"rtsp:///x", "names no host"},
         {"rtsp://u:hunter2@/x", "names no host"},
         {"http://:80/", "names no host"},
+        {"rtsp://u:p@h:65535", NULL},
+        {"rtsp://h:0/", "names no port from 1 to 65535"},
+        {"rtsp://h:65536/", "names no port from 1 to 65535"},
+        {"rtsp://h:99999999999/", "names no port from 1 to 65535"},
+        {"rtsp://h:/", "names no port from 1 to 65535"},
+        {"rtsp://[::1]:x/", "names no port from 1 to 65535"},
+        {"rtsp://[::1]/a:b@c", NULL},
+        {"rtsp://h:80/a@b?c@d", NULL},
+        {"rtsp://u:hun/ter2@h/x", "a \"/\" in its user or password: it must be written %2F"},
+        {"rtsp://u:hun?ter2@h/x", "a \"?\" in its user or password: it must be written %3F"},
+        {"http://u:hun#ter2@h/x", "a \"#\" in its user or password: it must be written %23"},
         {"file:", "names no file"},
         {"file:?loop=1", "names no file"},
         {"file:a.mp4?foo=1", "unknown option; a file knows"},
@@ -610,6 +619,32 @@ static void expect_source(const char *source, const char *expected)
     struct conf *conf = load_good(text);
     assert_string_equal(conf->cameras[0].source, expected);
     conf_free(conf);
+}
+
+static void test_expansion_of_logins(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/camring-test-XXXXXX", text[256];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    write_file(path, "/?#", 3);
+    setenv("CONF_TEST_USER", "a/b", 1);
+    setenv("CONF_TEST_PASS", "p@?#:%2Fs/", 1);
+    setenv("CONF_TEST_LOGIN", "joe:a/b?c#d", 1);
+    setenv("CONF_TEST_WHOLE", "joe:x@h/ch0?a=1", 1);
+    setenv("CONF_TEST_PATH", "live/ch0?a=b#c", 1);
+    expect_source("rtsp://${CONF_TEST_USER}:${CONF_TEST_PASS}@h/x",
+                  "rtsp://a%2Fb:p@%3F%23:%2Fs%2F@h/x");
+    expect_source("rtsp://${CONF_TEST_LOGIN}@h/x", "rtsp://joe:a%2Fb%3Fc%23d@h/x");
+    snprintf(text, sizeof text, "rtsp://joe:${CONF_TEST_USER}$$${file:%s}@h/", path);
+    expect_source(text, "rtsp://joe:a%2Fb$%2F%3F%23@h/");
+    /* elsewhere they mean what they mean in a URL */
+    expect_source("rtsp://${CONF_TEST_WHOLE}", "rtsp://joe:x@h/ch0?a=1");
+    expect_source("http://h/${CONF_TEST_PATH}", "http://h/live/ch0?a=b#c");
+    expect_source("http://h/${CONF_TEST_PATH}/@x", "http://h/live/ch0?a=b#c/@x");
+    expect_source("file:/a/${CONF_TEST_USER}@2.mp4", "file:/a/a/b@2.mp4");
+    unlink(path);
 }
 
 static void test_expansion(void **state)
@@ -725,7 +760,7 @@ static void test_syntax(void **state)
     assert_null(load_bytes("cameras: {a: 'test:'}\n# \xc3\xbc \0\n", 29));
     assert_string_equal(faults, "f:2:5: the file contains a NUL byte: it must be UTF-8 text\n");
     /* what was read before the syntax error is checked as well, but nothing is called missing */
-    expect_faults("instanse: x\nhttp: {listen: '0.0.0.0:80'}\ncameras:\n  a: {idle: full}\n  b: "
+    expect_faults("instanse: x\nhttp: {listen: '0.0.0.0:80'}\ncameras:\n  a: {offline: last}\n  b: "
                   "ftp:x\n  c: {\n",
                   "f:1:1: unknown key \"instanse\"; did you mean \"instance\"?\n"
                   "f:5:6: cameras.b.source: the source \"ftp:x\" does not begin with a known "
@@ -850,8 +885,11 @@ static void test_describe(void **state)
     fclose(stream);
     assert_non_null(strstr(text, "http.client_timeout: a duration like 500ms, 5s, 2m or 1h, from "
                                  "100ms to 1h; default 10s\n    "));
-    assert_non_null(strstr(text, "cameras.ID.idle: standby, off or full; default standby\n    "));
+    assert_non_null(strstr(text, "cameras.ID.rtsp_transport: tcp, udp or auto; default tcp\n    "));
     assert_null(strstr(text, "chain"));
+    assert_null(strstr(text, ".idle"));
+    for (unsigned i = 0; i < SCHEMES; i++)
+        assert_non_null(strstr(text, scheme_table[i].form));
     free(text);
     for (const struct conf_option *option = conf_options; option->path; option++)
         assert_int_equal(option->help == NULL, option->type == CONF_LATER);
@@ -978,6 +1016,7 @@ int main(void)
         cmocka_unit_test(test_unknown_keys),
         cmocka_unit_test(test_duplicate_keys),
         cmocka_unit_test(test_expansion),
+        cmocka_unit_test(test_expansion_of_logins),
         cmocka_unit_test(test_expansion_faults),
         cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_hostile),
