@@ -8,23 +8,27 @@ BUILD := build$(if $(SANITIZE),-$(SANITIZE))$(if $(VARIANT),-$(VARIANT))
 VERSION := $(shell cat VERSION)
 
 CFLAGS ?= -O2 -g
-override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -pthread -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	-Wno-missing-field-initializers -Werror=implicit-function-declaration -I. -DCAMRING_VERSION='"$(VERSION)"' -MMD -MP
+override CFLAGS += -std=c11 -D_GNU_SOURCE -DCAMRING_VERSION='"$(VERSION)"' -I. -fPIC -pthread \
+	-MMD -MP -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wno-missing-field-initializers -Werror=implicit-function-declaration
 ifneq ($(SANITIZE),)
-override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined) -Wno-tsan
-override LDFLAGS += -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined)
-endif
 comma := ,
+sanitize := -fsanitize=$(SANITIZE)$(if $(filter address,$(SANITIZE)),$(comma)undefined)
+override CFLAGS += -O1 -fno-omit-frame-pointer $(sanitize) -Wno-tsan
+override LDFLAGS += $(sanitize)
+endif
 
 # `make V=1` shows the commands whole.
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1) $(2:$(BUILD)/%=%)')
-# Builds for tests/chaos: one that can die after every store to shared memory, and two that break the ring's protocol on purpose.
+# Builds for tests/chaos: one that can die after every store to shared memory, and two that break
+# the ring's protocol on purpose.
 variant_kill := -DRING_KILL_POINTS
 variant_break-pin := -DRING_BREAK_PIN
 variant_break-seq := -DRING_BREAK_SEQ
 # And one for tests/fuzz/, by clang, which does not say that it sanitizes as gcc does.
-variant_fuzz := -O1 -fno-omit-frame-pointer -D__SANITIZE_ADDRESS__ -Wno-unknown-pragmas -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+variant_fuzz := -O1 -fno-omit-frame-pointer -D__SANITIZE_ADDRESS__ -Wno-unknown-pragmas \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 override CFLAGS += $(variant_$(VARIANT))
 
 pkg_common := jansson yaml-0.1 libjpeg
@@ -33,7 +37,7 @@ pkg_capture := libavformat libavcodec libavutil libswscale gnutls
 pkg_server := libevent libevent_openssl openssl libxcrypt
 pkg_supervisor := libevent libxcrypt openssl
 pkg_shmtool := libpng libswscale libavutil
-PKGS := $(sort $(pkg_common) $(pkg_encoder) $(pkg_capture) $(pkg_server) $(pkg_supervisor) $(pkg_shmtool))
+PKGS := $(sort $(foreach part,common encoder capture server supervisor shmtool,$(pkg_$(part))))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
 
@@ -51,7 +55,9 @@ BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 LIBRARY := $(BUILD)/lib/libcommon.a# the flat files of common/; what is installed is libcamring
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all install uninstall deps deps-test deps-browser deps-check run test test-unit test-integration test-browser check check-includes check-format check-cppcheck check-tidy format clean
+.PHONY: all install uninstall clean deps deps-test deps-browser deps-check run
+.PHONY: test test-unit test-integration test-browser
+.PHONY: check check-includes check-format check-cppcheck check-tidy format
 all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
@@ -64,14 +70,14 @@ $(LIBRARY): $(call obj,$(src_common))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# The public library is camring.h's functions and whatever they pull out of the archive: no more than libc behind it.  Either
-# kind of it shows the names in libcamring.map and no other.
+# The public library is camring.h's functions and whatever they pull out of the archive: no more
+# than libc behind it. Either kind of it shows the names in libcamring.map and no other.
 SOVERSION := 1
 public := $(patsubst %,$(BUILD)/obj/common/%.o,camring camring_reader camring_writer)
 $(BUILD)/lib/libcamring.so.$(SOVERSION): $(public) $(LIBRARY) common/libcamring.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) -Wl,--version-script=common/libcamring.map \
-		-Wl,--no-undefined -o $@ $(public) $(LIBRARY)
+	$(Q)$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) \
+		-Wl,--version-script=common/libcamring.map -Wl,--no-undefined -o $@ $(public) $(LIBRARY)
 $(BUILD)/lib/libcamring.a: $(public) $(LIBRARY) common/libcamring.map
 	$(LD) -r -o $(BUILD)/obj/libcamring.o $(public) $(LIBRARY)
 	sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map >$(BUILD)/obj/libcamring.names
@@ -82,7 +88,8 @@ $(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
 	ln -sf $(<F) $@
 $(BUILD)/man/camring.yaml.5: common/camring.yaml.5 $(BUILD)/bin/camring
 	@mkdir -p $(@D)
-	$(BUILD)/bin/camring help config | sed -e 's/^\([^ :]*\): \(.*\)/.TP\n.B \1\n\2./' -e 's/^  */.br\n/' -e 's/-/\\-/g' >$@.keys
+	$(BUILD)/bin/camring help config | sed -e 's/^\([^ :]*\): \(.*\)/.TP\n.B \1\n\2./' \
+		-e 's/^  */.br\n/' -e 's/-/\\-/g' >$@.keys
 	sed '/^\.\\" KEYS$$/r $@.keys' $< >$@
 
 $(BUILD)/bin/camring: $(call obj,$(src_supervisor)) $(LIBRARY)
@@ -102,7 +109,8 @@ $(BUILD)/bin/camring-encoder: $(call obj,$(src_encoder))
 $(BUILD)/bin/camring-server: $(call obj,$(src_server))
 $(call obj,server/handlers/page.c server/handlers/openapi.c): $(wildcard server/web/*)
 
-# A unit test is one file; what it tests beyond libcamring stands in its own variable: parts_test_NAME.
+# A unit test is one file; what it tests beyond libcamring stands in its own variable:
+# parts_test_NAME.
 parts_test_reconnect := capture/reconnect.c
 parts_test_child := common/supervisor/child.c
 parts_test_cameras := common/supervisor/cameras.c common/supervisor/outbox.c
@@ -127,7 +135,8 @@ parts_test_snapshot_policy := server/handlers/snapshot_policy.c
 parts_test_ring_source := $(addprefix server/frames/,ring_source.c picture.c)
 parts_test_hangup := server/http/hangup.c server/loop.c
 parts_test_picture := server/frames/picture.c
-parts_test_sender := $(addprefix server/,push/sender.c push/message.c push/congestion.c frames/picture.c http/transport.c loop.c)
+parts_test_sender := $(addprefix server/push/,sender.c message.c congestion.c) \
+	server/frames/picture.c server/http/transport.c server/loop.c
 parts_test_message := server/push/message.c server/frames/picture.c
 parts_test_congestion := server/push/congestion.c
 parts_test_usage := server/usage.c
@@ -137,7 +146,8 @@ parts_test_accept_share := server/http/accept_share.c
 parts_test_round_robin := server/push/round_robin.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
 parts_test_shmtool := common/shmtool/image.c common/shmtool/print.c
-parts_test_shmwatch := $(patsubst %,common/shmtool/%.c,describe find objects print reader spark terminal watched)
+shmwatch_parts := describe find objects print reader spark terminal watched
+parts_test_shmwatch := $(shmwatch_parts:%=common/shmtool/%.c)
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -146,15 +156,17 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
-$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder kill_variants kill_supervisor stage world picture) \
-		$(call chaos_obj,kill_points jpeg_gray) \
-		$(call obj,$(encoder_parts) $(addprefix common/supervisor/,recover.c memory.c instance.c)) $(LIBRARY)
+kill_parts := $(encoder_parts) $(addprefix common/supervisor/,recover.c memory.c instance.c)
+$(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
+		$(call chaos_obj,kill_variants kill_supervisor stage world picture kill_points jpeg_gray) \
+		$(call obj,$(kill_parts)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,encoder) -lcmocka
 
 # The watchers of the chaos test.
-$(BUILD)/chaos/watch: $(call chaos_obj,watch watch_ring watch_http testcam jpeg_gray) $(BUILD)/obj/common/draw.o $(BUILD)/lib/libcamring.a
+$(BUILD)/chaos/watch: $(call chaos_obj,watch watch_ring watch_http testcam jpeg_gray) \
+		$(BUILD)/obj/common/draw.o $(BUILD)/lib/libcamring.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ -ljpeg
@@ -168,7 +180,8 @@ kill-tests: $(BUILD)/chaos/test_kill
 chaos-programs: $(filter-out %-shm,$(BINARIES))
 chaos-tools: $(BUILD)/chaos/watch $(BUILD)/chaos/accounts
 
-# What needs packages is built by a make of its own, so that it comes after their installation with -j, too.
+# What needs packages is built by a make of its own, so that it comes after their installation with
+# -j, too.
 PARALLEL = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_TESTS = @PYTHON=$(PYTHON) scripts/run-tests.sh $(BUILD)
 
@@ -200,8 +213,9 @@ test-browser: deps-browser
 	$(PARALLEL) all
 	$(RUN_TESTS) browser
 
-# Processes that die: the kill tests, then real instances whose processes are killed and stopped at random, and two that break the
-# ring's protocol on purpose, which must be noticed.  `make chaos [SECONDS=600 KILLS=1000 SEED=N]`; the short cut is part of `make test`.
+# Processes that die: the kill tests, then real instances whose processes are killed and stopped at
+# random, and two that break the ring's protocol on purpose, which must be noticed. A short run is
+# part of `make test`; the long one is `make chaos [SECONDS=600 KILLS=1000 SEED=N]`.
 chaos: export CHAOS_SECONDS = $(if $(filter command,$(word 1,$(origin SECONDS))),$(SECONDS),600)
 chaos: export CHAOS_KILLS = $(or $(KILLS),1000)
 chaos chaos-short test: export CHAOS_SEED = $(SEED)
@@ -213,10 +227,13 @@ chaos-build: chaos-tools chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-pin chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-seq chaos-programs
 
-C_FILES = $(wildcard common/*.[ch] common/supervisor/*.[ch] common/shmtool/*.[ch] capture/*.[ch] encoder/*.[ch] server/*.[ch] $(server_folders:%=server/%/*.[ch]) \
-	tests/unit/*.[ch] tests/chaos/*.[ch]) $(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
-CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
-	--suppress=missingIncludeSystem -D_GNU_SOURCE '-Dnoreturn=__attribute__((noreturn))' -DCAMRING_VERSION='""' -I.
+C_FOLDERS := common common/supervisor common/shmtool capture encoder server \
+	$(server_folders:%=server/%) tests/unit tests/chaos
+C_FILES = $(wildcard $(C_FOLDERS:%=%/*.[ch])) \
+	$(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
+CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE -DCAMRING_VERSION='""' -I. \
+	'-Dnoreturn=__attribute__((noreturn))'
 check: deps-check
 	$(PARALLEL) --keep-going check-includes check-format check-cppcheck check-tidy
 format: deps-check
@@ -234,24 +251,31 @@ check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
 tidy/%:
 	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>/dev/null
 
-# The fuzz targets, in a build by clang.  SECONDS is per target; `make fuzz-short` takes less than a minute altogether, and one for HTTP.
+# The fuzz targets, in a build by clang. SECONDS is per target; `make fuzz-short` takes less than a
+# minute altogether, and one for HTTP.
 FUZZ_CC ?= clang-14
 SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz_parts_http := $(call obj,$(filter-out server/main.c server/supervisor_link.c,$(src_server)) tests/fuzz/http_answers.c)
+fuzz_parts_http := $(call obj,tests/fuzz/http_answers.c \
+	$(filter-out server/main.c server/supervisor_link.c,$(src_server)))
 fuzz_libs_http := server
 # It looks at each byte by itself, which the fuzzer need not hear of: a fifth of the time.
 build-fuzz/obj/server/http/http_parser.o: override CFLAGS += -fno-sanitize-coverage=trace-cmp
-$(foreach target,ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) := $(call obj,tests/fuzz/hostile.c)))
-fuzz_parts_board := # guard.c, as the four above
-$(foreach target,board ring_reader ring_writer camring ring_verify,$(eval fuzz_parts_$(target) += $(call obj,tests/fuzz/guard.c)) \
-	$(eval fuzz_wrap_$(target) := mmap munmap))
+# Those that read shared memory are given it by hostile.c and guard.c, the board's by guard.c alone.
+fuzz_parts_board := $(call obj,tests/fuzz/guard.c)
+fuzz_wrap_board := mmap munmap
+fuzz_rings := ring_reader ring_writer camring ring_verify
+$(foreach target,$(fuzz_rings),$(eval fuzz_parts_$(target) := \
+	$(call obj,tests/fuzz/hostile.c) $(fuzz_parts_board)))
+$(foreach target,$(fuzz_rings),$(eval fuzz_wrap_$(target) := $(fuzz_wrap_board)))
 fuzz_wrap_ring_verify += nanosleep
 fuzz_wrap_ring_list := scandir
-$(fuzz_targets): $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $$(fuzz_parts_$$*) $(LIBRARY)
+$(fuzz_targets): $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
+		$$(fuzz_parts_$$*) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(fuzz_wrap_$*:%=-Wl,--wrap=%) $(call libs,$(or $(fuzz_libs_$*),shmtool))
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ \
+		$(fuzz_wrap_$*:%=-Wl,--wrap=%) $(call libs,$(or $(fuzz_libs_$*),shmtool))
 $(BUILD)/fuzz/seeds: $(call obj,tests/fuzz/seeds.c) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -279,9 +303,12 @@ bench_libs_camring = $(LIBRARY)
 bench_libs_iceoryx := -liceoryx_binding_c
 bench_libs_gstreamer = $(shell pkg-config --libs gstreamer-app-1.0)
 bench_libs_zeromq := -lzmq
-$(BUILD)/obj/tests/bench/bench_iceoryx.o: override CFLAGS += -isystem $(firstword $(wildcard /usr/include/iceoryx/*))
-$(BUILD)/obj/tests/bench/bench_gstreamer.o: override CFLAGS += $(shell pkg-config --cflags gstreamer-app-1.0)
-$(bench_programs): $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/obj/tests/bench/bench_%.o $(LIBRARY)
+$(BUILD)/obj/tests/bench/bench_iceoryx.o: override CFLAGS += \
+	-isystem $(firstword $(wildcard /usr/include/iceoryx/*))
+$(BUILD)/obj/tests/bench/bench_gstreamer.o: override CFLAGS += \
+	$(shell pkg-config --cflags gstreamer-app-1.0)
+$(bench_programs): $(BUILD)/bench/bench_%: \
+		$(BUILD)/obj/tests/bench/bench.o $(BUILD)/obj/tests/bench/bench_%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(bench_libs_$*)
 
@@ -289,7 +316,8 @@ $(bench_programs): $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench.o $(BU
 bench_http_programs := $(addprefix $(BUILD)/bench/,http_load bare_http fake_camera.so)
 $(BUILD)/bench/http_load: $(call obj,tests/bench/push_parser.c)
 $(BUILD)/bench/fake_camera.so: LDFLAGS += -shared
-$(bench_http_programs): $(BUILD)/bench/%: $$(call obj,tests/bench/$$(basename $$*).c tests/bench/clip.c) $(LIBRARY)
+$(bench_http_programs): $(BUILD)/bench/%: \
+		$$(call obj,tests/bench/$$(basename $$*).c tests/bench/clip.c) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs,common)
 
@@ -298,7 +326,9 @@ deps-bench:
 	@scripts/deps.sh build bench
 bench-build: $(bench_programs) $(bench_http_programs)
 bench:
-	+@failed=; for bench in bench-ring bench-http; do $(MAKE) --no-print-directory $$bench || failed=1; done; [ ! "$$failed" ]
+	+@failed=; for bench in bench-ring bench-http; do \
+		$(MAKE) --no-print-directory $$bench || failed=1; \
+	done; [ ! "$$failed" ]
 bench-ring: deps-bench
 	$(PARALLEL) bench-build
 	@$(PYTHON) -B tests/bench/bench.py $(BUILD)/bench $(BENCH)
@@ -306,37 +336,50 @@ bench-http: deps-bench
 	$(PARALLEL) all bench-build
 	@CAMRING_BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench_http.py $(BUILD)/bench $(BENCH)
 
-# What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.  Debian's Python looks for modules below /usr and
-# /usr/local in different folders.
+# What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.
+# Debian's Python looks for modules below /usr and /usr/local in different folders.
 PREFIX ?= /usr/local
 DESTDIR ?=
-dist_packages = lib/python$(if $(filter-out /usr,$(PREFIX)),$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo 3),3)/dist-packages
+python_version = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' \
+	2>/dev/null || echo 3)
+dist_packages = lib/python$(if $(filter-out /usr,$(PREFIX)),$(python_version),3)/dist-packages
 public_names = $(shell sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map)
+library := libcamring.so.$(SOVERSION)
 installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
-	644,common/camring.h,include/camring.h 644,$(BUILD)/lib/libcamring.a,lib/libcamring.a \
-	644,$(BUILD)/lib/libcamring.so.$(SOVERSION),lib/libcamring.so.$(SOVERSION) link,libcamring.so.$(SOVERSION),lib/libcamring.so \
-	644,$(BUILD)/camring.pc,lib/pkgconfig/camring.pc 644,common/python/camring.py,$(dist_packages)/camring.py \
-	644,$(BUILD)/camring.service,lib/systemd/system/camring.service 644,scripts/camring.socket,lib/systemd/system/camring.socket \
+	644,common/camring.h,include/camring.h \
+	644,$(BUILD)/lib/libcamring.a,lib/libcamring.a \
+	644,$(BUILD)/lib/$(library),lib/$(library) \
+	link,$(library),lib/libcamring.so \
+	644,$(BUILD)/camring.pc,lib/pkgconfig/camring.pc \
+	644,common/python/camring.py,$(dist_packages)/camring.py \
+	644,$(BUILD)/camring.service,lib/systemd/system/camring.service \
+	644,scripts/camring.socket,lib/systemd/system/camring.socket \
 	644,scripts/camring.sysusers,lib/sysusers.d/camring.conf \
-	644,common/camring.3,share/man/man3/camring.3 $(foreach name,$(public_names),link,camring.3,share/man/man3/$(name).3) \
-	644,common/supervisor/camring.1,share/man/man1/camring.1 644,common/shmtool/camring-shm.1,share/man/man1/camring-shm.1 \
+	644,common/camring.3,share/man/man3/camring.3 \
+	$(foreach name,$(public_names),link,camring.3,share/man/man3/$(name).3) \
+	644,common/supervisor/camring.1,share/man/man1/camring.1 \
+	644,common/shmtool/camring-shm.1,share/man/man1/camring-shm.1 \
 	644,$(BUILD)/man/camring.yaml.5,share/man/man5/camring.yaml.5 \
-	$(foreach name,camring.yaml common/python/example_opencv.py README.md LICENSE,644,$(name),share/doc/camring/$(notdir $(name)))
+	$(foreach name,$(documents),644,$(name),share/doc/camring/$(notdir $(name)))
+documents := camring.yaml common/python/example_opencv.py README.md LICENSE
 target := $(DESTDIR)$(PREFIX)
 
 install: all
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' common/camring.pc.in >$(BUILD)/camring.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+		common/camring.pc.in >$(BUILD)/camring.pc
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' scripts/camring.service >$(BUILD)/camring.service
 	@set -e; for entry in $(installed); do \
 		IFS=,; set -- $$entry; unset IFS; \
-		if [ $$1 = link ]; then ln -sf "$$2" "$(target)/$$3"; else install -D -m $$1 "$$2" "$(target)/$$3"; fi; \
+		if [ $$1 = link ]; then ln -sf "$$2" "$(target)/$$3"; \
+		else install -D -m $$1 "$$2" "$(target)/$$3"; fi; \
 	done
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig
 	@echo "installed in $(target)"
 uninstall:
 	@for entry in $(installed); do rm -f "$(target)/$${entry##*,}"; done
 	@rm -f $(target)/$(dist_packages)/__pycache__/camring.*.pyc
-	@[ ! -d $(target)/share/doc/camring ] || rmdir --ignore-fail-on-non-empty $(target)/share/doc/camring
+	@[ ! -d $(target)/share/doc/camring ] || \
+		rmdir --ignore-fail-on-non-empty $(target)/share/doc/camring
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig
 
 clean:

@@ -1,18 +1,22 @@
 #!/bin/sh
-# deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there yet.
-# Groups: build (the default), test, browser, check, model, fuzz, bench.  Asks dpkg once; with nothing missing it does nothing else,
-# so it costs milliseconds.
+# deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there
+# yet. Groups: build (the default), test, browser, check, model, fuzz, bench.
+# Asks dpkg once; with nothing missing it does nothing else, so it costs milliseconds.
 set -eu
 
-build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libjpeg62-turbo-dev
-    libgnutls28-dev libevent-dev libssl-dev libcrypt-dev libyaml-dev libjansson-dev libpng-dev"
-test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-numpy python3-pil python3-gi gir1.2-gst-rtsp-server-1.0
-    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad libjpeg-turbo-progs procps
-    glib-networking ca-certificates iproute2 mount util-linux g++ prometheus groff-base python3-opencv python3-jsonschema mpv motion openssl"
+build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+    libjpeg62-turbo-dev libgnutls28-dev libevent-dev libssl-dev libcrypt-dev libyaml-dev
+    libjansson-dev libpng-dev"
+test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-numpy python3-pil python3-gi
+    gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools gstreamer1.0-plugins-base
+    gstreamer1.0-plugins-good gstreamer1.0-plugins-bad glib-networking ca-certificates
+    libjpeg-turbo-progs procps iproute2 mount util-linux g++ prometheus groff-base python3-opencv
+    python3-jsonschema mpv motion openssl"
 browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
-bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
-    gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3 ustreamer ffmpeg"
+bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev
+    libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3
+    ustreamer ffmpeg"
 check="black clang-format clang-tidy cppcheck"
 model="spin gcc libc6-dev"
 
@@ -38,12 +42,15 @@ done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     # shellcheck disable=SC2086 # the list's line breaks are to go
-    die "this is no Debian system, so packages can't be installed from here; needed are (Debian's names):" $wanted
+    die "this is no Debian system, so packages can't be installed from here;" \
+        "needed are (Debian's names):" $wanted
 fi
 
-# dpkg-query names each installed package on a line of its own; what it doesn't know it complains about, which is no error here.
+# dpkg-query names each installed package on a line of its own; what it doesn't know it complains
+# about, which is no error here.
 # shellcheck disable=SC2086 # a list of words
-installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' $wanted 2>/dev/null || :)
+installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' $wanted \
+    2>/dev/null || :)
 missing=
 for package in $wanted; do
     case "
@@ -62,15 +69,18 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo >/dev/null; then
     root=sudo
 else
-    die "these packages are missing, and installing them needs root or sudo; as root, run: apt-get install$missing"
+    die "these packages are missing, and installing them needs root or sudo;" \
+        "as root, run: apt-get install$missing"
 fi
 
 apt()
 {
-    $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 --quiet=2 "$@" </dev/null
+    $root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=300 --quiet=2 "$@" </dev/null
 }
 
 echo "deps: installing$missing"
 apt update || die "the package lists could not be updated (apt-get update, above)"
 # shellcheck disable=SC2086 # a list of words
-apt install --assume-yes --no-install-recommends $missing >/dev/null || die "apt-get could not install:$missing"
+apt install --assume-yes --no-install-recommends $missing >/dev/null ||
+    die "apt-get could not install:$missing"

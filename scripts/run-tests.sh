@@ -1,8 +1,10 @@
 #!/bin/bash
-# run-tests.sh BUILD unit|integration|browser|kill|chaos...: runs tests that are built already, each unit test program and each integration test
-# under a time limit.  Ends with "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
+# run-tests.sh BUILD unit|integration|browser|kill|chaos...: runs tests that are built already, each
+# unit test program and each integration test under a time limit. Ends with
+# "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
+# UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest.
 # CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which.
-# UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest.  With TALLY=FILE the three numbers are also added to FILE.
+# With TALLY=FILE the three numbers are also added to FILE.
 set -u
 
 build=$1
@@ -12,14 +14,17 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/camring-tests.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
 
-# Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP").  What was planned but never reported counts as failed,
-# so that a crash or an exit half-way is never green.
+# Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP"). What was planned but
+# never reported counts as failed, so that a crash or an exit half-way is never green.
 run_unit()
 {
-    local program=$1 limit=${UNIT_TIME_LIMIT:-120} out=$work/unit begin=$EPOCHREALTIME code planned ok skip bad note=
-    local options=detect_stack_use_after_return=1:strict_string_checks=1
-    CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=${ASAN_OPTIONS:-$options} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1} \
-        TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1} timeout --kill-after=5 "$limit" "$program" >"$out" 2>&1 </dev/null
+    local program=$1 limit=${UNIT_TIME_LIMIT:-120} out=$work/unit begin=$EPOCHREALTIME
+    local code planned ok skip bad note=
+    CMOCKA_MESSAGE_OUTPUT=TAP \
+        ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1} \
+        UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1} \
+        TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1} \
+        timeout --kill-after=5 "$limit" "$program" >"$out" 2>&1 </dev/null
     code=$?
     planned=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$out" | awk '{n += $1} END {print n + 0}')
     ok=$(grep -cE '^ok [0-9]+' "$out")
@@ -29,7 +34,8 @@ run_unit()
     [ $code -eq 0 ] || note="$note, exit code $code"
     [ $code -ne 124 ] && [ $code -ne 137 ] || note=", stopped after $limit s"
     [ -z "$note" ] || [ "$bad" -gt 0 ] || bad=1
-    printf '%-32s %3d passed, %d failed, %d skipped%s  (%.1f s)\n' "${program##*/}" "$ok" "$bad" "$skip" "$note" \
+    printf '%-32s %3d passed, %d failed, %d skipped%s  (%.1f s)\n' \
+        "${program##*/}" "$ok" "$bad" "$skip" "$note" \
         "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}')"
     [ "$bad" -eq 0 ] || sed 's/^/    /' "$out"
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
@@ -57,8 +63,10 @@ run_python()
 {
     local counts=$work/$1 code p=0 f=0 s=0
     # shellcheck disable=SC2086 # PYTEST_ARGS is a list of words
-    CAMRING_BUILD=$build CAMRING_COUNTS=$counts timeout --signal=INT --kill-after=60 "${INTEGRATION_TIME_LIMIT:-1500}" \
-        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q ${PYTEST_ARGS:-} "tests/$1" </dev/null
+    CAMRING_BUILD=$build CAMRING_COUNTS=$counts \
+        timeout --signal=INT --kill-after=60 "${INTEGRATION_TIME_LIMIT:-1500}" \
+        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q ${PYTEST_ARGS:-} \
+        "tests/$1" </dev/null
     code=$?
     [ ! -r "$counts" ] || read -r p f s <"$counts"
     [ $code -eq 0 ] || [ "$f" -gt 0 ] || f=1
@@ -70,8 +78,10 @@ run_chaos()
 {
     local program=$1
     shift
-    if CAMRING_BUILD=$program CHAOS_TOOLS=$build/chaos timeout --signal=TERM --kill-after=60 $((${CHAOS_SECONDS:-60} + 300)) \
-        "${PYTHON:-/usr/bin/python3}" -B tests/chaos/chaos.py ${CHAOS_SEED:+--seed "$CHAOS_SEED"} "$@" </dev/null; then
+    if CAMRING_BUILD=$program CHAOS_TOOLS=$build/chaos \
+        timeout --signal=TERM --kill-after=60 $((${CHAOS_SECONDS:-60} + 300)) \
+        "${PYTHON:-/usr/bin/python3}" -B tests/chaos/chaos.py \
+        ${CHAOS_SEED:+--seed "$CHAOS_SEED"} "$@" </dev/null; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
@@ -85,7 +95,8 @@ for what; do
     kill) run_unit "$build-kill/chaos/test_kill" ;;
     chaos)
         run_chaos "$build" --seconds "${CHAOS_SECONDS:-60}" --kills "${CHAOS_KILLS:-100}"
-        # Found within seconds as a rule; on a machine that seldom lets two processes at one frame, later.
+        # Found within seconds as a rule; on a machine that seldom lets two processes at one frame,
+        # later.
         run_chaos "$build-break-pin" --seconds 240 --kills 400 --expect-fault
         run_chaos "$build-break-seq" --seconds 240 --kills 400 --expect-fault
         ;;

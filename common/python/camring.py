@@ -1,19 +1,22 @@
 """camring: the frames of a camera, or of any program, through a ring in shared memory.
 
     import camring
-    for frame in camring.Ring("door"):      # the newest frame, again and again; what there was no time for is skipped and counted
+    for frame in camring.Ring("door"):      # the newest frame, again and again; those in between
+                                            # are skipped and counted
         print(frame.number, frame.array.mean())
 
-A raw frame's arrays lie in the shared memory itself: nothing is copied.  They are read-only, and good until the frame is released: by
-frame.release(), by the end of its `with` block, or when the ring is asked for the next one.  Afterwards they can still be read, but the
-writer may be at them: copy what you keep (frame.array.copy()).  Frames of a JPEG ring, and an observer's, are copies.
+A raw frame's arrays lie in the shared memory itself: nothing is copied. They are read-only, and
+good until the frame is released: by frame.release(), by the end of its `with` block, or when the
+ring is asked for the next one. Afterwards they can still be read, but the writer may be at them:
+copy what you keep (frame.array.copy()). Frames of a JPEG ring, and an observer's, are copies.
 
-    with camring.Producer("mine") as out:   # a ring of one's own, "mine.raw", which goes with the block
+    with camring.Producer("mine") as out:   # a ring of your own, "mine.raw", removed with the block
         out.publish(y, cb, cr)
 
-A Ring or Producer belongs to one thread at a time, and to the process that made it: after fork make a new one.  Times are nanoseconds of
-CLOCK_MONOTONIC, time.monotonic_ns().  What can't be done raises camring.Error; see there.  Needs libcamring.so.1, which is looked for where
-CAMRING_LIBRARY says, beside this file as `make install` puts it, and where the system looks.
+A Ring or Producer belongs to one thread at a time, and to the process that made it: after fork make
+a new one. Times are nanoseconds of CLOCK_MONOTONIC, time.monotonic_ns(). What can't be done raises
+camring.Error; see there. Needs libcamring.so.1, which is looked for where CAMRING_LIBRARY says,
+beside this file as `make install` puts it, and where the system looks.
 """
 import contextlib
 import ctypes
@@ -46,7 +49,8 @@ _WAIT_NS = 1_000_000_000  # a signal ends a wait; this bounds it for one that co
 
 
 class Error(Exception):
-    """What camring(3) calls a camring_error: the text, and `code`, its name there without the prefix:
+    """What camring(3) calls a camring_error: the text, and `code`, its name there without the
+    prefix:
 
     ABSENT  no ring of that name            EMPTY    no frame yet (Ring(ready=True))
     OWNER   belongs to another user         ABI      made by an incompatible version
@@ -144,7 +148,8 @@ __version__ = _library.camring_version().decode()
 
 
 def _program():
-    """The script's name, under which readers show, rather than "python3"; of a package that is run, the package's."""
+    """The script's name, under which readers show, rather than "python3"; of a package that is run,
+    the package's."""
     path = sys.argv[0] if sys.argv and sys.argv[0] not in ("-c", "-m") else ""
     folder, name = os.path.split(path)
     return os.path.basename(folder) if name == "__main__.py" else name
@@ -168,7 +173,8 @@ def _shapes(format, width, height):
 
 
 class _Handle:
-    """A handle of the library's, which is only used by one call at a time: else it would be the end of the process."""
+    """A handle of the library's, which is only used by one call at a time: else it would be the end
+    of the process."""
 
     def __init__(self):
         self._handle = None
@@ -192,7 +198,8 @@ class _Handle:
                 self.close()
 
     def close(self):
-        """Ends it, with what it has in hand.  Does nothing if that has been done.  A signal's handler may do so."""
+        """Ends it, with what it has in hand. Does nothing if that has been done. A signal's handler
+        may do so."""
         if self._lock.acquire(blocking=False):
             self._lock.release()
         elif self._user in (
@@ -238,11 +245,13 @@ class _Memory:
 
 
 class Frame:
-    """One frame: number, source (number of the frame it was made from, 0: none), format ("I420", "I422", "I444", "JPEG"), width, height,
-    captured_ns, committed_ns, camera_ns (-1: none), full_range, bt709.
+    """One frame: number, source (number of the frame it was made from, 0: none), format ("I420",
+    "I422", "I444", "JPEG"), width, height, captured_ns, committed_ns, camera_ns (-1: none),
+    full_range, bt709.
 
-    `planes`: Y, Cb, Cr as 2-D uint8 arrays; of a JPEG, its bytes as one 1-D array.  `array`: the first of them: a grey picture, or what
-    cv2.imdecode takes.  As a context manager it is released at the end."""
+    `planes`: Y, Cb, Cr as 2-D uint8 arrays; of a JPEG, its bytes as one 1-D array. `array`: the
+    first of them: a grey picture, or what cv2.imdecode takes. As a context manager it is released
+    at the end."""
 
     def __init__(self, ring, handle, raw):
         self._ring = ring
@@ -277,7 +286,8 @@ class Frame:
         return self.planes[0]
 
     def i420(self):
-        """A copy in the one-piece layout that cv2.cvtColor(…, cv2.COLOR_YUV2BGR_I420) takes: 3/2 height rows of width bytes (even sizes, I420)."""
+        """A copy in the one-piece layout that cv2.cvtColor(…, cv2.COLOR_YUV2BGR_I420) takes: 3/2
+        height rows of width bytes (even sizes, I420)."""
         if self.format != "I420" or self.width % 2 or self.height % 2:
             raise ValueError(f"{self.format} {self.width}x{self.height} has no such layout")
         return numpy.concatenate([plane.reshape(-1) for plane in self.planes]).reshape(
@@ -299,15 +309,19 @@ class Frame:
 
 
 class Ring(_Handle):
-    """A reader of ring `name`: a camera id ("door": its raw frames) or a ring's own name ("door.jpeg"), of camring's `instance` (default: "camring").
-    Iterating gives the newest frame, for ever; it ends when the owner retires the ring, or when a signal's handler closes this.
+    """A reader of ring `name`: a camera id ("door": its raw frames) or a ring's own name
+    ("door.jpeg"), of camring's `instance` (default: "camring"). Iterating gives the newest frame,
+    for ever; it ends when the owner retires the ring, or when a signal's handler closes this.
 
-    observe=True takes no reader row: it counts neither as reader nor as viewer, and gets copies.  ready=True raises Error EMPTY if there is no frame
-    yet, instead of waiting for the first one later."""
+    observe=True takes no reader row: it counts neither as reader nor as viewer, and gets copies.
+    ready=True raises Error EMPTY if there is no frame yet, instead of waiting for the first one
+    later."""
 
     def __init__(self, name, instance=None, observe=False, ready=False):
         super().__init__()
-        self._held = None  # number of the frame in hand; not the frame, which refers to this: both would wait for the garbage collector
+        # The number of the frame in hand, not the frame itself: that refers to this object, and a
+        # circle of references would keep both alive until the garbage collector runs.
+        self._held = None
         error = _Error()
         self._handle = _library.camring_attach(
             _name(instance), _name(name), observe * _OBSERVE | ready * _READY, error
@@ -316,7 +330,8 @@ class Ring(_Handle):
             raise Error(error)
 
     def next(self, timeout=None):
-        """The newest frame not had yet; waits up to `timeout` seconds for it (None: without limit).  None when time is up.  Releases the last one."""
+        """The newest frame not had yet; waits up to `timeout` seconds for it (None: without limit).
+        None when time is up. Releases the last one."""
         deadline = None if timeout is None else time.monotonic_ns() + int(timeout * 1e9)
         raw, error = _Frame(), _Error()
         while True:
@@ -345,7 +360,8 @@ class Ring(_Handle):
             raise
 
     def fileno(self):
-        """For select, poll and asyncio's add_reader: readable while there is a frame; then call next(0) until it gives None."""
+        """For select, poll and asyncio's add_reader: readable while there is a frame; then call
+        next(0) until it gives None."""
         error = _Error()
         with self._use() as handle:
             fd = _library.camring_fd(handle, error)
@@ -354,7 +370,8 @@ class Ring(_Handle):
         return fd
 
     def stat(self):
-        """A dict: published, taken, missed, joined, bytes, age_ns, fps, generation, writer_alive, slots, rows, readers; see camring(3)."""
+        """A dict: published, taken, missed, joined, bytes, age_ns, fps, generation, writer_alive,
+        slots, rows, readers; see camring(3)."""
         return self._stat(_library.camring_reader_stat)
 
     def _free(self, handle):
@@ -369,11 +386,12 @@ class Ring(_Handle):
 
 
 class Producer(_Handle):
-    """The writer of ring `name` ("CAMERA" or "CAMERA.VARIANT"), made if it is not there; `rows` readers may attach.  jpeg=True: it carries JPEG files.
-    Closing removes the ring unless keep=True.
+    """The writer of ring `name` ("CAMERA" or "CAMERA.VARIANT"), made if it is not there; `rows`
+    readers may attach. jpeg=True: it carries JPEG files. Closing removes the ring unless keep=True.
 
-    The publishing methods copy the picture into the ring and return its number.  They take, all optional, `source`: number of the frame that this one was
-    made from; `captured_ns`: when that came in (default: now); `camera_ns`: the source's own time stamp.
+    The publishing methods copy the picture into the ring and return its number. They take, all
+    optional, `source`: number of the frame that this one was made from; `captured_ns`: when that
+    came in (default: now); `camera_ns`: the source's own time stamp.
     """
 
     def __init__(self, name, instance=None, jpeg=False, rows=8, keep=False):
@@ -387,7 +405,8 @@ class Producer(_Handle):
             raise Error(error)
 
     def publish(self, y, cb, cr, full_range=False, bt709=False, **times):
-        """Publishes three 2-D uint8 arrays; the size of chroma says whether it is I420, I422 or I444 (halves are rounded up)."""
+        """Publishes three 2-D uint8 arrays; the size of chroma says whether it is I420, I422 or
+        I444 (halves are rounded up)."""
         planes = [_pixels(plane, 2) for plane in (y, cb, cr)]
         height, width = planes[0].shape
         for format in (_I420, _I422, _I444):
@@ -395,7 +414,8 @@ class Producer(_Handle):
                 break
         else:
             raise ValueError(
-                f"planes of {', '.join(str(plane.shape) for plane in planes)} are no I420, I422 or I444 picture"
+                f"planes of {', '.join(str(plane.shape) for plane in planes)} "
+                "are no I420, I422 or I444 picture"
             )
         return self._publish(
             _Frame(format=format, width=width, height=height, range=full_range, matrix=bt709),
@@ -404,7 +424,8 @@ class Producer(_Handle):
         )
 
     def publish_i420(self, image, full_range=False, bt709=False, **times):
-        """Publishes a picture as cv2.cvtColor(…, cv2.COLOR_BGR2YUV_I420) gives it: a 2-D uint8 array of 3/2 height rows of width bytes (even sizes)."""
+        """Publishes a picture as cv2.cvtColor(…, cv2.COLOR_BGR2YUV_I420) gives it: a 2-D uint8
+        array of 3/2 height rows of width bytes (even sizes)."""
         image = _pixels(image, 2)
         rows, width = image.shape
         height = rows * 2 // 3
@@ -440,7 +461,8 @@ class Producer(_Handle):
         return frame.number
 
     def stat(self):
-        """A dict: published, bytes, age_ns, fps, generation, slots, rows, readers (attached now) and more; see camring(3)."""
+        """A dict: published, bytes, age_ns, fps, generation, slots, rows, readers (attached now)
+        and more; see camring(3)."""
         return self._stat(_library.camring_writer_stat)
 
     def _free(self, handle):

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
-"""bench.py PROGRAMS [options]: hands frames from one process to others through several systems, in turn, and compares.
+"""bench.py PROGRAMS [options]: hands frames from one process to others through several systems, in
+turn, and compares.
 
-Each round runs every system once with each size and number of readers, so that whatever else the machine does hits all alike; the
-figures are medians over the rounds, and only their ratios mean something on another machine.  Latency is from "the frame is full"
-to "a reader has it and has read its first and last bytes"; CPU time is that of writer and readers together, per message, and that
-of filling the message stands beside it: it is the same memset for all, but quicker in memory that is still in the caches."""
+Each round runs every system once with each size and number of readers, so that whatever else the
+machine does hits all alike; the figures are medians over the rounds, and only their ratios mean
+something on another machine. Latency is from "the frame is full" to "a reader has it and has read
+its first and last bytes"; CPU time is that of writer and readers together, per message, and that of
+filling the message stands beside it: it is the same memset for all, but quicker in memory that is
+still in the caches."""
 
 import argparse
 import json
@@ -119,7 +122,8 @@ class Roudi:
 
 
 def run_once(options, folder, log, system, size, readers):
-    """One system, one size, one number of readers: latency and CPU time per message, in microseconds."""
+    """One system, one size, one number of readers: latency and CPU time per message, in
+    microseconds."""
     name = f"bench{os.getpid()}"
     place = tempfile.mkdtemp(dir=folder)
     arguments = [place, name, size, readers, options.messages, WARMUP, options.rate]

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""bench_http.py PROGRAMS [options]: pushes the same pictures through several MJPEG servers, in turn, and compares.
+"""bench_http.py PROGRAMS [options]: pushes the same pictures through several MJPEG servers, in
+turn, and compares.
 
-720p30, 58 KB a picture, encoded once before the bench, so nothing but the pushing is measured: camring gets them from an HTTP camera
-(and passes them through), ustreamer from a V4L2 camera, which a preloaded library plays, and "bare" is one loop of epoll and writev,
-below which no server can be.  In each picture stands when it was published, and the load client, a process of its own beside the
-server, says what arrived when.  Each round runs every server once; figures are medians over the rounds, and ratios are of two figures
-of one round each."""
+720p30, 58 KB a picture, encoded once before the bench, so nothing but the pushing is measured:
+camring gets them from an HTTP camera (and passes them through), ustreamer from a V4L2 camera, which
+a preloaded library plays, and "bare" is one loop of epoll and writev, below which no server can be.
+In each picture stands when it was published, and the load client, a process of its own beside the
+server, says what arrived when. Each round runs every server once; figures are medians over the
+rounds, and ratios are of two figures of one round each."""
 import argparse
 import json
 import os
@@ -180,7 +182,8 @@ def pss_kb(pids):
 
 
 def load(options, server, log, clients, query=""):
-    """What so many clients got, with the CPU time a second, in ms, and the memory of the server meanwhile."""
+    """What so many clients got, with the CPU time a second, in ms, and the memory of the server
+    meanwhile."""
     settle = 1 if clients <= MANY else 2
     program = Program(
         "load client",

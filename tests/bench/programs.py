@@ -50,7 +50,8 @@ class Program:
         self.process.stdin.flush()
 
     def finish(self):
-        """Lets it end by itself, for some seconds: iceoryx's programs now and then wait for ever for RouDi's last answer."""
+        """Lets it end by itself, for some seconds: iceoryx's programs now and then wait for ever
+        for RouDi's last answer."""
         try:
             if self.process.wait(3) != 0:
                 raise Failure(f"{self.what}: exit code {self.process.returncode}")
@@ -72,7 +73,8 @@ class Program:
 
 @contextlib.contextmanager
 def scratch():
-    """A folder and a log in it, as long as the bench runs.  A Failure shows the log's end and becomes exit code 2."""
+    """A folder and a log in it, as long as the bench runs. A Failure shows the log's end and
+    becomes exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     folder = tempfile.mkdtemp(prefix="camring-bench.")
     try:

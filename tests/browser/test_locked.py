@@ -1,4 +1,5 @@
-"""The wall behind a login, TLS and a proxy's path, all at once: the page's own requests have to get through as well."""
+"""The wall behind a login, TLS and a proxy's path, all at once: the page's own requests have to get
+through as well."""
 import pytest
 
 from logins import write_users
@@ -25,7 +26,8 @@ def locked(tmp_path_factory):
 
 @pytest.mark.parametrize("user", ["me:Ux4-pass@", ""])
 def test_wall(browser, locked, user):
-    """The user's name may stand in the address; one who has logged in once needs not say it again."""
+    """The user's name may stand in the address; one who has logged in once needs not say it
+    again."""
     browser.devtools("Security.setIgnoreCertificateErrors", ignore=True)
     browser.open(f"https://me:Ux4-pass@127.0.0.1:{locked.port}/cams")
     wait_for(lambda: len(browser.find("#wall .tile")) == 2, 30, "a card for each camera")

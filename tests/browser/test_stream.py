@@ -20,7 +20,8 @@ def camring(tmp_path_factory):
 
 
 def show(browser, camring, path):
-    """A page with nothing but the stream, of the same origin: others need a permission to show what is on this machine."""
+    """A page with nothing but the stream, of the same origin: others need a permission to show what
+    is on this machine."""
     browser.open(f"http://127.0.0.1:{camring.port}/healthz")
     wait_for(
         lambda: browser.run("return location.pathname == '/healthz' && document.readyState")
@@ -30,7 +31,8 @@ def show(browser, camring, path):
     )
     browser.run(
         "const image = new Image(); image.src = arguments[0];"
-        "image.style.position = 'fixed'; image.style.left = image.style.top = 0; document.body.replaceChildren(image);",
+        "image.style.position = 'fixed'; image.style.left = image.style.top = 0; "
+        "document.body.replaceChildren(image);",
         path,
     )
 

@@ -1,5 +1,6 @@
-"""The wall in a real browser: every camera's own picture, moving, over one connection; enlarging, keys, filters; what happens when
-the server goes away; phones, dark and light; nothing is complained about and nobody else is asked."""
+"""The wall in a real browser: every camera's own picture, moving, over one connection; enlarging,
+keys, filters; what happens when the server goes away; phones, dark and light; nothing is complained
+about and nobody else is asked."""
 import base64
 import contextlib
 import io
@@ -56,7 +57,8 @@ def wall(browser, camring):
 
 
 CANVAS = """
-const canvas = arguments[0] ? document.querySelector(`[data-id="${arguments[0]}"] canvas`) : document.querySelector('#viewer canvas');
+const canvas = document.querySelector(
+    arguments[0] ? `[data-id="${arguments[0]}"] canvas` : '#viewer canvas');
 return canvas && canvas.width > 1 ? canvas.toDataURL() : null;
 """
 
@@ -104,7 +106,8 @@ def sent(camring):
 
 
 def busy_connections(camring):
-    """Those on which pictures go: in three seconds more than the answers to the page's questions."""
+    """Those on which pictures go: in three seconds more than the answers to the page's
+    questions."""
     before = sent(camring)
     time.sleep(3)
     return [
@@ -188,7 +191,8 @@ def test_keys(wall):
     assert wall.run("return document.activeElement.getAttribute('href')") == "#cam-02"
     wall.type("\ue015")  # down: one row
     columns = wall.run(
-        "return getComputedStyle(document.getElementById('wall')).gridTemplateColumns.split(' ').length"
+        "const style = getComputedStyle(document.getElementById('wall'));"
+        "return style.gridTemplateColumns.split(' ').length"
     )
     assert (
         wall.run("return document.activeElement.getAttribute('href')") == f"#cam-{2 + columns:02}"
@@ -250,7 +254,8 @@ def test_reload_and_back(wall, camring):
 
 def shown_cards(browser):
     return browser.run(
-        "return [...document.querySelectorAll('#wall > li:not([hidden])')].map(card => card.dataset.id)"
+        "const cards = [...document.querySelectorAll('#wall > li:not([hidden])')];"
+        "return cards.map(card => card.dataset.id)"
     )
 
 
@@ -302,7 +307,8 @@ function mixed(colours) {
   return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }
 function light(colour) {
-  const [r, g, b] = colour.map(value => value / 255).map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const [r, g, b] = colour.map(value => value / 255)
+    .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 function contrast(element) {
@@ -313,11 +319,13 @@ function contrast(element) {
     opacity *= getComputedStyle(each).opacity;
   }
   const back = mixed(backs), text = mixed([...backs, getComputedStyle(element).color]);
-  const [dark, bright] = [light(back), light(text.map((value, i) => value * opacity + back[i] * (1 - opacity)))].sort((a, b) => a - b);
+  const blend = text.map((value, i) => value * opacity + back[i] * (1 - opacity));
+  const [dark, bright] = [light(back), light(blend)].sort((a, b) => a - b);
   return (bright + 0.05) / (dark + 0.05);
 }
 return [...document.querySelectorAll(arguments[0] + ' *')]
-  .filter(element => [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()))
+  .filter(element => [...element.childNodes].some(
+    node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()))
   .filter(element => !element.disabled && element.checkVisibility({ visibilityProperty: true }))
   .map(element => [contrast(element), element.textContent]);
 """
@@ -367,7 +375,8 @@ def test_phone_on_its_side(browser, camring):
 def box_of(browser, path):
     selector = "#viewer .stage" if "#" in path else "#wall .view"
     box = browser.run(
-        "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom];",
+        "const b = document.querySelector(arguments[0]).getBoundingClientRect();"
+        "return [b.left, b.top, b.right, b.bottom];",
         selector,
     )
     return tuple(round(edge) for edge in box)
@@ -385,7 +394,8 @@ def test_a_hidden_tab_asks_for_nothing(wall, camring):
 
 @pytest.mark.limit(300)
 def test_many_windows(instance, browser):
-    """Each shows its pictures and what is known of the cameras, although a browser makes only six connections to a server."""
+    """Each shows its pictures and what is known of the cameras, although a browser makes only six
+    connections to a server."""
     camring = instance({"cam": "test:?size=320x180&fps=2"}).run().wait_live("cam")
     windows = []
     for _ in range(5):
@@ -409,7 +419,8 @@ def test_many_windows(instance, browser):
 def test_policy_is_in_force(wall):
     """A page that tries what it must not is stopped, and these tests would have noticed."""
     wall.run(
-        "const s = document.createElement('script'); s.textContent = 'window.broken = 1'; document.body.append(s);"
+        "const s = document.createElement('script');"
+        "s.textContent = 'window.broken = 1'; document.body.append(s);"
     )
     assert wall.run("return window.broken") is None
     assert any("Content Security Policy" in complaint for complaint in wall.complaints())
@@ -417,7 +428,8 @@ def test_policy_is_in_force(wall):
 
 @pytest.mark.limit(180)
 def test_comes_back_by_itself(browser, camring):
-    """The server dies: the page says so and shows the pictures again once its successor is there."""
+    """The server dies: the page says so and shows the pictures again once its successor is
+    there."""
     resize(browser, 1280, 900)
     show(browser, camring, 30)
     wait_moving(browser, "cam-00")

@@ -124,7 +124,8 @@ class Browser:
         return self._post("/goog/cdp/execute", cmd=command, params=params)
 
     def new_tab(self, kind="tab"):
-        """Opens one and goes there.  The one before is hidden then, unless the new one is a "window" of its own."""
+        """Opens one and goes there. The one before is hidden then, unless the new one is a "window"
+        of its own."""
         self.switch(self._post("/window/new", type=kind)["handle"])
 
     def tabs(self):
@@ -137,7 +138,8 @@ class Browser:
         self._post("/window", handle=tab)
 
     def complaints(self):
-        """What the console shows as an error or a warning since the last call: violations of the policy, too."""
+        """What the console shows as an error or a warning since the last call: violations of the
+        policy, too."""
         return [
             entry["message"]
             for entry in self._post("/se/log", type="browser")

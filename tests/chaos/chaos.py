@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""Chaos: kills and stops the processes of a real instance at random, while watchers look at every picture that comes out of it.
+"""Chaos: kills and stops the processes of a real instance at random, while watchers look at every
+picture that comes out of it.
 
-A fault is: a torn picture, one that changes while it is pinned, a number that does not rise, a camera without a new picture for
-STALL seconds, a ring's account that is not what its reader had, accounts that do not add up, a frame dropped for want of a slot, a
-broken promise of a ring's layout, anything left behind at the end.  Exit code 0: no fault, and as many kills as asked for; 1: not so.
+A fault is: a torn picture, one that changes while it is pinned, a number that does not rise, a
+camera without a new picture for STALL seconds, a ring's account that is not what its reader had,
+accounts that do not add up, a frame dropped for want of a slot, a broken promise of a ring's
+layout, anything left behind at the end. Exit code 0: no fault, and as many kills as asked for; 1:
+not so.
 
-With --expect-fault the instance is one that breaks the protocol on purpose, and all is well if a torn picture is found in
-time."""
+With --expect-fault the instance is one that breaks the protocol on purpose, and all is well if a
+torn picture is found in time."""
 import argparse
 import collections
 import contextlib
@@ -27,7 +30,9 @@ import product  # noqa: E402  (CAMRING_BUILD says which build)
 
 TOOLS = ROOT / os.environ.get("CHAOS_TOOLS", "build/chaos")
 STALL = 15  # seconds; generous, for busy machines
-REST = 9  # seconds in which the instance must come to rest once nothing is captured; a capture may be stopped for ten
+# Seconds in which the instance must come to rest once nothing is captured; a capture may be stopped
+# for ten.
+REST = 9
 
 # id: (width, height, frames a second)
 CAMERAS = {
@@ -48,7 +53,8 @@ class Fault(Exception):
 
 
 def signal_exactly(process, number):
-    """Signals a process known by pid and start time, and no other that has got its pid since.  False: it is gone."""
+    """Signals a process known by pid and start time, and no other that has got its pid since.
+    False: it is gone."""
     try:
         fd = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -345,7 +351,8 @@ class Chaos:
             captures = self.camring.children("capture")
             for capture in captures:
                 signal_exactly(capture, signal.SIGSTOP)
-            # Those that stand still, under their own names: between fork and exec a process is none of them yet.
+            # Those that stand still, under their own names: between fork and exec a process is none
+            # of them yet.
             still = [p for p in self.camring.children("capture") if is_stopped(p)]
             if len(still) == len(CAMERAS) + 1 and {p.pid for p in still} == {
                 p.pid for p in captures
@@ -371,7 +378,8 @@ class Chaos:
         return None
 
     def balance(self, camera):
-        """Captured = encoded + dropped; for each row published = taken + missed; off by at most one frame a kill."""
+        """Captured = encoded + dropped; for each row published = taken + missed; off by at most one
+        frame a kill."""
         raw, jpeg, kills = camera["raw"], camera["jpeg"], self.life_kills
         dropped = sum(camera[cause] for cause in ("late", "oversize", "aborted", "encode_failed"))
         encoder, variants = raw["rows"][0], camera["variants"]
@@ -444,8 +452,8 @@ class Chaos:
     def progress(self, elapsed, final=False):
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
         line = (
-            f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}; {self.caught} with a frame in hand), {self.stops} stops, "
-            f"{self.frames()} pictures"
+            f"{elapsed:5.0f} s  {self.kills.total()} kills ({kinds}; {self.caught} with a frame in "
+            f"hand), {self.stops} stops, {self.frames()} pictures"
         )
         if sys.stdout.isatty():
             print(f"\r{line}\x1b[K", end="\n" if final else "", flush=True)
@@ -487,11 +495,13 @@ class Chaos:
             watchers[watcher.how].append(watcher)
         for how, those in watchers.items():
             print(
-                f"  {how + ':':6}{sum(w.frames for w in those):8} pictures, longest gap {max(w.gap for w in those)} ms, "
+                f"  {how + ':':6}{sum(w.frames for w in those):8} pictures, "
+                f"longest gap {max(w.gap for w in those)} ms, "
                 f"{sum(w.restarts for w in those)} times attached anew"
             )
         print(
-            f"  accounts: added up {self.settled} times over {self.lives} supervisors, off by {self.off} at most"
+            f"  accounts: added up {self.settled} times over {self.lives} supervisors, "
+            f"off by {self.off} at most"
         )
 
 
@@ -509,7 +519,8 @@ def main():
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
     print(
-        f"chaos: {product.BIN.parent.name}, {options.seconds:.0f} s, {options.kills} kills, seed {options.seed}",
+        f"chaos: {product.BIN.parent.name}, {options.seconds:.0f} s, {options.kills} kills, "
+        f"seed {options.seed}",
         flush=True,
     )
     os.nice(5)

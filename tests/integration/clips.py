@@ -1,7 +1,8 @@
-"""Numbered pictures: clips that FFmpeg encodes from frames made here, and reading the number back from a JPEG.
+"""Numbered pictures: clips that FFmpeg encodes from frames made here, and reading the number back
+from a JPEG.
 
-The number is burnt into the top 32 rows as 20 black or white blocks over the whole width: bits 0-15 are the frame number
-(bit 0 leftmost), bits 16-19 check it: number mod 13 + 1."""
+The number is burnt into the top 32 rows as 20 black or white blocks over the whole width: bits 0-15
+are the frame number (bit 0 leftmost), bits 16-19 check it: number mod 13 + 1."""
 import io
 import pathlib
 import subprocess
@@ -61,7 +62,8 @@ def jpeg_faults(jpegs):
 
 
 class Order:
-    """What a series of burnt-in numbers, repeating every `period`, says: duplicates, steps back, frames missed."""
+    """What a series of burnt-in numbers, repeating every `period`, says: duplicates, steps back,
+    frames missed."""
 
     def __init__(self, numbers, period):
         steps = [(b - a) % period for a, b in zip(numbers, numbers[1:])]
@@ -75,7 +77,8 @@ class Order:
 
 
 def luma_frames(width, height, count, black=16, white=235):
-    """`count` numbered gray pictures with a moving texture, so that they cost an encoder what a real picture would."""
+    """`count` numbered gray pictures with a moving texture, so that they cost an encoder what a
+    real picture would."""
     texture = numpy.random.default_rng(1).normal(126, 30, (height // 8 + 1, width // 8 + 1))
     texture = numpy.asarray(
         Image.fromarray(texture.astype(numpy.float32)).resize((width, height), Image.BICUBIC)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A long link: two TUN devices, one here and one in another network namespace; each packet takes as long as the link is.
+"""A long link: two TUN devices, one here and one in another network namespace; each packet takes as
+long as the link is.
 
     delay_link.py NEAR FAR PID SECONDS      PID: a process in the other namespace
 

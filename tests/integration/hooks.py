@@ -1,5 +1,5 @@
-"""A pytest plugin: a time limit for each test, the counts for run-tests.sh, and camring instances that are always stopped and
-leave nothing behind."""
+"""A pytest plugin: a time limit for each test, the counts for run-tests.sh, and camring instances
+that are always stopped and leave nothing behind."""
 import os
 import signal
 
@@ -43,7 +43,8 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture
 def instance(tmp_path):
-    """Makes camring instances: instance(cameras, **options).  All are stopped at the end; nothing may be left."""
+    """Makes camring instances: instance(cameras, **options). All are stopped at the end; nothing
+    may be left."""
     made = []
 
     def make(cameras, **options):

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""An HTTP camera for tests: pushes the JPEGs of an MJPEG file as multipart/x-mixed-replace, at a steady rate, for ever.
+"""An HTTP camera for tests: pushes the JPEGs of an MJPEG file as multipart/x-mixed-replace, at a
+steady rate, for ever.
 
     http_camera.py CLIP.mjpeg [--port N] [--fps 30]
 
 Prints "ready PORT".  The path picks its behaviour:
     /video.mjpg      parts with Content-Length          /nolength.mjpg  without
-    /close.mjpg      closes after 20 frames             /stall.mjpg     says nothing more after 20 frames
-    /garbage.mjpg    parts full of noise                /noise.mjpg     no multipart at all: noise behind the header
+    /close.mjpg      closes after 20 frames
+    /stall.mjpg      says nothing more after 20 frames
+    /garbage.mjpg    parts full of noise
+    /noise.mjpg      no multipart at all: noise behind the header
     /secret.mjpg     401 unless Basic viewer:Xy7-open"""
 import argparse
 import asyncio
@@ -16,8 +19,14 @@ import time
 
 from clips import split_jpegs
 
-HEAD = b"HTTP/1.0 200 OK\r\nCache-Control: no-store\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
-DENIED = b'HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"\r\nContent-Length: 0\r\n\r\n'
+HEAD = (
+    b"HTTP/1.0 200 OK\r\nCache-Control: no-store\r\n"
+    b"Content-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+)
+DENIED = (
+    b'HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"\r\n'
+    b'Content-Length: 0\r\n\r\n'
+)
 CREDENTIALS = b"viewer:Xy7-open"
 FEW = 20
 

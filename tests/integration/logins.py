@@ -1,4 +1,5 @@
-"""Users and tokens: files for http.users_file and http.tokens_file, and the headers that go with them."""
+"""Users and tokens: files for http.users_file and http.tokens_file, and the headers that go with
+them."""
 import base64
 import os
 import warnings

@@ -1,4 +1,5 @@
-"""A client for multipart/x-mixed-replace that keeps every part with its headers and the time it was complete."""
+"""A client for multipart/x-mixed-replace that keeps every part with its headers and the time it was
+complete."""
 import re
 import socket
 import threading
@@ -24,8 +25,8 @@ def parse_headers(block):
 class Stream:
     """Asks for `path` and collects parts on a thread of its own until closed or the server ends.
 
-    `rate`: bytes a second to read at most, through a small receive buffer or, with `buffered`, an ordinary one.
-    `tls`: an ssl.SSLContext."""
+    `rate`: bytes a second to read at most, through a small receive buffer or, with `buffered`, an
+    ordinary one. `tls`: an ssl.SSLContext."""
 
     def __init__(
         self,
@@ -80,7 +81,8 @@ class Stream:
         self._socket.close()
 
     def wait(self, done, limit, what="the stream"):
-        """Waits until done(self) is true; AssertionError after `limit` seconds, or when the stream has ended without it."""
+        """Waits until done(self) is true; AssertionError after `limit` seconds, or when the stream
+        has ended without it."""
         deadline = time.monotonic() + limit
         with self._changed:
             while not done(self):

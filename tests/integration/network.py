@@ -1,4 +1,5 @@
-"""Real networks for viewers: a network namespace at the far end of a link that is slow (tc tbf) or long (delay_link.py)."""
+"""Real networks for viewers: a network namespace at the far end of a link that is slow (tc tbf) or
+long (delay_link.py)."""
 import contextlib
 import ctypes
 import itertools
@@ -29,10 +30,12 @@ def _ip(*words):
 
 
 class Link:
-    """`address` is this machine's at the near end; sockets made within `with link.far_end():` are at the far end."""
+    """`address` is this machine's at the near end; sockets made within `with link.far_end():` are
+    at the far end."""
 
     def __init__(self, rate=None, delay=None):
-        """`rate`: bytes a second towards the far end, with a queue of 256 KB before it.  `delay`: seconds, for each way."""
+        """`rate`: bytes a second towards the far end, with a queue of 256 KB before it. `delay`:
+        seconds, for each way."""
         number = os.getpid() % 60 * 256 + next(_serial) % 64 * 4
         net = f"198.18.{number // 256}.{number % 256}"[: -len(str(number % 256))]
         self.address, self._far = f"{net}{number % 256 + 1}", f"{net}{number % 256 + 2}"
@@ -49,7 +52,8 @@ class Link:
             self._make_delayed(delay) if delay else self._make_pair()
             self._configure()
             if rate:
-                words = f"qdisc add dev {self._names[0]} root tbf rate {rate * 8}bit burst 5kb limit 256kb".split()
+                shape = f"tbf rate {rate * 8}bit burst 5kb limit 256kb"
+                words = f"qdisc add dev {self._names[0]} root {shape}".split()
                 subprocess.run(["tc", *words], check=True)
         except BaseException:
             self.close()

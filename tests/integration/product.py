@@ -1,4 +1,5 @@
-"""Runs camring: one instance per object, with a name, a port and a folder of its own, and nothing of it left afterwards."""
+"""Runs camring: one instance per object, with a name, a port and a folder of its own, and nothing
+of it left afterwards."""
 import contextlib
 import http.client
 import itertools
@@ -27,7 +28,8 @@ def free_port():
 
 
 def wait_for(check, limit, what):
-    """Calls check() until it returns something true, and returns that; AssertionError after `limit` seconds."""
+    """Calls check() until it returns something true, and returns that; AssertionError after `limit`
+    seconds."""
     deadline = time.monotonic() + limit
     while not (result := check()):
         assert time.monotonic() < deadline, f"{what}: not within {limit} s"
@@ -36,7 +38,8 @@ def wait_for(check, limit, what):
 
 
 class Process:
-    """A process that may be no child of ours, known by pid and start time, so that a pid used anew is never taken for it."""
+    """A process that may be no child of ours, known by pid and start time, so that a pid used anew
+    is never taken for it."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -90,7 +93,8 @@ def fetch(port, path, method="GET", headers=None, timeout=20, tls=None):
 
 
 class Camring:
-    """`cameras`: id to source or to a mapping of camera keys.  `options`: further top-level keys of the configuration."""
+    """`cameras`: id to source or to a mapping of camera keys. `options`: further top-level keys of
+    the configuration."""
 
     def __init__(self, folder, cameras, port=None, **options):
         self.instance = f"t{os.getpid()}n{next(_serial)}"
@@ -187,7 +191,8 @@ class Camring:
             self.kill_all()
 
     def kill_all(self):
-        """The last resort, and what ends an instance on a failed test: only processes that this object saw.  Nothing is left."""
+        """The last resort, and what ends an instance on a failed test: only processes that this
+        object saw. Nothing is left."""
         for process in [self.supervisor, *self.seen.values()]:
             if process:
                 process.kill()
@@ -301,10 +306,12 @@ def cli(*words, cwd=None, limit=30, env=None, stdin=subprocess.DEVNULL):
 
 
 def mount_namespace(*more):
-    """The beginning of a command that runs in a mount namespace of its own, and what else `unshare` is told to separate."""
+    """The beginning of a command that runs in a mount namespace of its own, and what else `unshare`
+    is told to separate."""
     command = ["unshare", "--mount", *more] + ([] if os.geteuid() == 0 else ["--map-root-user"])
     if subprocess.run([*command, "true"], capture_output=True).returncode:
-        # In a chroot "/" is no mount point, whose propagation unshare could change; that is right only where nothing is shared.
+        # In a chroot "/" is no mount point, whose propagation unshare could change; that is right
+        # only where nothing is shared.
         assert (
             "shared:" not in pathlib.Path("/proc/self/mountinfo").read_text()
         ), "no private mount namespace can be had here"
@@ -331,7 +338,8 @@ def running(folder, cameras, tls=None, **options):
 
 
 class Source:
-    """A camera in a process of its own (rtsp_camera.py, http_camera.py); `port` stays the same over stop and start."""
+    """A camera in a process of its own (rtsp_camera.py, http_camera.py); `port` stays the same over
+    stop and start."""
 
     def __init__(self, script, clip, *options):
         self.command = [

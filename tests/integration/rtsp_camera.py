@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""An RTSP camera for tests: plays an Annex B H.264 file at a steady rate, for ever, through GStreamer's RTSP server.
+"""An RTSP camera for tests: plays an Annex B H.264 file at a steady rate, for ever, through
+GStreamer's RTSP server.
 
     rtsp_camera.py CLIP.h264 [--port N] [--fps 30] [--user NAME:PASSWORD] [--tls CERT KEY] [--only-udp]
 
@@ -17,7 +18,8 @@ from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PIPELINE = (
     "( appsrc name=camera is-live=true do-timestamp=true format=time max-bytes=0 "
-    "caps=video/x-h264,stream-format=byte-stream,alignment=au ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    "caps=video/x-h264,stream-format=byte-stream,alignment=au ! h264parse ! "
+    "rtph264pay name=pay0 pt=96 config-interval=-1 )"
 )
 NAL_IDR, NAL_DELIMITER = 5, 9
 

@@ -1,4 +1,5 @@
-"""Runs camring-shm, and programs of other people (Python, over libcamring) that it is to tell about."""
+"""Runs camring-shm, and programs of other people (Python, over libcamring) that it is to tell
+about."""
 import contextlib
 import json
 import os
@@ -55,11 +56,15 @@ def objects(instance):
 
 
 class Program:
-    """A Python program with `camring` imported and `instance` set, in a process of its own, which lets go of everything on SIGTERM.  It says
-    "ready" once it is where the test wants it."""
+    """A Python program with `camring` imported and `instance` set, in a process of its own, which
+    lets go of everything on SIGTERM. It says "ready" once it is where the test wants it."""
 
     def __init__(self, instance, code, ready=True):
-        code = f"import camring, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit())\ninstance = {instance!r}\n{code}"
+        code = (
+            "import camring, signal, sys, time\n"
+            "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
+            f"instance = {instance!r}\n{code}"
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
@@ -130,7 +135,8 @@ for frame in reader:
     pass
 """
 
-# A producer of 20 small JPEGs a second that never unlinks its ring; the picture's size is the number of bytes on a line of its stdin.
+# A producer of 20 small JPEGs a second that never unlinks its ring; the picture's size is the
+# number of bytes on a line of its stdin.
 PRODUCE = """
 import select
 producer = camring.Producer({ring!r}, instance=instance, jpeg=True, keep=True)

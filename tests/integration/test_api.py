@@ -1,4 +1,5 @@
-"""The API: what it says of cameras, events, restarts, other servers' paths; and that openapi.json tells the truth about all of it."""
+"""The API: what it says of cameras, events, restarts, other servers' paths; and that openapi.json
+tells the truth about all of it."""
 import contextlib
 import http.client
 import json
@@ -254,7 +255,8 @@ def test_events_tell_what_changes(tmp_path):
 
 
 def test_a_camera_whose_watched_pictures_stand_is_not_fresh(tmp_path):
-    """Packets come, but whoever watches gets nothing new: readiness, API, events and metrics say so."""
+    """Packets come, but whoever watches gets nothing new: readiness, API, events and metrics say
+    so."""
     with running(
         tmp_path, {"door": {"source": "test:?size=320x240&fps=20", "stall_timeout": "1s"}}
     ) as camring:
@@ -284,7 +286,8 @@ def test_a_camera_whose_watched_pictures_stand_is_not_fresh(tmp_path):
 
 
 def test_few_pictures_by_configuration_are_no_stall(tmp_path):
-    """A cap of the rate makes pictures rarer than stall_timeout: viewers see them, no placeholder in between, and all is fresh."""
+    """A cap of the rate makes pictures rarer than stall_timeout: viewers see them, no placeholder
+    in between, and all is fresh."""
     rare = {"source": "test:?size=320x240&fps=20", "fps": 0.5, "stall_timeout": "1s"}
     with running(tmp_path, {"rare": rare}) as camring, Events(camring.port) as events:
         camring.wait_live("rare")
@@ -332,7 +335,8 @@ def test_a_comment_shows_that_the_line_stands(server):
 
 @pytest.mark.limit(120)
 def test_a_client_that_reads_nothing_is_cut(tmp_path):
-    """The line is full before it has heard of all cameras; nobody else notices, and no memory grows."""
+    """The line is full before it has heard of all cameras; nobody else notices, and no memory
+    grows."""
     cameras = {
         f"c{i}": {"source": AWAY, "reconnect": {"every": "100ms", "for": "60s"}} for i in range(60)
     }
@@ -449,7 +453,8 @@ def test_restart_by_unix_socket(tmp_path):
             with socket.socket(socket.AF_UNIX) as s:
                 s.connect(str(path))
                 s.sendall(
-                    f"POST /api/v1/cameras/door/restart HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}\r\n".encode()
+                    "POST /api/v1/cameras/door/restart HTTP/1.1\r\nHost: x\r\n"
+                    f"Content-Length: 0\r\n{headers}\r\n".encode()
                 )
                 return int(s.recv(4096).split()[1])
 
@@ -480,7 +485,8 @@ PICTURES = [
 
 
 def both(path):
-    """The path and, where it names a camera, the same for the second one; with height and width as they stand in a frame's header."""
+    """The path and, where it names a camera, the same for the second one; with height and width as
+    they stand in a frame's header."""
     other = path.replace("door", "yard").replace("/1/", "/2/").replace("_0", "_1")
     return {other: b"\x00\xf0\x01\x40", path: b"\x01\x68\x02\x80"}.items()
 
@@ -641,7 +647,8 @@ UNKNOWN = {
     "/api/stream.mjpeg": "/api/stream.mjpeg?src=nobody",
     "/api/frame.jpeg": "/api/frame.jpeg?src=nobody",
 }
-# What can't be had on demand: a supervisor that takes no message, every wait for a picture taken, an instance without cameras.
+# What can't be had on demand: a supervisor that takes no message, every wait for a picture taken,
+# an instance without cameras.
 NEVER = {
     ("/api/v1/cameras/{id}/restart", "503"),
     ("/stream", "404"),

@@ -297,7 +297,8 @@ def test_proxies(own):
 
 
 def test_a_client_that_resets_is_still_the_one_it_was(own):
-    """The kernel has forgotten its address by then: it is no unix socket for that, whose words would be believed."""
+    """The kernel has forgotten its address by then: it is no unix socket for that, whose words
+    would be believed."""
     camring = own(trusted_proxies=["unix:"])
     (server,) = camring.children("server")
     server.kill(signal.SIGSTOP)
@@ -308,7 +309,8 @@ def test_a_client_that_resets_is_still_the_one_it_was(own):
             ) as s:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 s.sendall(
-                    f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer g{n}\r\n\r\n".encode()
+                    "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\n"
+                    f"Authorization: Bearer g{n}\r\n\r\n".encode()
                 )
     finally:
         server.kill(signal.SIGCONT)

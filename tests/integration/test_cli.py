@@ -1,4 +1,5 @@
-"""The command line: exit codes, what is said and to whom, and what each kind of trouble looks like."""
+"""The command line: exit codes, what is said and to whom, and what each kind of trouble looks
+like."""
 import json
 import os
 import pathlib
@@ -260,7 +261,8 @@ def test_wrong_http_password(instance, http_camera):
 
 @pytest.mark.parametrize("kind", ["rtsp", "http"])
 def test_right_password(instance, locked_rtsp_camera, http_camera, kind):
-    """The camera is seen, its password nowhere: not even in the children's environment when it came from there."""
+    """The camera is seen, its password nowhere: not even in the children's environment when it came
+    from there."""
     at = {"rtsp": f"{locked_rtsp_camera.port}/cam", "http": f"{http_camera.port}/secret.mjpg"}[kind]
     camring = instance({"cam": f"{kind}://viewer:${{CAMERA_PASSWORD}}@127.0.0.1:{at}"})
     done = camring.start(env={"CAMERA_PASSWORD": SECRET})
@@ -389,7 +391,8 @@ def test_port_in_use(instance, command):
 
 @pytest.mark.limit(120)
 def test_shared_memory_too_small(instance):
-    """With a /dev/shm of four megabytes: bytes needed and available are named, and the small camera is live."""
+    """With a /dev/shm of four megabytes: bytes needed and available are named, and the small camera
+    is live."""
     camring = instance({"big": "test:?size=1920x1080", "small": "test:?size=160x90"})
     camring.run(
         wait=False,
@@ -418,7 +421,8 @@ def test_shared_memory_too_small(instance):
 
 
 def test_start_where_no_log_can_be_written(instance):
-    """It logs beside its socket then: a read-only /var/log, or a user without a home, is no reason not to run."""
+    """It logs beside its socket then: a read-only /var/log, or a user without a home, is no reason
+    not to run."""
     camring = instance({"cam": "test:?size=160x90"})
     command = [str(BIN / "camring"), "start", "-c", str(camring.config)]
     if os.geteuid() == 0:

@@ -80,7 +80,8 @@ def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
 
 
 def test_one_of_two_encoders_killed(instance, rtsp_camera):
-    """The other one goes on; the picture the dead one had in hand is counted, its lease is free again."""
+    """The other one goes on; the picture the dead one had in hand is counted, its lease is free
+    again."""
     camring = (
         instance(
             {"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"},
@@ -117,7 +118,8 @@ def test_passthrough_capture_killed(instance, http_camera):
 
 
 def test_server_killed(instance, rtsp_camera):
-    """Its viewers lose their connection; the next one is served by its successor on the same port."""
+    """Its viewers lose their connection; the next one is served by its successor on the same
+    port."""
     camring = (
         instance(
             {"cam": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam"}, restart=WIDE, http={"workers": 1}
@@ -169,7 +171,8 @@ def test_everything_killed_at_once(instance):
 
 
 def test_a_stopped_capture_delays_nobody(instance):
-    """A capture that hangs (here: stopped) is its own camera's trouble only, and stop is still prompt."""
+    """A capture that hangs (here: stopped) is its own camera's trouble only, and stop is still
+    prompt."""
     camring = instance({"good": "test:", "hung": "test:"}).run().wait_live("good", "hung")
     hung = [p for p in camring.children("capture") if "hung" in descriptor_names(p)]
     assert len(hung) == 1
@@ -216,7 +219,8 @@ def test_a_camera_goes_away_and_comes_back(instance, own_rtsp_camera, own_http_c
 
 @pytest.mark.parametrize("kind", ["rtsp", "http"])
 def test_a_camera_falls_silent(instance, own_rtsp_camera, own_http_camera, kind):
-    """Its connection stays open, but nothing comes: after stall_timeout it is away, and live again when it speaks again."""
+    """Its connection stays open, but nothing comes: after stall_timeout it is away, and live again
+    when it speaks again."""
     source, url = {
         "rtsp": (own_rtsp_camera, f"rtsp://127.0.0.1:{own_rtsp_camera.port}/cam"),
         "http": (own_http_camera, f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"),

@@ -1,4 +1,5 @@
-"""An idle system sleeps: without a live camera next to no context switches, and none at all for a reader that waits."""
+"""An idle system sleeps: without a live camera next to no context switches, and none at all for a
+reader that waits."""
 import os
 import pathlib
 import re
@@ -16,7 +17,8 @@ MOST = 20  # context switches a second, in all processes together
 
 
 def switches(pids):
-    """Of all threads of these processes, so far; by thread, so that one that comes or goes can be told."""
+    """Of all threads of these processes, so far; by thread, so that one that comes or goes can be
+    told."""
     found = {}
     for pid in pids:
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
@@ -60,7 +62,8 @@ def test_a_camera_that_is_not_there(instance, source):
 
 @pytest.mark.limit(120)
 def test_many_cameras_that_are_not_there(instance):
-    """Once they are tried but now and then, ten cost no more than one: what remains is the supervisor's look at its children's promises."""
+    """Once they are tried but now and then, ten cost no more than one: what remains is the
+    supervisor's look at its children's promises."""
     reconnect = {"every": "60s", "max": "60s"}
     camring = instance(
         {
@@ -93,7 +96,10 @@ reader = camring.Ring({ring!r}, instance=instance)
 print("ready", flush=True)
 camring._library.camring_next(reader._handle, raw, -1, error)
 """
-FIRST = "camring._library.camring_next(reader._handle, raw, -1, error)\ncamring._library.camring_release(reader._handle)"
+FIRST = (
+    "camring._library.camring_next(reader._handle, raw, -1, error)\n"
+    "camring._library.camring_release(reader._handle)"
+)
 
 
 @needs_library

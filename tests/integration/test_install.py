@@ -1,4 +1,5 @@
-"""`make install`: what stands where, and that programs can be built and run against it, and against nothing else."""
+"""`make install`: what stands where, and that programs can be built and run against it, and against
+nothing else."""
 import os
 import pathlib
 import re
@@ -155,7 +156,10 @@ def test_programs_find_each_other(tree, tmp_path, monkeypatch):
 
 def test_python_module_finds_its_library(tree):
     (module,) = tree.glob("lib/python3*/dist-packages/camring.py")
-    text = "import camring; print(camring.__version__, *(l.split()[-1] for l in open('/proc/self/maps') if 'libcamring' in l))"
+    text = (
+        "import camring; maps = [l.split()[-1] for l in open('/proc/self/maps')];"
+        "print(camring.__version__, *(path for path in maps if 'libcamring' in path))"
+    )
     version, *mapped = run(
         sys.executable, "-B", "-c", text, env={**ENVIRONMENT, "PYTHONPATH": str(module.parent)}
     ).split()
@@ -192,7 +196,8 @@ def test_static_library_shows_its_own_names_only(tree):
 @pytest.mark.parametrize("compiler", COMPILERS, ids=lambda compiler: compiler[0])
 def test_header_alone(tree, tmp_path, compiler):
     (tmp_path / "a.c").write_text(
-        "#include <camring.h>\n#include <camring.h>\nint main(void) { return camring_version() == 0; }\n"
+        "#include <camring.h>\n#include <camring.h>\n"
+        "int main(void) { return camring_version() == 0; }\n"
     )
     language = "c" if compiler[0] == "gcc" else "c++"
     run(

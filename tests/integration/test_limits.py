@@ -1,4 +1,5 @@
-"""What no client may do to the server, or by it to others: each gets the right answer or is cut, and a stream beside it goes on."""
+"""What no client may do to the server, or by it to others: each gets the right answer or is cut,
+and a stream beside it goes on."""
 import json
 import os
 import pathlib
@@ -143,7 +144,8 @@ def receive_all(s):
 
 
 def split(received, heads=()):
-    """The answers, one after the other: (status, headers, body).  Number n has no body if n is in `heads`."""
+    """The answers, one after the other: (status, headers, body). Number n has no body if n is in
+    `heads`."""
     answers = []
     while received:
         head, mark, received = received.partition(b"\r\n\r\n")
@@ -400,7 +402,8 @@ def many_descriptors():
 
 
 def test_ten_thousand_idle_connections(server, stream, many_descriptors):
-    """They neither keep others out nor add up; and who comes from elsewhere and is idle for a moment is not thrown out for them."""
+    """They neither keep others out nor add up; and who comes from elsewhere and is idle for a
+    moment is not thrown out for them."""
     (process,) = server.children("server")
     idle = []
     with connect(server, source_address=("127.0.0.2", 0)) as other:
@@ -436,7 +439,8 @@ KEEPS_FREED = b"__asan_init" in (BIN / "camring-server").read_bytes()
 
 
 def test_answers_that_nobody_takes_are_bounded(tmp_path, many_descriptors):
-    """Who asks for much and reads nothing costs a bounded amount of memory, and others are still answered."""
+    """Who asks for much and reads nothing costs a bounded amount of memory, and others are still
+    answered."""
     nowhere = {f"c{i}": "http://127.0.0.1:1/" for i in range(40)}
     with running(tmp_path, nowhere, http={"workers": 1}) as camring:
         (process,) = camring.children("server")

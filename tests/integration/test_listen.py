@@ -1,4 +1,5 @@
-"""Unix sockets, sockets given by a service manager, a path below a proxy's, pages of other origins."""
+"""Unix sockets, sockets given by a service manager, a path below a proxy's, pages of other
+origins."""
 import contextlib
 import http.client
 import json
@@ -212,7 +213,7 @@ def test_a_unix_socket_is_as_good_as_a_token(instance, place):
     assert ask_unix(path, restart, "POST")[0] == 202
 
 
-# ---- sockets that are given --------------------------------------------------------------------------------------------
+# ---- sockets that are given ----------------------------------------------------------
 
 GIVE = """
 import os, socket, sys
@@ -319,7 +320,7 @@ def test_systemd_takes_the_unit(tmp_path):
     assert not faults, done
 
 
-# ---- below a proxy's path ----------------------------------------------------------------------------------------------
+# ---- below a proxy's path ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("base", ["/cams", "/a/b/"])
@@ -356,7 +357,7 @@ def test_bad_base_paths(tmp_path, base):
     assert done.returncode == 4 and "base_path" in done.stderr, done
 
 
-# ---- pages of other origins --------------------------------------------------------------------------------------------
+# ---- pages of other origins ----------------------------------------------------------
 
 HERE, THERE = "https://wall.example.org", "http://127.0.0.1:3000"
 

@@ -16,7 +16,10 @@ from product import free_port, running, wait_for
 
 PERIOD = 1 << 16
 FAST, SLOW = 20, 2  # pictures a second
-CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
+CHROME = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/120.0.0.0 Safari/537.36"
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +118,8 @@ def test_info(server):
 
 
 def test_header_and_picture_come_together_for_any_browser(server):
-    """In Chromium's form a part's header would have to come before anybody knows whose picture is next."""
+    """In Chromium's form a part's header would have to come before anybody knows whose picture is
+    next."""
     with Stream(server.port, "/live?cameras=fast", headers={"User-Agent": CHROME}) as stream:
         assert all(part.headers["x-camera"] == "fast" for part in stream.wait_parts(3).parts)
 
@@ -219,8 +223,8 @@ def test_many_that_are_away(tmp_path):
 
 @pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
 def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
-    """Ten cameras would need many times what the link carries.  Each gets its turn, and what comes is as fresh as the link
-    allows, which carries a picture in about a tenth of a second."""
+    """Ten cameras would need many times what the link carries. Each gets its turn, and what comes
+    is as fresh as the link allows, which carries a picture in about a tenth of a second."""
     rate, port = 100_000, free_port()
     cameras = {f"c{i}": "test:?size=640x360&fps=10" for i in range(10)}
     with network.Link(rate=rate) as link:
@@ -239,7 +243,8 @@ def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
     own = sum(len(part.body) for part in parts) / len(parts) / rate
     counts = [len(each) for each in by_camera(parts).values()]
     print(
-        f"{len(parts)} pictures, {own:.3f} s each on the link, ages: mean {sum(ages) / len(ages):.2f} max {max(ages):.2f}, {counts}"
+        f"{len(parts)} pictures, {own:.3f} s each on the link, "
+        f"ages: mean {sum(ages) / len(ages):.2f} max {max(ages):.2f}, {counts}"
     )
     assert len(counts) == 10 and max(counts) - min(counts) <= 1
     assert not jpeg_faults([part.body for part in parts])
@@ -249,7 +254,8 @@ def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
 
 
 def test_a_busy_camera_does_not_crowd_out_a_quiet_one(instance):
-    """The client reads far less than the busy one sends, yet gets every picture of the quiet one."""
+    """The client reads far less than the busy one sends, yet gets every picture of the quiet
+    one."""
     cameras = {"busy": "test:?size=1280x720&fps=30", "quiet": "test:?size=160x120&fps=1"}
     camring = instance(cameras).run().wait_live(*cameras)
     with Stream(camring.port, "/live?cameras=busy,quiet", rate=200_000) as slow:
@@ -264,7 +270,8 @@ def test_a_busy_camera_does_not_crowd_out_a_quiet_one(instance):
 
 
 def test_goes_on_while_a_camera_goes_and_returns(instance, own_http_camera):
-    """One that is to be closed while away falls silent and comes back; the stream goes on with the others."""
+    """One that is to be closed while away falls silent and comes back; the stream goes on with the
+    others."""
     source = f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"
     camring = instance(
         {"fix": "test:?size=160x120&fps=5", "cam": {"source": source, "offline": "close"}}
@@ -290,8 +297,8 @@ def test_goes_on_while_a_camera_goes_and_returns(instance, own_http_camera):
 
 def test_ffmpeg_opens_one_of_one_camera(server):
     done = subprocess.run(
-        f"ffmpeg -nostdin -loglevel error -i http://127.0.0.1:{server.port}/live?cameras=fast -frames:v 30 -vsync passthrough "
-        "-c:v copy -f image2pipe -".split(),
+        f"ffmpeg -nostdin -loglevel error -i http://127.0.0.1:{server.port}/live?cameras=fast "
+        "-frames:v 30 -vsync passthrough -c:v copy -f image2pipe -".split(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=40,

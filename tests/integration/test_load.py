@@ -77,7 +77,8 @@ async def watch(port, number, start):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await start.wait()
     writer.write(
-        f"GET /cameras/{('door', 'yard')[number % 2]}/stream.mjpeg HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        f"GET /cameras/{('door', 'yard')[number % 2]}/stream.mjpeg HTTP/1.1\r\n"
+        "Host: x\r\n\r\n".encode()
     )
     head = await reader.readuntil(b"\r\n\r\n")
     right = head.startswith(b"HTTP/1.1 200 ") and b"multipart/x-mixed-replace" in head

@@ -160,7 +160,8 @@ def test_each_stage_is_part_of_the_whole(live):
 
 
 def test_a_picture_that_waited_for_its_viewer_is_no_slow_one(instance, clips):
-    """Who comes late gets the last picture of a file at once, and again and again; that says nothing about the way."""
+    """Who comes late gets the last picture of a file at once, and again and again; that says
+    nothing about the way."""
     camring = instance({"film": f"file:{clips.small_h264()}"}).run()
     camring.wait_state("film", "ended")
     time.sleep(1)
@@ -211,7 +212,8 @@ def test_counters_are_those_of_the_api(instance, clips):
 
 
 def test_drops_add_up(instance):
-    """What the only encoder skips is counted as late, and everything captured is either encoded or dropped."""
+    """What the only encoder skips is counted as late, and everything captured is either encoded or
+    dropped."""
     camring = (
         instance({"fast": "test:?size=640x480&fps=60"}, encoder={"workers": 1})
         .run()

@@ -1,5 +1,5 @@
-"""The picture is right: a snapshot at quality 90 against FFmpeg's own conversion of the same frame, over matrices,
-chroma formats, ranges, even and odd sizes."""
+"""The picture is right: a snapshot at quality 90 against FFmpeg's own conversion of the same frame,
+over matrices, chroma formats, ranges, even and odd sizes."""
 import io
 import subprocess
 
@@ -96,7 +96,8 @@ def make_clip(path, size, matrix, pixels, range_, codec):
         "-i",
         "-",
         "-vf",
-        f"scale=out_color_matrix={target}:out_range={range_}:flags=accurate_rnd+full_chroma_int,format={pixels}",
+        f"scale=out_color_matrix={target}:out_range={range_}:flags=accurate_rnd+full_chroma_int,"
+        f"format={pixels}",
         *codec,
         *marks,
         "-color_range",
@@ -114,8 +115,8 @@ def expected_planes(path, size):
         "-frames:v",
         1,
         "-vf",
-        "scale=%d:%d:out_color_matrix=bt601:out_range=full:flags=accurate_rnd+full_chroma_int+bicubic"
-        % size,
+        "scale=%d:%d:out_color_matrix=bt601:out_range=full:"
+        "flags=accurate_rnd+full_chroma_int+bicubic" % size,
         "-pix_fmt",
         "yuvj444p",
         "-f",

@@ -524,7 +524,10 @@ def test_fork_leaves_the_parents_frame_alone(name):
 
 @pytest.mark.parametrize("end", ["", "import gc; gc.collect()", "sys.exit(3)", "1 / 0"])
 def test_program_may_end_with_a_frame_in_hand(name, end):
-    text = f"import sys, camring\nring = camring.Ring('mine', sys.argv[1])\nframe = ring.next()\narray = frame.array\n{end}"
+    text = (
+        "import sys, camring\nring = camring.Ring('mine', sys.argv[1])\n"
+        f"frame = ring.next()\narray = frame.array\n{end}"
+    )
     with camring.Producer("mine", name) as out:
         out.publish(*picture(8, 8, 1))
         program = script(text, name)

@@ -1,5 +1,6 @@
-"""Every command in README.md does what it says.  They run in a box of their own (network, /run, /dev/shm), so that the
-ports and names that README uses are free there, whatever runs on this machine."""
+"""Every command in README.md does what it says. They run in a box of their own (network, /run,
+/dev/shm), so that the ports and names that README uses are free there, whatever runs on this
+machine."""
 import contextlib
 import os
 import re
@@ -30,7 +31,11 @@ class Box:
 
     def __init__(self, folder):
         self.folder = folder
-        script = "ip link set lo up && for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; echo ready; exec cat"
+        script = (
+            "ip link set lo up && "
+            "for d in /run /dev/shm /var/log; do mount -t tmpfs box $d || exit; done; "
+            "echo ready; exec cat"
+        )
         self.holder = subprocess.Popen(
             [*mount_namespace("--net"), "sh", "-c", script],
             stdin=subprocess.PIPE,
@@ -105,7 +110,8 @@ def box(tmp_path):
 
 
 def shows(box, process, codec):
-    """The instance that `process` runs shows its one camera at the address README names; Ctrl-C ends it and leaves nothing."""
+    """The instance that `process` runs shows its one camera at the address README names; Ctrl-C
+    ends it and leaves nothing."""
     page = wait_for(
         lambda: process.poll() is not None or box.get("http://127.0.0.1:8080/api/v1/cameras"),
         60,

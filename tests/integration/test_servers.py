@@ -1,5 +1,6 @@
-"""Several server processes behind one address: the load is shared, one that dies or stops takes only its own clients along; and no
-camera's process, whatever it does, delays HTTP or another camera."""
+"""Several server processes behind one address: the load is shared, one that dies or stops takes
+only its own clients along; and no camera's process, whatever it does, delays HTTP or another
+camera."""
 import contextlib
 import os
 import re
@@ -260,7 +261,8 @@ def test_a_camera_that_spins_and_one_that_is_stopped_delay_nobody(tmp_path, work
                 spun = len(fast.parts)
         for name, (api, gap, numbers) in {"before": before, "during": during}.items():
             print(
-                f"{workers} server(s), {name}: p99 of the API {api:.1f} ms, of the time between pictures {gap:.1f} ms, {len(numbers)} pictures"
+                f"{workers} server(s), {name}: p99 of the API {api:.1f} ms, "
+                f"of the time between pictures {gap:.1f} ms, {len(numbers)} pictures"
             )
         assert spun > 20
         assert during[0] < 1000

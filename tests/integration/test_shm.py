@@ -1,4 +1,5 @@
-"""camring-shm in detail: what it says of rings that live, are dead, empty or garbage, and that every kind of dump is the same picture."""
+"""camring-shm in detail: what it says of rings that live, are dead, empty or garbage, and that
+every kind of dump is the same picture."""
 import io
 import json
 import os
@@ -58,7 +59,8 @@ def rings(instance, *words):
 
 
 def filled(camring):
-    """True once both rings of the door hold some pictures; a viewer has to look, for the day when nobody is encoded for."""
+    """True once both rings of the door hold some pictures; a viewer has to look, for the day when
+    nobody is encoded for."""
     camring.get("/cameras/door/snapshot.jpg")
     found = rings(camring.instance)
     return all(found[name]["frame"] > 5 for name in ("door.raw", "door.jpeg"))
@@ -74,7 +76,8 @@ def live(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dead(tmp_path_factory):
-    """What is left of an instance that was killed with all its children: rings that nobody writes."""
+    """What is left of an instance that was killed with all its children: rings that nobody
+    writes."""
     with running(tmp_path_factory.mktemp("dead"), CAMERAS) as camring:
         camring.wait_live("door")
         wait_for(lambda: filled(camring), 20, "pictures in both rings")
@@ -262,7 +265,8 @@ def test_every_type_is_the_same_picture(dead, tmp_path):
             "-i",
             tmp_path / "a.raw",
             "-vf",
-            f"scale=in_range={in_range}:in_color_matrix={matrix}:flags=bicubic+full_chroma_int+accurate_rnd,format=rgb24",
+            f"scale=in_range={in_range}:in_color_matrix={matrix}:"
+            "flags=bicubic+full_chroma_int+accurate_rnd,format=rgb24",
             "-f",
             "rawvideo",
             "-",
@@ -446,7 +450,8 @@ def test_the_same_by_way_of_camring(live):
 
 
 def test_a_variants_ring_shows_once_it_is_used(live):
-    """Its name as any ring's; which size and quality it was made for is said of each picture, since a slot may have had others."""
+    """Its name as any ring's; which size and quality it was made for is said of each picture, since
+    a slot may have had others."""
     assert "door.v0" not in rings(live.instance)
     assert "no ring" in shm(live.instance, "show", "door.v0").stderr
     assert live.get("/cameras/door/snapshot.jpg?width=320&quality=60")[0] == 200

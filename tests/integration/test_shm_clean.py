@@ -1,4 +1,5 @@
-"""camring-shm clean: what a living process holds stays, everything else goes; nothing that starts meanwhile comes to harm."""
+"""camring-shm clean: what a living process holds stays, everything else goes; nothing that starts
+meanwhile comes to harm."""
 import contextlib
 import os
 import pathlib
@@ -84,7 +85,8 @@ def test_what_runs_stays(instance):
     done = shm(camring.instance, "clean")
     assert (
         done.stdout
-        == f"kept     {camring.instance}: its supervisor runs (process {camring.supervisor.pid})\nnothing to clean\n"
+        == f"kept     {camring.instance}: its supervisor runs (process {camring.supervisor.pid})\n"
+        "nothing to clean\n"
         and done.returncode == 0
     )
     assert objects(camring.instance) == before
@@ -97,7 +99,8 @@ def test_what_runs_stays(instance):
 
 
 def test_what_runs_elsewhere_stays(instance, tmp_path):
-    """A supervisor with another runtime directory has no lock file here, but its board is locked."""
+    """A supervisor with another runtime directory has no lock file here, but its board is
+    locked."""
     camring = instance(CAMERAS).run().wait_live("door")
     lock = [path for path in camring.runtime_files() if path.endswith(".lock")]
     assert len(lock) == 1
@@ -154,7 +157,8 @@ def test_for_people(instance):
 
 
 def test_children_that_outlive_the_supervisor_keep_it_all(instance):
-    """The kernel kills them with their parent; it may take its time.  Here another process stands for one, by what the board says."""
+    """The kernel kills them with their parent; it may take its time. Here another process stands
+    for one, by what the board says."""
     camring = instance(CAMERAS).run().wait_live("door")
     kill_all(camring)
     before = objects(camring.instance)
@@ -338,7 +342,8 @@ def test_an_instance_that_starts_meanwhile(instance):
         camring.stop()
 
 
-# Makes the ring, publishes, and looks whether it is still the one that everybody gets; then dies and leaves it, or closes it properly.
+# Makes the ring, publishes, and looks whether it is still the one that everybody gets; then dies
+# and leaves it, or closes it properly.
 COME_AND_GO = """
 import os
 for i in range(1000):
@@ -346,7 +351,8 @@ for i in range(1000):
     number = producer.publish_jpeg(bytes([i % 256] * 500), 64, 48)
     reader = camring.Ring("mine.jpeg", instance=instance, observe=i % 3 == 0)
     frame = reader.next(10)
-    assert (frame.number, bytes(frame.array)[:1]) == (number, bytes([i % 256])), (i, frame.number, number)
+    found = (frame.number, bytes(frame.array)[:1])
+    assert found == (number, bytes([i % 256])), (i, frame.number, number)
     reader.close()
     producer.close()
 print("ready", flush=True)

@@ -1,4 +1,5 @@
-"""Other people's programs that never give a frame back, are stopped, or are killed while they have one: they harm nobody, and are seen."""
+"""Other people's programs that never give a frame back, are stopped, or are killed while they have
+one: they harm nobody, and are seen."""
 import contextlib
 import os
 import re
@@ -51,7 +52,8 @@ def wait_overtaken(camring, pid):
 
 
 def assert_nobody_is_harmed(camring):
-    """The ring goes on at its rate without losing a frame, another reader gets what it wants, and so does who watches."""
+    """The ring goes on at its rate without losing a frame, another reader gets what it wants, and
+    so does who watches."""
     before = rings(camring.instance)["door.raw"]
     with program(camring.instance, READ.format(ring="door")) as other, Stream(
         camring.port, "/cameras/door/stream.mjpeg"
@@ -88,7 +90,8 @@ def test_one_that_never_releases(live):
         assert reader["pin"] is not None and reader["held_ns"] > 1e9
         lines = trouble_lines(live)
         assert len(lines) == 1 and re.fullmatch(
-            rf"door\.raw: reader \S+ \(process {holder.pid}\) does not release slot {reader['pin']} with frame \d+, "
+            rf"door\.raw: reader \S+ \(process {holder.pid}\) does not release "
+            rf"slot {reader['pin']} with frame \d+, "
             r"[\d.]+ s old; \d+ frames behind",
             lines[0],
         )
@@ -195,7 +198,10 @@ def test_every_row_held(live):
             way(programs[-1].__enter__())
         before = rings(live.instance)["door.raw"]
         assert len([r for r in before["readers"] if r["row"] > 0]) == ROWS
-        code = 'try:\n    camring.Ring("door", instance=instance)\nexcept camring.Error as error:\n    print(error.code, flush=True)'
+        code = (
+            'try:\n    camring.Ring("door", instance=instance)\n'
+            'except camring.Error as error:\n    print(error.code, flush=True)'
+        )
         with program(live.instance, code, ready=False) as late:
             assert late.line() == "ROWS"
         with Stream(live.port, "/cameras/door/stream.mjpeg") as stream:

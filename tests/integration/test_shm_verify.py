@@ -1,4 +1,5 @@
-"""camring-shm verify: what is broken is found and named, in whatever part; what lives or was killed is never called broken."""
+"""camring-shm verify: what is broken is found and named, in whatever part; what lives or was killed
+is never called broken."""
 import contextlib
 import json
 import mmap
@@ -332,7 +333,8 @@ def test_busy_and_mortal(tmp_path_factory):
 
 @needs_library
 def test_the_dead_break_nothing(tmp_path_factory):
-    """An instance killed with all its children, and a reader with it: what it left is listed, and no fault."""
+    """An instance killed with all its children, and a reader with it: what it left is listed, and
+    no fault."""
     with running(tmp_path_factory.mktemp("dead"), CAMERAS) as camring:
         camring.wait_live("door")
         with program(camring.instance, HOLD.format(ring="door")) as holder:

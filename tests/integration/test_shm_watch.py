@@ -1,4 +1,5 @@
-"""camring-shm watch: lines for people and programs, a page on a terminal that is left as it was, and rings that come, go and change."""
+"""camring-shm watch: lines for people and programs, a page on a terminal that is left as it was,
+and rings that come, go and change."""
 import contextlib
 import fcntl
 import json
@@ -50,7 +51,8 @@ def test_lines(live):
     assert [line.split()[1] for line in lines] == NAMES * 3
     assert all(
         re.fullmatch(
-            r"\d\d:\d\d:\d\d door\.raw live fps [\d.]+, age [\d.]+ m?s, frame \d+, readers \d+, missed \d+",
+            r"\d\d:\d\d:\d\d door\.raw live fps [\d.]+, age [\d.]+ m?s, frame \d+, "
+            r"readers \d+, missed \d+",
             line,
         )
         for line in lines[1::4]

@@ -53,7 +53,8 @@ def check_slow(parts, ratio, worst):
     parts = parts[2:]  # those sent while nobody could know the link
     own, found = link_time(parts), ages(parts)
     print(
-        f"own time {own:.2f} s, ages: mean {statistics.mean(found):.2f} max {max(found):.2f}, {len(parts)} pictures"
+        f"own time {own:.2f} s, ages: mean {statistics.mean(found):.2f} max {max(found):.2f}, "
+        f"{len(parts)} pictures"
     )
     assert len(parts) >= 6
     assert not jpeg_faults([part.body for part in parts])
@@ -115,7 +116,8 @@ def connected(camring, stream):
 @pytest.mark.parametrize("fps", [2, 60])
 @pytest.mark.parametrize("how", ["reads nothing", "is unplugged"])
 def test_stopped_viewer_is_cut(tmp_path, fps, how):
-    """Small pictures go on for long into the buffers of one who reads nothing; then the time counts."""
+    """Small pictures go on for long into the buffers of one who reads nothing; then the time
+    counts."""
     limit = 2
     with network.Link() as link, served(
         tmp_path, link, f"test:?size=320x240&fps={fps}", client_timeout=f"{limit}s"
@@ -153,7 +155,8 @@ def test_nobody_slow_disturbs_a_fast_viewer(tmp_path):
             crowded = fast.collect(5)
         order = Order([read_number(part.body) for part in crowded], 1 << 16)
         print(
-            f"p99 alone {p99(alone) * 1000:.1f} ms, beside slow ones {p99(crowded) * 1000:.1f} ms, {order}"
+            f"p99 alone {p99(alone) * 1000:.1f} ms, "
+            f"beside slow ones {p99(crowded) * 1000:.1f} ms, {order}"
         )
         assert order.delivered >= 0.95
         assert p99(crowded) <= p99(alone) * 2 + 0.03

@@ -1,4 +1,5 @@
-"""Single pictures: many at once, fresh ones on demand, waiting for one that is on its way, and who is refused."""
+"""Single pictures: many at once, fresh ones on demand, waiting for one that is on its way, and who
+is refused."""
 import contextlib
 import http.client
 import json
@@ -38,7 +39,8 @@ class HandCamera:
     def push(self, first=False):
         if first:
             self._client.sendall(
-                b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n--f\r\n"
+                b"HTTP/1.0 200 OK\r\n"
+                b"Content-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n--f\r\n"
             )
         self._client.sendall(
             b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(self.jpeg)
@@ -88,8 +90,9 @@ def newest(stream):
 
 @pytest.mark.parametrize("path", [FAST, "/snapshot", "/?action=snapshot", FAST + "?max_age=1ms"])
 def test_a_hundred_at_once(server, path):
-    """None is older than what a viewer had before they were asked for; and once at least, whatever else the machine does, the
-    newest had become older by no more than two pictures when the last of them came."""
+    """None is older than what a viewer had before they were asked for; and once at least, whatever
+    else the machine does, the newest had become older by no more than two pictures when the last of
+    them came."""
     spans = []
     with Stream(server.port, "/cameras/fast/stream.mjpeg") as stream, ThreadPoolExecutor(
         100
@@ -251,7 +254,8 @@ def test_the_first_picture_of_a_camera_that_connects_is_waited_for(tmp_path, han
         )
         hand_camera.push(first=True)
         answers = [future.result() for future in waiting]
-        # Where connecting takes longer than anyone waits, they are told so, and the next one gets the picture.
+        # Where connecting takes longer than anyone waits, they are told so, and the next one gets
+        # the picture.
         assert {status for status, _, _ in answers} <= {200, 503}
         camring.wait_live("late")
         answers = [answer for answer in answers if answer[0] == 200] or [camring.get(path)]

@@ -15,7 +15,8 @@ CAMERAS = {"test": TEST_PERIOD, "rtsp": Clips.PERIOD, "http": Clips.PERIOD, "fil
 
 
 def watch(camring):
-    """Twenty seconds of each camera, all at once: name -> parts.  What was lost is judged later; here nothing may be wrong."""
+    """Twenty seconds of each camera, all at once: name -> parts. What was lost is judged later;
+    here nothing may be wrong."""
     streams = {name: Stream(camring.port, f"/cameras/{name}/stream.mjpeg") for name in CAMERAS}
     try:
         for name, stream in streams.items():
@@ -41,9 +42,9 @@ def order_of(name, parts):
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory, clips, rtsp_camera, http_camera):
-    """Each attempt's parts.  A machine that has other work to do may lose pictures, but nothing else may ever go wrong: it is
-    watched up to three times, until nearly all pictures come through, and every attempt counts for all the rest.
-    """
+    """Each attempt's parts. A machine that has other work to do may lose pictures, but nothing else
+    may ever go wrong: it is watched up to three times, until nearly all pictures come through, and
+    every attempt counts for all the rest."""
     cameras = {
         "test": "test:?size=1280x720&fps=30",
         "rtsp": f"rtsp://127.0.0.1:{rtsp_camera.port}/cam",
@@ -118,7 +119,8 @@ def test_mjpeg_without_passthrough_is_encoded_anew(instance, http_camera, clips)
 
 @pytest.mark.parametrize("clip", ["mp4", "small_mjpeg"])
 def test_a_file_loses_nothing(instance, clips, clip):
-    """Without realtime a file is played as fast as its pictures can be encoded, every one of them."""
+    """Without realtime a file is played as fast as its pictures can be encoded, every one of
+    them."""
     path = getattr(clips, clip)()
     count = 250 if clip == "mp4" else Clips.PERIOD
     camring = instance({"cam": {"source": f"file:{path}", "jpeg": {"passthrough": "off"}}}).run()
@@ -170,7 +172,8 @@ def test_static_test_camera_stands_still(instance):
 
 
 def test_a_fast_source_comes_through(instance):
-    """240 frames a second, with no fixed sleep in the way.  Up to three attempts, for busy machines."""
+    """240 frames a second, with no fixed sleep in the way. Up to three attempts, for busy
+    machines."""
     camring = instance({"cam": "test:?size=320x240&fps=240"}).run().wait_live("cam")
     for _ in range(3):
         with Stream(camring.port, "/cameras/cam/stream.mjpeg") as stream:

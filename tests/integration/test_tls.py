@@ -252,7 +252,8 @@ def test_a_new_certificate_under_a_live_stream(instance, tmp_path):
 
 
 def test_a_server_without_a_good_certificate_waits_for_one(instance, tmp_path):
-    """It was good when camring started; a server that is started anew later must neither serve in the open nor die."""
+    """It was good when camring started; a server that is started anew later must neither serve in
+    the open nor die."""
     cert, key = make_certificate(tmp_path)
     good = key.read_text()
     camring = instance(CAMERAS, http={"tls": {"cert": "cert.pem", "key": "cert-key.pem"}})
@@ -377,7 +378,10 @@ def test_snapshots_that_are_waited_for(secure):
     login = basic("me", "Ux4-pass")
     stamps = [secure.get("/snapshot?max_age=0", headers=login)[1]["x-timestamp"] for _ in range(5)]
     assert stamps == sorted(set(stamps))
-    request = f"GET /snapshot?max_age=0 HTTP/1.1\r\nHost: x\r\nAuthorization: {login['Authorization']}\r\n\r\n"
+    request = (
+        "GET /snapshot?max_age=0 HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: {login['Authorization']}\r\n\r\n"
+    )
     for _ in range(20):
         with connect(secure) as s:
             s.sendall(request.encode())

@@ -46,14 +46,15 @@ def steps_of(numbers):
     return [(b - a) % 65536 for a, b in zip(numbers, numbers[1:])]
 
 
-# ---- fewer a second ------------------------------------------------------------------------------------------------------
+# ---- fewer a second ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "fps, step", [("10", 3), ("15.0", 2), ("7", 30 / 7), ("2.5", 12), ("1", 30)]
 )
 def test_fewer_pictures(server, fps, step):
-    """So many in a second of the camera's, not of the machine's: counted by the burnt-in numbers."""
+    """So many in a second of the camera's, not of the machine's: counted by the burnt-in
+    numbers."""
     count = 4 if step >= 12 else 40
     with Stream(server.port, f"{STREAM}?fps={fps}") as stream:
         numbers = numbers_of(list(stream.wait_parts(count + 1, limit=60).parts)[: count + 1])
@@ -85,7 +86,7 @@ def test_live_has_rates_too(server):
     assert sum(door) >= 15 * len(door) - 15 and sum(yard) >= 5 * len(yard) - 5, (door, yard)
 
 
-# ---- smaller and coarser -------------------------------------------------------------------------------------------------
+# ---- smaller and coarser -------------------------------------------------------------
 
 
 def size_of(jpeg):
@@ -100,7 +101,8 @@ def scaled(width):
 
 
 def quality_of(jpeg):
-    """The quality that libjpeg was told, by the table for luma; 100 for what no lower one explains."""
+    """The quality that libjpeg was told, by the table for luma; 100 for what no lower one
+    explains."""
     with Image.open(io.BytesIO(jpeg)) as image:
         table = image.quantization[0]
     standard = [16, 11, 10, 16, 24, 40, 51, 61]  # its first row at quality 50
@@ -383,7 +385,7 @@ def test_the_last_picture_of_a_file_in_another_size(tmp_path, clips):
         assert [number_of(part.body) for part in parts] == [last] * len(parts)
 
 
-# ---- what is refused -----------------------------------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------
 
 BAD = [
     *(

@@ -1,8 +1,10 @@
 #!/bin/bash
-# run.sh [MODEL...]: checks the protocols' models (*.pml) with spin, each as it is and in variants that are broken on purpose,
-# as the file `variants` lists them.  A search that was cut short proves nothing and fails, as does a variant that isn't caught,
-# or by another property than the one it breaks.  Ends with "N passed, N failed, 0 skipped"; with TALLY=FILE the three
-# numbers are also added to FILE.  JOBS searches run at the same time, each with up to MEMORY_MB and TIME_LIMIT seconds.
+# run.sh [MODEL...]: checks the protocols' models (*.pml) with spin, each as it is and in variants
+# that are broken on purpose, as the file `variants` lists them. A search that was cut short proves
+# nothing and fails, as does a variant that isn't caught, or by another property than the one it
+# breaks. Ends with "N passed, N failed, 0 skipped"; with TALLY=FILE the three numbers are also
+# added to FILE. JOBS searches run at the same time, each with up to MEMORY_MB and TIME_LIMIT
+# seconds.
 set -u
 cd "$(dirname "$0")" || exit 1
 JOBS=${JOBS:-$(nproc)}
@@ -18,16 +20,25 @@ search()
     local source=$1 defines=$2 optimize=$3 options=()
     [ "$defines" = - ] || read -ra options <<<"-D${defines//,/ -D}"
     spin -a "${options[@]}" "$source" >out 2>&1 || return
-    # Without partial order reduction, which saves next to nothing here and is hard to be sure of with `unless`.
-    gcc -w "$optimize" -DSAFETY -DNOREDUCE -DCOLLAPSE -DMEMLIM="$MEMORY_MB" -o pan pan.c >>out 2>&1 || return
-    nice -n 10 timeout "$TIME_LIMIT" ./pan -m$DEPTH -n >>out 2>&1 || echo "pan ended with exit code $?" >>out
+    # Without partial order reduction, which saves next to nothing here and is hard to be sure of
+    # with `unless`.
+    gcc -w "$optimize" -DSAFETY -DNOREDUCE -DCOLLAPSE -DMEMLIM="$MEMORY_MB" -o pan pan.c \
+        >>out 2>&1 || return
+    nice -n 10 timeout "$TIME_LIMIT" ./pan -m$DEPTH -n >>out 2>&1 ||
+        echo "pan ended with exit code $?" >>out
 }
 
-# Prints what came of it: "holds", the property that was violated, or what else pan complained about.
+# Prints what came of it: "holds", the property that was violated, or what else pan complained
+# about.
 outcome()
 {
     if grep -qE '^pan:[0-9]+: ' out; then
-        sed -nE '/^pan:[0-9]+: /{s/^pan:[0-9]+: (assertion violated )?//;s/ \(at depth [0-9]+\)$//;p;q}' out
+        sed -nE '/^pan:[0-9]+: /{
+            s/^pan:[0-9]+: (assertion violated )?//
+            s/ \(at depth [0-9]+\)$//
+            p
+            q
+        }' out
     elif grep -qE 'not completed|too small|exit code' out || ! grep -q 'errors: 0$' out; then
         echo "no complete search"
     else
@@ -61,7 +72,8 @@ check_list()
     for file in *.pml; do
         model=${file%.pml}
         grep -qE "^$model +[^ ]+ +holds$" variants || echo "FAIL $model: not listed as correct"
-        grep -qE "^$model +[^ ]+ +[^ ]+$" <(grep -v ' holds$' variants) || echo "FAIL $model: no broken variant"
+        grep -qE "^$model +[^ ]+ +[^ ]+$" <(grep -v ' holds$' variants) ||
+            echo "FAIL $model: no broken variant"
     done
 }
 
@@ -73,7 +85,10 @@ run_all()
         [ $# -eq 0 ] || [[ " $* " == *" $model "* ]] || continue
         number=$((number + 1))
         [ "$(jobs -rp | wc -l)" -lt "$JOBS" ] || wait -n
-        (check "$model" "$defines" "$expected" "$number" >"$work/$number.line"; cat "$work/$number.line") </dev/null &
+        (
+            check "$model" "$defines" "$expected" "$number" >"$work/$number.line"
+            cat "$work/$number.line"
+        ) </dev/null &
     done <variants
     wait
 }
