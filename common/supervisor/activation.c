@@ -94,6 +94,21 @@ static int take(struct listen_set *set, const struct conf_http *http, int fd, st
     return 0;
 }
 
+int activation_pass_on(const struct listen_set *set)
+{
+    char pid[16], count[16];
+    int fds[CONF_MAX_LISTEN];
+    for (unsigned i = 0; i < set->count; i++) /* first out of the way of each other */
+        if ((fds[i] = fcntl(set->fds[i], F_DUPFD_CLOEXEC, FIRST_FD + CONF_MAX_LISTEN)) < 0)
+            return -1;
+    for (unsigned i = 0; i < set->count; i++)
+        if (dup2(fds[i], FIRST_FD + (int)i) < 0)
+            return -1;
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    snprintf(count, sizeof count, "%u", set->count);
+    return setenv("LISTEN_PID", pid, 1) == 0 && setenv("LISTEN_FDS", count, 1) == 0 ? 0 : -1;
+}
+
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err)
 {
     unsigned count = given();
@@ -108,5 +123,6 @@ int activation_take(struct listen_set *set, const struct conf_http *http, struct
     for (unsigned i = 0; i < count; i++)
         if (take(set, http, FIRST_FD + (int)i, err) != 0)
             return -1;
+    set->given = count > 0;
     return (int)count;
 }

@@ -9,4 +9,8 @@
  * on, or is open to all against the configuration. */
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err);
 
+/* Hands the sockets of `set`, which is of activation_take's, on to the program that this process
+ * executes next.  -1 with errno. */
+int activation_pass_on(const struct listen_set *set);
+
 #endif

@@ -1,9 +1,8 @@
 #include "background.h"
 
-#include "client.h"
+#include "following.h"
 #include "instance.h"
 #include "logfile.h"
-#include "progress.h"
 #include "stopping.h"
 #include "supervise.h"
 
@@ -131,8 +130,8 @@ static enum exits give_up(const struct launch *launch, const char *why)
     return EXIT_FAILED;
 }
 
-/* Until the servers accept; prints their URLs. */
-static enum exits await_up(const struct launch *launch)
+/* Until the servers accept; prints their URLs unless `quiet`. */
+static enum exits await_up(const struct launch *launch, bool quiet)
 {
     int64_t deadline = clock_now() + UP_LIMIT;
     bool up = false;
@@ -158,73 +157,29 @@ static enum exits await_up(const struct launch *launch)
         if (n <= 0)
             return up ? EXIT_DONE : collect(launch);
         up = true;
-        fwrite(text, 1, (size_t)n, stdout);
+        if (!quiet)
+            fwrite(text, 1, (size_t)n, stdout);
         fflush(stdout);
     }
 }
 
-/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up; *done: every camera has
- * settled. */
-static enum client_result take_news(struct client *client, struct progress *progress, bool *done)
-{
-    json_t *message;
-    enum client_result result;
-    while ((result = client_next(client, &message)) == CLIENT_GOT && !*done) {
-        if (json_object_get(message, "done"))
-            *done = true;
-        else
-            progress_update(progress, message);
-        json_decref(message);
-    }
-    return result;
-}
-
-static enum exits follow(const struct launch *launch, struct client *client,
-                         struct progress *progress)
-{
-    bool done = false;
-    for (;;) {
-        if (take_news(client, progress, &done) == CLIENT_GONE && !done) {
-            progress_erase(progress);
-            fprintf(stderr, "camring: the supervisor has ended; see %s\n", launch->log_path);
-            return EXIT_FAILED;
-        }
-        if (done)
-            break;
-        progress_draw(progress);
-        struct pollfd fds[] = {{.fd = client_fd(client), .events = POLLIN},
-                               {.fd = launch->signals, .events = POLLIN}};
-        poll(fds, 2, progress_interval(progress));
-        if (fds[1].revents && signalled(launch)) {
-            progress_erase(progress);
-            return give_up(launch, "cancelled");
-        }
-    }
-    progress_erase(progress);
-    return progress_summary(progress) ? EXIT_DONE : EXIT_NOT_LIVE;
-}
-
-static enum exits await_cameras(const struct launch *launch)
+static enum exits await_cameras(const struct launch *launch, bool quiet)
 {
     struct error err;
-    enum exits status = EXIT_FAILED;
-    struct client *client = client_open(launch->conf->instance, &err);
-    struct progress *progress = progress_create(launch->conf);
-    json_t *request = json_pack("{s:s}", "command", "wait");
-    if (client && progress && client_send(client, request, &err) == 0)
-        status = follow(launch, client, progress);
-    else
-        fprintf(stderr, "camring: %s\n",
-                client && progress ? err.text
-                : !client          ? err.text
-                                   : "out of memory");
-    json_decref(request);
-    progress_destroy(progress);
-    client_close(client);
-    return status;
+    switch (following_run(launch->conf->instance, launch->signals, quiet, &err)) {
+    case FOLLOWING_LIVE:
+        return EXIT_DONE;
+    case FOLLOWING_NOT_LIVE:
+        return EXIT_NOT_LIVE;
+    case FOLLOWING_CANCELLED:
+        return give_up(launch, "cancelled");
+    default:
+        fprintf(stderr, "camring: %s; see %s\n", err.text, launch->log_path);
+        return EXIT_FAILED;
+    }
 }
 
-enum exits background_start(const struct conf *conf, const char *config_path, bool wait)
+enum exits background_start(const struct conf *conf, const char *config_path, bool wait, bool quiet)
 {
     struct launch launch = {.conf = conf, .pidfd = -1, .urls = -1, .signals = -1};
     struct error err;
@@ -232,9 +187,9 @@ enum exits background_start(const struct conf *conf, const char *config_path, bo
         fprintf(stderr, "camring: %s\n", err.text);
         return EXIT_FAILED;
     }
-    enum exits status = await_up(&launch);
+    enum exits status = await_up(&launch, quiet);
     if (status == EXIT_DONE && wait)
-        status = await_cameras(&launch);
+        status = await_cameras(&launch, quiet);
     close_launch(&launch);
     return status;
 }

@@ -8,8 +8,10 @@
 
 #include <stdbool.h>
 
-/* Failures of the set-up are on stderr.  With `wait`, returns when each camera is live or has
- * failed, after a summary on stdout.  SIGINT or SIGTERM to this process undoes it all. */
-enum exits background_start(const struct conf *conf, const char *config_path, bool wait);
+/* Failures of the set-up are on stderr; URLs are on stdout, unless `quiet`.  With `wait`, returns
+ * when each camera is live or has failed, after a summary on stdout, unless `quiet`.  SIGINT or
+ * SIGTERM to this process undoes it all. */
+enum exits background_start(const struct conf *conf, const char *config_path, bool wait,
+                            bool quiet);
 
 #endif

@@ -1,16 +1,8 @@
 #include "settings.h"
+#include "tell.h"
 
 #include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
-
-static json_t *lines_of(char *text)
-{
-    json_t *lines = json_array();
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-        json_array_append_new(lines, json_string(line));
-    return lines;
-}
 
 static enum exits check_for_programs(const struct options *options)
 {
@@ -22,7 +14,7 @@ static enum exits check_for_programs(const struct options *options)
     struct conf *conf = settings_load(options, path, faults);
     fclose(faults);
     json_t *answer = json_pack("{s:b, s:s, s:i, s:o}", "ok", conf != NULL, "file", path, "cameras",
-                               conf ? (int)conf->camera_count : 0, "faults", lines_of(text));
+                               conf ? (int)conf->camera_count : 0, "faults", tell_lines(text));
     json_dumpf(answer, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(answer);

@@ -11,7 +11,8 @@ enum exits cmd_run(const struct options *options)
     if (!conf)
         return EXIT_CONFIG;
     int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    int status = supervise(&(struct supervise){.conf = conf, .config_path = path, .url_fd = out});
+    int status = supervise(
+        &(struct supervise){.conf = conf, .config_path = path, .options = options, .url_fd = out});
     conf_free(conf);
     return status;
 }

@@ -2,6 +2,7 @@
  * those are looked into from here, so that nothing the supervisor does takes longer for it. */
 #include "client.h"
 #include "settings.h"
+#include "tell.h"
 
 #include "common/board.h"
 #include "common/clock.h"
@@ -189,18 +190,6 @@ static bool all_fine(const json_t *status)
     return true;
 }
 
-/* Also to programs, which read what else would be the answer. */
-static void complain(const struct options *options, const char *text)
-{
-    fprintf(stderr, "camring: %s\n", text);
-    if (!options->json)
-        return;
-    json_t *answer = json_pack("{s:s}", "error", text);
-    json_dumpf(answer, stdout, 0);
-    printf("\n");
-    json_decref(answer);
-}
-
 static json_t *ask(const struct options *options, const char *instance, enum exits *failure)
 {
     struct error err;
@@ -211,22 +200,19 @@ static json_t *ask(const struct options *options, const char *instance, enum exi
         *failure = EXIT_DONE;
     } else if (!client && (err.code == ENOENT || err.code == ECONNREFUSED)) {
         error_set(&err, err.code, "instance \"%s\" is not running", instance);
-        complain(options, err.text);
+        tell_error(options, err.text);
         *failure = EXIT_NOT_RUNNING;
     } else {
-        complain(options, err.text);
+        tell_error(options, err.text);
     }
     client_close(client);
     json_decref(request);
     return status;
 }
 
-enum exits cmd_status(const struct options *options)
+enum exits tell_status(const struct options *options, const char *instance)
 {
-    char instance[RING_ID_SIZE];
     enum exits failure;
-    if (!settings_instance(options, instance))
-        return EXIT_CONFIG;
     json_t *status = ask(options, instance, &failure);
     if (!status)
         return failure;
@@ -240,4 +226,10 @@ enum exits cmd_status(const struct options *options)
     bool fine = all_fine(status);
     json_decref(status);
     return fine ? EXIT_DONE : EXIT_NOT_LIVE;
+}
+
+enum exits cmd_status(const struct options *options)
+{
+    char instance[RING_ID_SIZE];
+    return settings_instance(options, instance) ? tell_status(options, instance) : EXIT_CONFIG;
 }

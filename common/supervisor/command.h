@@ -13,6 +13,7 @@ struct options {
     bool json, debug, verbose, no_wait;
     int count; /* arguments that are not options */
     char **arguments;
+    char **argv; /* all that the program was called with */
 };
 
 enum command_takes { TAKES_CONFIG = 1, TAKES_JSON = 2, TAKES_NO_WAIT = 4, TAKES_ANYTHING = 8 };

@@ -9,6 +9,7 @@
 
 struct listen_set {
     unsigned count;
+    bool given; /* by a service manager: they are its own */
     int fds[CONF_MAX_LISTEN];
     struct unixsocket_file files[CONF_MAX_LISTEN]; /* of those made here */
     char urls[CONF_MAX_LISTEN][288];

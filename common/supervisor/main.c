@@ -14,8 +14,8 @@ const struct command command_table[] = {
      "run in the background; returns when each camera is live or has failed",
      TAKES_CONFIG | TAKES_NO_WAIT, 0, cmd_start},
     {"stop", "", "stop, and leave nothing behind", TAKES_CONFIG, 0, cmd_stop},
-    {"restart", "[CAMERA]", "restart one camera, or everything", TAKES_CONFIG | TAKES_NO_WAIT, 1,
-     cmd_restart},
+    {"restart", "[CAMERA] [--no-wait] [--json]", "restart one camera, or everything",
+     TAKES_CONFIG | TAKES_NO_WAIT | TAKES_JSON, 1, cmd_restart},
     {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0,
      cmd_status},
     {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it",
@@ -159,7 +159,7 @@ static bool fits(const struct command *command, const struct options *options, u
 
 int main(int argc, char **argv)
 {
-    struct options options = {0};
+    struct options options = {.argv = argv};
     unsigned given = 0;
     enum parsed parsed = parse(argc, argv, true, &options, &given);
     if (parsed == PARSED_HELP) {

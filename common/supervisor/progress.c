@@ -9,6 +9,7 @@
 #define INTERVAL_MS 100
 
 struct line {
+    char id[64];
     char state[16];
     char why[256];
     unsigned width, height;
@@ -16,28 +17,28 @@ struct line {
 };
 
 struct progress {
-    const struct conf *conf;
-    bool terminal;
+    bool quiet, terminal;
     unsigned turn;  /* of the spinners */
     unsigned drawn; /* lines on the screen */
-    struct line line[];
+    unsigned count, room;
+    struct line *line;
 };
 
-struct progress *progress_create(const struct conf *conf)
+struct progress *progress_create(bool quiet)
 {
-    struct progress *progress =
-        calloc(1, sizeof *progress + conf->camera_count * sizeof *progress->line);
+    struct progress *progress = calloc(1, sizeof *progress);
     if (!progress)
         return NULL;
-    progress->conf = conf;
-    progress->terminal = isatty(STDOUT_FILENO);
-    for (unsigned i = 0; i < conf->camera_count; i++)
-        snprintf(progress->line[i].state, sizeof progress->line[i].state, "starting");
+    progress->quiet = quiet;
+    progress->terminal = !quiet && isatty(STDOUT_FILENO);
     return progress;
 }
 
 void progress_destroy(struct progress *progress)
 {
+    if (!progress)
+        return;
+    free(progress->line);
     free(progress);
 }
 
@@ -47,20 +48,39 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-void progress_update(struct progress *progress, const json_t *camera)
+/* The camera's line, a new one if there is none yet; NULL: out of memory. */
+static struct line *line_of(struct progress *progress, const char *id)
 {
-    const char *id = text_of(camera, "id"), *state = text_of(camera, "state");
-    for (unsigned i = 0; i < progress->conf->camera_count; i++) {
-        struct line *line = &progress->line[i];
-        if (strcmp(progress->conf->cameras[i].id, id) != 0)
-            continue;
-        snprintf(line->state, sizeof line->state, "%s", state);
-        snprintf(line->why, sizeof line->why, "%s", text_of(camera, "why"));
-        line->width = (unsigned)json_integer_value(json_object_get(camera, "width"));
-        line->height = (unsigned)json_integer_value(json_object_get(camera, "height"));
-        line->settled = json_is_true(json_object_get(camera, "settled"));
-        line->fine = strcmp(state, "live") == 0 || strcmp(state, "ended") == 0;
+    for (unsigned i = 0; i < progress->count; i++)
+        if (strcmp(progress->line[i].id, id) == 0)
+            return &progress->line[i];
+    if (progress->count == progress->room) {
+        unsigned room = progress->room ? 2 * progress->room : 16;
+        struct line *line = realloc(progress->line, room * sizeof *line);
+        if (!line)
+            return NULL;
+        progress->line = line;
+        progress->room = room;
     }
+    struct line *line = &progress->line[progress->count++];
+    *line = (struct line){0};
+    snprintf(line->id, sizeof line->id, "%s", id);
+    return line;
+}
+
+bool progress_update(struct progress *progress, const json_t *camera)
+{
+    const char *state = text_of(camera, "state");
+    struct line *line = line_of(progress, text_of(camera, "id"));
+    if (!line)
+        return false;
+    snprintf(line->state, sizeof line->state, "%s", state);
+    snprintf(line->why, sizeof line->why, "%s", text_of(camera, "why"));
+    line->width = (unsigned)json_integer_value(json_object_get(camera, "width"));
+    line->height = (unsigned)json_integer_value(json_object_get(camera, "height"));
+    line->settled = json_is_true(json_object_get(camera, "settled"));
+    line->fine = strcmp(state, "live") == 0 || strcmp(state, "ended") == 0;
+    return true;
 }
 
 int progress_interval(const struct progress *progress)
@@ -82,8 +102,7 @@ static void draw_line(const struct progress *progress, unsigned index, unsigned 
     const struct line *line = &progress->line[index];
     char text[400];
     char mark = !line->settled ? spinner[(progress->turn + index) % 4] : line->fine ? '*' : '!';
-    int used = snprintf(text, sizeof text, "%c %-16s %-10s", mark,
-                        progress->conf->cameras[index].id, line->state);
+    int used = snprintf(text, sizeof text, "%c %-16s %-10s", mark, line->id, line->state);
     if (line->fine && line->width)
         snprintf(text + used, sizeof text - (size_t)used, " %ux%u", line->width, line->height);
     else if (!line->fine && line->settled)
@@ -100,7 +119,7 @@ void progress_draw(struct progress *progress)
     ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
     unsigned rows = size.ws_row > 3 ? size.ws_row - 2u : 20,
              columns = size.ws_col > 20 ? size.ws_col : 80;
-    unsigned count = progress->conf->camera_count, settled = 0;
+    unsigned count = progress->count, settled = 0;
     progress_erase(progress);
     progress->turn++;
     for (unsigned i = 0; i < count; i++) {
@@ -119,16 +138,18 @@ void progress_draw(struct progress *progress)
 
 bool progress_summary(const struct progress *progress)
 {
-    unsigned count = progress->conf->camera_count, fine = 0;
+    unsigned count = progress->count, fine = 0;
     for (unsigned i = 0; i < count; i++)
         fine += progress->line[i].fine;
+    if (progress->quiet)
+        return fine == count;
     printf("camring: %u camera%s: %u live", count, count == 1 ? "" : "s", fine);
     if (fine < count)
         printf(", %u failed", count - fine);
     printf("\n");
     for (unsigned i = 0; i < count; i++)
         if (!progress->line[i].fine)
-            printf("camring: %s: %s%s%s\n", progress->conf->cameras[i].id, progress->line[i].state,
+            printf("camring: %s: %s%s%s\n", progress->line[i].id, progress->line[i].state,
                    progress->line[i].why[0] ? ": " : "", progress->line[i].why);
     fflush(stdout);
     return fine == count;

@@ -1,26 +1,27 @@
-/* progress.h: what `camring start` shows while cameras come up: a spinner each on a terminal,
- * nothing when piped; then a summary. */
+/* progress.h: what a command shows while cameras come up: a spinner each on a terminal, nothing
+ * when piped; then a summary. */
 #ifndef CAMRING_PROGRESS_H
 #define CAMRING_PROGRESS_H
 
-#include "common/conf.h"
-
 #include <jansson.h>
+#include <stdbool.h>
 
 struct progress;
 
-struct progress *progress_create(const struct conf *conf); /* NULL: out of memory */
+/* `quiet`: it writes nothing.  NULL: out of memory. */
+struct progress *progress_create(bool quiet);
 void progress_destroy(struct progress *progress);
 
-/* Takes a camera's description as the supervisor sends it. */
-void progress_update(struct progress *progress, const json_t *camera);
+/* Takes a camera's description as the supervisor sends it: first each one, then those that change.
+ * False: out of memory. */
+bool progress_update(struct progress *progress, const json_t *camera);
 
 /* How long to wait before the next progress_draw, in ms; -1: there is nothing to draw. */
 int progress_interval(const struct progress *progress);
 void progress_draw(struct progress *progress);
 void progress_erase(struct progress *progress);
 
-/* Prints outcomes, each failure with its cause.  True if every camera is live. */
+/* Prints the outcomes, each failure with its cause.  True if every camera is live. */
 bool progress_summary(const struct progress *progress);
 
 #endif

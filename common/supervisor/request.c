@@ -59,6 +59,8 @@ static json_t *answer_status(struct request_context *context, struct control_cli
 
     json_object_set_new(status, "instance", json_string(context->conf->instance));
     json_object_set_new(status, "pid", json_integer(getpid()));
+    json_object_set_new(status, "foreground", json_boolean(context->begin_anew != NULL));
+    json_object_set_new(status, "serving", json_boolean(context->serving));
     json_object_set_new(status, "uptime_s",
                         json_real((double)(clock_now() - context->started_ns) / NS_PER_S));
     json_object_set_new(status, "version", json_string(CAMRING_VERSION));
@@ -87,6 +89,10 @@ static json_t *answer_restart(struct request_context *context, struct control_cl
 {
     (void)client;
     const char *id = json_string_value(json_object_get(request, "camera"));
+    if (!json_object_get(request, "camera"))
+        return context->begin_anew
+                   ? context->begin_anew(context->arg)
+                   : json_pack("{s:s}", "error", "it runs in the background: stop and start it");
     for (unsigned i = 0; id && i < context->conf->camera_count; i++)
         if (strcmp(context->conf->cameras[i].id, id) == 0) {
             fleet_restart_camera(context->fleet, i);

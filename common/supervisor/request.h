@@ -4,6 +4,7 @@
  *   {"command": "wait"}                    one line per camera now and on each change, {"done":
  * true} once all have settled
  *   {"command": "restart", "camera": ID}   {"ok": true}
+ *   {"command": "restart"}                 as anew_check answers; then the supervisor begins anew
  *   {"command": "stop"}                    {"ok": true}; then the supervisor ends
  *
  * Anything else gets {"error": TEXT}. */
@@ -19,7 +20,9 @@ struct request_context {
     const struct listen_set *listen;
     struct fleet *fleet;
     int64_t started_ns;
+    bool serving; /* every server accepts connections, or has once */
     void (*stop)(void *arg);
+    json_t *(*begin_anew)(void *arg); /* NULL: it is in the background */
     void *arg;
 };
 

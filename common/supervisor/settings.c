@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void absolute_path(const char *path, char out[PATH_MAX])
+void settings_path(const char *path, char out[PATH_MAX])
 {
     char directory[PATH_MAX];
     if (strcmp(path, "-") == 0 || path[0] == '/' || !getcwd(directory, sizeof directory))
@@ -50,7 +50,7 @@ struct conf *settings_load(const struct options *options, char path[PATH_MAX], F
                         "FILE was given\n");
         return NULL;
     }
-    absolute_path(name, path);
+    settings_path(name, path);
     struct conf *conf = conf_load(name, faults);
     if (conf && !check_files(conf, faults)) {
         conf_free(conf);

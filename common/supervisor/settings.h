@@ -8,6 +8,9 @@
 
 #include <limits.h>
 
+/* The absolute path of a configuration; "-" stays. */
+void settings_path(const char *path, char out[PATH_MAX]);
+
 /* Loads the file named or found, and lets the options win over it.  NULL: every fault has been
  * written to `faults`, one a line. `path` becomes the file's absolute path, or "-"; "" if there is
  * no file. */

@@ -1,5 +1,6 @@
 #include "supervise.h"
 
+#include "anew.h"
 #include "control.h"
 #include "exits.h"
 #include "fleet.h"
@@ -35,7 +36,8 @@ struct supervisor {
     struct control *control;
     struct request_context requests;
     int url_fd;
-    bool stopping;
+    struct anew anew;
+    bool stopping, begins_anew;
 };
 
 /* ---- while it runs ---- */
@@ -49,6 +51,7 @@ static void on_camera(unsigned camera, void *arg)
 static void on_up(void *arg)
 {
     struct supervisor *self = arg;
+    self->requests.serving = true;
     for (unsigned i = 0; i < self->listen.count; i++) {
         log_info("listening on %s", self->listen.urls[i]);
         if (self->url_fd >= 0)
@@ -77,6 +80,27 @@ static void stop(void *arg)
     fleet_stop(self->fleet);
 }
 
+static void stop_for_good(void *arg)
+{
+    struct supervisor *self = arg;
+    self->begins_anew = false;
+    stop(self);
+}
+
+static json_t *begin_anew(void *arg)
+{
+    struct supervisor *self = arg;
+    if (self->stopping)
+        return json_pack("{s:s}", "error", "it is stopping");
+    json_t *answer = anew_check(&self->anew);
+    if (json_is_true(json_object_get(answer, "ok"))) {
+        log_info("restarted by request");
+        self->begins_anew = true;
+        stop(self);
+    }
+    return answer;
+}
+
 static void on_last_resort(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -95,10 +119,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     struct supervisor *self = arg;
     if (number == SIGHUP || number == SIGPIPE)
         return; /* a lost terminal or reader is no reason to stop watching cameras */
-    if (self->stopping && number == SIGINT)
+    if (self->stopping && !self->begins_anew && number == SIGINT)
         fleet_abort(self->fleet);
-    else
-        stop(self);
+    stop_for_good(self);
 }
 
 /* ---- setting up ---- */
@@ -123,6 +146,16 @@ static int go_to_background(const char *log_path, struct error *err)
     return r;
 }
 
+/* Held signals wait, over an exec as well. */
+static void hold_signals(bool on)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (unsigned i = 0; i < SIGNALS; i++)
+        sigaddset(&set, handled_signals[i]);
+    sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int open_loop(struct supervisor *self, struct error *err)
 {
     error_set(err, ENOMEM, "cannot set up the event loop");
@@ -134,6 +167,7 @@ static int open_loop(struct supervisor *self, struct error *err)
         if (!self->signals[i] || evsignal_add(self->signals[i], NULL) != 0)
             return -1;
     }
+    hold_signals(false); /* those that came while this process began anew */
     return 0;
 }
 
@@ -144,13 +178,15 @@ static int open_fleet(struct supervisor *self, struct error *err)
         .on_camera = on_camera, .on_up = on_up, .on_idle = on_idle, .arg = self};
     self->fleet =
         fleet_create(self->base, conf, &self->counts, self->board, &self->listen, &watch, err);
-    self->requests = (struct request_context){.conf = conf,
-                                              .config_path = self->options->config_path,
-                                              .listen = &self->listen,
-                                              .fleet = self->fleet,
-                                              .started_ns = clock_now(),
-                                              .stop = stop,
-                                              .arg = self};
+    self->requests =
+        (struct request_context){.conf = conf,
+                                 .config_path = self->options->config_path,
+                                 .listen = &self->listen,
+                                 .fleet = self->fleet,
+                                 .started_ns = clock_now(),
+                                 .stop = stop_for_good,
+                                 .begin_anew = self->options->options ? begin_anew : NULL,
+                                 .arg = self};
     return self->fleet ? 0 : -1;
 }
 
@@ -197,7 +233,8 @@ static void tear_down(struct supervisor *self)
     if (self->base)
         event_base_free(self->base);
     board_close(self->board);
-    listen_close(&self->listen);
+    if (!self->begins_anew || !self->listen.given)
+        listen_close(&self->listen);
     instance_release(self->instance);
     if (self->url_fd >= 0)
         close(self->url_fd);
@@ -210,6 +247,7 @@ int supervise(const struct supervise *options)
     const struct conf *conf = options->conf;
     int status = EXIT_FAILED;
     log_open("supervisor", conf->log.level, conf->log.format);
+    anew_open(&self.anew, options->options);
     if (set_up(&self, &err) != 0) {
         fprintf(stderr, "camring: %s\n", err.text);
         goto out;
@@ -220,7 +258,13 @@ int supervise(const struct supervise *options)
     event_base_dispatch(self.base);
     log_info("stopped");
     status = EXIT_DONE;
+    if (self.begins_anew)
+        hold_signals(true);
 out:
     tear_down(&self);
+    if (self.begins_anew) {
+        anew_go(&self.anew, &self.listen);
+        status = EXIT_FAILED;
+    }
     return status;
 }

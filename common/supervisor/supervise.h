@@ -2,6 +2,8 @@
 #ifndef CAMRING_SUPERVISE_H
 #define CAMRING_SUPERVISE_H
 
+#include "command.h"
+
 #include "common/conf.h"
 
 struct supervise {
@@ -9,6 +11,8 @@ struct supervise {
     const char *config_path; /* absolute, or "-" */
     /* where standard error goes once set up; NULL: stays in the foreground */
     const char *log_path;
+    /* in the foreground: what it was called with, so that it can begin anew */
+    const struct options *options;
     /* gets a line per URL once the servers accept, and is closed then; children don't inherit it
      * */
     int url_fd;

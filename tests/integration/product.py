@@ -156,6 +156,17 @@ class Camring:
         """A command to this instance."""
         return cli(*words, "--instance", self.instance, cwd=self.folder, limit=limit, env=env)
 
+    def popen(self, *words):
+        """The same, without waiting for its end; a subprocess.Popen whose output is text."""
+        return subprocess.Popen(
+            [str(BIN / "camring"), *words, "--instance", self.instance],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def wait_listening(self):
         def answers():
             if self._popen and self._popen.poll() is not None:

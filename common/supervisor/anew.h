@@ -1,0 +1,30 @@
+/* anew.h: a supervisor in the foreground begins anew in its own process: same pid, command line,
+ * environment and working directory, the program and the configuration as they are on the disk by
+ * then.  So whatever has started it (a container, a service manager, a shell) goes on waiting for
+ * it. */
+#ifndef CAMRING_ANEW_H
+#define CAMRING_ANEW_H
+
+#include "command.h"
+#include "listen.h"
+
+#include <jansson.h>
+#include <limits.h>
+
+struct anew {
+    const struct options *options;
+    char program[PATH_MAX]; /* its path; "": unknown */
+};
+
+/* Notes where the program is, while that is sure. */
+void anew_open(struct anew *anew, const struct options *options);
+
+/* The answer to whoever asks for it: {"ok": true}, or what is in the way: {"error": TEXT}, or
+ * {"ok": false, "faults": [LINE, ...]} of the configuration. */
+json_t *anew_check(const struct anew *anew);
+
+/* Becomes the new one, with the sockets of `listen` that a service manager gave.  All else must be
+ * closed.  Returns only if that failed, having said so on stderr. */
+void anew_go(const struct anew *anew, const struct listen_set *listen);
+
+#endif

@@ -1,0 +1,63 @@
+#include "following.h"
+
+#include "client.h"
+#include "progress.h"
+
+#include <poll.h>
+
+/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up; *done: every camera has
+ * settled. */
+static enum client_result take_news(struct client *client, struct progress *progress, bool *done)
+{
+    json_t *message;
+    enum client_result result;
+    while ((result = client_next(client, &message)) == CLIENT_GOT && !*done) {
+        if (json_object_get(message, "done"))
+            *done = true;
+        else if (!progress_update(progress, message))
+            result = CLIENT_GONE;
+        json_decref(message);
+    }
+    return result;
+}
+
+static enum following follow(struct client *client, struct progress *progress, int signals,
+                             struct error *err)
+{
+    bool done = false;
+    for (;;) {
+        if (take_news(client, progress, &done) == CLIENT_GONE && !done) {
+            progress_erase(progress);
+            error_set(err, 0, "the supervisor has ended");
+            return FOLLOWING_FAILED;
+        }
+        if (done)
+            break;
+        progress_draw(progress);
+        struct pollfd fds[] = {{.fd = client_fd(client), .events = POLLIN},
+                               {.fd = signals, .events = POLLIN}};
+        poll(fds, 2, progress_interval(progress));
+        if (fds[1].revents) {
+            progress_erase(progress);
+            return FOLLOWING_CANCELLED;
+        }
+    }
+    progress_erase(progress);
+    return progress_summary(progress) ? FOLLOWING_LIVE : FOLLOWING_NOT_LIVE;
+}
+
+enum following following_run(const char *instance, int signals, bool quiet, struct error *err)
+{
+    enum following result = FOLLOWING_FAILED;
+    struct client *client = client_open(instance, err);
+    struct progress *progress = progress_create(quiet);
+    json_t *request = json_pack("{s:s}", "command", "wait");
+    if (!progress || !request)
+        error_set(err, 0, "out of memory");
+    else if (client && client_send(client, request, err) == 0)
+        result = follow(client, progress, signals, err);
+    json_decref(request);
+    progress_destroy(progress);
+    client_close(client);
+    return result;
+}
