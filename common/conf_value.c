@@ -2,9 +2,8 @@
 #include "conf_private.h"
 
 #include "clock.h"
+#include "number.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,69 +14,26 @@ _Static_assert(offsetof(struct conf_camera, max_height) ==
                    offsetof(struct conf_camera, max_width) + sizeof(uint32_t),
                "a picture size is two numbers in a row");
 
-/* Digits only, at most 18 of them, so that it fits. */
-static bool parse_whole(const char **text, int64_t *out)
-{
-    const char *p = *text;
-    int64_t value = 0;
-    while (isdigit((unsigned char)*p) && p - *text < 18)
-        value = value * 10 + (*p++ - '0');
-    if (p == *text || isdigit((unsigned char)*p))
-        return false;
-    *text = p;
-    *out = value;
-    return true;
-}
-
-/* Digits, and maybe a dot and digits; not strtod, which takes "inf", hexadecimal and the locale's
- * comma. */
-static bool parse_decimal(const char **text, double *out)
-{
-    int64_t whole;
-    if (!parse_whole(text, &whole))
-        return false;
-    double value = (double)whole;
-    const char *p = *text;
-    if (*p == '.') {
-        double place = 0.1;
-        if (!isdigit((unsigned char)p[1]))
-            return false;
-        for (p++; isdigit((unsigned char)*p); p++, place /= 10)
-            value += (*p - '0') * place;
-    }
-    *text = p;
-    *out = value;
-    return true;
-}
-
 static bool in_range(const struct conf_option *option, double value)
 {
     return value >= (double)option->min && value <= (double)option->max;
 }
 
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-
-static const struct unit durations[] = {{"", NS_PER_S},         {"ms", NS_PER_MS},
-                                        {"s", NS_PER_S},        {"m", 60 * NS_PER_S},
-                                        {"h", 3600 * NS_PER_S}, {NULL, 0}};
-static const struct unit sizes[] = {
-    {"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
-
-/* A decimal with a unit behind it; the result is whole. */
-static bool parse_with_unit(const struct conf_option *option, const struct unit *units,
-                            const char *text, int64_t *out)
+static bool parse_duration(const struct conf_option *option, const char *text, int64_t *out)
 {
-    double value;
-    if (!parse_decimal(&text, &value))
+    int64_t ns;
+    if (!number_duration(text, &ns) || !in_range(option, (double)ns))
         return false;
-    while (units->name && strcasecmp(units->name, text) != 0)
-        units++;
-    if (!units->name || !in_range(option, value * (double)units->factor))
+    *out = ns;
+    return true;
+}
+
+static bool parse_bytes(const struct conf_option *option, const char *text, int64_t *out)
+{
+    int64_t bytes;
+    if (!number_bytes(text, &bytes) || !in_range(option, (double)bytes))
         return false;
-    *out = llround(value * (double)units->factor);
+    *out = bytes;
     return true;
 }
 
@@ -85,7 +41,7 @@ static bool parse_number(const struct conf_option *option, const char *text, con
                          unsigned *out)
 {
     int64_t value;
-    if (!parse_whole(&text, &value) || (*text && strcmp(text, unit) != 0) ||
+    if (!number_whole(&text, &value) || (*text && strcmp(text, unit) != 0) ||
         !in_range(option, (double)value))
         return false;
     *out = (unsigned)value;
@@ -122,10 +78,10 @@ static bool parse_picture_size(const struct conf_option *option, const char *tex
         out[0] = out[1] = 0;
         return true;
     }
-    if (!parse_whole(&text, &width) || (*text != 'x' && *text != 'X'))
+    if (!number_whole(&text, &width) || (*text != 'x' && *text != 'X'))
         return false;
     text++;
-    if (!parse_whole(&text, &height) || *text || !in_range(option, (double)width) ||
+    if (!number_whole(&text, &height) || *text || !in_range(option, (double)width) ||
         !in_range(option, (double)height))
         return false;
     out[0] = (uint32_t)width;
@@ -136,7 +92,7 @@ static bool parse_picture_size(const struct conf_option *option, const char *tex
 static bool parse_rate(const struct conf_option *option, const char *text, double *out)
 {
     double value;
-    if (!parse_decimal(&text, &value) || *text || !in_range(option, value))
+    if (!number_decimal(&text, &value) || *text || !in_range(option, value))
         return false;
     *out = value;
     return true;
@@ -163,9 +119,9 @@ bool conf_value_parse(const struct conf_option *option, const char *text, void *
         *(unsigned *)field = 0;
         return true;
     case CONF_DURATION:
-        return parse_with_unit(option, durations, text, field);
+        return parse_duration(option, text, field);
     case CONF_BYTES:
-        return parse_with_unit(option, sizes, text, field);
+        return parse_bytes(option, text, field);
     case CONF_BOOL:
         return parse_bool(text, field);
     case CONF_CHOICE:

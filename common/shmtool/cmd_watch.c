@@ -1,4 +1,5 @@
 #include "common/clock.h"
+#include "common/number.h"
 #include "describe.h"
 #include "find.h"
 #include "print.h"
@@ -38,29 +39,6 @@ struct watch {
 
 /* ---- what was asked for ---- */
 
-/* "1s", "500ms", "2m", "0.5"; -1: none of these, or out of range. */
-static int64_t parse_interval(const char *text)
-{
-    static const struct {
-        const char *name;
-        int64_t ns;
-    } units[] = {{"", NS_PER_S},
-                 {"s", NS_PER_S},
-                 {"ms", NS_PER_MS},
-                 {"m", 60 * NS_PER_S},
-                 {"min", 60 * NS_PER_S}};
-    char *end;
-    if (!isdigit((unsigned char)text[0]))
-        return -1;
-    double number = strtod(text, &end);
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(end, units[i].name) == 0 && number * (double)units[i].ns <= (double)INTERVAL_MAX)
-            return number * (double)units[i].ns >= (double)INTERVAL_MIN
-                       ? (int64_t)(number * (double)units[i].ns)
-                       : -1;
-    return -1;
-}
-
 static bool parse_count(const char *text, uint64_t *count)
 {
     char *end;
@@ -74,7 +52,9 @@ static bool set_up(struct watch *watch, const struct shm_options *options)
     *watch = (struct watch){.options = options,
                             .instance = options->all ? NULL : options->instance,
                             .interval_ns = NS_PER_S};
-    if (options->interval && (watch->interval_ns = parse_interval(options->interval)) < 0) {
+    if (options->interval &&
+        (!number_duration(options->interval, &watch->interval_ns) ||
+         watch->interval_ns < INTERVAL_MIN || watch->interval_ns > INTERVAL_MAX)) {
         print_fault("watch: \"%s\" is no interval from 10ms to 60m, such as 500ms, 2s",
                     options->interval);
         return false;

@@ -1,6 +1,7 @@
 #include "server/http/query.h"
 
 #include "common/clock.h"
+#include "common/number.h"
 #include "common/url.h"
 
 #include <string.h>
@@ -85,77 +86,21 @@ const char *query_get(const struct query *query, const char *key)
     return NULL;
 }
 
-/* Reads digits, at most 18 so that nothing overflows; returns how many. */
-static size_t read_digits(const char *text, uint64_t *number)
-{
-    size_t n = 0;
-    *number = 0;
-    for (; n < 18 && text[n] >= '0' && text[n] <= '9'; n++)
-        *number = *number * 10 + (uint64_t)(text[n] - '0');
-    return n;
-}
-
 bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *number)
 {
-    size_t digits = read_digits(value, number);
-    return digits > 0 && value[digits] == '\0' && *number >= min && *number <= max;
-}
-
-/* Reads digits, and decimals if there are any; what follows them is in *rest.  False: it is no
- * number. */
-static bool read_decimal(const char *text, uint64_t *whole, double *fraction, const char **rest)
-{
-    uint64_t decimals = 0;
-    size_t digits = read_digits(text, whole), places = 0;
-    *fraction = 0;
-    *rest = text + digits;
-    if (digits == 0 || **rest != '.')
-        return digits > 0;
-    places = read_digits(text + digits + 1, &decimals);
-    *fraction = (double)decimals;
-    for (size_t i = 0; i < places; i++)
-        *fraction /= 10;
-    *rest += 1 + places;
-    return places > 0 && places <= 9;
+    int64_t given;
+    if (!number_whole(&value, &given) || *value)
+        return false;
+    *number = (uint64_t)given;
+    return *number >= min && *number <= max;
 }
 
 bool query_decimal(const char *value, double min, double max, double *number)
 {
-    uint64_t whole;
-    double fraction;
-    const char *rest;
-    if (!read_decimal(value, &whole, &fraction, &rest) || *rest != '\0')
-        return false;
-    *number = (double)whole + fraction;
-    return *number >= min && *number <= max;
-}
-
-static int64_t unit_ns(const char *unit)
-{
-    static const struct {
-        const char *name;
-        int64_t ns;
-    } units[] = {{"", NS_PER_S},
-                 {"ms", NS_PER_MS},
-                 {"s", NS_PER_S},
-                 {"m", 60 * NS_PER_S},
-                 {"h", 3600 * NS_PER_S}};
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(unit, units[i].name) == 0)
-            return units[i].ns;
-    return 0;
+    return number_decimal(&value, number) && !*value && *number >= min && *number <= max;
 }
 
 bool query_duration(const char *value, int64_t *ns)
 {
-    uint64_t whole;
-    double fraction;
-    const char *unit;
-    if (!read_decimal(value, &whole, &fraction, &unit))
-        return false;
-    int64_t scale = unit_ns(unit);
-    if (scale == 0 || whole > (uint64_t)(MAX_DURATION / scale))
-        return false;
-    *ns = (int64_t)whole * scale + (int64_t)(fraction * (double)scale);
-    return *ns <= MAX_DURATION;
+    return !strpbrk(value, "HMS") && number_duration(value, ns) && *ns <= MAX_DURATION;
 }

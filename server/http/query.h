@@ -41,7 +41,8 @@ bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *numbe
 /* Likewise, with at most nine decimals if it likes: "7", "2.5". */
 bool query_decimal(const char *value, double min, double max, double *number);
 
-/* "500ms", "2s", "2" (seconds, as in the configuration), "1.5s", "1m", at most a day, in ns. */
+/* "500ms", "2s", "2" (seconds, as in the configuration), "1.5s", "1m", at most a day, in ns; units
+ * in small letters only. */
 bool query_duration(const char *value, int64_t *ns);
 
 #endif
