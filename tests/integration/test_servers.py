@@ -237,7 +237,6 @@ def test_a_camera_that_spins_and_one_that_is_stopped_delay_nobody(tmp_path, work
         "spin": "test:?size=3840x2160&fps=1000",
         "still": "test:?size=320x240&fps=20",
     }
-    cameras = {name: {"source": source, "idle": "standby"} for name, source in cameras.items()}
     with running(tmp_path, cameras, http={"workers": workers}) as camring:
         camring.wait_live(*cameras)
         with Stream(camring.port, "/cameras/calm/stream.mjpeg") as stream:
