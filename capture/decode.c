@@ -3,9 +3,9 @@
 #include "buffer.h"
 #include "cause.h"
 #include "common/jpeg.h"
+#include "common/rate_limit.h"
 #include "convert.h"
 #include "damage.h"
-#include "rate.h"
 #include "trim.h"
 
 #include <libavcodec/avcodec.h>
@@ -22,7 +22,7 @@ struct decode {
     AVRational time_base;
     struct buffer_pool pool;
     struct convert *convert;
-    struct rate rate;
+    struct rate_limit rate;
     struct damage damage;
     bool begun; /* there was a key packet */
     uint64_t pictures;
@@ -66,7 +66,7 @@ struct decode *decode_open(struct capture *capture, const AVStream *from, struct
         return NULL;
     decode->capture = capture;
     decode->time_base = from->time_base;
-    rate_init(&decode->rate, capture->conf->fps);
+    decode->rate = rate_limit_of(capture->conf->fps);
     decode->publish = publish_get(capture, err);
     if (!decode->publish)
         goto fail;
@@ -211,7 +211,8 @@ static int publish_copy(struct decode *decode, struct ring_frame *frame, struct 
 static bool is_wanted(struct decode *decode, const struct ring_frame *frame)
 {
     bool by_stamp = decode->capture->shared->lossless && frame->camera_ns >= 0;
-    return rate_pass(&decode->rate, by_stamp ? frame->camera_ns : frame->captured_ns);
+    int64_t made = by_stamp ? frame->camera_ns : frame->captured_ns;
+    return rate_limit_due(&decode->rate, made, made);
 }
 
 static int publish_picture(struct decode *decode, struct error *err)

@@ -6,7 +6,7 @@
 #include "cause.h"
 #include "common/url.h"
 #include "lavf.h"
-#include "rate.h"
+#include "pace.h"
 #include "source.h"
 #include "stream.h"
 

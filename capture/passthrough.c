@@ -2,7 +2,7 @@
 
 #include "common/jpeg.h"
 #include "common/log.h"
-#include "rate.h"
+#include "common/rate_limit.h"
 #include "trim.h"
 
 #include <libavutil/avutil.h>
@@ -23,7 +23,7 @@ struct passthrough {
     struct capture *capture;
     struct ring_writer *writer;
     AVRational time_base;
-    struct rate rate;
+    struct rate_limit rate;
     size_t slot_bytes;
     uint64_t pictures;
     bool leased;
@@ -54,7 +54,7 @@ struct passthrough *passthrough_open(struct capture *capture, AVRational time_ba
     passthrough->time_base = time_base;
     passthrough->tables_size =
         jpeg_standard_tables(passthrough->tables, sizeof passthrough->tables);
-    rate_init(&passthrough->rate, capture->conf->fps);
+    passthrough->rate = rate_limit_of(capture->conf->fps);
     char name[RING_NAME_SIZE];
     snprintf(name, sizeof name, "%s.jpeg", capture->conf->id);
     passthrough->writer = ring_writer_open(capture->setup->hello.instance, name, false, err);
@@ -185,7 +185,7 @@ int passthrough_packet(struct passthrough *passthrough, const AVPacket *packet, 
         return 0;
     }
     passthrough->pictures++;
-    if (!rate_pass(&passthrough->rate, captured_ns))
+    if (!rate_limit_due(&passthrough->rate, captured_ns, captured_ns))
         return 0;
     return publish(passthrough, packet, &info, captured_ns, err);
 }

@@ -5,9 +5,9 @@
 
 #include "common/clock.h"
 #include "common/draw.h"
+#include "common/rate_limit.h"
 #include "common/url.h"
 #include "publish.h"
-#include "rate.h"
 #include "source.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ struct test_source {
     uint8_t *background; /* one picture, laid out like a slot */
     int text_scale;
     int64_t number; /* of the next frame */
-    struct rate rate;
+    struct rate_limit rate;
 };
 
 /* ---- numbers ---- */
@@ -209,7 +209,7 @@ static void *test_open(struct capture *capture, struct error *err)
         goto fail;
     test->text_scale = choose_text_scale(&test->options);
     draw_background(test);
-    rate_init(&test->rate, capture->conf->fps);
+    test->rate = rate_limit_of(capture->conf->fps);
     test->number = test_source_number(clock_now(), test->options.fps_milli) + 1;
     return test;
 fail:
@@ -255,7 +255,8 @@ static enum source_result test_next(void *source, struct error *err)
     }
     board_count(&test->capture->shared->packets, 1);
     atomic_store_explicit(&test->capture->shared->packet_ns, now, memory_order_relaxed);
-    if (rate_pass(&test->rate, due) && publish_picture(test, due, now) == PUBLISH_STOPPED) {
+    if (rate_limit_due(&test->rate, due, due) &&
+        publish_picture(test, due, now) == PUBLISH_STOPPED) {
         error_set(err, CAPTURE_STOPPED, "stopped");
         return SOURCE_FAILED;
     }

@@ -1,11 +1,11 @@
 #include "server/handlers/mjpeg_stream.h"
 
 #include "common/clock.h"
+#include "common/rate_limit.h"
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
 #include "server/frames/stream_params.h"
 #include "server/push/push.h"
-#include "server/push/rate_limit.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* rate_limit.h: how many pictures of which camera a client gets, and which. */
-#include "server/push/rate_limit.h"
+/* rate_limit.h: how many pictures of a camera pass, and which. */
+#include "common/rate_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,6 +111,63 @@ static void test_time_that_goes_back_stops_nothing(void **state)
     assert_in_range(due, 9, 11);
 }
 
+/* As capture asks: nothing is shown twice. */
+static bool pass(struct rate_limit *limit, int64_t made)
+{
+    return rate_limit_due(limit, made, made);
+}
+
+/* Frames that pass in `seconds` of a camera that sends `fps`, each up to `jitter_ns` early or late.
+ */
+static unsigned passed(double cap, double fps, int seconds, int64_t jitter_ns)
+{
+    struct rate_limit limit = rate_limit_of(cap);
+    uint32_t random = 1;
+    unsigned n = 0;
+    for (int i = 0; i < (int)(fps * seconds); i++) {
+        random = random * 1664525u + 1013904223u;
+        int64_t jitter = jitter_ns ? (int64_t)(random >> 8) % (2 * jitter_ns) - jitter_ns : 0;
+        n += pass(&limit, S + (int64_t)(1e9 * i / fps) + jitter);
+    }
+    return n;
+}
+
+static void test_no_cap_passes_all(void **state)
+{
+    (void)state;
+    assert_int_equal(passed(0, 240, 2, 0), 480);
+}
+
+static void test_cap_holds_on_the_average(void **state)
+{
+    (void)state;
+    assert_in_range(passed(10, 30, 20, 0), 199, 201);
+    assert_in_range(passed(10, 30, 20, 5 * MS), 195, 201);
+    assert_in_range(passed(15, 25, 20, 0), 295, 301);
+    assert_in_range(passed(7.5, 240, 20, 0), 148, 151);
+    assert_in_range(passed(0.5, 30, 20, 0), 10, 11);
+}
+
+static void test_cap_at_or_above_the_cameras_rate_loses_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(passed(30, 30, 20, 0), 600);
+    assert_int_equal(passed(30, 30, 20, 3 * MS), 600);
+    assert_int_equal(passed(60, 30, 20, 5 * MS), 600);
+}
+
+static void test_cap_survives_jumps_of_time(void **state)
+{
+    (void)state;
+    struct rate_limit limit = rate_limit_of(10);
+    assert_true(pass(&limit, 100 * S));
+    assert_false(pass(&limit, 100 * S + 10 * MS));
+    assert_true(pass(&limit, 5 * S)); /* a looped file */
+    assert_false(pass(&limit, 5 * S + 10 * MS));
+    assert_true(pass(&limit, 500 * S));
+    assert_false(pass(&limit, 500 * S + 10 * MS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +178,10 @@ int main(void)
         cmocka_unit_test(test_a_break_is_not_made_up_for),
         cmocka_unit_test(test_a_picture_shown_again),
         cmocka_unit_test(test_time_that_goes_back_stops_nothing),
+        cmocka_unit_test(test_no_cap_passes_all),
+        cmocka_unit_test(test_cap_holds_on_the_average),
+        cmocka_unit_test(test_cap_at_or_above_the_cameras_rate_loses_nothing),
+        cmocka_unit_test(test_cap_survives_jumps_of_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

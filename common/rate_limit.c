@@ -1,4 +1,4 @@
-#include "server/push/rate_limit.h"
+#include "rate_limit.h"
 
 struct rate_limit rate_limit_of(double fps)
 {
@@ -20,10 +20,11 @@ bool rate_limit_due(struct rate_limit *rate_limit, int64_t captured_ns, int64_t 
         return true;
     int64_t made = captured_ns > rate_limit->seen_ns ? captured_ns : now;
     bool first = rate_limit->seen_ns == 0;
-    if (!first)
+    if (!first && made > rate_limit->seen_ns)
         note_gap(rate_limit, made - rate_limit->seen_ns);
     rate_limit->seen_ns = made;
-    if (first || made - rate_limit->due_ns > rate_limit->interval_ns) {
+    int64_t late = made - rate_limit->due_ns;
+    if (first || late > rate_limit->interval_ns || late < -2 * rate_limit->interval_ns) {
         rate_limit->due_ns = made + rate_limit->interval_ns;
         return true;
     }

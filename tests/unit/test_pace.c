@@ -1,7 +1,6 @@
-/* Capping frames and pacing files: capture/rate.h; what to show of a damaged stream:
- * capture/damage.h. */
+/* Pacing files: capture/pace.h; what to show of a damaged stream: capture/damage.h. */
 #include "capture/damage.h"
-#include "capture/rate.h"
+#include "capture/pace.h"
 #include "common/clock.h"
 
 #include <setjmp.h>
@@ -9,59 +8,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-
-/* Frames that pass in `seconds` of a camera that sends `fps`, each up to `jitter_ns` early or late.
- */
-static unsigned passed(double cap, double fps, int seconds, int64_t jitter_ns)
-{
-    struct rate rate;
-    rate_init(&rate, cap);
-    uint32_t random = 1;
-    unsigned n = 0;
-    for (int i = 0; i < (int)(fps * seconds); i++) {
-        random = random * 1664525u + 1013904223u;
-        int64_t jitter = jitter_ns ? (int64_t)(random >> 8) % (2 * jitter_ns) - jitter_ns : 0;
-        n += rate_pass(&rate, NS_PER_S + (int64_t)(1e9 * i / fps) + jitter);
-    }
-    return n;
-}
-
-static void test_no_cap_passes_all(void **state)
-{
-    (void)state;
-    assert_int_equal(passed(0, 240, 2, 0), 480);
-}
-
-static void test_cap_holds_on_the_average(void **state)
-{
-    (void)state;
-    assert_in_range(passed(10, 30, 20, 0), 199, 201);
-    assert_in_range(passed(10, 30, 20, 5 * NS_PER_MS), 195, 201);
-    assert_in_range(passed(15, 25, 20, 0), 295, 301);
-    assert_in_range(passed(7.5, 240, 20, 0), 148, 151);
-    assert_in_range(passed(0.5, 30, 20, 0), 10, 11);
-}
-
-static void test_cap_at_or_above_the_cameras_rate_loses_nothing(void **state)
-{
-    (void)state;
-    assert_int_equal(passed(30, 30, 20, 0), 600);
-    assert_int_equal(passed(30, 30, 20, 3 * NS_PER_MS), 600);
-    assert_int_equal(passed(60, 30, 20, 5 * NS_PER_MS), 600);
-}
-
-static void test_cap_survives_jumps_of_time(void **state)
-{
-    (void)state;
-    struct rate rate;
-    rate_init(&rate, 10);
-    assert_true(rate_pass(&rate, 100 * NS_PER_S));
-    assert_false(rate_pass(&rate, 100 * NS_PER_S + 10 * NS_PER_MS));
-    assert_true(rate_pass(&rate, 5 * NS_PER_S)); /* a looped file */
-    assert_false(rate_pass(&rate, 5 * NS_PER_S + 10 * NS_PER_MS));
-    assert_true(rate_pass(&rate, 500 * NS_PER_S));
-    assert_false(rate_pass(&rate, 500 * NS_PER_S + 10 * NS_PER_MS));
-}
 
 static void test_pace_follows_the_stamps(void **state)
 {
@@ -131,10 +77,6 @@ static void test_damage_in_every_group_is_shown_after_a_while(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_cap_passes_all),
-        cmocka_unit_test(test_cap_holds_on_the_average),
-        cmocka_unit_test(test_cap_at_or_above_the_cameras_rate_loses_nothing),
-        cmocka_unit_test(test_cap_survives_jumps_of_time),
         cmocka_unit_test(test_pace_follows_the_stamps),
         cmocka_unit_test(test_pace_goes_on_over_a_loop_and_a_jump),
         cmocka_unit_test(test_pace_gives_up_lost_time),

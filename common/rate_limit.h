@@ -1,12 +1,14 @@
-/* rate_limit.h: which of a camera's pictures a client gets that wants fewer a second.  Pure
- * decisions, one for each picture as it comes; nothing waits for a clock.
+/* rate_limit.h: which of a camera's pictures pass where fewer a second are wanted: those that
+ * capture publishes, those that a client gets.  Pure decisions, one for each picture as it comes;
+ * nothing waits for a clock.
  *
  * Pictures are due at even distances.  The one nearest to each such time is taken, so that neither
  * the jitter of capture nor a rate that doesn't divide the camera's moves the average: of 30 a
- * second, 10 are every third and 7 are seven.  Where no picture came for a whole distance the times
- * begin anew with the next, so nothing is made up for. */
-#ifndef SERVER_RATE_LIMIT_H
-#define SERVER_RATE_LIMIT_H
+ * second, 10 are every third and 7 are seven.  Where no picture came for a whole distance, or time
+ * goes back (a file that begins again), the times begin anew with the next picture, so nothing is
+ * made up for. */
+#ifndef COMMON_RATE_LIMIT_H
+#define COMMON_RATE_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,8 +30,8 @@ static inline bool rate_limit_any(const struct rate_limit *rate_limit)
     return rate_limit->interval_ns > 0;
 }
 
-/* A picture captured at captured_ns has come: is it due?  One that is shown once more counts as of
- * `now`. */
+/* A picture captured at captured_ns has come: is it due?  One that is not newer than the last, as
+ * it is shown once more, counts as of `now`. */
 bool rate_limit_due(struct rate_limit *rate_limit, int64_t captured_ns, int64_t now);
 
 #endif

@@ -1,22 +1,9 @@
-/* rate.h: two clocks for streams of frames: a cap on their rate, and playing a file at its own
- * speed. */
-#ifndef CAMRING_RATE_H
-#define CAMRING_RATE_H
+/* pace.h: plays a file at its own speed. */
+#ifndef CAPTURE_PACE_H
+#define CAPTURE_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Lets frames through at most so often, evenly on the average: a frame a little early by the
- * camera's jitter passes. */
-struct rate {
-    int64_t interval_ns; /* 0: no cap */
-    int64_t next_ns;
-    bool started;
-};
-
-/* fps 0: no cap. */
-void rate_init(struct rate *rate, double fps);
-bool rate_pass(struct rate *rate, int64_t frame_ns);
 
 /* Turns time stamps into moments.  Where they jump (a loop, a broken file), or the player has
  * fallen behind by over a second, it goes on from where it is. */
