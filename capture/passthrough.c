@@ -1,5 +1,6 @@
 #include "passthrough.h"
 
+#include "common/camera_rings.h"
 #include "common/jpeg.h"
 #include "common/log.h"
 #include "common/rate_limit.h"
@@ -56,7 +57,7 @@ struct passthrough *passthrough_open(struct capture *capture, AVRational time_ba
         jpeg_standard_tables(passthrough->tables, sizeof passthrough->tables);
     passthrough->rate = rate_limit_of(capture->conf->fps);
     char name[RING_NAME_SIZE];
-    snprintf(name, sizeof name, "%s.jpeg", capture->conf->id);
+    camera_ring_name(CAMERA_RING_JPEG, capture->conf->id, name);
     passthrough->writer = ring_writer_open(capture->setup->hello.instance, name, false, err);
     if (!passthrough->writer)
         goto fail;

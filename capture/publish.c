@@ -1,5 +1,7 @@
 #include "publish.h"
 
+#include "common/camera_rings.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +80,7 @@ struct publish *publish_get(struct capture *capture, struct error *err)
     }
     publish->capture = capture;
     char name[RING_NAME_SIZE];
-    snprintf(name, sizeof name, "%s.raw", capture->conf->id);
+    camera_ring_name(CAMERA_RING_RAW, capture->conf->id, name);
     publish->writer = ring_writer_open(capture->setup->hello.instance, name, true, err);
     if (!publish->writer || reserve_max_size(publish, err) < 0) {
         publish_close(publish);

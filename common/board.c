@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define BOARD_MAGIC 0x44424243u /* "CBBD" */
-#define BOARD_VERSION 4
+#define BOARD_VERSION 5
 
 struct board_header {
     uint32_t magic, version;

@@ -18,7 +18,8 @@
 /* One camera's place.  Counters only rise over the life of the instance. */
 struct board_camera {
     char id[RING_ID_SIZE];
-    uint8_t pad0[64 - RING_ID_SIZE];
+    uint8_t pad0[60 - RING_ID_SIZE];
+    _Atomic uint32_t rings; /* that exist: bit n for ring n of camera_rings.h; the supervisor's */
 
     /* the line capture writes */
     /* rung by encoders after each frame of a lossless source and by capture's own channel thread

@@ -82,19 +82,6 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
     return out;
 }
 
-int variant_slot(const char *name)
-{
-    return name[0] == 'v' && name[1] >= '0' && name[1] < '0' + VARIANT_SLOTS && name[2] == '\0'
-               ? name[1] - '0'
-               : -1;
-}
-
-const char *variant_name(unsigned slot, char out[static VARIANT_NAME_SIZE])
-{
-    snprintf(out, VARIANT_NAME_SIZE, "v%u", slot % VARIANT_SLOTS);
-    return out;
-}
-
 /* ---- who wants one ---- */
 
 static uint64_t load(const struct board_camera *camera, unsigned slot)

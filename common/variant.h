@@ -65,11 +65,6 @@ struct variant variant_unpack(uint32_t packed);
 #define VARIANT_TEXT_SIZE 16
 const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SIZE]);
 
-/* The slot whose ring is CAMERA.`name`, -1: none ("jpeg", "v8"); and the other way round. */
-#define VARIANT_NAME_SIZE 4
-int variant_slot(const char *name);
-const char *variant_name(unsigned slot, char out[static VARIANT_NAME_SIZE]);
-
 /* ---- who wants one ---- */
 
 /* Server number `server` (below RING_MAX_WAKERS) wants the variant from now on.  Returns its slot,

@@ -15,6 +15,7 @@
 
 #include "output.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/ring_store.h"
 
@@ -87,7 +88,7 @@ static bool open_raw(struct job *job)
         return true;
     struct error ignored; /* no ring yet, or no more: looked for again with the next bell */
     char name[RING_NAME_SIZE];
-    snprintf(name, sizeof name, "%s.raw", job->conf->id);
+    camera_ring_name(CAMERA_RING_RAW, job->conf->id, name);
     job->raw = ring_reader_open(job->instance, name, RING_ENCODER, "encoder", &ignored);
     return job->raw;
 }
@@ -108,7 +109,7 @@ static bool open_jpeg(struct job *job, struct error *err)
     if (job->jpeg)
         return true;
     char name[RING_NAME_SIZE];
-    snprintf(name, sizeof name, "%s.jpeg", job->conf->id);
+    camera_ring_name(CAMERA_RING_JPEG, job->conf->id, name);
     job->jpeg = ring_writer_open(job->instance, name, false, err);
     if (job->jpeg)
         ring_writer_set_wakers(job->jpeg, job->wakers, RING_MAX_WAKERS);

@@ -20,6 +20,7 @@
 
 #include "output.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/jpeg_decode.h"
 #include "common/ring_store.h"
@@ -106,13 +107,15 @@ void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKER
 static struct ring_reader *open_source(struct variants *variants, bool is_jpeg)
 {
     struct ring_reader **source = is_jpeg ? &variants->jpeg : &variants->raw;
+    unsigned number = is_jpeg ? CAMERA_RING_JPEG : CAMERA_RING_RAW;
     char name[RING_NAME_SIZE];
     struct error ignored; /* looked for again with the next bell */
     if (*source && !ring_reader_closed(*source))
         return *source;
     ring_reader_close(*source);
-    snprintf(name, sizeof name, "%s.%s", variants->conf->id, is_jpeg ? "jpeg" : "raw");
-    *source = ring_reader_open(variants->instance, name, RING_OBSERVER, "variants", &ignored);
+    *source =
+        ring_reader_open(variants->instance, camera_ring_name(number, variants->conf->id, name),
+                         RING_OBSERVER, "variants", &ignored);
     return *source;
 }
 
@@ -246,13 +249,13 @@ static bool make_picture(struct source *source, struct variant wanted, struct va
 static struct ring_writer *open_writer(struct variants *variants, unsigned slot,
                                        struct output_fault *fault)
 {
-    char variant[VARIANT_NAME_SIZE], name[RING_NAME_SIZE];
+    char name[RING_NAME_SIZE];
     if (variants->writer[slot] && ring_writer_closed(variants->writer[slot]))
         close_writer(variants, slot);
     if (variants->writer[slot])
         return variants->writer[slot];
     fault->stage = OUTPUT_OPEN;
-    snprintf(name, sizeof name, "%s.%s", variants->conf->id, variant_name(slot, variant));
+    camera_ring_name(CAMERA_RING_VARIANT + slot, variants->conf->id, name);
     variants->writer[slot] = ring_writer_open(variants->instance, name, false, &fault->err);
     if (variants->writer[slot])
         ring_writer_set_wakers(variants->writer[slot], variants->wakers, RING_MAX_WAKERS);

@@ -1,3 +1,4 @@
+#include "common/camera_rings.h"
 #include "common/jpeg.h"
 #include "common/jpeg_decode.h"
 #include "describe.h"
@@ -211,11 +212,10 @@ static int suits(const struct find_ring *ring, const struct file_type *type)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
     find_split(ring->name, camera, variant);
-    if (strcmp(variant, "raw") == 0)
-        return type->prefers != RING_RAW;
-    if (strcmp(variant, "jpeg") == 0)
-        return type->prefers != RING_JPEG;
-    return 2;
+    int number = camera_ring_number(variant);
+    if (number < 0 || camera_ring((unsigned)number).is_on_demand)
+        return 2;
+    return camera_ring((unsigned)number).kind != type->prefers;
 }
 
 /* The first ring of `set` that has a picture, in the order in which they suit. */

@@ -1,6 +1,6 @@
 #include "find.h"
 
-#include "common/variant.h"
+#include "common/camera_rings.h"
 #include "print.h"
 
 #include <stdio.h>
@@ -27,7 +27,9 @@ static void append_if_used(const char *instance, const char *name, void *arg)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
     find_split(name, camera, variant);
-    if (variant_slot(variant) < 0 || !ring_is_unused(instance, name))
+    int number = camera_ring_number(variant);
+    if (number < 0 || !camera_ring((unsigned)number).is_on_demand ||
+        !ring_is_unused(instance, name))
         append(instance, name, arg);
 }
 

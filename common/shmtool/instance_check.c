@@ -6,6 +6,7 @@
  * before it. */
 #include "instance_check.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "find.h"
 #include "objects.h"
@@ -149,19 +150,19 @@ static void check_lease(struct check *check, unsigned index, const struct accoun
     check_holder(check, index, holder, "lease");
 }
 
-static struct ring_stat *stat_of(const struct check *check, const char *camera, const char *variant)
+static struct ring_stat *stat_of(const struct check *check, const char *name)
 {
     struct find_ring ring;
     struct error ignored;
     snprintf(ring.instance, sizeof ring.instance, "%s", check->instance);
-    snprintf(ring.name, sizeof ring.name, "%s.%s", camera, variant);
+    snprintf(ring.name, sizeof ring.name, "%s", name);
     return find_stat(&ring, &ignored);
 }
 
-static void check_has_ring(struct check *check, const char *camera, const char *variant)
+static void check_has_ring(struct check *check, const char *camera, unsigned number)
 {
     char ring[RING_NAME_SIZE];
-    snprintf(ring, sizeof ring, "%s.%s", camera, variant);
+    camera_ring_name(number, camera, ring);
     if (is_wanted(check, camera, ring) &&
         !objects_get(&check->objects, OBJECT_CTL, check->instance, ring))
         verdict_add(&check->doubtful, !check->owner.supervised, check->instance, ring, "missing",
@@ -179,19 +180,18 @@ static void check_camera(struct check *check, unsigned index)
     if (!is_about(check, camera->id))
         return;
     struct account account = read_account(camera);
-    struct ring_stat *raw = stat_of(check, camera->id, "raw"),
-                     *jpeg = stat_of(check, camera->id, "jpeg");
+    char raw_name[RING_NAME_SIZE], jpeg_name[RING_NAME_SIZE];
+    struct ring_stat *raw = stat_of(check, camera_ring_name(CAMERA_RING_RAW, camera->id, raw_name));
+    struct ring_stat *jpeg =
+        stat_of(check, camera_ring_name(CAMERA_RING_JPEG, camera->id, jpeg_name));
     if (account.settled)
         check_settled(check, camera->id, &account);
     check_variants(check, camera);
     check_heads(check, camera->id, &account, raw, jpeg);
     check_lease(check, index, &account, raw);
-    check_has_ring(check, camera->id, "raw");
-    check_has_ring(check, camera->id, "jpeg");
-    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
-        char name[VARIANT_NAME_SIZE];
-        check_has_ring(check, camera->id, variant_name(slot, name));
-    }
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        if (camera_ring_exists(number, camera))
+            check_has_ring(check, camera->id, number);
     free(raw);
     free(jpeg);
 }
@@ -232,7 +232,7 @@ static void check_ring(struct check *check, const struct object *object)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
     find_split(object->ring, camera, variant);
-    struct ring_stat *stat = stat_of(check, camera, variant);
+    struct ring_stat *stat = stat_of(check, object->ring);
     bool has_board = objects_get(&check->objects, OBJECT_BOARD, check->instance, "");
     if (!stat || stat->unsupervised)
         goto out;

@@ -5,6 +5,7 @@
 #include "tell.h"
 
 #include "common/board.h"
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/ring.h"
 
@@ -20,7 +21,7 @@ static void add_ring(json_t *camera, const char *instance, const char *id)
     static struct ring_stat stat;
     char name[RING_NAME_SIZE];
     struct error err;
-    snprintf(name, sizeof name, "%s.jpeg", id);
+    camera_ring_name(CAMERA_RING_JPEG, id, name);
     struct ring_reader *reader = ring_reader_open(instance, name, RING_OBSERVER, "status", &err);
     bool known = reader && ring_reader_stat(reader, &stat, &err) == 0 && stat.head > 0;
     json_object_set_new(camera, "fps", known ? json_real(stat.fps) : json_null());

@@ -1,7 +1,6 @@
 #include "memory.h"
 
-#include "common/jpeg.h"
-#include "common/ring.h"
+#include "common/camera_rings.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,26 +10,6 @@
 #include <sys/statvfs.h>
 
 #define SHM_DIRECTORY "/dev/shm"
-#define SERVER_ROWS_SPARE                                                                          \
-    2 /* rows in a JPEG ring beside reader_rows and one a server: for a server's successor */
-
-static unsigned jpeg_rows(const struct conf *conf, const struct process_counts *counts)
-{
-    unsigned rows = conf->shm_reader_rows + counts->servers + SERVER_ROWS_SPARE;
-    return rows < RING_MAX_ROWS ? rows : RING_MAX_ROWS;
-}
-
-/* The least that a camera of that size takes: frames without the margins a decoder may add or the
- * slots it may hold, and JPEGs of usual size. */
-static uint64_t camera_bytes(const struct conf *conf, const struct process_counts *counts,
-                             const struct conf_camera *camera)
-{
-    uint64_t pixels = (uint64_t)camera->max_width * camera->max_height;
-    return ring_bytes_needed(RING_RAW, conf->shm_reader_rows, pixels + pixels / 2, 0) +
-           ring_bytes_needed(RING_JPEG, jpeg_rows(conf, counts),
-                             jpeg_usual(RING_I420, camera->max_width, camera->max_height), 0);
-}
-
 static int check_space(const struct conf *conf, const struct process_counts *counts,
                        struct error *err)
 {
@@ -38,7 +17,7 @@ static int check_space(const struct conf *conf, const struct process_counts *cou
     for (unsigned i = 0; i < conf->camera_count; i++) {
         if (conf->cameras[i].max_width == 0 || conf->cameras[i].max_height == 0)
             return 0; /* not known before the first picture */
-        needed += camera_bytes(conf, counts, &conf->cameras[i]);
+        needed += camera_rings_bytes(conf, counts->servers, &conf->cameras[i]);
     }
     struct statvfs fs;
     if (statvfs(SHM_DIRECTORY, &fs) == 0 && fs.f_blocks > 0)
@@ -56,31 +35,6 @@ static int check_space(const struct conf *conf, const struct process_counts *cou
     return -1;
 }
 
-static int create_rings(const struct conf *conf, const struct process_counts *counts,
-                        const char *camera, struct error *err)
-{
-    struct ring_create raw = {.instance = conf->instance,
-                              .camera = camera,
-                              .variant = "raw",
-                              .kind = RING_RAW,
-                              .rows = conf->shm_reader_rows,
-                              .max_bytes = conf->shm_max_bytes};
-    struct ring_create jpeg = raw;
-    jpeg.variant = "jpeg";
-    jpeg.kind = RING_JPEG;
-    jpeg.rows = jpeg_rows(conf, counts);
-    if (ring_create(&raw, err) != 0 || ring_create(&jpeg, err) != 0)
-        return -1;
-    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
-        char name[VARIANT_NAME_SIZE];
-        struct ring_create variant = jpeg;
-        variant.variant = variant_name(slot, name);
-        if (ring_create(&variant, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 struct board *memory_create(const struct conf *conf, const struct process_counts *counts,
                             struct error *err)
 {
@@ -96,7 +50,7 @@ struct board *memory_create(const struct conf *conf, const struct process_counts
     struct board *board = board_create(conf->instance, ids, conf->camera_count,
                                        counts->captures + counts->encoders + counts->servers, err);
     for (unsigned i = 0; board && i < conf->camera_count; i++)
-        if (create_rings(conf, counts, ids[i], err) != 0) {
+        if (camera_rings_fit(conf, counts->servers, board_camera(board, i), err) != 0) {
             board_close(board);
             board = NULL;
         }

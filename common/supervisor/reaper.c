@@ -1,24 +1,23 @@
 #include "reaper.h"
 
+#include "common/camera_rings.h"
 #include "common/log.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RINGS (2 + VARIANT_SLOTS) /* of a camera: raw, jpeg, the variants */
-
 struct reaper {
     const struct conf *conf;
     struct board *board;
     unsigned first_server;
-    struct ring_ctl *watched[]; /* RINGS for each camera; NULL: not looked at yet */
+    struct ring_ctl *watched[]; /* CAMERA_RINGS for each camera; NULL: not looked at yet */
 };
 
 struct reaper *reaper_create(const struct conf *conf, struct board *board, unsigned first_server)
 {
-    struct reaper *reaper =
-        calloc(1, sizeof *reaper + (size_t)conf->camera_count * RINGS * sizeof reaper->watched[0]);
+    struct reaper *reaper = calloc(1, sizeof *reaper + (size_t)conf->camera_count * CAMERA_RINGS *
+                                                           sizeof reaper->watched[0]);
     if (reaper) {
         reaper->conf = conf;
         reaper->board = board;
@@ -29,19 +28,9 @@ struct reaper *reaper_create(const struct conf *conf, struct board *board, unsig
 
 void reaper_destroy(struct reaper *reaper)
 {
-    for (unsigned i = 0; reaper && i < reaper->conf->camera_count * RINGS; i++)
+    for (unsigned i = 0; reaper && i < reaper->conf->camera_count * CAMERA_RINGS; i++)
         ring_ctl_close(reaper->watched[i]);
     free(reaper);
-}
-
-static void ring_name(const struct reaper *reaper, unsigned camera, unsigned ring,
-                      char out[static RING_NAME_SIZE])
-{
-    char variant[VARIANT_NAME_SIZE];
-    snprintf(out, RING_NAME_SIZE, "%s.%s", reaper->conf->cameras[camera].id,
-             ring == 0   ? "raw"
-             : ring == 1 ? "jpeg"
-                         : variant_name(ring - 2, variant));
 }
 
 /* When a server dies, recover_server sees to its rows. */
@@ -58,7 +47,7 @@ static void reap(const struct reaper *reaper, unsigned camera, unsigned ring)
 {
     char name[RING_NAME_SIZE];
     struct error ignored; /* no descriptor to be had just now, or a ring that is no more */
-    ring_name(reaper, camera, ring, name);
+    camera_ring_name(ring, reaper->conf->cameras[camera].id, name);
     struct ring_ctl *ctl = ring_ctl_open(reaper->conf->instance, name, &ignored);
     unsigned reaped = ctl ? ring_ctl_reap(ctl) : 0;
     if (reaped > 0)
@@ -69,13 +58,13 @@ static void reap(const struct reaper *reaper, unsigned camera, unsigned ring)
 
 static void look(struct reaper *reaper, unsigned camera, unsigned ring)
 {
-    struct ring_ctl **watched = &reaper->watched[camera * RINGS + ring];
+    struct ring_ctl **watched = &reaper->watched[camera * CAMERA_RINGS + ring];
     char name[RING_NAME_SIZE];
     struct error ignored;
-    if (ring >= 2 && !variant_was_wanted(board_camera(reaper->board, camera), ring - 2))
+    if (!camera_ring_in_use(ring, board_camera(reaper->board, camera)))
         return;
     if (!*watched) {
-        ring_name(reaper, camera, ring, name);
+        camera_ring_name(ring, reaper->conf->cameras[camera].id, name);
         *watched = ring_ctl_watch(reaper->conf->instance, name, &ignored);
     }
     if (*watched && ring_ctl_attended(*watched, is_server, reaper))
@@ -85,6 +74,6 @@ static void look(struct reaper *reaper, unsigned camera, unsigned ring)
 void reaper_look(struct reaper *reaper)
 {
     for (unsigned camera = 0; camera < reaper->conf->camera_count; camera++)
-        for (unsigned ring = 0; ring < RINGS; ring++)
+        for (unsigned ring = 0; ring < CAMERA_RINGS; ring++)
             look(reaper, camera, ring);
 }

@@ -1,21 +1,21 @@
 #include "recover.h"
 
+#include "common/camera_rings.h"
 #include "common/log.h"
 #include "common/ring_store.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum duty { DUTY_REAP = 1, DUTY_ENCODER_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
+enum duty { DUTY_REAP = 1, DUTY_LEASE_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
 
 /* Opens one ring's control object for as long as it takes: a thousand cameras would be too many
  * descriptors to keep. */
-static void attend(const struct recover *recover, unsigned camera, const char *variant,
-                   unsigned duties)
+static void attend(const struct recover *recover, unsigned camera, unsigned ring, unsigned duties)
 {
     char name[RING_NAME_SIZE];
     struct error err;
-    snprintf(name, sizeof name, "%s.%s", recover->conf->cameras[camera].id, variant);
+    camera_ring_name(ring, recover->conf->cameras[camera].id, name);
     struct ring_ctl *ctl = ring_ctl_open(recover->conf->instance, name, &err);
     if (!ctl) {
         log_error("%s", err.text);
@@ -23,7 +23,7 @@ static void attend(const struct recover *recover, unsigned camera, const char *v
     }
     if (duties & DUTY_REAP)
         ring_ctl_reap(ctl);
-    if (duties & DUTY_ENCODER_ROW)
+    if (duties & DUTY_LEASE_ROW)
         ring_ctl_clear_encoder_row(ctl);
     if (duties & DUTY_WRITER)
         ring_ctl_clear_writer(ctl);
@@ -32,13 +32,17 @@ static void attend(const struct recover *recover, unsigned camera, const char *v
     ring_ctl_close(ctl);
 }
 
-/* Of the variants' rings only those that anybody has had to do with. */
-static void attend_variants(const struct recover *recover, unsigned camera, unsigned duties)
+/* Does for each ring of the camera what `duties_for` says has to be done (0: nothing). */
+static void attend_all(const struct recover *recover, unsigned camera,
+                       unsigned (*duties_for)(const struct camera_ring *ring))
 {
-    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
-        char name[VARIANT_NAME_SIZE];
-        if (variant_was_wanted(board_camera(recover->board, camera), slot))
-            attend(recover, camera, variant_name(slot, name), duties);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        unsigned duties = camera_ring_in_use(number, board_camera(recover->board, camera))
+                              ? duties_for(&ring)
+                              : 0;
+        if (duties)
+            attend(recover, camera, number, duties);
     }
 }
 
@@ -48,14 +52,38 @@ static void wake_servers(const struct recover *recover)
         bell_signal(recover->wakers[i]);
 }
 
+static unsigned duties_for_capture(const struct camera_ring *ring)
+{
+    return ring->writer == CAMERA_RING_BY_CAPTURE ? DUTY_REAP | DUTY_WRITER | DUTY_RING
+           : ring->writer == CAMERA_RING_BY_LEASE ? DUTY_REAP | DUTY_RING
+                                                  : 0;
+}
+
+static unsigned duties_for_lease(const struct camera_ring *ring)
+{
+    return (ring->has_lease_row ? DUTY_LEASE_ROW | DUTY_RING : 0) |
+           (ring->writer == CAMERA_RING_BY_LEASE ? DUTY_WRITER | DUTY_RING : 0);
+}
+
+static unsigned duties_for_variant_lease(const struct camera_ring *ring)
+{
+    return ring->writer == CAMERA_RING_BY_VARIANT_LEASE ? DUTY_WRITER | DUTY_RING : 0;
+}
+
+static unsigned duties_for_server(const struct camera_ring *ring)
+{
+    return ring->has_servers ? DUTY_REAP : 0;
+}
+
 void recover_capture(const struct recover *recover, unsigned camera)
 {
     struct lease *lease = &board_camera(recover->board, camera)->lease;
-    /* if not, an encoder may just be writing them */
-    bool wrote_jpegs = lease_holder(lease) == LEASE_CAPTURE;
-    attend(recover, camera, "raw", DUTY_REAP | DUTY_WRITER | DUTY_RING);
-    attend(recover, camera, "jpeg", DUTY_REAP | (wrote_jpegs ? DUTY_WRITER : 0) | DUTY_RING);
-    lease_reset(lease, LEASE_CAPTURE);
+    attend_all(recover, camera, duties_for_capture);
+    if (lease_holder(lease) ==
+        LEASE_CAPTURE) { /* else an encoder may just be writing those rings */
+        attend_all(recover, camera, duties_for_lease);
+        lease_reset(lease, LEASE_CAPTURE);
+    }
     bell_ring(board_pool_bell(recover->board), BELL_ALL);
     wake_servers(recover);
 }
@@ -83,8 +111,7 @@ static void recover_leased(const struct recover *recover, unsigned index, unsign
     struct board_camera *camera = board_camera(recover->board, index);
     if (lease_holder(&camera->lease) != (int)worker)
         return;
-    attend(recover, index, "raw", DUTY_ENCODER_ROW | DUTY_RING);
-    attend(recover, index, "jpeg", DUTY_WRITER | DUTY_RING);
+    attend_all(recover, index, duties_for_lease);
     book_unfinished(camera);
     lease_reset(&camera->lease, worker);
 }
@@ -95,7 +122,7 @@ static void recover_variants(const struct recover *recover, unsigned index, unsi
     struct board_camera *camera = board_camera(recover->board, index);
     if (lease_holder(&camera->variant_lease) != (int)worker)
         return;
-    attend_variants(recover, index, DUTY_WRITER | DUTY_RING);
+    attend_all(recover, index, duties_for_variant_lease);
     uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
     uint64_t taken = atomic_load(&camera->variant_taken);
     if (booked < taken)
@@ -118,9 +145,6 @@ void recover_encoder(const struct recover *recover, unsigned worker)
 void recover_server(const struct recover *recover, unsigned server)
 {
     board_clear_server(recover->board, server);
-    for (unsigned i = 0; i < recover->conf->camera_count; i++) {
-        attend(recover, i, "raw", DUTY_REAP);
-        attend(recover, i, "jpeg", DUTY_REAP);
-        attend_variants(recover, i, DUTY_REAP);
-    }
+    for (unsigned i = 0; i < recover->conf->camera_count; i++)
+        attend_all(recover, i, duties_for_server);
 }

@@ -1,8 +1,8 @@
 #include "server/frames/feed.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/variant.h"
 #include "server/frames/freshness.h"
 #include "server/frames/placeholder.h"
 #include "server/loop.h"
@@ -372,7 +372,6 @@ static struct feed *create_variant(struct feeds *feeds, struct feed_set *set,
                                    struct variant variant, struct error *err)
 {
     struct camera *camera = set->own.camera;
-    char name[VARIANT_NAME_SIZE];
     struct feed *feed = calloc(1, sizeof *feed);
     int slot = feed ? join_slot(feeds, set, variant) : -1;
     if (slot < 0 || set->variant[slot]) {
@@ -389,7 +388,8 @@ static struct feed *create_variant(struct feeds *feeds, struct feed_set *set,
     feed->source = &feed->own_source;
     feed->left_ns = now;
     ring_source_open(&feed->own_source, camera->source.instance, camera->id,
-                     variant_name((unsigned)slot, name), camera->board, (int)feeds->server);
+                     camera_ring(CAMERA_RING_VARIANT + (unsigned)slot).variant, camera->board,
+                     (int)feeds->server);
     ring_source_only(&feed->own_source, variant_pack(variant), oldest_current(camera, now));
     set->variant[slot] = feed;
     set->variants++;

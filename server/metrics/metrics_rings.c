@@ -1,10 +1,10 @@
 /* The rings' memory and readers.  What counts as a reader here is a program of somebody else's: the
  * encoder's row and the servers' own are only among the rows taken. */
 #include "common/board.h"
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/process.h"
-#include "common/variant.h"
 #include "server/frames/camera.h"
 #include "server/metrics/metrics_private.h"
 
@@ -15,7 +15,6 @@
 #include <sys/statvfs.h>
 
 #define SHM_DIRECTORY "/dev/shm"
-#define KINDS (2 + VARIANT_SLOTS) /* raw, jpeg, the variants */
 
 enum state { ALIVE, STOPPED, DEAD, STATES };
 
@@ -36,27 +35,21 @@ struct ring {
 
 struct metrics_rings {
     unsigned count;
-    struct ring ring[]; /* KINDS for each camera */
+    struct ring ring[]; /* CAMERA_RINGS for each camera */
 };
-
-static const char *kind_name(unsigned kind, char out[static VARIANT_NAME_SIZE])
-{
-    return kind == 0 ? "raw" : kind == 1 ? "jpeg" : variant_name(kind - 2, out);
-}
 
 struct metrics_rings *metrics_rings_create(const struct server *server)
 {
     unsigned cameras = cameras_count(server->cameras);
     struct metrics_rings *rings =
-        calloc(1, sizeof *rings + (size_t)cameras * KINDS * sizeof rings->ring[0]);
+        calloc(1, sizeof *rings + (size_t)cameras * CAMERA_RINGS * sizeof rings->ring[0]);
     if (!rings)
         fatal("out of memory");
-    rings->count = cameras * KINDS;
-    for (unsigned i = 0; i < rings->count; i++) {
-        char variant[VARIANT_NAME_SIZE];
+    rings->count = cameras * CAMERA_RINGS;
+    for (unsigned i = 0; i < rings->count; i++)
         snprintf(rings->ring[i].labels, sizeof rings->ring[i].labels, "camera=\"%s\",ring=\"%s\"",
-                 cameras_at(server->cameras, i / KINDS)->id, kind_name(i % KINDS, variant));
-    }
+                 cameras_at(server->cameras, i / CAMERA_RINGS)->id,
+                 camera_ring(i % CAMERA_RINGS).variant);
     return rings;
 }
 
@@ -139,9 +132,9 @@ static void summarize(struct ring *ring, struct board *board, const struct ring_
 
 /* The ring may not be there yet, and one that was made anew has to be opened anew. */
 static struct ring_reader *attach(const struct server *server, struct ring *ring,
-                                  const char *camera, unsigned kind)
+                                  const char *camera, unsigned number)
 {
-    char name[RING_NAME_SIZE], variant[VARIANT_NAME_SIZE];
+    char name[RING_NAME_SIZE];
     struct error ignored;
     if (ring->reader && ring_reader_closed(ring->reader)) {
         ring_reader_close(ring->reader);
@@ -149,21 +142,21 @@ static struct ring_reader *attach(const struct server *server, struct ring *ring
     }
     if (ring->reader)
         return ring->reader;
-    snprintf(name, sizeof name, "%s.%s", camera, kind_name(kind, variant));
     ring->reader =
-        ring_reader_open(server->setup->hello.instance, name, RING_OBSERVER, "", &ignored);
+        ring_reader_open(server->setup->hello.instance, camera_ring_name(number, camera, name),
+                         RING_OBSERVER, "", &ignored);
     return ring->reader;
 }
 
 static void look(const struct server *server, struct ring *ring, const struct camera *camera,
-                 unsigned kind)
+                 unsigned number)
 {
     static struct ring_stat stat; /* large */
     struct error ignored;
     ring->seen = false;
-    if (kind >= 2 && !variant_was_wanted(camera->board, kind - 2))
+    if (!camera_ring_in_use(number, camera->board))
         return;
-    struct ring_reader *reader = attach(server, ring, camera->id, kind);
+    struct ring_reader *reader = attach(server, ring, camera->id, number);
     if (!reader || ring_reader_stat(reader, &stat, &ignored) < 0)
         return;
     ring->seen = true;
@@ -253,8 +246,8 @@ void metrics_rings(const struct metrics *metrics, struct exposition *out)
 {
     struct metrics_rings *rings = metrics->rings;
     for (unsigned i = 0; i < rings->count; i++)
-        look(metrics->server, &rings->ring[i], cameras_at(metrics->server->cameras, i / KINDS),
-             i % KINDS);
+        look(metrics->server, &rings->ring[i],
+             cameras_at(metrics->server->cameras, i / CAMERA_RINGS), i % CAMERA_RINGS);
     memory(rings, out);
     numbers(rings, out);
     by_state(rings, "camring_ring_readers", "Programs attached to the ring.", false, out);

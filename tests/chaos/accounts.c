@@ -1,6 +1,7 @@
 /* accounts INSTANCE: what the board and the rings of a running instance have counted, and what is
  * broken in them, as JSON. accounts INSTANCE hands: how many frames somebody has in hand. */
 #include "common/board.h"
+#include "common/camera_rings.h"
 #include "common/ring_verify.h"
 
 #include <inttypes.h>
@@ -104,12 +105,12 @@ static int print_variants(const char *instance, struct board_camera *camera, boo
 {
     uint64_t published = 0;
     unsigned half = 0;
-    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
-        char name[VARIANT_NAME_SIZE];
-        if (!variant_was_wanted(camera, slot))
+    for (unsigned number = CAMERA_RING_VARIANT; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        if (!camera_ring_in_use(number, camera))
             continue;
-        if (print_broken(instance, camera->id, variant_name(slot, name), first) != 0 ||
-            read_ring(instance, camera->id, name) != 0)
+        if (print_broken(instance, camera->id, ring.variant, first) != 0 ||
+            read_ring(instance, camera->id, ring.variant) != 0)
             return -1;
         published += stat.head;
         half += half_written();

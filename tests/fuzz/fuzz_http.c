@@ -5,6 +5,7 @@
  * bytes of a request (enum op).
  */
 #include "common/board.h"
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/jpeg.h"
 #include "http_answers.h"
@@ -151,6 +152,7 @@ static void make_instance(void)
     static const char *const ids[CAMERAS] = {"door", "dark", "gone"};
     static const enum conf_offline offline[CAMERAS] = {CONF_OFFLINE_LAST, CONF_OFFLINE_LAST,
                                                        CONF_OFFLINE_CLOSE};
+    static struct conf conf = {.shm_reader_rows = 4};
     struct msg_hello *hello = &world.setup.hello;
     struct error err;
     snprintf(hello->instance, sizeof hello->instance, "fuzz%d", (int)getpid());
@@ -160,30 +162,20 @@ static void make_instance(void)
     make_settings(&hello->http);
     world.setup.cameras = world.cameras;
     for (unsigned i = 0; i < CAMERAS; i++) {
-        struct ring_create options = {.instance = hello->instance,
-                                      .camera = ids[i],
-                                      .variant = "jpeg",
-                                      .kind = RING_JPEG,
-                                      .rows = 4};
-        for (unsigned slot = 0; slot < VARIANT_SLOTS && i == 0; slot++) {
-            struct ring_create variant = options;
-            char name[VARIANT_NAME_SIZE];
-            variant.variant = variant_name(slot, name);
-            if (ring_create(&variant, &err) < 0)
-                die(err.text);
-        }
         snprintf(world.cameras[i].id, sizeof world.cameras[i].id, "%s", ids[i]);
         world.cameras[i].offline = offline[i];
         world.cameras[i].stall_timeout_ns = 3600 * NS_PER_S;
         world.cameras[i].profile_count = 1;
         world.cameras[i].profiles[0] =
             (struct conf_profile){.name = "thumb", .width = 16, .quality = 50, .fps = 2};
-        if (ring_create(&options, &err) < 0)
-            die(err.text);
     }
     struct board *board = board_create(hello->instance, ids, CAMERAS, CAMERAS + 1, &err);
     if (!board)
         die(err.text);
+    snprintf(conf.instance, sizeof conf.instance, "%s", hello->instance);
+    for (unsigned i = 0; i < CAMERAS; i++)
+        if (camera_rings_fit(&conf, 1, board_camera(board, i), &err) < 0)
+            die(err.text);
     atomic_store(&board_camera(board, 0)->packet_ns, clock_now());
     board_close(board);
     world.writer = ring_writer_open(hello->instance, "door.jpeg", false, &err);

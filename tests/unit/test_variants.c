@@ -2,6 +2,7 @@
  * size and colour, and whatever goes wrong costs one picture. */
 #include "encoder/variants.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/jpeg_decode.h"
 #include "encoder/pool.h"
@@ -50,10 +51,8 @@ static void make_rings(uint64_t max_bytes)
     struct error err;
     make_ring("raw", RING_RAW, 0);
     make_ring("jpeg", RING_JPEG, 0);
-    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
-        char name[VARIANT_NAME_SIZE];
-        make_ring(variant_name(slot, name), RING_JPEG, max_bytes);
-    }
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
+        make_ring(camera_ring(CAMERA_RING_VARIANT + slot).variant, RING_JPEG, max_bytes);
     ring_writer_close(raw);
     ring_writer_close(jpeg);
     raw = ring_writer_open(instance, "door.raw", true, &err);
@@ -183,8 +182,8 @@ static struct got newest(unsigned slot)
 {
     struct error err;
     struct got got = {.frame = {.number = 0}};
-    char name[RING_NAME_SIZE], variant[VARIANT_NAME_SIZE];
-    snprintf(name, sizeof name, "door.%s", variant_name(slot, variant));
+    char name[RING_NAME_SIZE];
+    camera_ring_name(CAMERA_RING_VARIANT + slot, "door", name);
     struct ring_reader *reader = ring_reader_open(instance, name, RING_OBSERVER, "test", &err);
     assert_non_null(reader);
     if (ring_reader_copy(reader, 0, &got.buffer, &got.frame, &err) != RING_GOT)

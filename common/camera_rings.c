@@ -1,0 +1,162 @@
+#include "camera_rings.h"
+
+#include "jpeg.h"
+#include "ring_store.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Rows in a ring that servers read, beside shm.reader_rows and one for each server: a server that
+ * has died keeps its row until it is reaped, and its successor has one by then. */
+#define SERVER_ROWS_SPARE 2
+
+struct row {
+    const char *word; /* name of the ring behind the dot; of several, with their number behind it */
+    unsigned first, count;
+    enum ring_kind kind;
+    enum camera_ring_writer writer;
+    bool has_lease_row, has_servers, is_on_demand;
+};
+
+static const struct row table[] = {
+    {.word = "raw",
+     .first = CAMERA_RING_RAW,
+     .count = 1,
+     .kind = RING_RAW,
+     .writer = CAMERA_RING_BY_CAPTURE,
+     .has_lease_row = true},
+    {.word = "jpeg",
+     .first = CAMERA_RING_JPEG,
+     .count = 1,
+     .kind = RING_JPEG,
+     .writer = CAMERA_RING_BY_LEASE,
+     .has_servers = true},
+    {.word = "v",
+     .first = CAMERA_RING_VARIANT,
+     .count = VARIANT_SLOTS,
+     .kind = RING_JPEG,
+     .writer = CAMERA_RING_BY_VARIANT_LEASE,
+     .has_servers = true,
+     .is_on_demand = true},
+};
+
+_Static_assert(CAMERA_RINGS <= 32, "a bit each in board_camera.rings");
+
+static const struct row *row_of(unsigned number)
+{
+    const struct row *row = table;
+    while (number >= row->first + row->count)
+        row++;
+    return row;
+}
+
+struct camera_ring camera_ring(unsigned number)
+{
+    const struct row *row = row_of(number);
+    struct camera_ring ring = {.kind = row->kind,
+                               .writer = row->writer,
+                               .has_lease_row = row->has_lease_row,
+                               .has_servers = row->has_servers,
+                               .is_on_demand = row->is_on_demand};
+    if (row->count == 1)
+        snprintf(ring.variant, sizeof ring.variant, "%s", row->word);
+    else
+        snprintf(ring.variant, sizeof ring.variant, "%s%u", row->word, number - row->first);
+    return ring;
+}
+
+int camera_ring_number(const char *variant)
+{
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        if (strcmp(camera_ring(number).variant, variant) == 0)
+            return (int)number;
+    return -1;
+}
+
+const char *camera_ring_name(unsigned number, const char *camera, char out[static RING_NAME_SIZE])
+{
+    snprintf(out, RING_NAME_SIZE, "%s.%s", camera, camera_ring(number).variant);
+    return out;
+}
+
+bool camera_ring_exists(unsigned number, const struct board_camera *camera)
+{
+    return atomic_load(&camera->rings) & UINT32_C(1) << number;
+}
+
+bool camera_ring_in_use(unsigned number, const struct board_camera *camera)
+{
+    return camera_ring_exists(number, camera) &&
+           (!row_of(number)->is_on_demand ||
+            variant_was_wanted(camera, number - CAMERA_RING_VARIANT));
+}
+
+/* ---- owner ---- */
+
+static unsigned rows_of(const struct conf *conf, unsigned servers, const struct camera_ring *ring)
+{
+    unsigned rows = conf->shm_reader_rows + (ring->has_servers ? servers + SERVER_ROWS_SPARE : 0);
+    return rows < RING_MAX_ROWS ? rows : RING_MAX_ROWS;
+}
+
+uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers,
+                            const struct conf_camera *camera)
+{
+    uint64_t pixels = (uint64_t)camera->max_width * camera->max_height, sum = 0;
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        size_t slot = ring.kind == RING_RAW
+                          ? pixels + pixels / 2
+                          : jpeg_usual(RING_I420, camera->max_width, camera->max_height);
+        if (!ring.is_on_demand)
+            sum += ring_bytes_needed(ring.kind, rows_of(conf, servers, &ring), slot, 0);
+    }
+    return sum;
+}
+
+/* The board says that a ring exists after it was made and until before it is unlinked. */
+static void mark(struct board_camera *place, unsigned number, bool exists)
+{
+    uint32_t bit = UINT32_C(1) << number, before = atomic_load(&place->rings);
+    ring_store_u32(&place->rings, exists ? before | bit : before & ~bit, memory_order_seq_cst);
+}
+
+static int make(const struct conf *conf, unsigned servers, struct board_camera *place,
+                unsigned number, struct error *err)
+{
+    struct camera_ring ring = camera_ring(number);
+    struct ring_create options = {.instance = conf->instance,
+                                  .camera = place->id,
+                                  .variant = ring.variant,
+                                  .kind = ring.kind,
+                                  .rows = rows_of(conf, servers, &ring),
+                                  .max_bytes = conf->shm_max_bytes};
+    if (ring_create(&options, err) != 0)
+        return -1;
+    mark(place, number, true);
+    return 0;
+}
+
+static void drop(const char *instance, struct board_camera *place, unsigned number)
+{
+    char name[RING_NAME_SIZE];
+    mark(place, number, false);
+    ring_unlink(instance, camera_ring_name(number, place->id, name));
+}
+
+int camera_rings_fit(const struct conf *conf, unsigned servers, struct board_camera *place,
+                     struct error *err)
+{
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        if (!camera_ring_exists(number, place) && make(conf, servers, place, number, err) != 0)
+            return -1;
+    return 0;
+}
+
+void camera_rings_unlink(const char *instance, struct board_camera *place)
+{
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        if (camera_ring_exists(number, place))
+            drop(instance, place, number);
+}

@@ -1,0 +1,77 @@
+/* camera_rings.h: the table of the rings that a camera has.
+ *
+ * A camera's rings have numbers from 0 to CAMERA_RINGS - 1, which mean the same for every camera
+ * and in every process.  All that is done for each ring of a camera (making and removing, sizes,
+ * recovery, reaping, metrics, checks, listing) goes through the numbers and asks the table.  A new
+ * kind of ring is one row in camera_rings.c and its numbers here.
+ *
+ * Which of them exist for one camera is on the board (board_camera.rings). */
+#ifndef CAMRING_CAMERA_RINGS_H
+#define CAMRING_CAMERA_RINGS_H
+
+#include "board.h"
+#include "conf.h"
+#include "ring.h"
+#include "variant.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CAMERA_RING_RAW,     /* "door.raw": pictures as decoded */
+    CAMERA_RING_JPEG,    /* "door.jpeg": the camera's own pictures, encoded */
+    CAMERA_RING_VARIANT, /* "door.v0" and so on, one for each variant slot */
+    CAMERA_RINGS = CAMERA_RING_VARIANT + VARIANT_SLOTS
+};
+
+/* Which process writes a ring. */
+enum camera_ring_writer {
+    CAMERA_RING_BY_CAPTURE,       /* the camera's capture, for as long as it lives */
+    CAMERA_RING_BY_LEASE,         /* the holder of the camera's lease */
+    CAMERA_RING_BY_VARIANT_LEASE, /* the holder of the lease of its variants */
+};
+
+#define CAMERA_RING_WORD_SIZE 8
+
+struct camera_ring {
+    char variant[CAMERA_RING_WORD_SIZE]; /* the part of the name behind the dot: "raw", "v3" */
+    enum ring_kind kind;
+    enum camera_ring_writer writer;
+    bool has_lease_row; /* row 0 is the lease holder's, who reads the ring */
+    bool has_servers;   /* servers read it: each needs a row */
+    bool is_on_demand;  /* made with the camera, but without pictures until a viewer asks */
+};
+
+/* What the table says of ring `number`, which is below CAMERA_RINGS. */
+struct camera_ring camera_ring(unsigned number);
+
+/* The number of the ring CAMERA.`variant`; -1 if a camera has no such ring. */
+int camera_ring_number(const char *variant);
+
+/* "door.raw". */
+const char *camera_ring_name(unsigned number, const char *camera, char out[static RING_NAME_SIZE]);
+
+/* True if the ring exists, as the board says. */
+bool camera_ring_exists(unsigned number, const struct board_camera *camera);
+
+/* True if it exists and may have pictures, readers or a writer: false for the ring of a variant
+ * slot that no viewer has asked for yet. */
+bool camera_ring_in_use(unsigned number, const struct board_camera *camera);
+
+/* ---- owner (supervisor) ---- */
+
+/* The least bytes of shared memory that the camera's pictures take once they come, if they are as
+ * large as the configuration allows (max_width x max_height): no margins that a decoder adds and
+ * no slots that it holds, JPEGs of usual size, no variants.  `servers`: how many there are. */
+uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers,
+                            const struct conf_camera *camera);
+
+/* Makes the rings that the camera should have and doesn't have yet.  -1 with err: what was made
+ * stays, and the board says which that is. */
+int camera_rings_fit(const struct conf *conf, unsigned servers, struct board_camera *place,
+                     struct error *err);
+
+/* Unlinks all rings that the camera has, with their data. */
+void camera_rings_unlink(const char *instance, struct board_camera *place);
+
+#endif

@@ -1,0 +1,213 @@
+/* The table of a camera's rings, walked: what it says of each is what is made, counted and removed.
+ */
+#include "common/camera_rings.h"
+#include "common/jpeg.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SERVERS 3
+#define READERS 5
+
+static struct conf conf;
+static struct conf_camera camera = {.id = "door", .max_width = 640, .max_height = 480};
+static struct board *board;
+static struct board_camera *place;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"door"};
+    struct error err;
+    conf = (struct conf){.shm_reader_rows = READERS};
+    snprintf(conf.instance, sizeof conf.instance, "unit-rings-%d", (int)getpid());
+    board = board_create(conf.instance, ids, 1, 1, &err);
+    assert_non_null(board);
+    place = board_camera(board, 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    board_close(board);
+    board_unlink(conf.instance);
+    ring_unlink_all(conf.instance);
+    return 0;
+}
+
+/* How many objects of the camera there are in shared memory. */
+static unsigned objects(void)
+{
+    char prefix[64];
+    unsigned count = 0;
+    int length = snprintf(prefix, sizeof prefix, "camring.%s.door.", conf.instance);
+    DIR *dir = opendir("/dev/shm");
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        count += strncmp(entry->d_name, prefix, (size_t)length) == 0;
+    closedir(dir);
+    return count;
+}
+
+static struct ring_stat *stat_of(unsigned number)
+{
+    static struct ring_stat stat; /* large */
+    char name[RING_NAME_SIZE];
+    struct error err;
+    struct ring_reader *reader = ring_reader_open(
+        conf.instance, camera_ring_name(number, "door", name), RING_OBSERVER, "test", &err);
+    assert_non_null(reader);
+    assert_int_equal(ring_reader_stat(reader, &stat, &err), 0);
+    ring_reader_close(reader);
+    return &stat;
+}
+
+static void test_names_are_one_to_one(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"", "ra", "rawx", "v", "v8", "v10", "v00", "door.raw"};
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        char name[RING_NAME_SIZE], expected[RING_NAME_SIZE];
+        assert_true(ring_id_valid(ring.variant));
+        assert_int_equal(camera_ring_number(ring.variant), number);
+        snprintf(expected, sizeof expected, "door.%s", ring.variant);
+        assert_string_equal(camera_ring_name(number, "door", name), expected);
+    }
+    assert_int_equal(camera_ring_number("raw"), CAMERA_RING_RAW);
+    assert_int_equal(camera_ring_number("jpeg"), CAMERA_RING_JPEG);
+    assert_int_equal(camera_ring_number("v7"), CAMERA_RING_VARIANT + 7);
+    for (unsigned i = 0; i < sizeof none / sizeof none[0]; i++)
+        assert_int_equal(camera_ring_number(none[i]), -1);
+}
+
+static void test_each_ring_is_made_as_the_table_says(void **state)
+{
+    (void)state;
+    struct error err;
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        assert_false(camera_ring_exists(number, place));
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        const struct ring_stat *stat = stat_of(number);
+        assert_true(camera_ring_exists(number, place));
+        assert_int_equal(stat->kind, ring.kind);
+        if (ring.has_servers)
+            assert_true(stat->rows > 1 + READERS + SERVERS);
+        else
+            assert_int_equal(stat->rows, 1 + READERS);
+    }
+    assert_int_equal(objects(), CAMERA_RINGS);
+}
+
+static void test_rings_that_are_there_stay(void **state)
+{
+    (void)state;
+    struct error err;
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    struct ring_reader *reader =
+        ring_reader_open(conf.instance, "door.jpeg", RING_MEMBER, "test", &err);
+    ring_unlink(conf.instance, "door.v3");
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(objects(), CAMERA_RINGS - 1);
+    assert_false(ring_reader_closed(reader));
+    ring_reader_close(reader);
+}
+
+static void test_nothing_stays_behind(void **state)
+{
+    (void)state;
+    struct error err;
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    struct ring_writer *writer = ring_writer_open(conf.instance, "door.raw", true, &err);
+    assert_int_equal(ring_writer_reserve(writer, 4096, 0, &err), 0);
+    assert_int_equal(objects(), CAMERA_RINGS + 1);
+    camera_rings_unlink(conf.instance, place);
+    assert_true(ring_writer_closed(writer));
+    ring_writer_close(writer);
+    assert_int_equal(objects(), 0);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        assert_false(camera_ring_exists(number, place));
+}
+
+static void test_a_ring_that_cannot_be_made(void **state)
+{
+    (void)state;
+    char path[128];
+    struct error err = {0};
+    snprintf(path, sizeof path, "/dev/shm/camring.%s.door.v2", conf.instance);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), -1);
+    assert_non_null(strstr(err.text, "door.v2"));
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        assert_int_equal(camera_ring_exists(number, place), number < CAMERA_RING_VARIANT + 2);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(objects(), CAMERA_RINGS);
+}
+
+static void test_a_variant_is_in_use_once_it_was_wanted(void **state)
+{
+    (void)state;
+    struct error err;
+    assert_false(camera_ring_in_use(CAMERA_RING_RAW, place));
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        assert_int_equal(camera_ring_in_use(number, place), !camera_ring(number).is_on_demand);
+    int slot = variant_join(place, 0, (struct variant){.width = 320});
+    assert_true(slot >= 0);
+    for (unsigned number = CAMERA_RING_VARIANT; number < CAMERA_RINGS; number++)
+        assert_int_equal(camera_ring_in_use(number, place),
+                         number == CAMERA_RING_VARIANT + (unsigned)slot);
+    variant_leave(place, 0, (unsigned)slot);
+    assert_true(camera_ring_in_use(CAMERA_RING_VARIANT + (unsigned)slot, place));
+}
+
+/* What is foretold is what the rings take with pictures of that size. */
+static void test_bytes_are_those_that_are_taken(void **state)
+{
+    (void)state;
+    struct error err;
+    uint64_t taken = 0;
+    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        char name[RING_NAME_SIZE];
+        if (ring.is_on_demand)
+            continue;
+        uint64_t before = stat_of(number)->bytes;
+        struct ring_writer *writer =
+            ring_writer_open(conf.instance, camera_ring_name(number, "door", name), false, &err);
+        size_t slot = ring.kind == RING_RAW ? 640 * 480 * 3 / 2 : jpeg_usual(RING_I420, 640, 480);
+        assert_int_equal(ring_writer_reserve(writer, slot, 0, &err), 0);
+        ring_writer_close(writer);
+        taken += stat_of(number)->bytes - before;
+    }
+    assert_int_equal(camera_rings_bytes(&conf, SERVERS, &camera), taken);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_are_one_to_one),
+        TEST(test_each_ring_is_made_as_the_table_says),
+        TEST(test_rings_that_are_there_stay),
+        TEST(test_nothing_stays_behind),
+        TEST(test_a_ring_that_cannot_be_made),
+        TEST(test_a_variant_is_in_use_once_it_was_wanted),
+        TEST(test_bytes_are_those_that_are_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
