@@ -70,9 +70,11 @@ static unsigned duties_for_variant_lease(const struct camera_ring *ring)
     return ring->writer == CAMERA_RING_BY_VARIANT_LEASE ? DUTY_WRITER | DUTY_RING : 0;
 }
 
-static unsigned duties_for_server(const struct camera_ring *ring)
+/* Of any ring: the server is not the only reader that may have died. */
+static unsigned duties_for_reader(const struct camera_ring *ring)
 {
-    return ring->has_servers ? DUTY_REAP : 0;
+    (void)ring;
+    return DUTY_REAP;
 }
 
 void recover_capture(const struct recover *recover, unsigned camera)
@@ -146,5 +148,5 @@ void recover_server(const struct recover *recover, unsigned server)
 {
     board_clear_server(recover->board, server);
     for (unsigned i = 0; i < recover->conf->camera_count; i++)
-        attend_all(recover, i, duties_for_server);
+        attend_all(recover, i, duties_for_reader);
 }

@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include "common/bell.h"
+#include "common/camera_rings.h"
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/supervisor/memory.h"
@@ -94,14 +95,20 @@ static uint32_t generation_of(const char *ring)
     return known ? stat.generation : 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
 bool world_is_tidy(void)
 {
-    static const char *const rings[] = {WORLD_JPEG, WORLD_RAW, "cam.v0", "cam.v1",
-                                        "cam.v2",   "cam.v3",  "cam.v4", "cam.v5",
-                                        "cam.v6",   "cam.v7"}; /* in the directory's order */
-    char found[1024], wanted[1024];
-    size_t used = (size_t)snprintf(wanted, sizeof wanted, "\n");
-    for (unsigned i = 0; i < sizeof rings / sizeof *rings; i++) {
+    char rings[CAMERA_RINGS][RING_NAME_SIZE], found[1024], wanted[1024];
+    size_t used = (size_t)snprintf(wanted, sizeof wanted, "\n"), count = 0;
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        if (camera_ring_exists(number, world.place))
+            camera_ring_name(number, world.place->id, rings[count++]);
+    qsort(rings, count, sizeof *rings, by_name);
+    for (size_t i = 0; i < count; i++) {
         uint32_t generation = generation_of(rings[i]);
         used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s\n", rings[i]);
         if (generation > 0)
