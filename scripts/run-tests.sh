@@ -2,7 +2,9 @@
 # run-tests.sh BUILD unit|integration|browser|kill|chaos...: runs tests that are built already, each
 # unit test program and each integration test under a time limit. Ends with
 # "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
-# UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest.
+# UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest. At the same time run
+# UNIT_JOBS unit tests, TEST_JOBS integration tests (0: all in one process), and by themselves
+# QUIET_JOBS of those that are marked `quiet` (tests/integration/parallel.py).
 # CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which.
 # With TALLY=FILE the three numbers are also added to FILE.
 set -u
@@ -13,12 +15,16 @@ cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/camring-tests.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
+# Most integration tests wait for something, most unit tests work.
+UNIT_JOBS=${UNIT_JOBS:-$(nproc)}
+TEST_JOBS=${TEST_JOBS:-$(($(nproc) * 4))}
+QUIET_JOBS=${QUIET_JOBS:-$(($(nproc) * 2))}
 
 # Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP"). What was planned but
 # never reported counts as failed, so that a crash or an exit half-way is never green.
 run_unit()
 {
-    local program=$1 limit=${UNIT_TIME_LIMIT:-120} out=$work/unit begin=$EPOCHREALTIME
+    local program=$1 limit=${UNIT_TIME_LIMIT:-120} out=$work/${1##*/}.out begin=$EPOCHREALTIME
     local code planned ok skip bad note=
     CMOCKA_MESSAGE_OUTPUT=TAP \
         ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1} \
@@ -34,11 +40,23 @@ run_unit()
     [ $code -eq 0 ] || note="$note, exit code $code"
     [ $code -ne 124 ] && [ $code -ne 137 ] || note=", stopped after $limit s"
     [ -z "$note" ] || [ "$bad" -gt 0 ] || bad=1
-    printf '%-32s %3d passed, %d failed, %d skipped%s  (%.1f s)\n' \
-        "${program##*/}" "$ok" "$bad" "$skip" "$note" \
-        "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}')"
-    [ "$bad" -eq 0 ] || sed 's/^/    /' "$out"
-    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    {
+        printf '%-32s %3d passed, %d failed, %d skipped%s  (%.1f s)\n' \
+            "${program##*/}" "$ok" "$bad" "$skip" "$note" \
+            "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}')"
+        [ "$bad" -eq 0 ] || sed 's/^/    /' "$out"
+    } >"$out.told"
+    cat "$out.told" # at once, as others run meanwhile
+    echo "$ok $bad $skip" >"$work/${program##*/}"
+}
+
+# Adds "passed failed skipped" in FILE to the sums; without such a file something has failed.
+add_counts()
+{
+    local p=0 s=0
+    found=1
+    [ ! -r "$1" ] || read -r p found s <"$1"
+    passed=$((passed + p)) failed=$((failed + found)) skipped=$((skipped + s))
 }
 
 run_units()
@@ -55,22 +73,29 @@ run_units()
         done
     fi
     for name in "${programs[@]}"; do
-        run_unit "$name"
+        [ "$(jobs -rp | wc -l)" -lt "$UNIT_JOBS" ] || wait -n
+        run_unit "$name" &
+    done
+    wait
+    for name in "${programs[@]}"; do
+        add_counts "$work/${name##*/}"
     done
 }
 
+# run_python FOLDER [busy|quiet [OPTION...]]
 run_python()
 {
-    local counts=$work/$1 code p=0 f=0 s=0
+    local counts=$work/$1-${2:-all} folder=$1 which=${2:-} code
+    shift $(($# < 2 ? $# : 2))
     # shellcheck disable=SC2086 # PYTEST_ARGS is a list of words
-    CAMRING_BUILD=$build CAMRING_COUNTS=$counts \
+    CAMRING_BUILD=$build CAMRING_COUNTS=$counts CAMRING_TESTS=$which CAMRING_CLIPS=$work \
         timeout --signal=INT --kill-after=60 "${INTEGRATION_TIME_LIMIT:-1500}" \
-        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q ${PYTEST_ARGS:-} \
-        "tests/$1" </dev/null
+        "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q "$@" ${PYTEST_ARGS:-} \
+        "tests/$folder" </dev/null
     code=$?
-    [ ! -r "$counts" ] || read -r p f s <"$counts"
-    [ $code -eq 0 ] || [ "$f" -gt 0 ] || f=1
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    add_counts "$counts"
+    # 5: none of the tests asked for is there
+    [ $code -eq 0 ] || [ $code -eq 5 ] || [ "$found" -gt 0 ] || failed=$((failed + 1))
 }
 
 # One chaos run counts as one test.
@@ -91,8 +116,19 @@ run_chaos()
 for what; do
     case $what in
     unit) run_units ;;
-    integration | browser) run_python "$what" ;;
-    kill) run_unit "$build-kill/chaos/test_kill" ;;
+    browser) run_python browser ;;
+    integration)
+        if [ "$TEST_JOBS" -eq 0 ]; then
+            run_python integration
+        else
+            run_python integration busy -n "$TEST_JOBS" --dist loadgroup
+            run_python integration quiet -n "$QUIET_JOBS" --dist loadgroup
+        fi
+        ;;
+    kill)
+        run_unit "$build-kill/chaos/test_kill"
+        add_counts "$work/test_kill"
+        ;;
     chaos)
         run_chaos "$build" --seconds "${CHAOS_SECONDS:-60}" --kills "${CHAOS_KILLS:-100}"
         # Found within seconds as a rule; on a machine that seldom lets two processes at one frame,

@@ -3,6 +3,7 @@ from a JPEG.
 
 The number is burnt into the top 32 rows as 20 black or white blocks over the whole width: bits 0-15
 are the frame number (bit 0 leftmost), bits 16-19 check it: number mod 13 + 1."""
+import fcntl
 import io
 import pathlib
 import subprocess
@@ -151,7 +152,8 @@ MJPEG = ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "4", "-huffman", "defa
 
 
 class Clips:
-    """Clips by name, each made when first asked for and kept for the run."""
+    """Clips by name, each made when first asked for and kept for the run, in which several
+    processes may share the folder."""
 
     PERIOD = 300  # frames in a looped clip
     FPS = 30
@@ -160,8 +162,12 @@ class Clips:
         self.folder = pathlib.Path(folder)
 
     def _make(self, name, width, height, count, *codec):
-        path = self.folder / name
-        return path if path.exists() else write_clip(path, width, height, count, self.FPS, *codec)
+        path, partial = self.folder / name, self.folder / f"partial-{name}"
+        with open(self.folder / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                write_clip(partial, width, height, count, self.FPS, *codec).rename(path)
+        return path
 
     def h264(self):
         """720p H.264, Annex B with access unit delimiters, a key frame a second."""

@@ -1,4 +1,6 @@
 """Fixtures: clips and cameras."""
+import os
+
 import pytest
 
 from clips import Clips
@@ -9,7 +11,7 @@ pytest_plugins = ["hooks"]
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory):
-    return Clips(tmp_path_factory.mktemp("clips"))
+    return Clips(os.environ.get("CAMRING_CLIPS") or tmp_path_factory.mktemp("clips"))
 
 
 def _source(script, clip, *options):

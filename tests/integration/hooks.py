@@ -1,13 +1,18 @@
-"""A pytest plugin: a time limit for each test, the counts for run-tests.sh, and camring instances
-that are always stopped and leave nothing behind."""
-import os
+"""A pytest plugin: a time limit for each test, and camring instances that are always stopped and
+leave nothing behind."""
+import contextlib
+import faulthandler
 import signal
+import time
 
 import pytest
 
 from product import Camring
 
+pytest_plugins = ["parallel"]
 DEFAULT_LIMIT = 90  # seconds a test may take, its fixtures included
+LEFT = 20  # of them at least for what a test that took them all leaves behind
+MERCY = 60  # seconds more after which the process dies with a test that does not even fail
 
 
 def pytest_configure(config):
@@ -16,29 +21,44 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
-    """Each test has a time limit."""
+    """Each test has a time limit. Where it can't be made to fail, in foreign code for instance, the
+    process dies with it."""
     mark = item.get_closest_marker("limit")
-    limit = mark.args[0] if mark else DEFAULT_LIMIT
+    item.limit = mark.args[0] if mark else DEFAULT_LIMIT
+    item.deadline = time.monotonic() + item.limit
+    faulthandler.dump_traceback_later(item.limit + MERCY, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
+
+@contextlib.contextmanager
+def limited(item, least=0.001):
     def expired(*_):
-        pytest.fail(f"took longer than {limit} s")
+        pytest.fail(f"took longer than {item.limit} s")
 
     before = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(limit)
+    signal.setitimer(signal.ITIMER_REAL, max(item.deadline - time.monotonic(), least))
     yield
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Leaves "passed failed skipped" where run-tests.sh looks for it."""
-    path = os.environ.get("CAMRING_COUNTS")
-    if path:
-        count = {name: len(reports) for name, reports in terminalreporter.stats.items()}
-        passed = count.get("passed", 0) + count.get("xpassed", 0)
-        failed = count.get("failed", 0) + count.get("error", 0) + count.get("xfailed", 0)
-        with open(path, "w") as file:
-            print(passed, failed, count.get("skipped", 0), file=file)
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    with limited(item):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    with limited(item):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    with limited(item, LEFT):
+        yield
 
 
 @pytest.fixture

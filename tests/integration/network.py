@@ -2,10 +2,13 @@
 long (delay_link.py)."""
 import contextlib
 import ctypes
+import functools
 import itertools
 import os
 import pathlib
 import subprocess
+
+from product import claim
 
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -25,6 +28,12 @@ def available():
     )
 
 
+@functools.lru_cache(None)
+def _net():
+    """This process's own addresses are those in 198.18.N.0/24."""
+    return claim("network", range(256))
+
+
 def _ip(*words):
     subprocess.run(["ip", *words], check=True, stdin=subprocess.DEVNULL)
 
@@ -36,10 +45,9 @@ class Link:
     def __init__(self, rate=None, delay=None):
         """`rate`: bytes a second towards the far end, with a queue of 256 KB before it. `delay`:
         seconds, for each way."""
-        number = os.getpid() % 60 * 256 + next(_serial) % 64 * 4
-        net = f"198.18.{number // 256}.{number % 256}"[: -len(str(number % 256))]
-        self.address, self._far = f"{net}{number % 256 + 1}", f"{net}{number % 256 + 2}"
-        self._names = [f"crn{number}", f"crf{number}"]
+        net, number = _net(), next(_serial) % 64 * 4
+        self.address, self._far = f"198.18.{net}.{number + 1}", f"198.18.{net}.{number + 2}"
+        self._names = [f"crn{net}x{number}", f"crf{net}x{number}"]
         self._forwarder = None
         self._holder = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"],

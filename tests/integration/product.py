@@ -21,10 +21,37 @@ STOP_LIMIT = 20
 _serial = itertools.count(1)
 
 
+PORTS = 100  # in a block
+_claims, _ports = [], []
+
+
+def claim(what, numbers):
+    """One of `numbers` that is this process's own until it ends: no other process that runs tests
+    on this machine gets it."""
+    for number in numbers:
+        held = socket.socket(socket.AF_UNIX)
+        try:
+            held.bind(f"\0camring-tests {what} {number}")
+        except OSError:
+            held.close()
+            continue
+        _claims.append(held)
+        return number
+    raise AssertionError(f"no {what} is free")
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on or gets unless told: each process has blocks of its own, below
+    the ports that the system gives away, and none is handed out twice."""
+    while True:
+        if not _ports:
+            system = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+            first = claim("ports from", range(10000, int(system.split()[0]) - PORTS, PORTS))
+            _ports.extend(range(first, first + PORTS))
+        port = _ports.pop(0)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("0.0.0.0", port))
+            return port
 
 
 def wait_for(check, limit, what):

@@ -124,6 +124,7 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.quiet
 def test_cpu_is_that_of_the_capture(tmp_path):
     with running(tmp_path, {"busy": {"source": "test:?size=3840x2160&fps=1000"}}) as camring:
         camring.wait_live("busy")

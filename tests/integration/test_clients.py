@@ -1,7 +1,6 @@
 """The programs people watch with: ffmpeg, curl, GStreamer, OpenCV, mpv, motion."""
 import subprocess
 
-import cv2
 import pytest
 from PIL import Image
 

@@ -302,6 +302,7 @@ def test_nonsense_is_refused_and_hurts_nobody(server, name):
     assert [p.pid for p in server.children("server")] == [p.pid for p in servers]
 
 
+@pytest.mark.quiet
 def test_a_slow_reader_gets_the_newest_and_disturbs_nobody(instance, own_http_camera):
     camring = (
         instance({"cam": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"})

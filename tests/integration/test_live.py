@@ -221,6 +221,7 @@ def test_many_that_are_away(tmp_path):
         )
 
 
+@pytest.mark.quiet
 @pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
 def test_a_slow_link_gets_fewer_pictures_but_never_old_ones(tmp_path):
     """Ten cameras would need many times what the link carries. Each gets its turn, and what comes

@@ -125,6 +125,7 @@ def is_open(client):
     return False
 
 
+@pytest.mark.quiet
 def test_one_that_dies_loses_its_own_clients(pair):
     with streams(pair.port, 40) as clients:
         wait_viewers(pair, 40)
@@ -174,6 +175,7 @@ def woken(process):
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read(), re.M)[1])
 
 
+@pytest.mark.quiet
 def test_pictures_wake_only_servers_with_viewers(pair):
     servers = pair.children("server")
     with Stream(pair.port, "/cameras/a/stream.mjpeg") as stream:

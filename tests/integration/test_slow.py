@@ -15,9 +15,10 @@ RATE = 50_000  # bytes a second
 OVERHEAD = 1514 / 1448
 PATH = "/cameras/cam/stream.mjpeg?info=1"
 
-pytestmark = pytest.mark.skipif(
-    not network.available(), reason="needs root, to make network namespaces"
-)
+pytestmark = [
+    pytest.mark.quiet,
+    pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces"),
+]
 
 
 @contextlib.contextmanager

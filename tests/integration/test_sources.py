@@ -61,6 +61,7 @@ def watched(tmp_path_factory, clips, rtsp_camera, http_camera):
         yield attempts
 
 
+@pytest.mark.quiet
 @pytest.mark.limit(240)
 @pytest.mark.parametrize("name", CAMERAS)
 def test_twenty_seconds(watched, name):
@@ -75,11 +76,13 @@ def test_twenty_seconds(watched, name):
     ), f"{len(parts)} parts, {order}"
 
 
+@pytest.mark.quiet
 def test_mjpeg_is_passed_through_unchanged(watched, clips):
     originals = set(split_jpegs(clips.mjpeg().read_bytes()))
     assert all(part.body in originals for attempt in watched for part in attempt["http"])
 
 
+@pytest.mark.quiet
 def test_parts_are_dated(watched):
     for name, parts in watched[-1].items():
         times = [float(part.headers["x-timestamp"]) for part in parts]
@@ -171,6 +174,7 @@ def test_static_test_camera_stands_still(instance):
     )
 
 
+@pytest.mark.quiet
 def test_a_fast_source_comes_through(instance):
     """240 frames a second, with no fixed sleep in the way. Up to three attempts, for busy
     machines."""

@@ -320,6 +320,7 @@ def test_both_are_needed(tmp_path):
     )
 
 
+@pytest.mark.quiet
 @pytest.mark.skipif(not network.available(), reason="needs root, to make network namespaces")
 def test_slow_viewer(tmp_path):
     """TLS in between changes nothing about how old its pictures are."""
