@@ -4,7 +4,8 @@ CAMERA ?= test:
 PYTHON ?= /usr/bin/python3
 OBJCOPY ?= objcopy
 VARIANT ?=
-BUILD := build$(if $(SANITIZE),-$(SANITIZE))$(if $(VARIANT),-$(VARIANT))
+ORDINARY := build$(if $(SANITIZE),-$(SANITIZE))
+BUILD := $(ORDINARY)$(if $(VARIANT),-$(VARIANT))
 VERSION := $(shell cat VERSION)
 
 CFLAGS ?= -O2 -g
@@ -30,6 +31,9 @@ variant_break-seq := -DRING_BREAK_SEQ
 variant_fuzz := -O1 -fno-omit-frame-pointer -D__SANITIZE_ADDRESS__ -Wno-unknown-pragmas \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 override CFLAGS += $(variant_$(VARIANT))
+# Where only a few files differ, all others come from the ordinary build, which is made first.
+changed_break-pin := $(shell grep -lE 'RING_(IGNORES_PINS|HIDES_WRITING)' common/*.c)
+changed_break-seq := $(changed_break-pin)
 
 pkg_common := jansson yaml-0.1 libjpeg
 pkg_encoder := libswscale libavutil
@@ -48,7 +52,9 @@ src_shmtool := $(wildcard common/shmtool/*.c)
 src_capture := $(wildcard capture/*.c)
 src_encoder := $(wildcard encoder/*.c)
 src_server := $(wildcard server/*.c $(server_folders:%=server/%/*.c))
-obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+of_variant = $(if $(changed_$(VARIANT)),$(filter $(changed_$(VARIANT)),$(1)),$(1))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(call of_variant,$(1))) \
+	$(patsubst %.c,$(ORDINARY)/obj/%.o,$(filter-out $(call of_variant,$(1)),$(1)))
 
 PROGRAMS := camring camring-capture camring-encoder camring-server camring-shm
 BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
@@ -147,6 +153,7 @@ parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
 parts_test_shmtool := common/shmtool/image.c common/shmtool/print.c
 shmwatch_parts := describe find objects print reader spark terminal watched
 parts_test_shmwatch := $(shmwatch_parts:%=common/shmtool/%.c)
+.SECONDARY: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c))
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -175,6 +182,7 @@ $(BUILD)/chaos/accounts: $(call chaos_obj,accounts) $(LIBRARY)
 	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common)
 
 .PHONY: chaos chaos-short chaos-build kill-tests chaos-programs chaos-tools
+.PHONY: chaos-kill chaos-break-pin chaos-break-seq
 kill-tests: $(BUILD)/chaos/test_kill
 chaos-programs: $(filter-out %-shm,$(BINARIES))
 chaos-tools: $(BUILD)/chaos/watch $(BUILD)/chaos/accounts
@@ -221,13 +229,12 @@ chaos chaos-short test: export CHAOS_SEED = $(SEED)
 chaos chaos-short: deps-test
 	$(PARALLEL) chaos-build
 	$(RUN_TESTS) kill chaos
-chaos-build: chaos-tools chaos-programs
+chaos-build: chaos-tools chaos-programs chaos-kill chaos-break-pin chaos-break-seq
+chaos-kill:
 	+@$(MAKE) --no-print-directory VARIANT=kill kill-tests
-	+@$(MAKE) --no-print-directory VARIANT=break-pin chaos-programs
-	+@$(MAKE) --no-print-directory VARIANT=break-seq chaos-programs
+chaos-break-pin chaos-break-seq: chaos-break-%: chaos-programs
+	+@$(MAKE) --no-print-directory VARIANT=break-$* chaos-programs
 
-C_FOLDERS := common common/supervisor common/shmtool capture encoder server \
-	$(server_folders:%=server/%) tests/unit tests/chaos
 C_FILES = $(wildcard $(C_FOLDERS:%=%/*.[ch])) \
 	$(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
