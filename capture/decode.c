@@ -151,15 +151,11 @@ static enum publish_result publish_in_place(struct decode *decode, struct ring_f
     if (!loan)
         return PUBLISH_REFUSED;
     frame->format = buffer_format(picture->format);
-    frame->bytes = 0;
     for (unsigned i = 0; i < RING_PLANES; i++) { /* cropping has moved the planes' starts */
         frame->offset[i] = (uint32_t)(picture->data[i] - loan->data);
         frame->stride[i] = (uint32_t)picture->linesize[i];
-        uint32_t end = frame->offset[i] +
-                       frame->stride[i] * (ring_plane_height(frame->format, i, frame->height) - 1) +
-                       ring_plane_width(frame->format, i, frame->width);
-        frame->bytes = end > frame->bytes ? end : frame->bytes;
     }
+    frame->bytes = (uint32_t)ring_frame_end(frame);
     return publish_commit(decode->publish, loan, frame);
 }
 

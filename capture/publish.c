@@ -50,10 +50,8 @@ void publish_describe(const struct publish_layout *layout, uint32_t width, uint3
     for (unsigned i = 0; i < RING_PLANES; i++) {
         frame->stride[i] = layout->stride[i];
         frame->offset[i] = layout->offset[i];
-        frame->bytes = layout->offset[i] +
-                       layout->stride[i] * (ring_plane_height(layout->format, i, height) - 1) +
-                       ring_plane_width(layout->format, i, width);
     }
+    frame->bytes = (uint32_t)ring_frame_end(frame);
 }
 
 /* ---- life ---- */

@@ -141,18 +141,14 @@ uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camrin
 static bool planes_inside(const struct ring_loan *loan, const struct camring_frame *from,
                           struct ring_frame *made)
 {
-    uint64_t end = 0;
     for (unsigned plane = 0; plane < RING_PLANES; plane++) {
         const uint8_t *start = from->plane[plane];
         if (!start || start < loan->data || start >= loan->data + loan->capacity)
             return false;
         made->offset[plane] = (uint32_t)(start - loan->data);
         made->stride[plane] = from->stride[plane];
-        uint64_t rows = ring_plane_height(from->format, plane, from->height),
-                 row = ring_plane_width(from->format, plane, from->width);
-        uint64_t plane_end = made->offset[plane] + made->stride[plane] * (rows - 1) + row;
-        end = plane_end > end ? plane_end : end;
     }
+    uint64_t end = ring_frame_end(made);
     made->bytes = end <= loan->capacity ? (uint32_t)end : 0;
     return made->bytes > 0;
 }

@@ -107,9 +107,6 @@ void image_planes_describe(const struct image_planes *planes, struct ring_frame 
     for (unsigned i = 0; i < RING_PLANES; i++) {
         frame->offset[i] = (uint32_t)(planes->plane[i] - planes->plane[0]);
         frame->stride[i] = (uint32_t)planes->stride[i];
-        frame->bytes =
-            frame->offset[i] +
-            frame->stride[i] * (ring_plane_height(planes->format, i, planes->height) - 1) +
-            ring_plane_width(planes->format, i, planes->width);
     }
+    frame->bytes = (uint32_t)ring_frame_end(frame);
 }

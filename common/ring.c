@@ -50,6 +50,18 @@ uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height)
     return plane == 0 || format != RING_I420 ? height : (height + 1) / 2;
 }
 
+uint64_t ring_frame_end(const struct ring_frame *frame)
+{
+    uint64_t end = 0;
+    for (unsigned plane = 0; plane < RING_PLANES; plane++) {
+        uint64_t rows = ring_plane_height(frame->format, plane, frame->height);
+        uint64_t plane_end = frame->offset[plane] + (uint64_t)frame->stride[plane] * (rows - 1) +
+                             ring_plane_width(frame->format, plane, frame->width);
+        end = plane_end > end ? plane_end : end;
+    }
+    return end;
+}
+
 bool ring_frame_valid(const struct ring_frame *frame, size_t capacity)
 {
     if (frame->width < 1 || frame->width > RING_MAX_DIMENSION || frame->height < 1 ||
@@ -60,14 +72,10 @@ bool ring_frame_valid(const struct ring_frame *frame, size_t capacity)
         return true;
     if (frame->format < RING_I420 || frame->format > RING_I444)
         return false;
-    for (unsigned plane = 0; plane < RING_PLANES; plane++) {
-        uint64_t width = ring_plane_width(frame->format, plane, frame->width);
-        uint64_t height = ring_plane_height(frame->format, plane, frame->height);
-        uint64_t stride = frame->stride[plane];
-        if (stride < width || frame->offset[plane] + stride * (height - 1) + width > frame->bytes)
+    for (unsigned plane = 0; plane < RING_PLANES; plane++)
+        if (frame->stride[plane] < ring_plane_width(frame->format, plane, frame->width))
             return false;
-    }
-    return true;
+    return ring_frame_end(frame) <= frame->bytes;
 }
 
 /* ---- owner ---- */

@@ -74,6 +74,10 @@ struct ring_frame {
 uint32_t ring_plane_width(uint32_t format, unsigned plane, uint32_t width);
 uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height);
 
+/* Where the planes of a raw frame end, by its format, size, strides and offsets: the least that its
+ * `bytes` may be. */
+uint64_t ring_frame_end(const struct ring_frame *frame);
+
 /* True if every field of `frame` is in range and all it points to lies inside its `bytes`, and they
  * inside `capacity`. */
 bool ring_frame_valid(const struct ring_frame *frame, size_t capacity);
@@ -193,6 +197,12 @@ enum ring_role {
 struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role,
                                      const char *who, struct error *err);
 void ring_reader_close(struct ring_reader *reader);
+
+/* Opens *reader if it is NULL, and anew if its ring's owner has retired the ring and may have made
+ * another.  NULL: there is none now; *reader is NULL, too. */
+struct ring_reader *ring_reader_reopen(struct ring_reader **reader, const char *instance,
+                                       const char *name, enum ring_role role, const char *who,
+                                       struct error *err);
 
 /* Frees a handle that came over fork: row, pin and lock are the parent's and stay as they are. */
 void ring_reader_abandon(struct ring_reader *reader);

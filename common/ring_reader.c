@@ -106,6 +106,16 @@ fail:
     return NULL;
 }
 
+struct ring_reader *ring_reader_reopen(struct ring_reader **reader, const char *instance,
+                                       const char *name, enum ring_role role, const char *who,
+                                       struct error *err)
+{
+    if (*reader && !ring_reader_closed(*reader))
+        return *reader;
+    ring_reader_close(*reader);
+    return *reader = ring_reader_open(instance, name, role, who, err);
+}
+
 void ring_reader_close(struct ring_reader *reader)
 {
     if (!reader)

@@ -29,6 +29,7 @@ struct job {
     const struct conf_camera *conf;
     struct board_camera *place;
     unsigned worker;
+    char raw_name[RING_NAME_SIZE];
     struct ring_reader *raw;
     struct ring_writer *jpeg;
     int wakers[RING_MAX_WAKERS];
@@ -47,6 +48,7 @@ struct job *job_create(const char *instance, const struct conf_camera *conf,
     job->conf = conf;
     job->place = place;
     job->worker = worker;
+    camera_ring_name(CAMERA_RING_RAW, conf->id, job->raw_name);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         job->wakers[i] = -1;
     return job;
@@ -70,27 +72,16 @@ void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS])
 
 /* ---- what is due ---- */
 
-/* Rings whose owner has retired them and may have made them anew. */
-static void drop_closed(struct job *job)
-{
-    if (!job->raw || !ring_reader_closed(job->raw))
-        return;
-    ring_reader_close(job->raw);
-    ring_writer_close(job->jpeg);
-    job->raw = NULL;
-    job->jpeg = NULL;
-}
-
+/* An owner that retires the camera's raw ring retires the JPEG ring, too. */
 static bool open_raw(struct job *job)
 {
-    drop_closed(job);
-    if (job->raw)
-        return true;
     struct error ignored; /* no ring yet, or no more: looked for again with the next bell */
-    char name[RING_NAME_SIZE];
-    camera_ring_name(CAMERA_RING_RAW, job->conf->id, name);
-    job->raw = ring_reader_open(job->instance, name, RING_ENCODER, "encoder", &ignored);
-    return job->raw;
+    if (job->raw && ring_reader_closed(job->raw)) {
+        ring_writer_close(job->jpeg);
+        job->jpeg = NULL;
+    }
+    return ring_reader_reopen(&job->raw, job->instance, job->raw_name, RING_ENCODER, "encoder",
+                              &ignored);
 }
 
 /* The frame number to read after, if something is due. */

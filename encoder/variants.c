@@ -38,6 +38,7 @@ struct variants {
     const struct conf_camera *conf;
     struct board_camera *place;
     unsigned worker;
+    char raw_name[RING_NAME_SIZE], jpeg_name[RING_NAME_SIZE];
     struct ring_reader *raw, *jpeg; /* observers; NULL: not open */
     struct ring_writer *writer[VARIANT_SLOTS];
     int wakers[RING_MAX_WAKERS];
@@ -65,6 +66,8 @@ struct variants *variants_create(const char *instance, const struct conf_camera 
     variants->conf = conf;
     variants->place = place;
     variants->worker = worker;
+    camera_ring_name(CAMERA_RING_RAW, conf->id, variants->raw_name);
+    camera_ring_name(CAMERA_RING_JPEG, conf->id, variants->jpeg_name);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         variants->wakers[i] = -1;
     return variants;
@@ -106,17 +109,10 @@ void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKER
 /* The ring the newest picture is in; NULL: there is none now. */
 static struct ring_reader *open_source(struct variants *variants, bool is_jpeg)
 {
-    struct ring_reader **source = is_jpeg ? &variants->jpeg : &variants->raw;
-    unsigned number = is_jpeg ? CAMERA_RING_JPEG : CAMERA_RING_RAW;
-    char name[RING_NAME_SIZE];
     struct error ignored; /* looked for again with the next bell */
-    if (*source && !ring_reader_closed(*source))
-        return *source;
-    ring_reader_close(*source);
-    *source =
-        ring_reader_open(variants->instance, camera_ring_name(number, variants->conf->id, name),
-                         RING_OBSERVER, "variants", &ignored);
-    return *source;
+    return ring_reader_reopen(is_jpeg ? &variants->jpeg : &variants->raw, variants->instance,
+                              is_jpeg ? variants->jpeg_name : variants->raw_name, RING_OBSERVER,
+                              "variants", &ignored);
 }
 
 /* What variant_done says of a slot that was taken up with this picture. */

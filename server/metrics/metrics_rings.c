@@ -136,16 +136,9 @@ static struct ring_reader *attach(const struct server *server, struct ring *ring
 {
     char name[RING_NAME_SIZE];
     struct error ignored;
-    if (ring->reader && ring_reader_closed(ring->reader)) {
-        ring_reader_close(ring->reader);
-        ring->reader = NULL;
-    }
-    if (ring->reader)
-        return ring->reader;
-    ring->reader =
-        ring_reader_open(server->setup->hello.instance, camera_ring_name(number, camera, name),
-                         RING_OBSERVER, "", &ignored);
-    return ring->reader;
+    camera_ring_name(number, camera, name);
+    return ring_reader_reopen(&ring->reader, server->setup->hello.instance, name, RING_OBSERVER, "",
+                              &ignored);
 }
 
 static void look(const struct server *server, struct ring *ring, const struct camera *camera,

@@ -378,6 +378,19 @@ static void closing_the_ring_is_told_to_readers(void **state)
     ring_writer_close(writer);
 }
 
+static void test_where_a_frame_ends(void **state)
+{
+    (void)state;
+    struct ring_frame frame = {
+        .format = RING_I420, .width = 5, .height = 3, .stride = {8, 4, 4}, .offset = {0, 24, 40}};
+    assert_int_equal(ring_frame_end(&frame), 40 + 4 + 3);
+    frame.offset[0] = 64; /* in any order */
+    assert_int_equal(ring_frame_end(&frame), 64 + 2 * 8 + 5);
+    frame.format = RING_I444;
+    frame.stride[1] = frame.stride[2] = UINT32_MAX;
+    assert_true(ring_frame_end(&frame) == 40 + 2 * (uint64_t)UINT32_MAX + 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +399,7 @@ int main(void)
         RING_TEST(an_account_begins_with_the_frame_that_is_there),
         RING_TEST(loan_that_is_not_committed_publishes_nothing),
         RING_TEST(bad_frames_and_second_commits_are_refused),
+        cmocka_unit_test(test_where_a_frame_ends),
         cmocka_unit_test(planes_must_lie_inside_the_slot),
         RING_TEST(pinned_slot_is_never_written),
         RING_TEST(every_row_may_pin_and_the_writer_goes_on),
