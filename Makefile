@@ -124,6 +124,7 @@ parts_test_process_counts := common/supervisor/process_counts.c
 encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c wakers.c)
 parts_test_encoder := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
+parts_test_variants_turns := $(encoder_parts)
 parts_test_pace := capture/pace.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c
 parts_test_trim := capture/trim.c
