@@ -77,7 +77,7 @@ def ffmpeg(*words, data=None):
 
 
 def make_clip(path, size, matrix, pixels, range_, codec):
-    """Ten times the same frame, five a second."""
+    """Ten times the same frame, two a second."""
     tags = TAGS[matrix]
     target = "bt709" if matrix == "bt709" else "bt601"
     marks = (
@@ -92,7 +92,7 @@ def make_clip(path, size, matrix, pixels, range_, codec):
         "-s",
         "%dx%d" % size,
         "-r",
-        5,
+        2,
         "-i",
         "-",
         "-vf",

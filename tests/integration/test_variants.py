@@ -49,6 +49,7 @@ def steps_of(numbers):
 # ---- fewer a second ------------------------------------------------------------------
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize(
     "fps, step", [("10", 3), ("15.0", 2), ("7", 30 / 7), ("2.5", 12), ("1", 30)]
 )
@@ -64,6 +65,7 @@ def test_fewer_pictures(server, fps, step):
     assert sorted(steps)[len(steps) // 2] in (int(step), -int(-step // 1)), steps
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("query", ["", "?fps=30", "?fps=60", "?fps=240"])
 def test_all_pictures(server, query):
     with Stream(server.port, STREAM + query) as stream:
@@ -189,6 +191,7 @@ def test_a_profiles_rate(server):
     assert sum(steps_of(numbers)) >= 15 * 5 - 15, numbers
 
 
+@pytest.mark.quiet
 def test_a_stream_keeps_up_with_the_cameras_own(server):
     with Stream(server.port, STREAM) as own, Stream(
         server.port, f"{STREAM}?width=320&quality=50"
