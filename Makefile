@@ -118,6 +118,7 @@ $(call obj,server/handlers/page.c server/handlers/openapi.c): $(wildcard server/
 # A unit test is one file; what it tests beyond libcamring stands in its own variable:
 # parts_test_NAME.
 parts_test_reconnect := capture/reconnect.c
+parts_test_held := common/supervisor/held.c
 parts_test_child := common/supervisor/child.c
 parts_test_cameras := common/supervisor/cameras.c common/supervisor/outbox.c
 parts_test_process_counts := common/supervisor/process_counts.c

@@ -95,8 +95,8 @@ const struct conf_option conf_options[] = {
     {"log.format", IN_FILE(log.format), .type = CONF_CHOICE, .names = format_names,
      .fallback = "text", .help = "Lines for people, or one JSON object a line."},
     {"debug", IN_FILE(debug), .type = CONF_BOOL, .fallback = "false",
-     .help = "Watches itself: slow callbacks and frames never given back are logged. Also with "
-             "CAMRING_DEBUG=1."},
+     .help = "Logs everything, a server's callbacks of over 100 ms, and frames that a reader or "
+             "writer holds for over 2 s: who, in which ring, how long. Also with CAMRING_DEBUG=1."},
     {"max_connecting", IN_FILE(max_connecting), .type = CONF_NUMBER, .min = 1,
      .max = CONF_MAX_CAMERAS, .fallback = "8", .help = "Cameras being opened at the same time."},
     {"defaults", CONF_SCOPE_GLOBAL, .type = CONF_DEFAULTS,

@@ -276,7 +276,8 @@ struct ring_row_stat {
 };
 
 struct ring_slot_stat {
-    uint64_t seq; /* 0 empty, odd being written, else 2 x frame number */
+    uint64_t seq;    /* 0 empty, odd being written, else 2 x frame number */
+    uint64_t before; /* being written: the frame that it held before, 0: none */
     struct ring_frame frame;
 };
 

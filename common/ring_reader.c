@@ -469,6 +469,7 @@ static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
                      ring_map_descriptor(map, i, out->seq / 2, &out->frame);
         if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) ||
             out->frame.committed_ns < 0) {
+            copy_unguarded(&out->before, &map->slots[i].frame.number, sizeof out->before);
             memset(&out->frame, 0, sizeof out->frame);
             if (!(out->seq & 1))
                 out->seq = 0;

@@ -61,7 +61,7 @@ void command_usage(FILE *out, const struct command *only)
                  "which installation; wins over the file's `instance` (default: camring)");
     print_option(out, true, "-v, --verbose", "log more");
     print_option(out, true, "--debug",
-                 "log everything, and watch for what is slow or never given back");
+                 "log everything; watch for slow callbacks, and frames held over 2 s");
     print_option(out, true, "-h, --help", "this text");
     if (!only)
         fprintf(

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "exits.h"
 #include "fleet.h"
+#include "held_watch.h"
 #include "instance.h"
 #include "request.h"
 
@@ -31,7 +32,8 @@ struct supervisor {
     struct process_counts counts;
     struct board *board;
     struct event_base *base;
-    struct event *signals[SIGNALS], *last_resort;
+    struct event *signals[SIGNALS], *last_resort, *held_tick;
+    struct held_watch *held; /* in debug mode */
     struct fleet *fleet;
     struct control *control;
     struct request_context requests;
@@ -124,6 +126,13 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     stop_for_good(self);
 }
 
+static void on_held_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct supervisor *self = arg;
+    held_watch_look(self->held);
+}
+
 /* ---- setting up ---- */
 
 /* From here on nobody may be at the other end of the terminal. */
@@ -171,6 +180,20 @@ static int open_loop(struct supervisor *self, struct error *err)
     return 0;
 }
 
+/* In debug mode only: a look costs a mapping of each ring. */
+static int open_held_watch(struct supervisor *self, struct error *err)
+{
+    const struct timeval second = {.tv_sec = 1};
+    if (!self->options->conf->debug)
+        return 0;
+    self->held = held_watch_create(self->options->conf->instance);
+    self->held_tick = event_new(self->base, -1, EV_PERSIST, on_held_tick, self);
+    if (self->held && self->held_tick && event_add(self->held_tick, &second) == 0)
+        return 0;
+    error_set(err, ENOMEM, "out of memory");
+    return -1;
+}
+
 static int open_fleet(struct supervisor *self, struct error *err)
 {
     const struct conf *conf = self->options->conf;
@@ -216,7 +239,8 @@ static int set_up(struct supervisor *self, struct error *err)
     if (!(self->board = memory_create(conf, &self->counts, err)) ||
         instance_guard_board(self->instance, err) != 0)
         return -1;
-    if (open_fleet(self, err) != 0 || open_control(self, err) != 0)
+    if (open_fleet(self, err) != 0 || open_control(self, err) != 0 ||
+        open_held_watch(self, err) != 0)
         return -1;
     return self->options->log_path ? go_to_background(self->options->log_path, err) : 0;
 }
@@ -230,6 +254,9 @@ static void tear_down(struct supervisor *self)
             event_free(self->signals[i]);
     if (self->last_resort)
         event_free(self->last_resort);
+    if (self->held_tick)
+        event_free(self->held_tick);
+    held_watch_destroy(self->held);
     if (self->base)
         event_base_free(self->base);
     board_close(self->board);

@@ -1,0 +1,16 @@
+/* held_watch.h: in debug mode, tells of frames that are not given back: pins of readers and loans
+ * of writers, in all rings of the instance, once they are held for two seconds, and when they are
+ * given back after all. */
+#ifndef CAMRING_HELD_WATCH_H
+#define CAMRING_HELD_WATCH_H
+
+struct held_watch;
+
+/* Borrows `instance`.  NULL: out of memory. */
+struct held_watch *held_watch_create(const char *instance);
+void held_watch_destroy(struct held_watch *watch); /* NULL: nothing */
+
+/* One look at every ring; to be called about once a second. */
+void held_watch_look(struct held_watch *watch);
+
+#endif
