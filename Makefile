@@ -134,13 +134,13 @@ parts_test_multipart := server/push/multipart.c
 parts_test_query := server/http/query.c
 parts_test_route := $(addprefix server/http/,route.c query.c)
 parts_test_http_parser := server/http/http_parser.c
+parts_test_http_head := server/http/http_head.c
 parts_test_conn_limits := server/http/conn_limits.c
 parts_test_exposition := server/metrics/exposition.c
 parts_test_freshness := server/frames/freshness.c
 parts_test_stream_params := server/frames/stream_params.c server/http/query.c
 parts_test_snapshot_policy := server/handlers/snapshot_policy.c
 parts_test_ring_source := $(addprefix server/frames/,ring_source.c picture.c)
-parts_test_hangup := server/http/hangup.c server/loop.c
 parts_test_picture := server/frames/picture.c
 parts_test_sender := $(addprefix server/push/,sender.c message.c congestion.c) \
 	server/frames/picture.c server/http/transport.c server/loop.c

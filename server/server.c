@@ -6,7 +6,7 @@
 #include "server/frames/feed.h"
 #include "server/handlers/events.h"
 #include "server/http/auth.h"
-#include "server/http/http.h"
+#include "server/http/http_server.h"
 #include "server/loop.h"
 #include "server/metrics/metrics.h"
 #include "server/push/push.h"
@@ -41,7 +41,7 @@ void server_create(struct server *server, const struct channel_setup *setup)
     server->files = file_watch_create(server->base, server->worker);
     server->auth = auth_create(server, server->worker, server->files);
     server->metrics = metrics_create(server);
-    server->http = http_create(server);
+    server->http = http_server_create(server);
 }
 
 void server_destroy(struct server *server)
@@ -49,7 +49,7 @@ void server_destroy(struct server *server)
     worker_destroy(server->worker);
     push_destroy(server->push);
     events_destroy(server->events);
-    http_destroy(server->http);
+    http_server_destroy(server->http);
     auth_destroy(server->auth);
     file_watch_destroy(server->files);
     metrics_destroy(server->metrics);

@@ -17,7 +17,7 @@ struct server {
     struct file_watch *files;
     struct auth *auth;
     struct metrics *metrics;
-    struct http *http;
+    struct http_server *http;
 };
 
 /* Creates all of them, as `setup` (stays) says; HTTP begins with the loop.  Fatal on failure. */

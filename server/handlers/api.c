@@ -16,8 +16,8 @@ void api_handle_camera(struct http_request *request)
 /* Which cameras: `limit` of them, from index `first`.  False: answered. */
 static bool read_page(struct http_request *request, unsigned *first, unsigned *limit)
 {
-    const char *wanted = query_get(&request->query, "limit"),
-               *cursor = query_get(&request->query, "cursor");
+    const char *wanted = query_get(request->query, "limit"),
+               *cursor = query_get(request->query, "cursor");
     uint64_t number = PAGE_MAX;
     if (wanted && !query_number(wanted, 1, PAGE_MAX, &number)) {
         http_reply_error(request, 400, "limit must be from 1 to %d", PAGE_MAX);

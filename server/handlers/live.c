@@ -145,7 +145,7 @@ static void choose(struct selection *selection, struct camera *camera)
 static bool select_cameras(struct http_request *request, struct selection *selection)
 {
     const struct cameras *cameras = request->server->cameras;
-    const char *ids = query_get(&request->query, "cameras");
+    const char *ids = query_get(request->query, "cameras");
     for (unsigned i = 0; !ids && i < selection->known; i++)
         choose(selection, cameras_at(cameras, i));
     while (ids) {
@@ -177,7 +177,7 @@ static bool read_views(struct http_request *request, struct selection *selection
 {
     for (unsigned i = 0; i < selection->count; i++) {
         struct error err;
-        if (!stream_params_read(&request->query, selection->choice[i].camera->conf,
+        if (!stream_params_read(request->query, selection->choice[i].camera->conf,
                                 &selection->choice[i].params, &err)) {
             http_reply_error(request, 400, "%s", err.text);
             return false;
@@ -206,7 +206,7 @@ static bool read_wishes(struct http_request *request, struct push_wishes *wishes
 {
     if (!push_read_wishes(request, wishes))
         return false;
-    if (wishes->form == MULTIPART_ADVANCE && query_get(&request->query, "headers")) {
+    if (wishes->form == MULTIPART_ADVANCE && query_get(request->query, "headers")) {
         http_reply_error(request, 400, "headers must be \"length\" here");
         return false;
     }

@@ -100,7 +100,7 @@ void mjpeg_stream_handle(struct http_request *request)
     struct push_wishes wishes;
     struct stream_params params;
     struct error err;
-    if (!stream_params_read(&request->query, camera->conf, &params, &err)) {
+    if (!stream_params_read(request->query, camera->conf, &params, &err)) {
         http_reply_error(request, 400, "%s", err.text);
         return;
     }

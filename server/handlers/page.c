@@ -50,7 +50,7 @@ static void reply(struct http_request *request, const struct file *file)
 
 void page_handle_index(struct http_request *request)
 {
-    if (query_get(&request->query, "action"))
+    if (query_get(request->query, "action"))
         http_reply_error(request, 400,
                          "action must be \"stream\" or \"snapshot\", or one of these and \"_N\"");
     else

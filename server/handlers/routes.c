@@ -1,5 +1,6 @@
 /* routes.c: every path this server answers, its own first, then those of other servers (SPEC,
  * HTTP). */
+#include "server/frames/camera.h"
 #include "server/handlers/api.h"
 #include "server/handlers/events.h"
 #include "server/handlers/live.h"
@@ -8,6 +9,7 @@
 #include "server/handlers/page.h"
 #include "server/handlers/snapshot.h"
 #include "server/handlers/state.h"
+#include "server/http/http.h"
 #include "server/http/route.h"
 #include "server/metrics/metrics.h"
 
@@ -42,3 +44,42 @@ const struct route routes[] = {
 };
 
 const size_t routes_count = sizeof routes / sizeof routes[0];
+
+bool route_find_camera(struct http_request *request, const struct route_match *match)
+{
+    const struct cameras *cameras = request->server->cameras;
+    const char *src = query_get(request->query, "src");
+    uint64_t number;
+    request->name = match->camera;
+    switch (match->route->camera) {
+    case ROUTE_NO_CAMERA:
+    case ROUTE_BY_NAME:
+        return true;
+    case ROUTE_BY_ID:
+        request->camera = cameras_find(cameras, match->camera);
+        break;
+    case ROUTE_NUMBER:
+        request->camera = cameras_find(cameras, match->camera);
+        if (!request->camera && query_number(match->camera, 1, cameras_count(cameras), &number))
+            request->camera = cameras_at(cameras, (unsigned)number - 1);
+        break;
+    case ROUTE_SRC:
+        request->camera = src ? cameras_find(cameras, src) : NULL;
+        break;
+    case ROUTE_FIRST:
+    case ROUTE_ACTION:
+        request->camera = cameras_at(cameras, match->number);
+        break;
+    }
+    if (request->camera)
+        return true;
+    if (match->route->camera == ROUTE_SRC && !src)
+        http_reply_error(request, 400, "src must name a camera");
+    else if (match->route->camera == ROUTE_SRC)
+        http_reply_error(request, 404, "unknown camera \"%s\"", src);
+    else if (match->route->camera == ROUTE_BY_ID || match->route->camera == ROUTE_NUMBER)
+        http_reply_error(request, 404, "unknown camera \"%s\"", match->camera);
+    else
+        http_reply_error(request, 404, "there is no camera number %u", match->number);
+    return false;
+}

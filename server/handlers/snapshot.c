@@ -154,12 +154,12 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
 /* False: it has been refused. */
 static bool read_wish(struct http_request *request, struct wish *wish)
 {
-    const char *max_age = query_get(&request->query, "max_age");
+    const char *max_age = query_get(request->query, "max_age");
     struct stream_params params;
     struct error err;
     *wish =
         (struct wish){.camera = request->camera, .asked_ns = clock_now(), .max_age_ns = INT64_MAX};
-    if (!stream_params_read(&request->query, request->camera->conf, &params, &err)) {
+    if (!stream_params_read(request->query, request->camera->conf, &params, &err)) {
         http_reply_error(request, 400, "%s", err.text);
         return false;
     }

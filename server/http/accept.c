@@ -1,18 +1,13 @@
-/* evhttp takes connections through listeners, which take whatever waits as soon as they wake. Where
- * several servers wait, a listener is enabled only for the next connection: until then an event of
- * our own, the knock, waits at the same socket.  If another server is faster, the listener stays
- * enabled and takes the next connection unasked, which does no harm. */
 #include "server/http/accept.h"
 
+#include "common/board.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/http/accept_share.h"
-#include "server/http/connections.h"
 #include "server/loop.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,32 +15,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ERROR_PAUSE_NS (200 * NS_PER_MS)
 #define SAY_NS (10 * NS_PER_S) /* an error is said once, until it has been over for so long */
+#define BURST 64               /* connections taken in one go */
+#define BACKLOG 1024           /* of those that wait where nobody listens any more */
 
-struct door {
+struct listener {
     struct acceptor *acceptor;
     int fd;
-    struct evconnlistener *listener;
-    struct event *knock;
+    bool tcp;
+    struct event *readable;
 };
 
 struct acceptor {
+    struct event_base *base;
     struct board *board;
     struct board_server *place;
+    struct connections *connections;
+    struct tls *tls;
     unsigned index, servers; /* this one, and how many there are */
-    unsigned first_child;    /* the first server's place among the children */
+    unsigned first_child;    /* the first server's number among the children */
     struct accept_share share;
-    unsigned doors;
-    struct door door[CONF_MAX_LISTEN];
-    struct event *resume;
-    bool head_start; /* else the pause is for an error */
+    unsigned count;
+    struct listener listener[CONF_MAX_LISTEN];
+    struct event *resume; /* after a pause */
+    bool head_start;      /* the pause is one; else it is for an error */
     int64_t said_ns;
 };
-
-/* evconnlistener's error callback gets the listener's argument, which is evhttp's */
-static struct acceptor *only;
 
 /* Says what this server has to serve, for the others to see. */
 static uint32_t publish_load(const struct acceptor *acceptor, int64_t now)
@@ -73,55 +71,27 @@ static uint32_t least_of_others(const struct acceptor *acceptor)
 
 static bool may_take(struct acceptor *acceptor)
 {
-    return accept_share_may_take(&acceptor->share, publish_load(acceptor, clock_now()),
+    return acceptor->servers == 1 ||
+           accept_share_may_take(&acceptor->share, publish_load(acceptor, clock_now()),
                                  least_of_others(acceptor));
 }
 
-static void wait_for_knocks(struct acceptor *acceptor)
-{
-    for (unsigned i = 0; i < acceptor->doors; i++) {
-        evconnlistener_disable(acceptor->door[i].listener);
-        event_add(acceptor->door[i].knock, NULL);
-    }
-}
-
-/* Takes the next connection there. */
-static void open_door(struct door *door)
-{
-    event_del(door->knock);
-    evconnlistener_enable(door->listener);
-}
+/* ---- pauses ---- */
 
 /* A socket that nobody takes from stays readable: the loop would spin. */
 static void pause_all(struct acceptor *acceptor, int64_t ns)
 {
-    for (unsigned i = 0; i < acceptor->doors; i++) {
-        evconnlistener_disable(acceptor->door[i].listener);
-        event_del(acceptor->door[i].knock);
-    }
+    for (unsigned i = 0; i < acceptor->count; i++)
+        event_del(acceptor->listener[i].readable);
     event_add(acceptor->resume, &(struct timeval){.tv_usec = ns / NS_PER_US});
 }
 
-static void on_knock(int fd, short what, void *arg)
+static bool any_waits(const struct acceptor *acceptor)
 {
-    (void)fd;
-    (void)what;
-    struct door *door = arg;
-    loop_begin("HTTP knock");
-    if (may_take(door->acceptor)) {
-        open_door(door);
-    } else {
-        door->acceptor->head_start = true;
-        pause_all(door->acceptor, ACCEPT_SHARE_HEAD_START_NS);
-    }
-}
-
-static bool somebody_waits(const struct acceptor *acceptor)
-{
-    struct pollfd doors[CONF_MAX_LISTEN];
-    for (unsigned i = 0; i < acceptor->doors; i++)
-        doors[i] = (struct pollfd){.fd = acceptor->door[i].fd, .events = POLLIN};
-    return poll(doors, acceptor->doors, 0) > 0;
+    struct pollfd all[CONF_MAX_LISTEN];
+    for (unsigned i = 0; i < acceptor->count; i++)
+        all[i] = (struct pollfd){.fd = acceptor->listener[i].fd, .events = POLLIN};
+    return poll(all, acceptor->count, 0) > 0;
 }
 
 static void on_resume(int fd, short what, void *arg)
@@ -130,81 +100,139 @@ static void on_resume(int fd, short what, void *arg)
     (void)what;
     struct acceptor *acceptor = arg;
     loop_begin("accept again");
-    if (acceptor->head_start && somebody_waits(acceptor))
+    if (acceptor->head_start && any_waits(acceptor))
         accept_share_in_vain(&acceptor->share, publish_load(acceptor, clock_now()));
     acceptor->head_start = false;
-    wait_for_knocks(acceptor);
+    for (unsigned i = 0; i < acceptor->count; i++)
+        event_add(acceptor->listener[i].readable, NULL);
 }
 
-/* No descriptors or no memory left.  If nobody is idle, the connection stays in the queue: look
+/* No descriptors or no memory left.  If no connection is idle, the new one stays in the queue: look
  * again a little later. */
-static void on_error(struct evconnlistener *listener, void *arg)
+static void fail(struct acceptor *acceptor)
 {
-    (void)listener;
-    (void)arg;
-    loop_begin("accept error");
-    if (connections_make_room())
+    if (connections_make_room(acceptor->connections))
         return;
     int64_t now = clock_now();
-    if (only->said_ns == 0 || now - only->said_ns > SAY_NS)
+    if (acceptor->said_ns == 0 || now - acceptor->said_ns > SAY_NS)
         log_warn("can't accept a connection: %s", strerror(errno));
-    only->said_ns = now;
-    pause_all(only, ERROR_PAUSE_NS);
+    acceptor->said_ns = now;
+    pause_all(acceptor, ERROR_PAUSE_NS);
 }
 
-void accept_on_taken(struct acceptor *acceptor)
+/* ---- connections ---- */
+
+/* False: none waits, or it can't be taken. */
+static bool take(const struct listener *listener)
 {
+    struct acceptor *acceptor = listener->acceptor;
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    int fd =
+        accept4(listener->fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            fail(acceptor);
+        return false;
+    }
     board_count(&acceptor->place->accepted, 1);
-    if (acceptor->servers == 1)
-        return;
-    int64_t now = clock_now();
-    accept_share_take(&acceptor->share, now);
-    publish_load(acceptor, now);
-    wait_for_knocks(acceptor);
+    connections_add(acceptor->connections, fd, (struct sockaddr *)&address,
+                    listener->tcp ? acceptor->tls : NULL);
+    if (acceptor->servers > 1) {
+        int64_t now = clock_now();
+        accept_share_take(&acceptor->share, now);
+        publish_load(acceptor, now);
+    }
+    return true;
 }
 
-static void add_door(struct acceptor *acceptor, const struct server *server, struct evhttp *local,
-                     struct evhttp *network, int fd)
+static void on_readable(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    const struct listener *listener = arg;
+    struct acceptor *acceptor = listener->acceptor;
+    loop_begin("HTTP connection");
+    if (!may_take(acceptor)) {
+        acceptor->head_start = true;
+        pause_all(acceptor, ACCEPT_SHARE_HEAD_START_NS);
+        return;
+    }
+    unsigned most = acceptor->servers == 1 ? BURST : 1;
+    for (unsigned i = 0; i < most && take(listener); i++)
+        continue;
+}
+
+/* ---- listeners ---- */
+
+static void open_listener(struct acceptor *acceptor, int fd)
 {
     int on = 1; /* accepted sockets inherit it */
-    bool tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
-    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(tcp ? network : local, fd);
-    struct door *door = &acceptor->door[acceptor->doors++];
-    if (!bound ||
-        !(door->knock = event_new(server->base, fd, EV_READ | EV_PERSIST, on_knock, door)))
+    struct listener *listener = &acceptor->listener[acceptor->count++];
+    *listener = (struct listener){
+        .acceptor = acceptor,
+        .fd = fd,
+        .tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
+        .readable = event_new(acceptor->base, fd, EV_READ | EV_PERSIST, on_readable, listener)};
+    if (!listener->readable || event_add(listener->readable, NULL) < 0)
         fatal("can't accept connections on descriptor %d", fd);
-    door->acceptor = acceptor;
-    door->fd = fd;
-    door->listener = evhttp_bound_socket_get_listener(bound);
-    evconnlistener_set_error_cb(door->listener, on_error);
 }
 
-struct acceptor *accept_create(const struct server *server, struct evhttp *local,
-                               struct evhttp *network)
+static bool is_among(int fd, const int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fds[i] == fd)
+            return true;
+    return false;
+}
+
+void accept_set_listeners(struct acceptor *acceptor, const int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < acceptor->count; i++)
+        for (unsigned n = 0; !is_among(acceptor->listener[i].fd, fds, count) && n < BACKLOG; n++)
+            if (!take(&acceptor->listener[i]))
+                break;
+    for (unsigned i = 0; i < acceptor->count; i++) {
+        event_free(acceptor->listener[i].readable);
+        if (!is_among(acceptor->listener[i].fd, fds, count))
+            close(acceptor->listener[i].fd);
+    }
+    event_del(acceptor->resume);
+    acceptor->head_start = false;
+    acceptor->count = 0;
+    for (unsigned i = 0; i < count && i < CONF_MAX_LISTEN; i++)
+        open_listener(acceptor, fds[i]);
+}
+
+/* ---- all of it ---- */
+
+struct acceptor *accept_create(const struct server *server, struct connections *connections,
+                               struct tls *tls)
 {
     const struct msg_hello *hello = &server->setup->hello;
     struct acceptor *acceptor = calloc(1, sizeof *acceptor);
     if (!acceptor || !(acceptor->resume = evtimer_new(server->base, on_resume, acceptor)))
         fatal("out of memory");
-    only = acceptor;
+    acceptor->base = server->base;
     acceptor->board = server->board;
     acceptor->place = server->place;
+    acceptor->connections = connections;
+    acceptor->tls = tls;
     acceptor->index = hello->index;
     acceptor->first_child = hello->child - hello->index;
     if (hello->child < hello->index)
         fatal("server %u can't be child %u", hello->index, hello->child);
     acceptor->servers = board_children(server->board) - acceptor->first_child;
-    for (unsigned i = 0; i < server->setup->listener_count; i++)
-        add_door(acceptor, server, local, network, server->setup->listeners[i]);
-    if (acceptor->servers > 1)
-        wait_for_knocks(acceptor);
+    accept_set_listeners(acceptor, server->setup->listeners, server->setup->listener_count);
     return acceptor;
 }
 
 void accept_destroy(struct acceptor *acceptor)
 {
-    for (unsigned i = 0; i < acceptor->doors; i++)
-        event_free(acceptor->door[i].knock);
+    for (unsigned i = 0; i < acceptor->count; i++) {
+        event_free(acceptor->listener[i].readable);
+        close(acceptor->listener[i].fd);
+    }
     event_free(acceptor->resume);
     free(acceptor);
 }

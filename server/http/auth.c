@@ -5,7 +5,7 @@
 #include "common/credentials.h"
 #include "common/log.h"
 #include "server/file_watch.h"
-#include "server/http/peer.h"
+#include "server/http/client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +50,11 @@ enum auth_verdict auth_check(struct http_request *request, const struct route *r
     const struct auth *auth = request->server->auth;
     const char *authorization = http_header(request, "Authorization");
     uint8_t address[16];
-    if (!has_logins(auth) || !is_protected(auth, route) || peer_is_local(request))
+    if (!has_logins(auth) || !is_protected(auth, route) || client_is_local(request))
         return AUTH_GRANTED;
     if (!authorization)
         return AUTH_MISSING;
-    peer_client(request, address);
+    client_address(request, address);
     return from_login(login_check(auth->login, authorization, address));
 }
 
@@ -67,17 +67,22 @@ static void on_login(struct login_waiter *waiter, enum login_verdict verdict)
 enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *waiter)
 {
     uint8_t address[16];
-    peer_client(request, address);
+    client_address(request, address);
     waiter->login.on_verdict = on_login;
     return from_login(login_join(request->server->auth->login,
                                  http_header(request, "Authorization"), address, &waiter->login));
+}
+
+void auth_cancel(struct http_request *request, struct auth_waiter *waiter)
+{
+    login_leave(request->server->auth->login, &waiter->login);
 }
 
 bool auth_has_token(const struct http_request *request)
 {
     const char *authorization = http_header(request, "Authorization");
     return (authorization && login_is_token(request->server->auth->login, authorization)) ||
-           peer_is_local(request);
+           client_is_local(request);
 }
 
 /* ---- refusals ---- */
@@ -96,7 +101,7 @@ static void limit(struct http_request *request)
 {
     uint8_t address[16];
     char seconds[24];
-    peer_client(request, address);
+    client_address(request, address);
     int64_t wait = login_wait(request->server->auth->login, address);
     snprintf(seconds, sizeof seconds, "%lld", (long long)((wait + NS_PER_S - 1) / NS_PER_S));
     http_add_header(request, "Retry-After", wait > 0 ? seconds : "1");

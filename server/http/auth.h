@@ -41,6 +41,9 @@ enum auth_verdict auth_check(struct http_request *request, const struct route *r
 /* AUTH_LATER: on_verdict will be called or has been called already. */
 enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *waiter);
 
+/* In place of a verdict: on_verdict is not called any more. */
+void auth_cancel(struct http_request *request, struct auth_waiter *waiter);
+
 /* Answers a request that was not granted. */
 void auth_refuse(struct http_request *request, enum auth_verdict verdict);
 

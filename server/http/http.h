@@ -1,5 +1,4 @@
-/* http.h: requests and ordinary answers.  libevent's evhttp reads and writes them; only http.c
- * knows that.
+/* http.h: a request as its handler sees it, and how it is answered.
  *
  * A handler answers each request exactly once: with one of the http_reply functions, or by
  * http_take, and is done with the request when it returns; unless it puts the answer off with
@@ -7,6 +6,7 @@
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
+#include "server/http/connection.h"
 #include "server/http/query.h"
 #include "server/http/route.h"
 #include "server/http/transport.h"
@@ -17,24 +17,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct http;
-
 struct http_request {
     struct server *server;
-    struct camera *camera; /* the route's; NULL: it has none */
-    const char *name;      /* what stood for {id}, shortened if need be */
-    struct query query;
+    struct camera *camera;     /* the route's; NULL: it has none */
+    const char *name;          /* what stood for {id}, shortened if need be */
+    const struct query *query; /* NULL once it is deferred */
     enum route_class class;
     bool head; /* HEAD: the answer is sent without its body */
-    /* somebody would have to log in, and this client has not: tell it little */
+    /* a login would be needed to see everything, and there is none: tell this client little */
     bool anonymous;
-    struct evhttp_request *raw; /* private */
-    struct http_wait *wait;     /* private; NULL: answered within the handler */
+    bool closes;                   /* set it, and the connection ends with the answer */
+    struct connection *connection; /* private */
+    struct http_wait *wait;        /* private; NULL: answered within the handler */
 };
-
-/* Begins to accept on the supervisor's sockets.  Fatal on failure. */
-struct http *http_create(struct server *server);
-void http_destroy(struct http *http); /* after the worker */
 
 /* A header of the request, NULL if there is none. */
 const char *http_header(const struct http_request *request, const char *name);
@@ -45,15 +40,15 @@ void http_add_header(struct http_request *request, const char *name, const char 
 /* Sends `body` (emptied, stays the caller's) as `type`, with its length. */
 void http_reply(struct http_request *request, int status, const char *type, struct evbuffer *body);
 
-/* Answers HEAD where GET would bring a body without end. */
-void http_reply_endless(struct http_request *request, const char *type);
+/* Sends no body, and what has been added as the header. */
+void http_reply_empty(struct http_request *request, int status);
 
 /* Memory that stays as it is for ever. */
 void http_reply_static(struct http_request *request, const char *type, const void *data,
                        size_t size);
 
-/* Takes the malloc'ed `text`, which nobody may keep; NULL: out of memory.  503 if too many such
- * answers wait to be taken. */
+/* Takes the malloc'ed `text`, of which no cache may keep a copy; NULL: out of memory.  503 if too
+ * many such answers wait to be sent. */
 void http_reply_text(struct http_request *request, int status, const char *type, char *text,
                      size_t size);
 
@@ -69,20 +64,16 @@ void http_reply_later(struct http_request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Puts the answer off: answer what is returned instead of `request`, later and once, which frees
- * it.  Its query is empty.  If the client leaves before, or the server ends, on_gone is called in
- * place of an answer, and it is gone.  NULL: too many wait, or no memory; answer now. */
+ * it.  If the client leaves before, or the server ends, on_gone is called in place of an answer,
+ * and it is gone.  NULL: no memory; answer now. */
 struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg),
                                 void *arg);
 
-/* Takes the connection away from HTTP: from now on only the caller reads and writes, through
- * *transport. http_close ends it. */
-struct http_connection;
-struct http_connection *http_take(struct http_request *request, struct transport *transport);
-
-/* Writes the headers that have been added to the answer, as far as they fit, for whoever has taken
- * the connection.  Returns the length. */
-size_t http_put_headers(const struct http_request *request, char *out, size_t size);
-
-void http_close(struct http_connection *connection);
+/* Takes the connection away from HTTP for an answer without end: only the caller reads and writes
+ * now, through *transport, and calls connection_close in the end.  `head` gets what has to be sent
+ * first: the status line and the headers that have been added.  Its length is *length, 0: it is
+ * longer than `size`. */
+struct connection *http_take(struct http_request *request, struct transport *transport, char *head,
+                             size_t size, size_t *length);
 
 #endif

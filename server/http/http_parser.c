@@ -64,6 +64,7 @@ static void end_method(struct http_parser *parser)
     static const char *const methods[] = {"GET",    "POST",    "PUT",    "PATCH",
                                           "DELETE", "OPTIONS", "CONNECT"};
     parser->body_method = false;
+    parser->is_head = is_name(parser, "HEAD");
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         parser->body_method |= is_name(parser, methods[i]);
     enter(parser, IN_TARGET);
@@ -232,6 +233,7 @@ static void step(struct http_parser *parser, char c)
 {
     switch ((enum state)parser->state) {
     case AT_START:
+        parser->is_head = false;
         enter(parser, IN_METHOD);
         in_method(parser, c);
         break;
@@ -275,19 +277,20 @@ static size_t skip_body(struct http_parser *parser, size_t size)
 
 size_t http_parser_feed(struct http_parser *parser, const char *bytes, size_t size)
 {
-    size_t i = 0;
-    while (i < size && !parser->fault) {
-        if (parser->state == IN_BODY) {
-            i += skip_body(parser, size - i);
-            continue;
-        }
+    unsigned requests = parser->requests;
+    if (parser->state == IN_BODY && !parser->fault)
+        return skip_body(parser, size);
+    for (size_t i = 0; i < size && !parser->fault; i++) {
         if (++parser->bytes > HTTP_HEAD_MAX)
             set_fault(parser, HTTP_FAULT_HEAD_LONG);
         else
             step(parser, bytes[i]);
-        i += !parser->fault;
+        if (parser->fault)
+            return i;
+        if (parser->requests > requests)
+            return i + 1;
     }
-    return i;
+    return parser->fault ? 0 : size;
 }
 
 bool http_parser_inside(const struct http_parser *parser)
@@ -310,6 +313,7 @@ static const struct {
     [HTTP_FAULT_ENCODING] = {411, "a body needs a Content-Length, and no encoding"},
     [HTTP_FAULT_BODY] = {400, "this method has no body"},
     [HTTP_FAULT_BODY_LONG] = {413, "the body is longer than 16384 bytes"},
+    [HTTP_FAULT_EXPECTATION] = {417, "this expectation can't be met"},
 };
 
 _Static_assert(HTTP_TARGET_MAX == 8192 && HTTP_HEAD_MAX == 16384 && HTTP_BODY_MAX == 16384,

@@ -1,11 +1,10 @@
-/* http_parser.h: whether what a connection brings is requests that every reader of HTTP understands
- * alike. Pure.
+/* http_parser.h: finds the requests in what a connection brings, and refuses whatever two readers
+ * of HTTP could understand differently.  Pure.
  *
- * libevent reads them, and is lenient: it takes the first of two lengths, folded lines, bare line
- * feeds, spaces that do not belong there, and goes on reading requests where the body of another
- * one stands.  A proxy in front that reads the same bytes more strictly, or just otherwise, would
- * see other requests.  So every byte passes here first, and from a fault on libevent gets to see
- * nothing that it could take for a request. */
+ * A proxy in front may read the same bytes more strictly, or just otherwise, and would then see
+ * other requests (request smuggling).  So there is a fault for two lengths, any Transfer-Encoding,
+ * folded lines, bare line feeds, spaces that don't belong there, a body where the method has none.
+ * Nothing can be read behind a fault: nobody knows where the next request begins. */
 #ifndef SERVER_HTTP_PARSER_H
 #define SERVER_HTTP_PARSER_H
 
@@ -29,26 +28,29 @@ enum http_fault {
     HTTP_FAULT_ENCODING, /* a Transfer-Encoding */
     HTTP_FAULT_BODY,     /* with a method that has none */
     HTTP_FAULT_BODY_LONG,
+    HTTP_FAULT_EXPECTATION, /* an Expect that is not 100-continue (connection.c) */
+    HTTP_FAULTS
 };
 
-/* Private, but for reading the first two.  All zero is a new connection. */
+/* Private, but for reading the first four.  All zero is a new connection. */
 struct http_parser {
-    unsigned requests;     /* whose header is complete */
-    enum http_fault fault; /* the first; what comes after it is not looked at */
+    unsigned requests;     /* whose head is complete */
+    enum http_fault fault; /* the first */
+    uint64_t body;         /* bytes of it still to come; before that: Content-Length */
+    bool is_head;          /* the request that is being read is HEAD */
     bool body_method, old, hosted, encoded, measured, has_space;
     uint8_t state, header;
     /* what is being read: the method, the version or a header's name, in lower case; as far as it
      * fits */
     char name[20];
     size_t length, bytes; /* of `name`, or the target; of the header up to here */
-    uint64_t body;        /* Content-Length, then what is still to come */
 };
 
-/* Returns how many of the bytes are fine: all of them, or those before the one that made the fault.
- */
+/* Reads on, but not beyond the end of a head or of a body.  Returns how many bytes it has read,
+ * which is none only after a fault; the one that makes the fault does not count. */
 size_t http_parser_feed(struct http_parser *parser, const char *bytes, size_t size);
 
-/* True in the middle of a request, be it read here or not. */
+/* True in the middle of a request, or behind a fault. */
 bool http_parser_inside(const struct http_parser *parser);
 
 /* What an error answer says. */

@@ -386,6 +386,12 @@ enum login_verdict login_join(struct login *login, const char *authorization,
     return LOGIN_LATER;
 }
 
+void login_leave(struct login *login, struct login_waiter *waiter)
+{
+    TAILQ_REMOVE(&waiter->attempt->waiters, waiter, entry);
+    login->waiters--;
+}
+
 /* ---- all of it ---- */
 
 struct login *login_create(struct worker *worker, struct throttle *throttle)

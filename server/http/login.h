@@ -60,6 +60,9 @@ enum login_verdict login_check(struct login *login, const char *authorization,
 enum login_verdict login_join(struct login *login, const char *authorization,
                               const uint8_t address[16], struct login_waiter *waiter);
 
+/* In place of a verdict: the waiter hears nothing any more.  Not from within on_verdict. */
+void login_leave(struct login *login, struct login_waiter *waiter);
+
 /* True if it is a token that is known.  Counts nothing. */
 bool login_is_token(const struct login *login, const char *authorization);
 

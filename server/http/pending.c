@@ -1,12 +1,10 @@
 #include "server/http/pending.h"
 
-#include "server/http/connections.h"
-
 #include <stdlib.h>
 
 #define PENDING_MAX (64u << 20)
-#define ALWAYS_MAX                                                                                 \
-    4096 /* as long as an answer may be that says so; connections are bounded, and so are these */
+/* as long as an answer may be that says so; connections are bounded, and so are these */
+#define ALWAYS_MAX 4096
 
 static size_t pending;
 
@@ -17,17 +15,19 @@ static void on_sent(const void *data, size_t size, void *text)
     free(text);
 }
 
-static bool make_room(size_t size)
+static bool make_room(const struct connection *connection, size_t size)
 {
     while (pending + size > PENDING_MAX)
-        if (!connections_cut_slowest())
+        if (!connection_cut_slowest(connection))
             return size <= ALWAYS_MAX;
     return true;
 }
 
-bool pending_add(struct evbuffer *body, char *text, size_t size)
+bool pending_add(const struct connection *connection, struct evbuffer *body, char *text,
+                 size_t size)
 {
-    if (!make_room(size) || evbuffer_add_reference(body, text, size, on_sent, text) < 0) {
+    if (!make_room(connection, size) ||
+        evbuffer_add_reference(body, text, size, on_sent, text) < 0) {
         free(text);
         return false;
     }

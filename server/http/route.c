@@ -92,17 +92,28 @@ const char *route_below(const char *base, const char *path)
     return path + length;
 }
 
+static const struct {
+    enum http_method method;
+    const char *name;
+} methods_by_name[] = {
+    {HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_OPTIONS, "OPTIONS"}, {HTTP_POST, "POST"}};
+
+#define METHODS (sizeof methods_by_name / sizeof methods_by_name[0])
+
+enum http_method route_method(const char *name)
+{
+    for (size_t i = 0; i < METHODS; i++)
+        if (strcmp(methods_by_name[i].name, name) == 0)
+            return methods_by_name[i].method;
+    return HTTP_OTHER;
+}
+
 void route_allow(unsigned methods, char *out, size_t size)
 {
-    static const struct {
-        enum http_method method;
-        const char *name;
-    } names[] = {
-        {HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_OPTIONS, "OPTIONS"}, {HTTP_POST, "POST"}};
     size_t used = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && used < size; i++)
-        if (methods & names[i].method)
-            used +=
-                (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", names[i].name);
+    for (size_t i = 0; i < METHODS && used < size; i++)
+        if (methods & methods_by_name[i].method)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
+                                     methods_by_name[i].name);
 }

@@ -13,7 +13,7 @@
 
 struct http_request;
 
-/* Bits, for the sets in the table. */
+/* Bits, for the sets in the table; HTTP_OTHER: one that no route knows. */
 enum http_method { HTTP_OTHER = 0, HTTP_GET = 1, HTTP_HEAD = 2, HTTP_OPTIONS = 4, HTTP_POST = 8 };
 
 enum route_camera {
@@ -71,10 +71,18 @@ enum route_result route_find(const struct route *table, size_t rows, const char 
  * it is not below. */
 const char *route_below(const char *base, const char *path);
 
+/* By its name as it came. */
+enum http_method route_method(const char *name);
+
 /* "GET, HEAD, OPTIONS" for an Allow header. */
 void route_allow(unsigned methods, char *out, size_t size);
 
+/* The table of this server. */
 extern const struct route routes[];
 extern const size_t routes_count;
+
+/* Finds the camera that the match names, for the request.  False: there is none, which has been
+ * answered.  Stands beside the table, as it alone knows cameras. */
+bool route_find_camera(struct http_request *request, const struct route_match *match);
 
 #endif

@@ -74,7 +74,7 @@ static void on_progress(const SSL *connection, int where, int result)
         answer_plain(connection);
 }
 
-struct bufferevent *tls_accept(struct tls *tls)
+struct bufferevent *tls_accept(struct tls *tls, int fd)
 {
     SSL *connection = SSL_new(tls->context);
     struct event *timer = connection ? evtimer_new(tls->server->base, on_slow, connection) : NULL;
@@ -83,7 +83,7 @@ struct bufferevent *tls_accept(struct tls *tls)
         fatal("out of memory");
     SSL_set_info_callback(connection, on_progress);
     struct bufferevent *bufev = bufferevent_openssl_socket_new(
-        tls->server->base, -1, connection, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+        tls->server->base, fd, connection, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     if (!bufev)
         fatal("out of memory");
     bufferevent_openssl_set_allow_dirty_shutdown(bufev, 1);

@@ -15,8 +15,8 @@ struct tls;
 struct tls *tls_create(const struct server *server);
 void tls_destroy(struct tls *tls); /* after the connections */
 
-/* For the next connection.  It closes its socket itself.  Never NULL. */
-struct bufferevent *tls_accept(struct tls *tls);
+/* For the accepted socket `fd`, which it closes when it is freed.  Never NULL. */
+struct bufferevent *tls_accept(struct tls *tls, int fd);
 
 /* Tells the client that the connection ends here and has not been cut. */
 void tls_say_end(struct ssl_st *connection);

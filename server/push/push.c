@@ -5,7 +5,6 @@
 #include "common/log.h"
 #include "server/loop.h"
 
-#include <event2/util.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +36,6 @@ static const struct {
     {"Cache-Control", "no-store, no-cache, must-revalidate, max-age=0"},
     {"Pragma", "no-cache"},
     {"Expires", "0"},
-    {"Connection", "close"},
     {"X-Accel-Buffering", "no"},
 };
 
@@ -84,7 +82,7 @@ static void destroy(struct push_client *client)
     struct push *push = client->push;
     book(client);
     sender_close(&client->sender);
-    http_close(client->connection);
+    connection_close(client->connection);
     TAILQ_REMOVE(&push->clients, client, entry);
     if (TAILQ_EMPTY(&push->clients))
         forget_parts(push);
@@ -115,20 +113,18 @@ static const char *type_of(const struct push_kind *kind)
     return kind->type ? kind->type : MULTIPART_CONTENT_TYPE;
 }
 
-static bool send_response(struct push_client *client, const struct http_request *request)
+static void add_headers(struct http_request *request, const char *type)
 {
-    char text[RESPONSE_SIZE], date[64];
-    evutil_date_rfc1123(date, sizeof date, NULL);
-    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\n", date,
-                     type_of(client->kind));
+    http_add_header(request, "Content-Type", type);
     for (size_t i = 0; i < RESPONSE_HEADERS; i++)
-        n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", response_headers[i].name,
-                      response_headers[i].value);
-    n += (int)http_put_headers(request, text + n, sizeof text - (size_t)n);
-    n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
+        http_add_header(request, response_headers[i].name, response_headers[i].value);
+}
+
+static bool send_response(struct push_client *client, const char *head, size_t length)
+{
     const char *opening =
         client->kind->opening ? client->kind->opening : multipart_opening(client->wishes.form);
-    struct message *message = message_create(text, (size_t)n, NULL, opening);
+    struct message *message = length > 0 ? message_create(head, length, NULL, opening) : NULL;
     bool ok = message && sender_send(&client->sender, message);
     message_release(message);
     return ok;
@@ -140,17 +136,20 @@ bool push_begin(struct push_client *client, const struct push_kind *kind,
     static const struct sender_events events = {.on_drained = on_drained, .on_gone = on_gone};
     struct push *push = request->server->push;
     struct transport transport;
+    char head[RESPONSE_SIZE];
+    size_t length;
     client->kind = kind;
     client->push = push;
     if (wishes)
         client->wishes = *wishes;
     client->begun_ns = clock_now();
-    client->connection = http_take(request, &transport);
+    add_headers(request, type_of(kind));
+    client->connection = http_take(request, &transport, head, sizeof head, &length);
     TAILQ_INSERT_TAIL(&push->clients, client, entry);
     count_clients(push, 1);
     return sender_open(&client->sender, push->base, &transport, push->client_timeout_ns, &events,
                        client) &&
-           send_response(client, request);
+           send_response(client, head, length);
 }
 
 void push_prefetch(const struct push_client *client)
@@ -244,8 +243,8 @@ bool push_text(struct push_client *client, const char *text, size_t size)
 
 bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
 {
-    const char *headers = query_get(&request->query, "headers"),
-               *info = query_get(&request->query, "info");
+    const char *headers = query_get(request->query, "headers"),
+               *info = query_get(request->query, "info");
     uint64_t number = 0;
     if (!multipart_choose(headers, http_header(request, "User-Agent"), &wishes->form)) {
         http_reply_error(request, 400, "headers must be \"advance\" or \"length\"");
@@ -259,11 +258,12 @@ bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
     return true;
 }
 
+/* What GET would bring, but for the body, which has no end. */
 static void reply_head(struct http_request *request, const char *type)
 {
-    for (size_t i = 0; i < RESPONSE_HEADERS; i++)
-        http_add_header(request, response_headers[i].name, response_headers[i].value);
-    http_reply_endless(request, type);
+    add_headers(request, type);
+    request->closes = true;
+    http_reply_empty(request, 200);
 }
 
 bool push_admit(struct http_request *request, const char *type)

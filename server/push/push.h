@@ -45,7 +45,7 @@ struct push_client {
     const struct push_kind *kind;
     struct push *push;
     struct push_wishes wishes;
-    struct http_connection *connection;
+    struct connection *connection;
     int64_t begun_ns;
     uint64_t booked; /* bytes, of those written */
     struct push_transit transit;

@@ -1,4 +1,4 @@
-/* The whole server, but for its uplink, on a small real instance: what clients send, over real
+/* The whole server, but for its link to the supervisor, on a small real instance: what clients send, over real
  * connections.
  *
  * An input is what they send.  The bytes from 0xf8 on, which no text has, are something else than
