@@ -6,15 +6,22 @@
 #                                them, and nothing else.
 set -u
 
-# Which folders a folder's files may include. A folder that is not in the table (tests, say) may
-# include anything.
+# Which folders, or single files, a folder's files may include. A folder that is not in the table
+# (tests, say) may include anything.
+loop="server/loop.h server/server.h server/usage.h"
 declare -A allowed=(
     [common]="common"
     [common/supervisor]="common common/supervisor"
     [common/shmtool]="common common/shmtool"
     [capture]="common capture"
     [encoder]="common encoder"
-    [server]="common server"
+    [server]="common server server/http server/frames server/push server/handlers server/metrics"
+    [server/http]="common server/http $loop server/worker.h server/file_watch.h"
+    [server/frames]="common server/frames $loop"
+    [server/push]="common server/push server/frames server/http $loop"
+    [server/metrics]="common server/metrics server/frames server/http $loop"
+    [server/handlers]="common server/handlers server/push server/frames server/http $loop
+        server/metrics/metrics.h"
 )
 
 # Prints FILE:LINE:INCLUDED for every include in the .c and .h files below DIR.
@@ -25,31 +32,43 @@ list_includes()
         sed -nE 's/^([^:]+:[0-9]+):[ \t]*#[ \t]*include[ \t]*["<]([^">]+)[">].*/\1:\2/p')
 }
 
-# The folder of the table that `path` lies in: the longest one that fits.
-folder_of()
+# Sets `folder` to the one of the table that the path lies in: the longest one that fits.
+find_folder()
 {
-    local folder=${1%/*}
+    folder=${1%/*}
     while [ -z "${allowed[$folder]:-}" ] && [ "$folder" != "${folder%/*}" ]; do
         folder=${folder%/*}
     done
-    echo "$folder"
+}
+
+# Sets `target` to the path without "FOLDER/..".
+normalize()
+{
+    local before
+    target=$1
+    while [[ $target == */../* ]]; do
+        before=/${target%%/../*}
+        before=${before%/*}/
+        target=${before#/}${target#*/../}
+    done
 }
 
 check_tree()
 {
-    local root=$1 file line included target from to status=0
+    local root=$1 file line included target folder from status=0
     while IFS=: read -r file line included; do
         if [ -f "$root/${file%/*}/$included" ]; then
-            target=$(realpath --relative-to="$root" "$root/${file%/*}/$included")
+            normalize "${file%/*}/$included"
         elif [ -f "$root/$included" ]; then
-            target=$(realpath --relative-to="$root" "$root/$included")
+            normalize "$included"
         else
             continue # a system header
         fi
-        from=$(folder_of "$file")
-        to=$(folder_of "$target")
-        case " ${allowed[$from]:-$to} " in
-        *" $to "*) ;;
+        find_folder "$file"
+        from=$folder
+        find_folder "$target"
+        case " ${allowed[$from]:-$folder} " in
+        *[[:space:]]"$folder"[[:space:]]* | *[[:space:]]"$target"[[:space:]]*) ;;
         *)
             echo "$file:$line: $from/ must not include $target"
             status=1
@@ -65,8 +84,10 @@ self_test()
     tree=$(mktemp -d) || exit 1
     # shellcheck disable=SC2064 # the path as it is now
     trap "rm -rf '$tree'" EXIT
-    mkdir -p "$tree"/{common/{supervisor,shmtool},capture,encoder,server/web,tests}
-    for folder in common common/supervisor common/shmtool capture encoder server server/web; do
+    mkdir -p "$tree"/{common/{supervisor,shmtool},capture,encoder,server/web,tests} \
+        "$tree"/server/{http,frames,push,handlers,metrics}
+    for folder in common common/supervisor common/shmtool capture encoder server \
+        server/{http,frames,push,handlers,metrics,web}; do
         echo >"$tree/$folder/own_${folder##*/}.h"
     done
     printf '#include "own_common.h"\n#include <stdio.h>\n' >"$tree/common/good.c"
@@ -84,10 +105,23 @@ self_test()
     printf '#include "common/shmtool/own_shmtool.h"\n' >"$tree/common/bad_shmtool.c"
     printf '#include "common/shmtool/own_shmtool.h"\n' >"$tree/common/supervisor/bad.c"
     printf '#include "common/supervisor/own_supervisor.h"\n' >"$tree/capture/bad_supervisor.c"
+    echo >"$tree/server/loop.h"
+    echo >"$tree/server/metrics/metrics.h"
+    printf '#include "server/%s.h"\n' push/own_push frames/own_frames http/own_http loop \
+        metrics/metrics >"$tree/server/handlers/good.c"
+    printf '#include "server/%s.h"\n' handlers/own_handlers http/own_http >"$tree/server/top.c"
+    printf '#include "server/%s.h"\n' http/own_http own_server frames/own_frames \
+        handlers/own_handlers >"$tree/server/http/bad.c"
+    printf '#include "server/%s.h"\n' loop http/own_http push/own_push >"$tree/server/frames/bad.c"
+    printf '#include "server/%s.h"\n' frames/own_frames http/own_http handlers/own_handlers \
+        metrics/metrics >"$tree/server/push/bad.c"
+    printf '#include "server/%s.h"\n' metrics/own_metrics own_server >"$tree/server/handlers/bad.c"
+    printf '#include "server/%s.h"\n' push/own_push http/own_http >"$tree/server/metrics/bad.c"
     found=$(check_tree "$tree" | cut -d: -f1,2 | sort)
     expected=$(printf '%s\n' capture/bad.c:1 capture/bad_supervisor.c:1 common/bad_shmtool.c:1 \
         common/bad_supervisor.c:1 common/bad_up.c:1 common/supervisor/bad.c:1 encoder/bad.h:2 \
-        server/bad.c:1 | sort)
+        server/bad.c:1 server/http/bad.c:{2,3,4} server/frames/bad.c:{2,3} \
+        server/push/bad.c:{3,4} server/handlers/bad.c:{1,2} server/metrics/bad.c:1 | sort)
     [ "$found" = "$expected" ] && return
     echo "check-includes: the self-test failed; expected and found:" >&2
     diff <(echo "$expected") <(echo "$found") >&2

@@ -399,12 +399,12 @@ static struct feed *create_variant(struct feeds *feeds, struct feed_set *set,
     return feed;
 }
 
-struct feed *feeds_get(struct feeds *feeds, struct camera *camera,
-                       const struct stream_params *params, struct error *err)
+struct feed *feeds_get(struct feeds *feeds, struct camera *camera, unsigned width, unsigned quality,
+                       struct error *err)
 {
     struct feed_set *set = &feeds->set[camera->index];
     bool passed_through = atomic_load_explicit(&camera->board->passthrough, memory_order_relaxed);
-    struct variant variant = variant_round(params->width, params->quality, camera->width,
+    struct variant variant = variant_round(width, quality, camera->width,
                                            passed_through ? 0 : camera->conf->jpeg_quality);
     if (variant_pack(variant) == 0)
         return &set->own;

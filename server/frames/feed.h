@@ -15,7 +15,6 @@
 
 #include "common/error.h"
 #include "server/frames/camera.h"
-#include "server/frames/stream_params.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -43,11 +42,11 @@ struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, str
                            unsigned server);
 void feeds_destroy(struct feeds *feeds);
 
-/* Of the camera's pictures in the view's size and quality, if need be begun now: it stays for some
- * seconds, or as long as it has viewers.  NULL with err: the camera has viewers of as many other
- * variants as there can be. */
-struct feed *feeds_get(struct feeds *feeds, struct camera *camera,
-                       const struct stream_params *params, struct error *err);
+/* The feed of the camera's pictures in that width and quality (0: as the camera has it), begun now
+ * if there is none: it stays for some seconds, or as long as it has viewers.  NULL with err: the
+ * camera has viewers of as many other variants as there can be. */
+struct feed *feeds_get(struct feeds *feeds, struct camera *camera, unsigned width, unsigned quality,
+                       struct error *err);
 
 /* True if the camera is away and its setting is to end streams then. */
 bool feeds_are_closed(struct feeds *feeds, struct camera *camera);

@@ -4,7 +4,7 @@
 #include "common/rate_limit.h"
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
-#include "server/frames/stream_params.h"
+#include "server/handlers/stream_params.h"
 #include "server/push/push.h"
 #include "server/push/round_robin.h"
 
@@ -192,7 +192,8 @@ static bool find_feeds(struct http_request *request, struct selection *selection
     for (unsigned i = 0; i < selection->count; i++) {
         struct error err;
         struct choice *choice = &selection->choice[i];
-        choice->feed = feeds_get(request->server->feeds, choice->camera, &choice->params, &err);
+        choice->feed = feeds_get(request->server->feeds, choice->camera, choice->params.width,
+                                 choice->params.quality, &err);
         if (!choice->feed) {
             http_reply_later(request, "%s", err.text);
             return false;

@@ -4,7 +4,7 @@
 #include "common/rate_limit.h"
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
-#include "server/frames/stream_params.h"
+#include "server/handlers/stream_params.h"
 #include "server/push/push.h"
 
 #include <stdlib.h>
@@ -111,7 +111,7 @@ void mjpeg_stream_handle(struct http_request *request)
                          camera->why[0] ? camera->why : camera_state_name(camera->state));
         return;
     }
-    struct feed *feed = feeds_get(feeds, camera, &params, &err);
+    struct feed *feed = feeds_get(feeds, camera, params.width, params.quality, &err);
     if (feed)
         join(request, &wishes, feed, params.fps);
     else

@@ -3,8 +3,8 @@
 #include "common/clock.h"
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
-#include "server/frames/stream_params.h"
 #include "server/handlers/snapshot_policy.h"
+#include "server/handlers/stream_params.h"
 #include "server/loop.h"
 
 #include <inttypes.h>
@@ -167,7 +167,8 @@ static bool read_wish(struct http_request *request, struct wish *wish)
         http_reply_error(request, 400, "max_age must be a time from 0s to 24h, like 500ms or 2s");
         return false;
     }
-    wish->feed = feeds_get(request->server->feeds, request->camera, &params, &err);
+    wish->feed =
+        feeds_get(request->server->feeds, request->camera, params.width, params.quality, &err);
     if (!wish->feed)
         http_reply_later(request, "%s", err.text);
     return wish->feed;

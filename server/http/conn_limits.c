@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #define BUCKETS 256
-#define SHARE 4 /* one address that holds more than 1/SHARE of the places makes room itself */
+#define SHARE 4 /* one address that holds more than 1/SHARE of all loses one of its own */
 
 struct conn_limits_address {
     struct conn_limits_key key;
@@ -15,7 +15,7 @@ TAILQ_HEAD(member_list, conn_limits_member);
 LIST_HEAD(address_list, conn_limits_address);
 
 struct conn_limits {
-    unsigned places, count;
+    unsigned max, count;
     struct member_list
         /* each in the order in which they came into that state, so in that of their ends */
         members[CONN_LIMITS_STATES];
@@ -27,12 +27,12 @@ static const int64_t limit_ns[CONN_LIMITS_STATES] = {[CONN_LIMITS_READING] = CON
                                                      [CONN_LIMITS_ANSWERING] =
                                                          CONN_LIMITS_ANSWERING_NS};
 
-struct conn_limits *conn_limits_create(unsigned places)
+struct conn_limits *conn_limits_create(unsigned max)
 {
     struct conn_limits *limits = calloc(1, sizeof *limits);
     if (!limits)
         return NULL;
-    limits->places = places;
+    limits->max = max;
     for (unsigned i = 0; i < CONN_LIMITS_STATES; i++)
         TAILQ_INIT(&limits->members[i]);
     return limits;
@@ -121,7 +121,7 @@ unsigned conn_limits_count(const struct conn_limits *limits)
     return limits->count;
 }
 
-/* ---- who has to go ---- */
+/* ---- eviction ---- */
 
 /* Of that address; NULL: of any. */
 static struct conn_limits_member *oldest(struct conn_limits *limits,
@@ -141,9 +141,9 @@ struct conn_limits_member *conn_limits_surplus(struct conn_limits *limits,
                                                const struct conn_limits_member *newest)
 {
     const struct conn_limits_address *address = newest->address;
-    if (limits->count <= limits->places)
+    if (limits->count <= limits->max)
         return NULL;
-    return oldest(limits, address && address->count > limits->places / SHARE ? address : NULL);
+    return oldest(limits, address && address->count > limits->max / SHARE ? address : NULL);
 }
 
 struct conn_limits_member *conn_limits_idlest(struct conn_limits *limits)

@@ -1,11 +1,11 @@
-/* conn_limits.h: the connections that speak HTTP: whose time is up, and who has to go when there
- * are more than places.  Pure.
+/* conn_limits.h: connection time-outs and eviction.  Pure.
  *
- * A request must be there as a whole within its time, however busily its bytes trickle in, and so
- * must an answer be taken; in between a connection may be idle for a while.  When the places don't
- * suffice, who has been idle for longest goes first, then whose request takes longest to come, but
- * never who is being answered.  If one address alone holds a good part of the places, it is one of
- * its own that has to go, so that it can't keep others out. */
+ * A request must be complete within its time, however busily its bytes trickle in, and an answer
+ * must be taken within its time; between requests a connection may be idle for a while.  When there
+ * are more connections than allowed, the one that has been idle for longest is closed first, then
+ * the one whose request takes longest to come, but never one that is being answered.  If one
+ * address alone has a good part of all connections, it loses one of its own, so that it can't keep
+ * others out. */
 #ifndef SERVER_CONN_LIMITS_H
 #define SERVER_CONN_LIMITS_H
 
@@ -21,12 +21,13 @@
 
 enum conn_limits_state {
     CONN_LIMITS_READING, /* a new connection, or one in the middle of a request */
-    CONN_LIMITS_IDLE,
+    CONN_LIMITS_IDLE,    /* between two requests */
     CONN_LIMITS_ANSWERING,
     CONN_LIMITS_STATES
 };
 
-/* An IPv4 address, or the first half of an IPv6 address; 0: a unix socket. */
+/* By which connections of one client are counted together: an IPv4 address, or the first half of an
+ * IPv6 address (a network); all unix sockets have one. */
 struct conn_limits_key {
     uint64_t address;
     bool is_v6;
@@ -34,44 +35,45 @@ struct conn_limits_key {
 
 struct conn_limits_address;
 
-/* Embedded in whatever is a connection; private, but for reading `state`. */
+/* Embedded in a connection; private, but for reading the first two. */
 struct conn_limits_member {
     enum conn_limits_state state;
-    int64_t since_ns;
+    int64_t since_ns; /* of the state */
     struct conn_limits_address *address;
     TAILQ_ENTRY(conn_limits_member) entry;
 };
 
 struct conn_limits;
 
-/* NULL: out of memory. */
-struct conn_limits *conn_limits_create(unsigned places);
+/* For at most `max` connections.  NULL: out of memory. */
+struct conn_limits *conn_limits_create(unsigned max);
 void conn_limits_destroy(struct conn_limits *limits); /* its members are the caller's */
 
-/* Joins as CONN_LIMITS_READING. */
+/* Begins as CONN_LIMITS_READING. */
 void conn_limits_join(struct conn_limits *limits, struct conn_limits_member *member,
                       const struct conn_limits_key *key, int64_t now);
+/* Changes the state, and begins its time anew. */
 void conn_limits_move(struct conn_limits *limits, struct conn_limits_member *member,
                       enum conn_limits_state state, int64_t now);
 void conn_limits_leave(struct conn_limits *limits, struct conn_limits_member *member);
 
-/* Who has to go so that there are not more members than places; NULL: nobody.  `newest` joined
- * last. */
+/* After `newest` has joined: the one to close so that there are not too many; NULL: there are not,
+ * or all others are being answered. */
 struct conn_limits_member *conn_limits_surplus(struct conn_limits *limits,
                                                const struct conn_limits_member *newest);
 
-/* Who has to go if any has; NULL: all are being answered. */
+/* The one to close if any has to be closed; NULL: all are being answered. */
 struct conn_limits_member *conn_limits_idlest(struct conn_limits *limits);
 
-/* Those that are being answered, the one for longest first; `member` NULL: that one, else the next.
- * NULL: no more. */
+/* Iterates over those that are being answered, the longest first: the first for `member` NULL, else
+ * the next one.  NULL: no more. */
 struct conn_limits_member *conn_limits_next_answered(struct conn_limits *limits,
                                                      struct conn_limits_member *member);
 
-/* One whose time is up; NULL: nobody's is. */
+/* One whose time is over; NULL: there is none. */
 struct conn_limits_member *conn_limits_due(struct conn_limits *limits, int64_t now);
 
-/* When somebody's time is up at the earliest; CLOCK_NEVER: there is nobody. */
+/* When conn_limits_due returns something at the earliest; CLOCK_NEVER: there are no members. */
 int64_t conn_limits_next(const struct conn_limits *limits);
 
 unsigned conn_limits_count(const struct conn_limits *limits);

@@ -342,7 +342,7 @@ bool connections_make_room(struct connections *all)
 /* Of IPv6 the half that one network has. */
 static struct conn_limits_key key_of(const uint8_t address[16])
 {
-    struct conn_limits_key key = {.is_v6 = !IN6_IS_ADDR_V4MAPPED(address)};
+    struct conn_limits_key key = {.is_v6 = !forwarded_is_v4(address)};
     memcpy(&key.address, key.is_v6 ? address : address + 12, key.is_v6 ? 8 : 4);
     return key;
 }

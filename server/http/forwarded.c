@@ -18,6 +18,11 @@ void forwarded_address(const struct sockaddr *peer, uint8_t out[16])
     }
 }
 
+bool forwarded_is_v4(const uint8_t address[16])
+{
+    return memcmp(address, mapped, sizeof mapped) == 0;
+}
+
 static bool is_unix(const uint8_t address[16])
 {
     static const uint8_t none[16];
@@ -27,7 +32,7 @@ static bool is_unix(const uint8_t address[16])
 void forwarded_describe(const uint8_t address[16], char *out, size_t size)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    if (memcmp(address, mapped, sizeof mapped) == 0)
+    if (forwarded_is_v4(address))
         inet_ntop(AF_INET, address + 12, text, sizeof text);
     else
         inet_ntop(AF_INET6, address, text, sizeof text);

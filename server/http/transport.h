@@ -1,4 +1,5 @@
-/* transport.h: the bytes of a connection that is no longer HTTP's: as they are, or through TLS. */
+/* transport.h: reads and writes the bytes of a connection that has been taken from HTTP, with or
+ * without TLS. */
 #ifndef SERVER_TRANSPORT_H
 #define SERVER_TRANSPORT_H
 
@@ -13,12 +14,13 @@ struct transport {
     struct ssl_st *tls; /* NULL: none */
 };
 
-/* Writes what the kernel takes, from the first span on.  How many bytes; -1 with errno, EAGAIN:
+/* Writes as much of the spans as the socket takes.  Returns how many bytes; -1 with errno, EAGAIN:
  * none now.  With TLS a call after one that took less than all has to begin with the bytes that are
  * left: some of them may be on their way already. */
 ssize_t transport_write(const struct transport *transport, const struct iovec *spans, int count);
 
-/* 0: the other end is done.  -1 with errno, EAGAIN: nothing now. */
+/* Returns how many bytes it has read; 0: the other end is done.  -1 with errno, EAGAIN: none now.
+ */
 ssize_t transport_read(const struct transport *transport, void *out, size_t size);
 
 #endif

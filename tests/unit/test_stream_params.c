@@ -1,6 +1,6 @@
 /* stream_params.h: what a query and the camera's profiles come to, and what is said of a bad one.
  */
-#include "server/frames/stream_params.h"
+#include "server/handlers/stream_params.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

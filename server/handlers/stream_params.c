@@ -1,4 +1,4 @@
-#include "server/frames/stream_params.h"
+#include "server/handlers/stream_params.h"
 
 #include "common/variant.h"
 
