@@ -53,12 +53,13 @@ bool http_head_split(struct http_head *head, char *text, size_t size)
 {
     char *feed = memchr(text, '\n', size);
     char *target = memchr(text, ' ', size), *version = memchr(target + 1, ' ', size);
-    *target++ = *version++ = '\0';
+    char *end = text + size - strlen("\r\n"); /* of the lines: where the empty one begins */
+    *target++ = *version++ = *end = '\0';
     *head = (struct http_head){.method = text,
                                .minor = version[strlen("HTTP/1.")] == '1',
                                .lines = feed + 1,
-                               .end = text + size};
-    split_lines(feed + 1, head->end);
+                               .end = end};
+    split_lines(feed + 1, end);
     return split_target(head, target);
 }
 
