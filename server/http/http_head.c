@@ -55,10 +55,8 @@ bool http_head_split(struct http_head *head, char *text, size_t size)
     char *target = memchr(text, ' ', size), *version = memchr(target + 1, ' ', size);
     char *end = text + size - strlen("\r\n"); /* of the lines: where the empty one begins */
     *target++ = *version++ = *end = '\0';
-    *head = (struct http_head){.method = text,
-                               .minor = version[strlen("HTTP/1.")] == '1',
-                               .lines = feed + 1,
-                               .end = end};
+    *head = (struct http_head){
+        .method = text, .minor = version[strlen("HTTP/1.")] == '1', .lines = feed + 1, .end = end};
     split_lines(feed + 1, end);
     return split_target(head, target);
 }
