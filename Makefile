@@ -42,7 +42,8 @@ pkg_server := libevent libevent_openssl openssl libxcrypt
 pkg_supervisor := libevent libxcrypt openssl
 pkg_shmtool := libpng libswscale libavutil
 PKGS := $(sort $(foreach part,common encoder capture server supervisor shmtool,$(pkg_$(part))))
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# Asked for once, when first needed: packages may be installed by then.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
 
 server_folders := http frames push handlers metrics
