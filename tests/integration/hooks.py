@@ -12,7 +12,7 @@ from product import Camring
 pytest_plugins = ["parallel"]
 DEFAULT_LIMIT = 90  # seconds a test may take, its fixtures included
 LEFT = 20  # of them at least for what a test that took them all leaves behind
-MERCY = 60  # seconds more after which the process dies with a test that does not even fail
+MERCY = 120  # seconds more after which the process dies with a test that does not even fail
 
 
 def pytest_configure(config):

@@ -4,7 +4,10 @@ none out.
 Tests that share a module's instance run one after the other in one process; all others may run
 anywhere. Those marked `quiet` measure something that the others' work would spoil; run-tests.sh
 runs them by themselves, few at a time (CAMRING_TESTS)."""
+import contextlib
 import os
+import pathlib
+import signal
 
 import pytest
 
@@ -58,6 +61,21 @@ def pytest_xdist_make_scheduler(config, log):
             return crashed
 
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """What a process that died had started goes with it."""
+    if not error:
+        return
+    mark = {
+        f"PYTEST_XDIST_WORKER={node.workerinput['workerid']}",
+        f"PYTEST_XDIST_TESTRUNUID={node.workerinput['testrunuid']}",
+    }
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark <= set((process / "environ").read_text(errors="replace").split("\0")):
+                os.kill(int(process.name), signal.SIGTERM)
 
 
 class Counts:

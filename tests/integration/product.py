@@ -105,7 +105,7 @@ def children_of(pid):
     return found
 
 
-def fetch(port, path, method="GET", headers=None, timeout=20, tls=None):
+def fetch(port, path, method="GET", headers=None, timeout=60, tls=None):
     """(status, headers with names in lower case, body).  `tls`: an ssl.SSLContext."""
     if tls:
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls)

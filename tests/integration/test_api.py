@@ -67,7 +67,7 @@ def full(tmp_path_factory):
 
 def ask(camring, path, method="GET", headers=None):
     """Status, headers and what came of the body at once; endless answers, too."""
-    connection = http.client.HTTPConnection("127.0.0.1", camring.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", camring.port, timeout=60)
     try:
         connection.request(method, path, headers=headers or {})
         answer = connection.getresponse()
@@ -232,6 +232,7 @@ def test_events_begin_with_all_cameras(server, last):
     assert set(seen[0][0]) == set(server.camera("door"))
 
 
+@pytest.mark.limit(180)
 def test_events_tell_what_changes(tmp_path):
     with running(
         tmp_path,

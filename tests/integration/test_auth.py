@@ -57,7 +57,7 @@ def own(instance, tmp_path):
 def status_of(camring, path, headers=None, method="GET", source="127.0.0.1"):
     """Only the status, so that streams do for it, too."""
     connection = http.client.HTTPConnection(
-        "127.0.0.1", camring.port, timeout=20, source_address=(source, 0)
+        "127.0.0.1", camring.port, timeout=60, source_address=(source, 0)
     )
     try:
         connection.request(method, path, headers=headers or {})

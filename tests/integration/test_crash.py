@@ -70,6 +70,7 @@ def shm_shape(camring):
 
 
 @pytest.mark.quiet
+@pytest.mark.limit(180)
 @pytest.mark.parametrize("kind", ["capture", "encoder"])
 def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
     camring = (
@@ -92,6 +93,7 @@ def test_killed_while_somebody_watches(instance, rtsp_camera, kind):
         assert not stream.ended
 
 
+@pytest.mark.limit(180)
 def test_one_of_two_encoders_killed(instance, rtsp_camera):
     """The other one goes on; the picture the dead one had in hand is counted, its lease is free
     again."""

@@ -438,6 +438,7 @@ def memory(process):
 KEEPS_FREED = b"__asan_init" in (BIN / "camring-server").read_bytes()
 
 
+@pytest.mark.limit(240)
 def test_answers_that_nobody_takes_are_bounded(tmp_path, many_descriptors):
     """Who asks for much and reads nothing costs a bounded amount of memory, and others are still
     answered."""

@@ -299,7 +299,7 @@ def test_looking_writes_nothing(live):
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
-@pytest.mark.limit(180)
+@pytest.mark.limit(300)
 def test_busy_and_mortal(tmp_path_factory):
     """Children are killed all the time, under load: nothing is ever called broken."""
     cameras = {
