@@ -105,9 +105,9 @@ void a_supervisor_that_starts(void **state)
     for (bool died = true; died; at++) {
         struct error err;
         world.waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        world_configure();
         /* ends as it is, like one that was killed */
         assert_false(stage_dies(act_start, 0, stage_serve_nothing));
-        world_configure();
         stage_follow(WORLD_RAW);
         stage_open_raw();
         stage_publish(PICTURE_SMALL, 2);

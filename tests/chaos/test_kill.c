@@ -4,12 +4,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #define KILL_TEST(name) cmocka_unit_test_teardown(name, stage_tear_down)
 
-int main(void)
+/* test_kill [NAME | --list] */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         KILL_TEST(a_writer_of_a_new_ring),
@@ -30,6 +33,13 @@ int main(void)
         KILL_TEST(a_supervisor_that_starts),
         KILL_TEST(a_producer_of_its_own),
     };
+    if (argc > 1 && strcmp(argv[1], "--list") == 0) {
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+            puts(tests[i].name);
+        return 0;
+    }
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     picture_share_labels();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
