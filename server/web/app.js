@@ -1,5 +1,5 @@
-// The wall: which cameras are shown, what is in view, and one stream for it all.  URLs are relative, so that it works behind a
-// proxy's path.  Whatever the server says is set as text, never as HTML.
+// The wall: which cameras are shown, what is in view, and one stream for it all. URLs are relative,
+// so that it works behind a proxy's path. Whatever the server says is set as text, never as HTML.
 
 import { ask, Cameras, groupOf } from './cameras.js';
 import { Live } from './live.js';
@@ -17,7 +17,8 @@ const SIZES = [150, 200, 260, 340, 460, 640, 900]; // least width of a tile
 const SIZE_KEY = 'camring-size';
 
 const get = id => document.getElementById(id);
-const [wall, summary, states, search, empty, more] = ['wall', 'summary', 'states', 'search', 'empty', 'more'].map(get);
+const [wall, summary, states, search, empty, more] =
+  ['wall', 'summary', 'states', 'search', 'empty', 'more'].map(get);
 const emptyText = empty.querySelector('p'), emptyButton = empty.querySelector('button');
 const troubles = document.querySelectorAll('.trouble'); // on the wall and on the enlarged camera
 
@@ -47,7 +48,8 @@ function onPart(id, fields, pieces) {
     tiles.get(id)?.picture.offer(fields, pieces);
 }
 
-// No larger than they are shown, in few steps so that walls share them, and fewer of them where there are many.
+// No larger than they are shown, in few steps so that walls share them, and fewer of them where
+// there are many.
 function wishes() {
   if (viewer.camera || open.length === 0)
     return '';
@@ -56,13 +58,14 @@ function wishes() {
   return (width ? `&width=${width}` : '') + (open.length > MANY ? `&fps=${MANY_FPS}` : '');
 }
 
-// The wall's pictures, or the enlarged camera's alone.  Tiles that have just left the view stay in the stream, so that it is not
-// opened anew for each row that is scrolled by.
+// The wall's pictures, or the enlarged camera's alone. Tiles that have just left the view stay in
+// the stream, so that it is not opened anew for each row that is scrolled by.
 function choose() {
   if (viewer.camera) {
     open = [viewer.camera.info.id];
   } else {
-    const stay = open.length <= 2 * inView.size + 4 && [...inView].every(id => open.includes(id)) && open.every(id => tiles.has(id));
+    const stay = open.length <= 2 * inView.size + 4 && [...inView].every(id => open.includes(id)) &&
+      open.every(id => tiles.has(id));
     if (!stay)
       open = [...tiles.keys()].filter(id => inView.has(id));
   }
@@ -94,7 +97,9 @@ new ResizeObserver(choose).observe(wall);
 
 function onLink(status) {
   link = status;
-  if (status.code === 404) // the cameras are others now, or a proxy does not find the server: then this page is all there is
+  // The cameras are others now, or a proxy does not find the server: then this page is all there
+  // is.
+  if (status.code === 404)
     ask('api/v1/cameras?limit=1').then(() => location.reload(), () => {});
   if (status.state === 'opening')
     cameras.all().forEach(camera => camera.opened());
@@ -109,7 +114,8 @@ function showTrouble() {
   for (const trouble of troubles) {
     trouble.hidden = !lost;
     if (lost)
-      setText(trouble.firstElementChild, `Connection lost: ${reason}. ` + (seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …'));
+      const next = seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …';
+      setText(trouble.firstElementChild, `Connection lost: ${reason}. ${next}`);
   }
 }
 
@@ -158,8 +164,8 @@ function listen() {
   });
 }
 
-// Pictures come, answers don't: other windows have the rest of the six connections that a browser makes to one server.  What
-// changes can be asked for, too, until this window is shown anew.
+// Pictures come, answers don't: other windows have the rest of the six connections that a browser
+// makes to one server. What changes can be asked for, too, until this window is shown anew.
 function makeRoom() {
   events?.close();
   events = null;
@@ -206,7 +212,8 @@ function onChanged(camera) {
 
 function matches({ info }) {
   const state = states.querySelector(':checked').value;
-  return (!state || groupOf(info.state) === state) && info.id.includes(search.value.trim().toLowerCase());
+  const wanted = search.value.trim().toLowerCase();
+  return (!state || groupOf(info.state) === state) && info.id.includes(wanted);
 }
 
 const shownTiles = () => [...tiles.values()].filter(tile => !tile.element.hidden);
@@ -220,19 +227,23 @@ function filter() {
 function showSummary() {
   const count = cameras.count(), shown = shownTiles().length;
   if (cameras.known) {
-    const rest = [count.away && `${count.away} away`, count.other && `${count.other} other`].filter(Boolean);
-    setText(summary, count.total ? [`${count.live} of ${count.total} live`, ...rest].join(' · ') : 'no cameras are configured');
-    for (const [value, number] of Object.entries({ '': count.total, live: count.live, away: count.away, other: count.other })) {
+    const rest = [count.away && `${count.away} away`, count.other && `${count.other} other`]
+      .filter(Boolean);
+    const parts = [`${count.live} of ${count.total} live`, ...rest];
+    setText(summary, count.total ? parts.join(' · ') : 'no cameras are configured');
+    const { total, live, away, other } = count;
+    for (const [value, number] of Object.entries({ '': total, live, away, other })) {
       const label = states.querySelector(`input[value="${value}"]`).parentElement;
       setText(label.querySelector('b'), String(number));
       label.hidden = value === 'other' && number === 0 && !label.firstElementChild.checked;
     }
-    document.title = count.total && count.live < count.total ? `${count.live}/${count.total} camring` : 'camring';
+    document.title = live < total ? `${live}/${total} camring` : 'camring';
   }
   empty.hidden = !cameras.known || shown > 0 || !cameras.done;
   emptyButton.hidden = count.total === 0;
   const wanted = search.value.trim();
-  setText(emptyText, !count.total ? 'No cameras are configured.' : wanted ? `No camera matches “${wanted}”.` : 'No camera is in this state.');
+  setText(emptyText, !count.total ? 'No cameras are configured.'
+    : wanted ? `No camera matches “${wanted}”.` : 'No camera is in this state.');
 }
 
 states.addEventListener('change', filter);
@@ -352,7 +363,10 @@ function focusBy(key) {
   if (at < 0)
     return false;
   const row = shown.filter(tile => tile.element.offsetTop === shown[0].element.offsetTop).length;
-  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - row, ArrowDown: at + row, Home: 0, End: shown.length - 1 }[key];
+  const to = {
+    ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - row, ArrowDown: at + row,
+    Home: 0, End: shown.length - 1,
+  }[key];
   shown[to]?.link.focus();
   return to !== undefined;
 }

@@ -1,5 +1,5 @@
-// What is known of the cameras: read by pages, kept current by events or, without those, by asking again; and what this page
-// itself sees of them.
+// What is known of the cameras: read by pages, kept current by events or, without those, by asking
+// again; and what this page itself sees of them.
 
 import { Series } from './plot.js';
 import { here } from './text.js';
@@ -8,7 +8,8 @@ const PAGE = 50;
 const LIMIT_MS = 8000; // for an answer
 
 export async function ask(path) {
-  const answer = await fetch(here(path), { cache: 'no-store', signal: AbortSignal.timeout(LIMIT_MS) });
+  const signal = AbortSignal.timeout(LIMIT_MS);
+  const answer = await fetch(here(path), { cache: 'no-store', signal });
   if (!answer.ok)
     throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
   return answer.json();
@@ -22,8 +23,8 @@ export function groupOf(state) {
 export class Camera {
   fps = new Series();
   age = new Series();
-  #made = NaN; // when the picture shown last was made, by this page's clock; NaN: none since the stream was opened
-  #first = true; // the first picture of a stream was there before and says nothing about the way here
+  #made = NaN; // when the newest picture was made, by this page's clock; NaN: none in this stream
+  #first = true; // a stream's first picture was there before and says nothing about the way here
   #count = 0;
   #sum = 0;
 
@@ -50,7 +51,8 @@ export class Camera {
   // Once a second; `watched`: pictures of it should come.
   tick(watched) {
     this.fps.add(watched && !this.#first ? this.#count : NaN);
-    this.age.add(!watched ? NaN : this.#count > 0 ? this.#sum / this.#count : performance.now() - this.#made);
+    const age = this.#count > 0 ? this.#sum / this.#count : performance.now() - this.#made;
+    this.age.add(watched ? age : NaN);
     this.#count = this.#sum = 0;
   }
 }
@@ -110,7 +112,8 @@ export class Cameras {
   }
 
   async #fetchPage(cursor) {
-    const page = await ask(`api/v1/cameras?limit=${PAGE}` + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''));
+    const from = cursor ? '&cursor=' + encodeURIComponent(cursor) : '';
+    const page = await ask(`api/v1/cameras?limit=${PAGE}` + from);
     this.#states = page.states;
     if (this.done && page.total !== this.#byId.size)
       this.#onOther();
@@ -137,7 +140,8 @@ export class Cameras {
   async refresh(ids) {
     const wanted = new Set(ids);
     const turn = this.#turn++ % Math.max(1, this.#pages.length);
-    const pages = this.#pages.filter((page, i) => i === turn || page.ids.some(id => wanted.has(id)));
+    const pages = this.#pages
+      .filter((page, i) => i === turn || page.ids.some(id => wanted.has(id)));
     for (const page of pages)
       this.#take((await this.#fetchPage(page.cursor)).cameras);
   }

@@ -1,5 +1,5 @@
-// All pictures of the page over one connection.  It is opened anew when other cameras are wanted, and by itself when it breaks,
-// after a pause that grows.
+// All pictures of the page over one connection. It is opened anew when other cameras are wanted,
+// and by itself when it breaks, after a pause that grows.
 
 import { Parts } from './parts.js';
 import { here } from './text.js';
@@ -31,7 +31,8 @@ export class Live {
     this.#onStatus = onStatus;
   }
 
-  // The pictures of these cameras, as `wishes` in the query say, or as they are if that can't be had.
+  // The pictures of these cameras, as `wishes` in the query say, or as they are if that can't be
+  // had.
   show(ids, wishes = '') {
     let some = ids.join(',');
     if (some.length > MOST_BYTES)
@@ -86,7 +87,8 @@ export class Live {
       }
     } catch (error) {
       if (controller === this.#controller)
-        this.#lost(error instanceof TypeError ? 'the server does not answer' : error.message, error.code);
+        const reason = error instanceof TypeError ? 'the server does not answer' : error.message;
+        this.#lost(reason, error.code);
       controller.abort();
     }
   }
@@ -99,7 +101,8 @@ export class Live {
   }
 
   #lost(reason, code) {
-    const pause = PAUSE_MS[Math.min(this.#failures++, PAUSE_MS.length - 1)] * (0.8 + 0.4 * Math.random());
+    const step = Math.min(this.#failures++, PAUSE_MS.length - 1);
+    const pause = PAUSE_MS[step] * (0.8 + 0.4 * Math.random());
     this.#controller = null;
     this.#onStatus({ state: 'lost', reason, code, retryAt: performance.now() + pause });
     this.#timer = setTimeout(() => this.retry(), pause);

@@ -1,5 +1,5 @@
-// Splits the body of a multipart stream whose parts have a Content-Length.  A picture is handed over as the pieces it came in,
-// uncopied.
+// Splits the body of a multipart stream whose parts have a Content-Length. A picture is handed over
+// as the pieces it came in, uncopied.
 
 const HEAD_MAX = 4096;
 const latin1 = new TextDecoder('latin1');

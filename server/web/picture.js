@@ -1,4 +1,5 @@
-// Shows one camera's pictures on a canvas.  While one is being decoded only the newest of those that come meanwhile is kept.
+// Shows one camera's pictures on a canvas. While one is being decoded only the newest of those that
+// come meanwhile is kept.
 
 export class Picture {
   #canvas;

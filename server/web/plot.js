@@ -48,7 +48,8 @@ function line(values, scale) {
       drawing = false;
       continue;
     }
-    const x = ((i + 0.5) * WIDTH / values.length).toFixed(1), y = (HEIGHT - values[i] / scale * HEIGHT).toFixed(1);
+    const x = ((i + 0.5) * WIDTH / values.length).toFixed(1);
+    const y = (HEIGHT - values[i] / scale * HEIGHT).toFixed(1);
     path += drawing ? `L${x} ${y}` : `M${x} ${y}l.1 0`;
     drawing = true;
   }
@@ -70,7 +71,7 @@ export class Plot {
   #count;
   #least;
 
-  // At most `count` values of a series; the scale reaches at least to `least`.  `format`: labels it.
+  // At most `count` values of a series; the scale reaches at least to `least`. `format`: labels it.
   constructor(svg, { count, least, format }) {
     svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
     svg.setAttribute('preserveAspectRatio', 'none');

@@ -1,6 +1,7 @@
 // Numbers for people, addresses for scripts.
 
-// Relative to the page, but without a name and password that may have come in its address: scripts may not repeat those.
+// Relative to the page, but without a name and password that may have come in its address: scripts
+// may not repeat those.
 export function here(path) {
   return new URL(path, location.origin + location.pathname).href;
 }
@@ -23,7 +24,10 @@ export function age(ms) {
 }
 
 export function rate(fps) {
-  return fps === null || fps === undefined || Number.isNaN(fps) ? '–' : `${fps < 9.95 && Math.abs(fps - Math.round(fps)) >= 0.05 ? fps.toFixed(1) : Math.round(fps)} fps`;
+  if (fps === null || fps === undefined || Number.isNaN(fps))
+    return '–';
+  const fraction = fps < 9.95 && Math.abs(fps - Math.round(fps)) >= 0.05;
+  return `${fraction ? fps.toFixed(1) : Math.round(fps)} fps`;
 }
 
 // null: not known.
@@ -39,5 +43,6 @@ export function viewers(count) {
 
 export function time(seconds) {
   const when = new Date(seconds * 1000);
-  return when.toDateString() === new Date().toDateString() ? when.toLocaleTimeString() : when.toLocaleString();
+  const today = when.toDateString() === new Date().toDateString();
+  return today ? when.toLocaleTimeString() : when.toLocaleString();
 }

@@ -1,4 +1,5 @@
-// Dark or light: what the system prefers, until somebody chooses; that is remembered.  Runs before the page is drawn.
+// Dark or light: what the system prefers, until somebody chooses; that is remembered. Runs before
+// the page is drawn.
 'use strict';
 
 (() => {
@@ -14,7 +15,8 @@
   }
 
   function show() {
-    document.documentElement.dataset.theme = stored() || chosen || (dark.matches ? 'dark' : 'light');
+    const system = dark.matches ? 'dark' : 'light';
+    document.documentElement.dataset.theme = stored() || chosen || system;
   }
 
   let chosen = null;
@@ -30,5 +32,6 @@
   show();
   dark.addEventListener('change', show);
   addEventListener('storage', show);
-  addEventListener('DOMContentLoaded', () => document.getElementById('theme').addEventListener('click', toggle));
+  addEventListener('DOMContentLoaded', () =>
+    document.getElementById('theme').addEventListener('click', toggle));
 })();

@@ -19,7 +19,8 @@ export class Tile {
     const find = name => this.element.querySelector(name);
     this.link = find('.tile');
     this.#parts = {
-      name: find('.name'), fps: find('.fps'), why: find('.why'), age: find('.age'), viewers: find('.viewers'), cpu: find('.cpu'),
+      name: find('.name'), fps: find('.fps'), why: find('.why'), age: find('.age'),
+      viewers: find('.viewers'), cpu: find('.cpu'),
       canvas: find('canvas'),
     };
     this.picture = new Picture(this.#parts.canvas, age => this.camera.shown(age));
@@ -42,11 +43,14 @@ export class Tile {
     text.setText(parts.fps, live ? text.rate(info.fps) : info.state);
     text.setText(parts.why, live ? '' : info.why || `since ${text.time(info.since)}`);
     parts.why.title = live ? '' : `${info.state} since ${text.time(info.since)}`;
-    text.setText(parts.age, text.age(this.inView && !this.picture.empty ? this.camera.age.last() : info.age_ms));
+    const shown = this.inView && !this.picture.empty;
+    text.setText(parts.age, text.age(shown ? this.camera.age.last() : info.age_ms));
     text.setText(parts.viewers, text.viewers(info.viewers));
     const cpu = text.share(info.cpu);
     text.setText(parts.cpu, cpu ? `CPU ${cpu}` : '');
-    this.link.setAttribute('aria-label', `${info.id}, ${live ? `live, ${text.rate(info.fps)}` : `${info.state}${info.why ? ': ' + info.why : ''}`}, enlarge`);
+    const why = info.why ? ': ' + info.why : '';
+    const state = live ? `live, ${text.rate(info.fps)}` : info.state + why;
+    this.link.setAttribute('aria-label', `${info.id}, ${state}, enlarge`);
   }
 
   // Once a second while in view.

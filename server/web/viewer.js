@@ -9,7 +9,8 @@ const dialog = document.getElementById('viewer');
 const find = name => dialog.querySelector(name);
 
 export class Viewer {
-  #parts = Object.fromEntries(['fps', 'age', 'viewers', 'cpu', 'size', 'since'].map(name => [name, find('dd.' + name)]));
+  #parts = Object.fromEntries(['fps', 'age', 'viewers', 'cpu', 'size', 'since']
+    .map(name => [name, find('dd.' + name)]));
   #canvas = find('canvas');
   #plots = {
     fps: new Plot(find('.plot.fps'), { count: SAMPLES, least: 1, format: text.rate }),
@@ -84,7 +85,8 @@ export class Viewer {
     text.setText(parts.viewers, String(info.viewers));
     text.setText(parts.cpu, text.share(info.cpu) || '');
     parts.cpu.parentElement.hidden = !parts.cpu.textContent;
-    text.setText(parts.size, info.width ? `${info.width} × ${info.height}${info.codec ? ' · ' + info.codec : ''}` : '–');
+    const codec = info.codec ? ' · ' + info.codec : '';
+    text.setText(parts.size, info.width ? `${info.width} × ${info.height}${codec}` : '–');
     text.setText(parts.since, text.time(info.since));
   }
 

@@ -2,7 +2,8 @@
 """An RTSP camera for tests: plays an Annex B H.264 file at a steady rate, for ever, through
 GStreamer's RTSP server.
 
-    rtsp_camera.py CLIP.h264 [--port N] [--fps 30] [--user NAME:PASSWORD] [--tls CERT KEY] [--only-udp]
+    rtsp_camera.py CLIP.h264 [--port N] [--fps 30] [--user NAME:PASSWORD] [--tls CERT KEY]
+                   [--only-udp]
 
 Prints "ready PORT"; the picture is at /cam.  The clip's access units must begin with delimiters."""
 import argparse

@@ -288,7 +288,8 @@ def test_right_password(instance, locked_rtsp_camera, http_camera, kind):
 
 
 def test_a_password_full_of_special_characters(instance, clips):
-    """As it is, where it comes from a variable; one that stands in the URL itself is told apart from a host."""
+    """As it is, where it comes from a variable; one that stands in the URL itself is told apart
+    from a host."""
     password = "Xy/7?o#p@n:q"
     camera = Source("rtsp_camera.py", clips.small_h264(), "--user", f"vie/wer:{password}")
     try:

@@ -1,21 +1,25 @@
-/* bell.pml: nobody sleeps for ever on a frame that is there, on the ring's futex or (EVENT_LOOP) in an event loop, though the
- * writer is killed between any two steps.
+/* bell.pml: nobody sleeps for ever on a frame that is there, on the ring's futex or (EVENT_LOOP) in
+ * an event loop, though the writer is killed between any two steps.
  *
  * What stands for what
  *   publish         ring_commit from the store of head on
  *   ring            bell_ring: add one, then FUTEX_WAKE everybody
  *   wake_loops      wake_loops: the fence, then a row's waker, then bell_signal
- *   waiter          ring_reader_listen, a look at head and closed, ring_reader_wait, as in camring_next
- *   loop            ring_reader_want, then a look; at each wake bell_drain, then a look.  When it is killed its row is
- *                   reaped; the next life has the same eventfd, which goes with the server's number
- *   supervisor      recover_encoder and recover_capture: ring_ctl_ring and a bell_signal to every loop, before the next life
- *                   of the writer; with CLOSES, in the end, ring_unlink: closed, then the bell
+ *   waiter          ring_reader_listen, a look at head and closed, ring_reader_wait, as in
+ *                   camring_next
+ *   loop            ring_reader_want, then a look; at each wake bell_drain, then a look. When it is
+ *                   killed its row is reaped; the next life has the same eventfd, which goes with
+ *                   the server's number
+ *   supervisor      recover_encoder and recover_capture: ring_ctl_ring and a bell_signal to every
+ *                   loop, before the next life of the writer; with CLOSES, in the end, ring_unlink:
+ *                   closed, then the bell
  *
- * Memory.  The futex needs no fence beyond bell_ring's read-modify-write: FUTEX_WAIT compares the bell again, in the kernel,
- * with a value read before the look.  Whoever looked too early finds another value, whoever looked late enough finds the frame.
- * The loop's wish and the writer's head are Dekker's case again, hence a fence between store and load on both sides; either
- * store may wait in a store buffer until then.  EVENT_LOOP has no futex bell, since on x86 the bell's locked add would hide a
- * missing fence in wake_loops; other processors give no such present. */
+ * Memory. The futex needs no fence beyond bell_ring's read-modify-write: FUTEX_WAIT compares the
+ * bell again, in the kernel, with a value read before the look. Whoever looked too early finds
+ * another value, whoever looked late enough finds the frame. The loop's wish and the writer's head
+ * are Dekker's case again, hence a fence between store and load on both sides; either store may
+ * wait in a store buffer until then. EVENT_LOOP has no futex bell, since on x86 the bell's locked
+ * add would hide a missing fence in wake_loops; other processors give no such present. */
 
 #ifndef FRAMES
 #define FRAMES 4
@@ -46,7 +50,7 @@ bool doomed, dead, loop_doomed, finished;
 byte kills = WRITER_KILLS, loop_kills = LOOP_KILLS;
 byte last[WAITERS];
 
-/* ---- writer --------------------------------------------------------------------------------------------------------- */
+/* ---- writer ---------------------------------------------------------------------------------- */
 
 inline wake_all() { d_step { asleep[0] = false; asleep[1] = false } }
 
@@ -99,7 +103,7 @@ end:       false
     od
 }
 
-/* ---- readers -------------------------------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 /* ring_reader_head and ring_reader_closed; whoever finds the ring closed looks once more. */
 inline look()
@@ -171,7 +175,8 @@ end:       do
            od
        } unless { loop_doomed };
        d_step { !waker_waits -> loop_doomed = false; wants = false; wishes = 0 };
-       d_step { waker = false; last[0] = 0 } /* reaped; the next life has the same eventfd and has seen nothing */
+       /* reaped; the next life has the same eventfd and has seen nothing */
+       d_step { waker = false; last[0] = 0 }
     od
 }
 
@@ -186,7 +191,7 @@ end:
 
 #endif
 
-/* ---- supervisor ----------------------------------------------------------------------------------------------------- */
+/* ---- supervisor ------------------------------------------------------------------------------ */
 
 proctype supervisor()
 {

@@ -1,26 +1,35 @@
-/* generation.pml: a ring's data object is replaced by a larger one, with writers killed between any two steps, and the whole
- * ring by a new one of the same name.
+/* generation.pml: a ring's data object is replaced by a larger one, with writers killed between any
+ * two steps, and the whole ring by a new one of the same name.
  *
  * What stands for what
- *   follow            follow and move_on of ring_writer.c; mapping may fail for the time being (out of memory or descriptors)
+ *   follow            follow and move_on of ring_writer.c; mapping may fail for the time being (out
+ *                     of memory or descriptors)
  *   take_over         ring_writer_takeover: follow, sign, unlink_unpublished
- *   reserve           ring_writer_reserve: follow again; for the first or a larger picture make_generation
- *   make_generation   ring_object_create and fill_data (nameless), ring_object_link, publish_generation, move_on, sign
+ *   reserve           ring_writer_reserve: follow again; for the first or a larger picture
+ *                     make_generation
+ *   make_generation   ring_object_create and fill_data (nameless), ring_object_link,
+ *                     publish_generation, move_on, sign
  *   commit            ring_loan, as far as pins of other generations matter, and ring_commit
- *   hand_over         the lease passes to a worker that still has the generation mapped that was current when it last wrote
- *   reader            follow of ring_reader.c, ring_reader_acquire, ring_reader_release; attaches anew once the ring is closed
- *   supervisor        restarts a killed writer; once the writers are dead, ring_unlink and ring_create
+ *   hand_over         the lease passes to a worker that still has the generation mapped that was
+ *                     current when it last wrote
+ *   reader            follow of ring_reader.c, ring_reader_acquire, ring_reader_release; attaches
+ *                     anew once the ring is closed
+ *   supervisor        restarts a killed writer; once the writers are dead, ring_unlink and
+ *                     ring_create
  *
- * `name` is the directory: which object lies under CAMERA.VARIANT.GENERATION.  It does not tell an old ring's generation 1
- * from the new one's: a reader on its way from ctl to data while the ring is made anew would map the new data with the old ctl,
- * where no writer looks for its pins.  So a reader looks at `closed` again once it has mapped.
+ * `name` is the directory: which object lies under CAMERA.VARIANT.GENERATION. It does not tell an
+ * old ring's generation 1 from the new one's: a reader on its way from ctl to data while the ring
+ * is made anew would map the new data with the old ctl, where no writer looks for its pins. So a
+ * reader looks at `closed` again once it has mapped.
  *
- * Numbers go on from the head of the current generation, so that one must be mapped before another can follow it.  If that
- * fails for the time being, the frame is dropped: what readers have seen so far (their rows) is no substitute, since they may
- * take a newer frame of the current generation before the next one is published.  Who maps a generation takes it over, be it in
+ * Numbers go on from the head of the current generation, so that one must be mapped before another
+ * can follow it. If that fails for the time being, the frame is dropped: what readers have seen so
+ * far (their rows) is no substitute, since they may take a newer frame of the current generation
+ * before the next one is published. Who maps a generation takes it over, be it in
  * ring_writer_takeover or, if that failed, in reserve.
  *
- * Every object is allocated in full, so /dev/shm must hold as many as there are at any time: two. */
+ * Every object is allocated in full,
+     so /dev/shm must hold as many as there are at any time: two. */
 
 #ifndef READERS
 #define READERS 1
@@ -49,7 +58,8 @@
 #define AT_MOST 2
 #endif
 
-hidden byte published_object_is_there, reader_maps_a_filled_object, reader_maps_its_own_ring, reader_gets_to_the_newest;
+hidden byte published_object_is_there, reader_maps_a_filled_object, reader_maps_its_own_ring,
+    reader_gets_to_the_newest;
 hidden byte numbers_never_go_back, two_objects_at_most, old_pin_never_blocks;
 inline must(holds, property) { if :: (holds) :: else -> assert(property) fi }
 
@@ -62,7 +72,8 @@ byte ctl; /* the one that has the ring's name */
 byte attached[READERS], last[READERS];
 byte pin_generation[READERS], pin_slot[READERS];
 
-/* the directory, and the data objects: their numbers are never used again, as if they were inodes */
+/* the directory, and the data objects: their numbers are never used again,
+    as if they were inodes */
 byte name[GENERATIONS + 2];
 byte objects; /* made so far; 0 is none, and no generation's */
 bool filled[OBJECTS + 1];
@@ -74,7 +85,8 @@ bool has_frame[OBJECTS + 1]; /* head names a slot */
 /* What no process can see */
 byte mapped[READERS];
 bool doomed, writer_dead;
-byte kills = KILLS, switches = SWITCHES, map_failures = MAP_FAILURES, recreations = RECREATIONS, frames = FRAMES;
+byte kills = KILLS, switches = SWITCHES, map_failures = MAP_FAILURES, recreations = RECREATIONS,
+    frames = FRAMES;
 
 inline count_objects(nameless)
 {
@@ -89,7 +101,7 @@ inline count_objects(nameless)
     count = 0
 }
 
-/* ---- writers -------------------------------------------------------------------------------------------------------- */
+/* ---- writers --------------------------------------------------------------------------------- */
 
 inline move_on()
 {
@@ -128,14 +140,16 @@ inline take_over()
     sign_and_clear()
 }
 
-/* The current generation is mapped, or there is none yet.  NEW_IF_UNMAPPABLE has to make do with what readers have seen. */
+/* The current generation is mapped, or there is none yet. NEW_IF_UNMAPPABLE has to make do with
+ * what readers have seen. */
 inline find_last_number()
 {
     d_step {
         number = head[map];
 #ifdef NEW_IF_UNMAPPABLE
         do
-        :: i < READERS && map == 0 -> number = (attached[i] == ctl && last[i] > number -> last[i] : number); i++
+        :: i < READERS && map == 0 -> number = (attached[i] == ctl && last[i] > number ->
+            last[i] : number); i++
         :: i < READERS && map != 0 -> i++
         :: else -> break
         od;
@@ -174,7 +188,8 @@ inline publish_generation()
 inline make_generation()
 {
     current = generation[ctl] + 1;
-    d_step { objects++; made = objects; born_as[made] = current; born_in[made] = ctl; count_objects(1) };
+    d_step { objects++; made = objects; born_as[made] = current; born_in[made] = ctl;
+        count_objects(1) };
     find_last_number();
 #ifdef FILL_AFTER_PUBLISH
     link_object();
@@ -221,11 +236,13 @@ inline reserve()
 #ifdef PIN_WITHOUT_GENERATION
 #define blocks(reader, slot) (attached[reader] == ctl && pin_slot[reader] == slot)
 #else
-#define blocks(reader, slot) (attached[reader] == ctl && pin_slot[reader] == slot && pin_generation[reader] == born_as[map])
+#define blocks(reader, slot) (attached[reader] == ctl && pin_slot[reader] == slot && \
+    pin_generation[reader] == born_as[map])
 #endif
 #define slot_of(number) ((number) % SLOTS + 1)
 
-/* One slot is enough to see whether a pin stands in the way; which one comes next is pin.pml's business. */
+/* One slot is enough to see whether a pin stands in the way; which one comes next is pin.pml's
+ * business. */
 inline commit()
 {
     d_step {
@@ -234,7 +251,8 @@ inline commit()
         has_frame[map] = true;
         do
         :: i < READERS ->
-            must(!blocks(i, slot_of(head[map])) || pin_generation[i] == born_as[map], old_pin_never_blocks);
+            must(!blocks(i, slot_of(head[map])) || pin_generation[i] == born_as[map],
+                old_pin_never_blocks);
             must(attached[i] != ctl || head[map] > last[i], numbers_never_go_back);
             i++
         :: else -> break
@@ -286,7 +304,8 @@ proctype writer()
            od;
 end:       false
        } unless { doomed };
-       d_step { writer_dead = true; forget_signer(self); map = 0; made = 0; number = 0; current = 0; is_mapped = false };
+       d_step { writer_dead = true; forget_signer(self); map = 0; made = 0; number = 0;
+           current = 0; is_mapped = false };
        d_step {
            !doomed ->
            writer_dead = false;
@@ -298,7 +317,7 @@ end:       false
     od
 }
 
-/* ---- readers -------------------------------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 #define mine attached[me]
 
@@ -308,12 +327,15 @@ proctype reader(byte me)
 end:
     do
     :: d_step { closed[mine] && mine != ctl -> mine = ctl; last[me] = 0; mapped[me] = 0 }
-    :: d_step { !closed[mine] && generation[mine] != born_as[mapped[me]] -> wanted = generation[mine] };
+    :: d_step { !closed[mine] && generation[mine] != born_as[mapped[me]] ->
+        wanted = generation[mine] };
        opened = name[wanted];
-       must(opened == 0 || (filled[opened] && born_as[opened] == wanted), reader_maps_a_filled_object);
+       must(opened == 0 || (filled[opened] && born_as[opened] == wanted),
+           reader_maps_a_filled_object);
        if
 #ifdef NO_SECOND_LOOK_AT_CLOSED
-       :: d_step { opened != 0 -> mapped[me] = opened; must(born_in[opened] == mine, reader_maps_its_own_ring) }
+       :: d_step { opened != 0 -> mapped[me] = opened; must(born_in[opened] == mine,
+           reader_maps_its_own_ring) }
 #else
        :: d_step {
               opened != 0 && !closed[mine] ->
@@ -335,7 +357,7 @@ end:
     od
 }
 
-/* ---- supervisor ----------------------------------------------------------------------------------------------------- */
+/* ---- supervisor ------------------------------------------------------------------------------ */
 
 inline unlink_all()
 {

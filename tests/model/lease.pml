@@ -1,31 +1,40 @@
-/* lease.pml: two workers, one camera: who encodes which frame, when workers are killed between any two steps.
+/* lease.pml: two workers, one camera: who encodes which frame, when workers are killed between any
+ * two steps.
  *
  * What stands for what
  *   capture         ring_commit into the raw ring (head), then bell_ring(pool bell, 1)
  *   worker          pool_run: bell_read, a pass, bell_wait if there was nothing to do
  *   pass            camera_work: is_due, lease_acquire, take_newest, lease_release
  *   look            is_due: `taken` is loaded before head, outside the lease and again under it
- *   take            ring_reader_acquire with row 0, which goes with the lease; take() of encoder/camera.c: `taken`, then `late`
- *   encode          ring_writer_takeover, ring_loan, jpeg_encode, ring_commit, board_count(encoded), unpin, finish()
- *   release         lease_release: the store may wait in a store buffer until the fence that follows
- *   bury            recover_encoder, once the worker is dead: row 0, book_unfinished, lease_reset, then the pool's bell
+ *   take            ring_reader_acquire with row 0, which goes with the lease; take() of
+ *                   encoder/camera.c: `taken`, then `late`
+ *   encode          ring_writer_takeover, ring_loan, jpeg_encode, ring_commit,
+ *                   board_count(encoded), unpin, finish()
+ *   release         lease_release: the store may wait in a store buffer until the fence that
+ *                   follows
+ *   bury            recover_encoder, once the worker is dead: row 0, book_unfinished, lease_reset,
+ *                   then the pool's bell
  *
- * Of all the worker's stores only lease_release's may wait (TSO): it alone is followed by a load of another's word, head, that
- * must not overtake it.  A worker turned away by a lease had seen the head it came for.  By the fence either it finds the lease
- * free, or the holder, at its second look, sees that head.  FUTEX_WAIT is not taken for a fence.
+ * Of all the worker's stores only lease_release's may wait (TSO): it alone is followed by a load of
+ * another's word, head, that must not overtake it. A worker turned away by a lease had seen the
+ * head it came for. By the fence either it finds the lease free, or the holder, at its second look,
+ * sees that head. FUTEX_WAIT is not taken for a fence.
  *
- * The accounts.  `taken` is stored before anything is counted, so what is taken and in no counter is what the dead worker had
- * in hand: the supervisor books one frame as aborted and the rest as late (book_unfinished).  Each raw frame is in one counter,
- * whatever step the worker was killed at.
+ * The accounts. `taken` is stored before anything is counted, so what is taken and in no counter is
+ * what the dead worker had in hand: the supervisor books one frame as aborted and the rest as late
+ * (book_unfinished). Each raw frame is in one counter, whatever step the worker was killed at.
  *
- * The variants' lease (encoder/variants.c) follows the same protocol with other words, and what is shown here holds for it as it
- * stands: `taken` is a slot's variant_done, compared with the newest picture and with what is wanted of it, and stored before
- * the picture is touched; a server that joins does what capture does here, one store and then the bell; `booked` against `taken`
- * are variant_encoded + variant_failed against variant_taken, with whatever was in hand booked as failed.  There is no row 0: the
- * picture is copied, not pinned.  Nor does the one lease wait for the other.
+ * The variants' lease (encoder/variants.c) follows the same protocol with other words, and what is
+ * shown here holds for it as it stands: `taken` is a slot's variant_done, compared with the newest
+ * picture and with what is wanted of it, and stored before the picture is touched; a server that
+ * joins does what capture does here, one store and then the bell; `booked` against `taken` are
+ * variant_encoded + variant_failed against variant_taken, with whatever was in hand booked as
+ * failed. There is no row 0: the picture is copied, not pinned. Nor does the one lease wait for the
+ * other.
  *
- * A dead worker may stay away for long (back-off), so its last wake-up must go to another: the pool's bell rings after each
- * death, also of one that held no lease, since it may have died before its second look. */
+ * A dead worker may stay away for long (back-off), so its last wake-up must go to another: the
+ * pool's bell rings after each death, also of one that held no lease, since it may have died before
+ * its second look. */
 
 #ifndef FRAMES
 #define FRAMES 3
@@ -57,7 +66,7 @@ bool doomed[WORKERS], dead[WORKERS];
 bool away[WORKERS]; /* dead, and not started again before everything else has come to rest */
 byte kills = KILLS;
 
-/* ---- bell ----------------------------------------------------------------------------------------------------------- */
+/* ---- bell ------------------------------------------------------------------------------------ */
 
 /* FUTEX_WAKE of one waiter: any. */
 inline wake_one()
@@ -86,7 +95,7 @@ end_asleep:
     fi
 }
 
-/* ---- capture -------------------------------------------------------------------------------------------------------- */
+/* ---- capture --------------------------------------------------------------------------------- */
 
 proctype capture()
 {
@@ -98,7 +107,7 @@ proctype capture()
     od
 }
 
-/* ---- workers -------------------------------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 inline look()
 {
@@ -134,7 +143,8 @@ inline take()
 inline encode()
 {
     d_step { must(!writing[1 - me], one_writer_in_the_jpeg_ring); writing[me] = true };
-    d_step { must(!writing[1 - me], one_writer_in_the_jpeg_ring); must(row0 == number, pin_is_the_holders) };
+    d_step { must(!writing[1 - me], one_writer_in_the_jpeg_ring); must(row0 == number,
+        pin_is_the_holders) };
     d_step {
         must(!writing[1 - me], one_writer_in_the_jpeg_ring);
         must(number > jpeg_head, jpeg_order_rises);
@@ -155,7 +165,8 @@ inline pass()
     look();
     if
     :: d_step {
-           is_due && (lease == FREE || release_waits[me]) -> /* it sees its own store, and a CAS overtakes none */
+           /* it sees its own store, and a CAS overtakes none */
+           is_due && (lease == FREE || release_waits[me]) ->
            release_waits[me] = false;
            lease = me;
            worked = true
@@ -212,7 +223,7 @@ end:
     od
 }
 
-/* ---- supervisor ----------------------------------------------------------------------------------------------------- */
+/* ---- supervisor ------------------------------------------------------------------------------ */
 
 #define booked (encoded + late + aborted)
 

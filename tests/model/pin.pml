@@ -1,37 +1,45 @@
 /* pin.pml: loan, commit, pins and copies, with writer and readers killed between any two steps.
  *
  * What stands for what
- *   writer, a life  ring_writer_open or lease_acquire, then ring_writer_takeover, then frames until it is killed or done
+ *   writer, a life  ring_writer_open or lease_acquire, then ring_writer_takeover, then frames until
+ *                   it is killed or done
  *   take_over       ring_writer_takeover: odd slots and slots beyond head become 0
- *   lend            ring_loan: choose_free (by default that of a JPEG ring), odd seq, fence, pinned; or the old seq put back and the next slot tried
+ *   lend            ring_loan: choose_free (by default that of a JPEG ring), odd seq, fence,
+ *                   pinned; or the old seq put back and the next slot tried
  *   fill            the payload, in two halves, so that a torn one shows
- *   publish         ring_commit up to the store of head; give_back: ring_loan_release of a loan that was not committed
+ *   publish         ring_commit up to the store of head; give_back: ring_loan_release of a loan
+ *                   that was not committed
  *   pin_reader      row_claim, then ring_reader_acquire and ring_reader_release for ever
  *   copy_reader     ring_reader_copy
- *   reaper          ring_ctl_reap; that the row's lock keeps it off the living is row.pml's business
+ *   reaper          ring_ctl_reap; that the row's lock keeps it off the living is row.pml's
+ *                   business
  *
- * The ring is full at the start, and each reader may hold a head it read long ago, so few frames are enough to reuse its slot.
+ * The ring is full at the start, and each reader may hold a head it read long ago, so few frames
+ * are enough to reuse its slot.
  *
- * Memory.  x86 (TSO) lets a processor's stores wait in a buffer, first in, first out, while its later loads go ahead; nothing
- * else is reordered.  Dekker's argument fails by exactly that:
+ * Memory. x86 (TSO) lets a processor's stores wait in a buffer, first in, first out, while its
+ * later loads go ahead; nothing else is reordered. Dekker's argument fails by exactly that:
  *
  *     reader: pin = slot    fence    load seq          writer: seq = odd    fence    load pins
  *
- * A store that a fence follows before the next load of another's word is as good as one that doesn't wait, so in the model
- * only those stores wait whose fence a variant leaves out.  All other stores of the writer meet a fence first, wake_loops' or
- * the next loan's.
+ * A store that a fence follows before the next load of another's word is as good as one that
+ * doesn't wait, so in the model only those stores wait whose fence a variant leaves out. All other
+ * stores of the writer meet a fence first, wake_loops' or the next loan's.
  *
- * C11 says the same of seq_cst fences without naming a machine: they have one order.  If the reader's comes first, the writer's
- * loads, which follow its own fence, see the pin or what the reader stored later; if the writer's comes first, the reader sees
- * odd or later.  Both can't miss.  Release and acquire alone promise no such thing.  What x86 does by itself C11 covers by
- * pairs: payload before seq = 2n (release) before head (release), each read with acquire; odd before payload by the writer's
- * fence, which is a release fence, too, against the copier's acquire fence before its second look at seq.  Whoever reads
- * odd sees a newer head, too, as ring_reader_acquire expects: wake_loops' fence stands between that head and the next odd.
- * A kill loses no store that was executed: buffers drain before anyone can learn of the death.
+ * C11 says the same of seq_cst fences without naming a machine: they have one order. If the
+ * reader's comes first, the writer's loads, which follow its own fence, see the pin or what the
+ * reader stored later; if the writer's comes first, the reader sees odd or later. Both can't miss.
+ * Release and acquire alone promise no such thing. What x86 does by itself C11 covers by pairs:
+ * payload before seq = 2n (release) before head (release), each read with acquire; odd before
+ * payload by the writer's fence, which is a release fence, too, against the copier's acquire fence
+ * before its second look at seq. Whoever reads odd sees a newer head, too, as ring_reader_acquire
+ * expects: wake_loops' fence stands between that head and the next odd. A kill loses no store that
+ * was executed: buffers drain before anyone can learn of the death.
  *
- * Slots.  Newest, being written and one a pin are enough if a released pin is gone from memory before its reader loads head
- * again.  ring_reader_release promises release only, so in theory (LAZY_RELEASE) a loan may meet one reader's old and next
- * pin in the same scan: SPARE_SLOTS has room for that, and beyond it a frame would be dropped and counted, never torn. */
+ * Slots. Newest, being written and one a pin are enough if a released pin is gone from memory
+ * before its reader loads head again. ring_reader_release promises release only, so in theory
+ * (LAZY_RELEASE) a loan may meet one reader's old and next pin in the same scan: SPARE_SLOTS has
+ * room for that, and beyond it a frame would be dropped and counted, never torn. */
 
 #ifndef PINNERS
 #define PINNERS 2
@@ -70,7 +78,8 @@ bool alive[PINNERS];      /* holds its row's lock */
 bool writer_doomed, reader_doomed[PINNERS];
 byte writer_kills = WRITER_KILLS, reader_kills = READER_KILLS;
 
-/* What may be waiting in a store buffer: NOTHING, or the slot to become odd; NOTHING, or the value of pin */
+/* What may be waiting in a store buffer: NOTHING, or the slot to become odd; NOTHING, or the value
+ * of pin */
 byte late_odd = NOTHING, late_pin[PINNERS] = NOTHING;
 
 #define holds(slot, number) (left[slot] == published[number] && right[slot] == published[number])
@@ -81,7 +90,8 @@ inline check_slots()
     i = 0;
     do
     :: i < SLOTS ->
-        must(seq[i] == 0 || seq[i] % 2 || seq[i] > 2 * head || holds(i, seq[i] / 2), slot_holds_its_frame);
+        must(seq[i] == 0 || seq[i] % 2 || seq[i] > 2 * head || holds(i, seq[i] / 2),
+            slot_holds_its_frame);
         i++
     :: else -> break
     od;
@@ -103,7 +113,7 @@ end:
 }
 #endif
 
-/* ---- writer --------------------------------------------------------------------------------------------------------- */
+/* ---- writer ---------------------------------------------------------------------------------- */
 
 inline take_over()
 {
@@ -208,7 +218,10 @@ inline forget()
     is_pinned = false
 }
 
-inline store_head() { d_step { head++; head_slot = slot; published[head] = left[slot]; check_slots() } }
+inline store_head()
+{
+    d_step { head++; head_slot = slot; published[head] = left[slot]; check_slots() }
+}
 
 inline publish()
 {
@@ -247,7 +260,7 @@ done:
     skip
 }
 
-/* ---- readers -------------------------------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 /* What a reader that was stopped long ago read from head when that frame was the newest. */
 inline remember_a_head()
@@ -295,7 +308,8 @@ proctype pin_reader(byte me)
 end:          read_head()
            od
        } unless { reader_doomed[me] };
-       d_step { late_pin[me] == NOTHING -> alive[me] = false; reader_doomed[me] = false; number = 0; slot = 0 };
+       d_step { late_pin[me] == NOTHING -> alive[me] = false; reader_doomed[me] = false;
+           number = 0; slot = 0 };
        d_step { alive[me] = true; pin[me] = 0; last = head }; /* row_claim */
 end_new:
        read_head()
@@ -338,7 +352,7 @@ end:   d_step { head > number -> number = head; slot = head_slot }
 }
 #endif
 
-/* ---- reaper and killer ---------------------------------------------------------------------------------------------- */
+/* ---- reaper and killer ----------------------------------------------------------------------- */
 
 #ifdef REAP_ON_TIMEOUT
 #define may_reap(row) pin[row] != 0
@@ -362,9 +376,11 @@ proctype killer()
 end:
     do
     :: d_step { writer_kills > 0 && !writer_doomed -> writer_kills--; writer_doomed = true }
-    :: d_step { reader_kills > 0 && alive[0] && !reader_doomed[0] -> reader_kills--; reader_doomed[0] = true }
+    :: d_step { reader_kills > 0 && alive[0] && !reader_doomed[0] -> reader_kills--;
+        reader_doomed[0] = true }
 #if PINNERS > 1
-    :: d_step { reader_kills > 0 && alive[1] && !reader_doomed[1] -> reader_kills--; reader_doomed[1] = true }
+    :: d_step { reader_kills > 0 && alive[1] && !reader_doomed[1] -> reader_kills--;
+        reader_doomed[1] = true }
 #endif
     od
 }
@@ -374,7 +390,8 @@ init
     byte i;
     atomic {
         do
-        :: i < SLOTS -> seq[i] = 2 * (i + 1); left[i] = i + 1; right[i] = i + 1; published[i + 1] = i + 1; i++
+        :: i < SLOTS -> seq[i] = 2 * (i + 1); left[i] = i + 1; right[i] = i + 1;
+            published[i + 1] = i + 1; i++
         :: else -> break
         od;
         head = SLOTS;

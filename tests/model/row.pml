@@ -1,17 +1,20 @@
-/* row.pml: how a row finds its reader: claimed under a lock that the kernel drops with its holder, and reaped under the same
- * lock.
+/* row.pml: how a row finds its reader: claimed under a lock that the kernel drops with its holder,
+ * and reaped under the same lock.
  *
  * What stands for what
  *   claim           row_claim: ring_lock row by row, then row_fill, which stores pid last
- *   work            ring_reader_acquire, ring_reader_want, ring_reader_release: pin and waker as far as the row is concerned
+ *   work            ring_reader_acquire, ring_reader_want, ring_reader_release: pin and waker as
+ *                   far as the row is concerned
  *   leave           ring_reader_close: waker, pid, then ring_unlock
- *   reap            ring_ctl_reap: a look at pid, ring_lock, clear_row, which clears pid last, ring_unlock
+ *   reap            ring_ctl_reap: a look at pid, ring_lock, clear_row, which clears pid last,
+ *                   ring_unlock
  *   die             SIGKILL between any two steps: the kernel drops the lock, what was stored stays
  *
- * `holder` is the kernel's table of locks: an OFD lock belongs to the open file and goes with its last descriptor.  Each life
- * has a number of its own, as processes have pids.  The supervisor dies, too, even between two stores of clear_row.  Rows are
- * read and written between ring_lock and ring_unlock only, and the kernel orders those, so no store buffers are modelled;
- * pid is also looked at without the lock, which decides nothing but whether to ask for it. */
+ * `holder` is the kernel's table of locks: an OFD lock belongs to the open file and goes with its
+ * last descriptor. Each life has a number of its own, as processes have pids. The supervisor dies,
+ * too, even between two stores of clear_row. Rows are read and written between ring_lock and
+ * ring_unlock only, and the kernel orders those, so no store buffers are modelled; pid is also
+ * looked at without the lock, which decides nothing but whether to ask for it. */
 
 #define READERS 2
 #define ROWS 1
@@ -36,7 +39,7 @@ byte lives, kills = KILLS;
 bool living[LIVES + 1];
 bool doomed[READERS], supervisor_doomed;
 
-/* ---- readers -------------------------------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 inline fill_row()
 {
@@ -119,7 +122,7 @@ end:
     od
 }
 
-/* ---- supervisor ----------------------------------------------------------------------------------------------------- */
+/* ---- supervisor ------------------------------------------------------------------------------ */
 
 inline clear_row()
 {
