@@ -1,9 +1,9 @@
 /* buffer.h: slots of the raw ring as buffers of a libavcodec decoder (get_buffer2), so that
  * pictures are decoded where they are published from.
  *
- * A slot stays lent for as long as the decoder refers to it, before and after its commit.  Where
- * there is none, the decoder gets memory of its own, and the picture is copied when it comes out.
- */
+ * A slot stays loaned for as long as the decoder refers to it, before and after its commit. Where
+ * no slot is free, the decoder gets ordinary memory, and the picture is copied into a slot when it
+ * comes out. */
 #ifndef CAMRING_BUFFER_H
 #define CAMRING_BUFFER_H
 

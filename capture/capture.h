@@ -1,8 +1,9 @@
-/* capture.h: what the parts of this process share: who it is, its place on the board, how it waits
- * and what it has told the supervisor.
+/* capture.h: the state that the parts of this process share: its configuration, its camera's place
+ * on the board, its waits, and its reports to the supervisor.
  *
- * One thread works (main).  The channel's thread only sets the two flags and rings the camera's
- * bell, on which every wait of the main thread sits; so a stop or a grant ends any wait at once. */
+ * The main thread does all work. The channel's thread only sets the flags `stopping` and `granted`
+ * and rings the camera's bell; every wait of the main thread is on that bell, so a stop or an open
+ * permit ends it at once. */
 #ifndef CAMRING_CAPTURE_H
 #define CAMRING_CAPTURE_H
 
@@ -12,11 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* err->code of a function that gave up because the process is to stop; nothing to report. */
+/* err->code of a function that returned early because the process has been told to stop: not an
+ * error to report. */
 #define CAPTURE_STOPPED (-1)
 
-/* What one step of work (decoding a packet, closing a source) takes at the very most; past it the
- * process hangs. */
+/* The longest that one step of work (decoding a packet, closing a source) may take; a process that
+ * takes longer counts as hung. */
 #define CAPTURE_STEP_NS (10 * NS_PER_S)
 
 struct publish;
@@ -47,11 +49,12 @@ bool capture_wait_until(struct capture *capture, int64_t when);
  */
 void capture_wait_bell(struct capture *capture, uint32_t seen, int64_t deadline);
 
-/* Asks for a turn to open the camera and waits for it.  False if the process is to stop. */
+/* Asks the supervisor for an open permit (at most max_connecting cameras are being opened at a
+ * time) and waits for it. False if the process is to stop. */
 bool capture_take_turn(struct capture *capture);
 
-/* Heartbeat: promises the supervisor a sign of life within so many ns.  capture_promise_nothing:
- * this may take for ever. */
+/* Heartbeat: the supervisor kills this process unless it calls one of these again within so many
+ * ns. capture_promise_nothing: no limit, for waits without an end. */
 void capture_promise(struct capture *capture, int64_t within_ns);
 void capture_promise_nothing(struct capture *capture);
 
@@ -63,8 +66,8 @@ void capture_tell(struct capture *capture, enum camera_state state, const char *
 void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height,
                           const char *codec);
 
-/* After a commit: whether it was a JPEG as the camera sent it, or a raw picture.  Says on the board
- * where the newest is. */
+/* After a commit: notes on the board which ring has the newest picture, the JPEG ring (`is_jpeg`:
+ * passed through) or the raw one. */
 void capture_tell_source(struct capture *capture, bool is_jpeg);
 
 #endif

@@ -1,4 +1,4 @@
-/* cause.h: FFmpeg's error codes in words that help: which camera, and what is wrong with it. */
+/* cause.h: turns FFmpeg's error codes into messages that name the source and the cause. */
 #ifndef CAMRING_CAUSE_H
 #define CAMRING_CAUSE_H
 

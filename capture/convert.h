@@ -1,5 +1,5 @@
-/* convert.h: pictures in pixel formats the rings don't know (10 bit, packed, RGB, grey …) into one
- * they do, by swscale. */
+/* convert.h: converts pictures in pixel formats that rings do not carry (10 bit, packed, RGB, grey
+ * …) to one that they do, by swscale. */
 #ifndef CAMRING_CONVERT_H
 #define CAMRING_CONVERT_H
 

@@ -1,4 +1,4 @@
-/* decode.h: packets of one stream to pictures in the raw ring. */
+/* decode.h: decodes the packets of one stream into the raw ring. */
 #ifndef CAMRING_DECODE_H
 #define CAMRING_DECODE_H
 
@@ -13,12 +13,12 @@ struct decode;
 struct decode *decode_open(struct capture *capture, const AVStream *from, struct error *err);
 void decode_close(struct decode *decode);
 
-/* Decodes one packet (NULL: the end, what is left comes out) and publishes what comes out.  Packets
- * and pictures that are damaged are counted and dropped; -1 with err where it can't go on. */
+/* Decodes one packet (NULL: the end, what is left comes out) and publishes what comes out. Damaged
+ * packets and pictures are counted and dropped; -1 with err if decoding cannot continue. */
 int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns,
                   struct error *err);
 
-/* Something was lost on the way: shows nothing more until the next key picture. */
+/* To be called when packets were lost: publishes nothing until the next key picture. */
 void decode_hold(struct decode *decode);
 
 /* Whole pictures so far, published or not. */

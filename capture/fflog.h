@@ -1,12 +1,12 @@
-/* fflog.h: FFmpeg's own log lines: into ours at debug level, without secrets; and a few things that
- * it says nowhere else. */
+/* fflog.h: FFmpeg's own log lines: copied into ours at debug level, secrets removed, and searched
+ * for a few facts that FFmpeg reports in no other way. */
 #ifndef CAMRING_FFLOG_H
 #define CAMRING_FFLOG_H
 
 #include <stdbool.h>
 
-/* What FFmpeg tells in no other way: all of these but the last are plain EIO to its caller, and the
- * last has no sign at all. */
+/* Facts that only FFmpeg's log tells: for all but FFLOG_LOSS its caller gets a plain EIO, for that
+ * one nothing at all. */
 enum fflog_notice {
     FFLOG_UNRESOLVED, /* a host name could not be resolved */
     FFLOG_UNTRUSTED,  /* a TLS certificate could not be verified */
@@ -19,13 +19,13 @@ enum fflog_notice {
  * worth a line at "info". */
 void fflog_open(const char *url, bool verbose);
 
-/* Forgets what was said so far. */
+/* Forgets all notices so far. */
 void fflog_clear(void);
 
-/* As if FFmpeg had said so. */
+/* Adds a notice as if FFmpeg had logged it. */
 void fflog_note(enum fflog_notice notice);
 
-/* True, once, if that was said since the last call or fflog_clear. */
+/* True if the notice came since the last call for it or fflog_clear. */
 bool fflog_take(enum fflog_notice notice);
 
 #endif

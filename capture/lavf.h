@@ -1,5 +1,5 @@
-/* lavf.h: libavformat as camring uses it: one video stream of an input; every wait bounded, and
- * over at once when the process is to stop. */
+/* lavf.h: libavformat as camring uses it: one video stream of an input; no wait is without a limit,
+ * and all end at once when the process is to stop. */
 #ifndef CAMRING_LAVF_H
 #define CAMRING_LAVF_H
 
@@ -22,7 +22,7 @@ struct lavf_options {
 struct lavf *lavf_open(struct capture *capture, const struct lavf_options *options,
                        struct error *err);
 
-/* A second at most, saying good-bye to the camera included. */
+/* Takes a second at most, including RTSP's TEARDOWN. */
 void lavf_close(struct lavf *lavf);
 
 const AVStream *lavf_stream(const struct lavf *lavf);

@@ -1,6 +1,5 @@
-/* network.h: what all network cameras have in common once they are open: a packet comes, is handed
- * on, and the next is waited for.
- */
+/* network.h: the read loop of all network cameras: waits for a packet, hands it to the stream
+ * (stream.h). */
 #ifndef CAMRING_NETWORK_H
 #define CAMRING_NETWORK_H
 

@@ -1,5 +1,5 @@
-/* passthrough.h: JPEGs from the camera into the JPEG ring as they are, while this process holds the
- * camera's lease in the encoders' stead. */
+/* passthrough.h: copies JPEGs from the camera into the JPEG ring unchanged. Meanwhile this process
+ * holds the camera's lease, so that no encoder writes there. */
 #ifndef CAMRING_PASSTHROUGH_H
 #define CAMRING_PASSTHROUGH_H
 
@@ -15,7 +15,8 @@ struct passthrough *passthrough_open(struct capture *capture, AVRational time_ba
                                      struct error *err);
 void passthrough_close(struct passthrough *passthrough);
 
-/* Publishes one JPEG.  What is none is counted and dropped; -1 with err where it can't go on. */
+/* Publishes one JPEG. Anything else is counted and dropped; -1 with err if publishing cannot
+ * continue. */
 int passthrough_packet(struct passthrough *passthrough, const AVPacket *packet, int64_t captured_ns,
                        struct error *err);
 

@@ -24,12 +24,12 @@ struct publish *publish_get(struct capture *capture, struct error *err);
 void publish_close(struct publish *publish);
 
 /* Makes sure that slots of that layout exist for pictures of this visible size, and enough of them
- * for `held` to be kept beyond their commit. Never takes back what was reserved before.  -1 with
- * err: larger than max_size, no space. */
+ * for `held` to be kept beyond their commit. Never frees what was reserved before. -1 with err:
+ * larger than max_size, no space. */
 int publish_reserve(struct publish *publish, const struct publish_layout *layout, uint32_t width,
                     uint32_t height, unsigned held, struct error *err);
 
-/* Lends a slot; false if all are in use. */
+/* Loans a slot; false if none is free. */
 bool publish_loan(struct publish *publish, struct ring_loan *loan);
 
 enum publish_result {

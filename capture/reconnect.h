@@ -1,5 +1,5 @@
-/* reconnect.h: the life of one camera as a state machine: what happened goes in, what to do next
- * comes out.  Nothing here waits, opens or logs; time comes in as an argument. */
+/* reconnect.h: the life of one camera as a state machine: takes events, returns the next action.
+ * Pure: the time is an argument, and the caller waits, opens and logs. */
 #ifndef CAMRING_RECONNECT_H
 #define CAMRING_RECONNECT_H
 
@@ -19,7 +19,7 @@ enum reconnect_event {
 };
 
 enum reconnect_action {
-    RECONNECT_ASK = 1, /* ask for a turn to open */
+    RECONNECT_ASK = 1, /* ask the supervisor for an open permit */
     RECONNECT_OPEN,    /* open the source */
     RECONNECT_READ,    /* go on reading */
     RECONNECT_REST,    /* close the source and wait until retry_ns */

@@ -1,4 +1,4 @@
-/* run.h: keeps one camera going until the process is to stop. */
+/* run.h: runs one camera, opening it again after each failure, until the process is to stop. */
 #ifndef CAMRING_RUN_H
 #define CAMRING_RUN_H
 

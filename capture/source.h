@@ -17,8 +17,8 @@ struct source_ops {
      * the process is to stop. */
     void *(*open)(struct capture *capture, struct error *err);
 
-    /* Blocks until there is something to do and does it.  Bounded, and over at once when the
-     * process is to stop. */
+    /* Blocks until there is something to do and does it. Takes a limited time, and returns at once
+     * when the process is to stop. */
     enum source_result (*next)(void *source, struct error *err);
 
     /* Takes a second at most. */

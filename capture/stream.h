@@ -1,5 +1,5 @@
-/* stream.h: what is done with the packets of one connection: decoded into the raw ring, or, where a
- * camera sends JPEGs that nothing is to be done to, passed through into the JPEG ring. */
+/* stream.h: where the packets of one connection go: decoded into the raw ring, or, if they are
+ * JPEGs that need no work, passed through into the JPEG ring. */
 #ifndef CAMRING_STREAM_H
 #define CAMRING_STREAM_H
 
@@ -14,8 +14,8 @@ struct stream;
 struct stream *stream_open(struct capture *capture, const AVStream *from, struct error *err);
 void stream_close(struct stream *stream);
 
-/* Takes one packet, which was complete at captured_ns.  A packet that makes no sense is counted and
- * no failure; -1 with err where going on makes none: no space for pictures, nothing decodable for
+/* Takes one packet, which was complete at captured_ns. An undecodable packet is counted and is no
+ * failure; -1 with err where continuing is useless: no space for pictures, nothing decodable for
  * long, stopped. */
 int stream_packet(struct stream *stream, const AVPacket *packet, int64_t captured_ns,
                   struct error *err);

@@ -1,5 +1,4 @@
-/* certificate.h: http.tls: a certificate with those that vouch for it, and its key, both PEM files.
- */
+/* certificate.h: loads http.tls: a certificate chain and its key, both PEM files. */
 #ifndef CAMRING_CERTIFICATE_H
 #define CAMRING_CERTIFICATE_H
 

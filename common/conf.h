@@ -39,7 +39,7 @@ struct conf_origins {
 };
 
 struct conf_proxies {
-    bool unix_sockets; /* whoever comes by a unix socket */
+    bool unix_sockets; /* every client on a unix socket */
     unsigned count;
     struct {
         uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -119,7 +119,7 @@ struct conf {
 struct conf *conf_load(const char *path, FILE *faults);
 void conf_free(struct conf *conf);
 
-/* True if pictures could be had without a login, and the file doesn't say that this is meant. */
+/* True if pictures can be had without a login and allow_open_bind does not permit that. */
 bool conf_http_is_open(const struct conf_http *http);
 
 /* The file that is used when none is named: ./camring.yaml, then /etc/camring/camring.yaml; NULL if

@@ -39,7 +39,7 @@ bool conf_faults_any(const struct conf_faults *faults);
 /* Writes them in the order of their places, and frees them. */
 void conf_faults_finish(struct conf_faults *faults, FILE *out);
 
-/* Text of the user's, fit to be shown: redacted, cut, in double quotes. */
+/* Text from the configuration for a message: redacted, shortened, in double quotes. */
 const char *conf_quote(const char *text, char out[static CONF_QUOTE_SIZE]);
 
 /* ---- tree ---- */

@@ -1,7 +1,7 @@
-/* credentials.h: the files that say who may log in: http.users_file and http.tokens_file.
+/* credentials.h: reads the users and tokens that may log in: http.users_file and http.tokens_file.
  *
  * Users: NAME:HASH a line, HASH as crypt(3) knows it; what follows another colon is ignored.
- * Tokens: one a line.  Empty lines and those that begin with # are skipped.  Faults are written as
+ * Tokens: one a line. Empty lines and those that begin with # are skipped. Faults are written as
  * "FILE:LINE:COL: message" and never show a hash, a token or a password. */
 #ifndef CAMRING_CREDENTIALS_H
 #define CAMRING_CREDENTIALS_H

@@ -1,5 +1,5 @@
-/* draw.h: letters and blocks on an 8-bit plane, for the test camera and the "no signal" picture.
- * Everything is clipped. */
+/* draw.h: draws text and rectangles on an 8-bit plane, clipped to it: for the test camera and the
+ * "no signal" picture. */
 #ifndef CAMRING_DRAW_H
 #define CAMRING_DRAW_H
 

@@ -1,4 +1,4 @@
-/* image.h: pictures in memory of our own. */
+/* image.h: pictures in this process's own memory, as planes or RGB. */
 #ifndef CAMRING_IMAGE_H
 #define CAMRING_IMAGE_H
 
@@ -16,7 +16,7 @@ struct image_planes {
     uint8_t range, matrix;
     uint8_t *plane[RING_PLANES]; /* in one piece of memory, in this order */
     size_t stride[RING_PLANES];
-    uint8_t *memory; /* private; NULL: somebody else's */
+    uint8_t *memory; /* private; NULL: not owned (a view) */
     size_t size;
 };
 
@@ -45,8 +45,8 @@ int image_planes_copy(struct image_planes *planes, const struct ring_frame *fram
 void image_planes_view(struct image_planes *planes, const struct ring_frame *frame,
                        const uint8_t *data);
 
-/* The other way round: *frame says where the planes lie in a payload that starts at
- * planes->plane[0].  The rest of it is 0. */
+/* The reverse: fills *frame so that it describes these planes in a payload that starts at
+ * planes->plane[0]. Its other fields become 0. */
 void image_planes_describe(const struct image_planes *planes, struct ring_frame *frame);
 
 #endif

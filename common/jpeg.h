@@ -1,6 +1,6 @@
-/* jpeg.h: raw frames to JPEG, straight into memory of the caller, colours right: limited range is
- * expanded to JPEG's full range and BT.709 becomes the BT.601 that JFIF means, per stripe of rows
- * while it is in cache.  Also the little that is needed to look into a JPEG. */
+/* jpeg.h: encodes raw frames as JPEG straight into the caller's memory. Colours are converted to
+ * what JFIF means: limited range to full range, BT.709 to BT.601, a stripe of rows at a time while
+ * it is in cache. Also inspects the headers of a JPEG. */
 #ifndef CAMRING_JPEG_H
 #define CAMRING_JPEG_H
 
@@ -25,14 +25,14 @@ size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
 /* A capacity into which every picture of that size and format fits, at any quality. */
 size_t jpeg_bound(uint32_t format, uint32_t width, uint32_t height);
 
-/* A capacity that nearly every picture needs less of, some times smaller: what to reserve first. On
- * ENOSPC go on towards jpeg_bound. */
+/* A capacity that suffices for nearly every picture, several times smaller than jpeg_bound: reserve
+ * this first, and more only after ENOSPC. */
 size_t jpeg_usual(uint32_t format, uint32_t width, uint32_t height);
 
 /* What a JPEG's headers say. */
 struct jpeg_info {
     uint32_t width, height;
-    bool has_huffman_tables; /* false: a motion JPEG that counts on the standard ones */
+    bool has_huffman_tables; /* false: motion JPEG, which relies on the standard tables */
     size_t tables_at;        /* where they would have to be inserted */
     size_t length;           /* from SOI to the end of EOI, without what follows */
 };

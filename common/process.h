@@ -1,4 +1,4 @@
-/* process.h: telling one process from another for good. */
+/* process.h: identifies processes, reads their usage, waits for their end and kills them. */
 #ifndef CAMRING_PROCESS_H
 #define CAMRING_PROCESS_H
 

@@ -1,17 +1,18 @@
-/* throttle.h: who has failed to log in too often, and how long they have to wait: one account for
- * all servers, on the board.
+/* throttle.h: limits password guessing: counts failed logins per address, for all servers together
+ * (on the board), and says how long an address has to wait.
  *
  * Accounts are kept per client address; an IPv6 network of 64 bits, which is what one customer
- * gets, counts as one.  The first THROTTLE_FREE failures cost nothing, each one more a wait that
- * doubles from THROTTLE_FIRST_NS to THROTTLE_LAST_NS.  After THROTTLE_FORGET_NS without a failure
- * all is forgotten.  Attempts during a wait don't prolong it.
+ * gets, counts as one. The first THROTTLE_FREE failures cost nothing, each one more a wait that
+ * doubles from THROTTLE_FIRST_NS to THROTTLE_LAST_NS. After THROTTLE_FORGET_NS without a failure
+ * all is forgotten. Attempts during a wait don't prolong it.
  *
- * The table is bounded: where it is full, those are forgotten who wait least and failed longest
- * ago.
+ * The table has a fixed size: where it is full, the accounts with the shortest wait and the oldest
+ * failure are dropped.
  *
- * Any server may write at any time, and may die there: no lock, each account is two words.  What
- * several look at in the same moment they all look at, and where two of them take up the same place
- * a failure may be lost; one that has been counted when another is looked at is not overlooked. */
+ * Any server may write at any time and be killed there: there is no lock, an account is two words.
+ * Attempts that are checked at the same moment are all let through. Two servers that claim the same
+ * entry at once may lose a failure; a failure that has been counted is seen by every later
+ * check. */
 #ifndef CAMRING_THROTTLE_H
 #define CAMRING_THROTTLE_H
 
@@ -26,19 +27,19 @@
 #define THROTTLE_SETS 512
 #define THROTTLE_WAYS 8
 
-/* All zero: nobody. */
+/* All zero: empty. */
 struct throttle {
     uint64_t seed;
     uint8_t pad[56];
     struct throttle_account {
         _Atomic uint64_t name; /* of the address, under the seed */
-        /* how often in the upper 8 bits (0: the place is free), when last in µs below */
+        /* count in the upper 8 bits (0: free), time of the last failure in µs below */
         _Atomic uint64_t failed;
     } account[THROTTLE_SETS][THROTTLE_WAYS];
 };
 
-/* Once, before anybody else looks at it.  `seed` must not be guessable: it decides who shares a
- * place in the table. */
+/* Call once, before any other process uses it. `seed` must not be guessable: it decides which
+ * addresses share an entry of the table. */
 void throttle_set_up(struct throttle *throttle, uint64_t seed);
 
 /* How long this address still has to wait, 0: not at all.  Addresses are IPv6, or IPv4 as

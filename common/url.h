@@ -1,4 +1,4 @@
-/* url.h: what little camring needs to know of URLs itself. */
+/* url.h: the parsing of URLs that camring does itself. */
 #ifndef CAMRING_URL_H
 #define CAMRING_URL_H
 

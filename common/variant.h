@@ -1,7 +1,7 @@
-/* variant.h: smaller or coarser copies of a camera's pictures, made while some server wants them:
- * who wants which, on the board.
+/* variant.h: variants: smaller or coarser copies of a camera's pictures, made while a server wants
+ * them. The board records which servers want which.
  *
- * DESIGN
+ * * DESIGN
  *
  * Each camera has VARIANT_SLOTS words {width, quality, users}: users has a bit for each server
  * process.  Slot n's pictures are in the ring "CAMERA.vn".  A word is only ever changed whole, by
@@ -16,7 +16,7 @@
  *
  * A slot's variant changes only while it has no users, so whoever has joined keeps what he joined.
  * Pictures of the slot's last variant may still lie in its ring: each says its own
- * (ring_frame.variant), and the reader passes over others.  Two servers that join a new variant at
+ * (ring_frame.variant), and the reader passes over others. Two servers that join a new variant at
  * the same moment may come to have a slot each, when a lower one falls free between their looks:
  * the encoder then encodes once and writes it twice. */
 #ifndef CAMRING_VARIANT_H

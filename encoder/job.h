@@ -1,7 +1,7 @@
-/* job.h: one camera as one worker sees it: its attachments to the camera's rings, and the taking
- * and encoding of a frame under the camera's lease.  Attachments are made when there is first
- * something to do and made again after they failed; nothing that is wrong with one camera goes
- * further than its own counters and one line in the log. */
+/* job.h: one worker's state for one camera: its attachments to the camera's rings, and how it takes
+ * and encodes a frame under the camera's lease. It attaches when there is first something to
+ * encode, and again after a failure. A fault of one camera affects only that camera's counters and
+ * the log. */
 #ifndef CAMRING_ENCODER_JOB_H
 #define CAMRING_ENCODER_JOB_H
 
@@ -22,9 +22,9 @@ void job_destroy(struct job *job);
 /* The eventfds to signal from now on; copied, the fds stay the caller's. */
 void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS]);
 
-/* Encodes the newest raw frame if it has not been taken yet and no other worker is at the camera.
- * Returns true if the lease was held: then the caller must call again before it sleeps, since a
- * frame that came meanwhile found every other worker turned away. */
+/* Encodes the newest raw frame if no worker has taken it and none holds the camera's lease. Returns
+ * true if it held the lease: then the caller must call again before it sleeps, because a frame that
+ * came meanwhile was left by every other worker. */
 bool job_work(struct job *job, struct jpeg_encoder *encoder);
 
 /* True if there is work for job_work, as far as a few loads can tell. */

@@ -1,5 +1,5 @@
-/* output.h: a picture encoded straight into a slot of a JPEG ring, and the log when that fails. The
- * caller holds the lease that the ring goes with. */
+/* output.h: encodes a picture straight into a slot of a JPEG ring, and logs failures. The caller
+ * holds the ring's lease. */
 #ifndef CAMRING_ENCODER_OUTPUT_H
 #define CAMRING_ENCODER_OUTPUT_H
 
@@ -24,14 +24,14 @@ struct output_fault {
     struct error err;
 };
 
-/* Encodes the raw picture into a loaned slot, in a larger one if it turns out too small, and
- * publishes it with what `made` says of it beside size, format and bytes.  True: published, and the
- * loan is the caller's to release.  False with fault. */
+/* Encodes the raw picture into a loaned slot, or a larger one if that is too small, and publishes
+ * it. `made` gives what the frame says beside size, format and bytes. True: published, and the loan
+ * is the caller's to release. False with fault. */
 bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder,
                     const struct ring_frame *picture, const uint8_t *data, unsigned quality,
                     struct ring_frame *made, struct ring_loan *loan, struct output_fault *fault);
 
-/* Publishes in another ring, too, what has just been made. */
+/* Publishes the same JPEG in another ring. */
 bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, const uint8_t *data,
                    struct output_fault *fault);
 
@@ -45,7 +45,7 @@ struct output_complaint {
     int64_t ns;
 };
 
-/* Once until it changes; a lasting fault says so once a minute.  `what`: "frame". */
+/* Logs a fault once until it changes; one that lasts, once a minute. `what`: "frame". */
 void output_complain(struct output_complaint *last, const char *camera, const char *what,
                      const struct output_fault *fault);
 

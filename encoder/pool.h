@@ -1,5 +1,5 @@
-/* pool.h: one worker of the encode pool.  Every worker looks after every camera; the leases keep
- * them apart. */
+/* pool.h: one worker of the encode pool. Every worker serves every camera; the leases see to it
+ * that each camera has one worker at a time. */
 #ifndef CAMRING_ENCODER_POOL_H
 #define CAMRING_ENCODER_POOL_H
 
@@ -17,8 +17,8 @@ struct pool *pool_create(const struct channel_setup *setup, struct board *board,
                          struct wakers *wakers);
 void pool_destroy(struct pool *pool);
 
-/* Encodes what comes, asleep while nothing does, until *stop is true; the frame in hand is
- * finished.  Whoever sets *stop rings the board's pool bell with BELL_ALL. */
+/* Encodes frames as they come, asleep in between, until *stop is true; a frame that was begun is
+ * finished. After setting *stop, ring the board's pool bell with BELL_ALL. */
 void pool_run(struct pool *pool, const atomic_bool *stop);
 
 #endif

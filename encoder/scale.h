@@ -5,12 +5,12 @@
 #include "common/error.h"
 #include "common/image.h"
 
-struct scale; /* one thread's; keeps what it has worked out for the sizes it meets */
+struct scale; /* for one thread; caches swscale's tables for each size */
 
 struct scale *scale_create(void); /* NULL: out of memory */
 void scale_destroy(struct scale *scale);
 
-/* Bytes behind each plane of `in` that may be read, whatever is in them. */
+/* Bytes behind each plane of `in` that must be readable; their content does not matter. */
 #define SCALE_PADDING 64
 
 /* Makes an I420 picture of width x height, in the colours of `in`.  `out` as for

@@ -1,6 +1,6 @@
-/* variants.h: the sizes and qualities of one camera's pictures that viewers have asked for
- * (common/variant.h), as one worker sees them: made from the camera's newest picture, under a lease
- * of their own. */
+/* variants.h: one worker's state for the variants of one camera: the sizes and qualities that
+ * viewers have asked for (common/variant.h), made from the camera's newest picture under a lease of
+ * their own. */
 #ifndef CAMRING_ENCODER_VARIANTS_H
 #define CAMRING_ENCODER_VARIANTS_H
 
@@ -30,14 +30,15 @@ struct variants_tools {
     struct ring_buffer source;            /* the newest picture as it is in its ring */
     struct image_planes decoded, reduced; /* if that is a JPEG; in another width */
 
-    /* Called between two pictures: whether to let the rest wait for what is more urgent. */
+    /* Called between two pictures; true: the rest has to wait, because a camera's own picture is
+     * due. */
     bool (*is_urgent)(void *arg);
     void *arg;
 };
 
-/* Encodes what is wanted of the newest picture and has not been taken up yet, if no other worker is
- * at it.  Returns true if the lease was held, or the camera's pictures were: then the caller must
- * call again before it sleeps (job_work). */
+/* Encodes the wanted variants of the newest picture that no worker has taken yet, unless another
+ * holds the lease. Returns true if it held the lease or had the camera's pictures pinned: then the
+ * caller must call again before it sleeps (as with job_work). */
 bool variants_work(struct variants *variants, struct variants_tools *tools);
 
 #endif

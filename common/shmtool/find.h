@@ -1,4 +1,4 @@
-/* find.h: which rings there are, which of them the user means, and what is in them. */
+/* find.h: finds rings by name or camera, and reads their content. */
 #ifndef CAMRING_FIND_H
 #define CAMRING_FIND_H
 
@@ -26,9 +26,7 @@ struct find_set find_all(const char *instance);
  * all. */
 struct find_set find_some(const char *instance, const char *wanted);
 
-/* The ring called `wanted`, or all rings of the camera `wanted`.  If there are none, says so, and
- * which there are, on stderr.
- */
+/* As find_some; if nothing is found, prints that and the names of the rings there are on stderr. */
 struct find_set find_wanted(const char *instance, const char *wanted);
 void find_free(struct find_set *set);
 

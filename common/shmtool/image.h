@@ -1,4 +1,4 @@
-/* image.h: pictures taken out of rings, and the files they are written to. */
+/* image.h: converts pictures taken from rings, and writes them to files. */
 #ifndef CAMRING_SHMTOOL_IMAGE_H
 #define CAMRING_SHMTOOL_IMAGE_H
 

@@ -1,5 +1,5 @@
-/* instance_check.h: what is promised of an instance as a whole: board, leases, counters, and that
- * nothing lies about. */
+/* instance_check.h: checks what holds for an instance as a whole: board, leases, counters, and that
+ * no stray objects are left. */
 #ifndef CAMRING_INSTANCE_CHECK_H
 #define CAMRING_INSTANCE_CHECK_H
 

@@ -1,5 +1,4 @@
-/* objects.h: everything in shared memory that bears camring's name, whether or not it is in order.
- */
+/* objects.h: lists all objects in shared memory with camring's prefix, valid or not. */
 #ifndef CAMRING_OBJECTS_H
 #define CAMRING_OBJECTS_H
 

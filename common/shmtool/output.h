@@ -12,8 +12,8 @@ struct output {
     char *path;      /* with symbolic links followed */
 };
 
-/* "-" is standard output; what exists and is no ordinary file (a pipe, a device) is written in
- * place; anything else is a temporary file beside `path`.  0, or -1 with err. */
+/* "-" is standard output; an existing pipe or device is written in place; anything else through a
+ * temporary file beside `path`. 0, or -1 with err. */
 int output_open(struct output *output, const char *path, struct error *err);
 
 /* Makes sure that everything is written, then puts the file in its place.  Closes in any case. */

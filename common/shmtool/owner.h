@@ -1,4 +1,5 @@
-/* owner.h: whether an instance lives: its supervisor, or children that have outlived it. */
+/* owner.h: tells whether an instance is alive: its supervisor runs, or children that have outlived
+ * it. */
 #ifndef CAMRING_OWNER_H
 #define CAMRING_OWNER_H
 
@@ -18,7 +19,7 @@ struct owner owner_look(const char *instance);
 /* True if child `place` of the board is still the process that was started there. */
 bool owner_child_alive(const struct board *board, unsigned place);
 
-/* Being the owner for as long as it takes to clean up: no supervisor of that name can start
+/* Holds the owner's locks during a clean-up, so that no supervisor of that name can start
  * meanwhile. */
 struct owner_claim {
     const char *instance;

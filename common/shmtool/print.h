@@ -1,5 +1,5 @@
-/* print.h: words and tables for people.  Whatever comes out of shared memory passes through
- * print_clean first: it may hold anything, and terminals obey control characters. */
+/* print.h: text and tables for people. Text from shared memory must pass through print_clean first:
+ * it may contain control characters, which terminals obey. */
 #ifndef CAMRING_PRINT_H
 #define CAMRING_PRINT_H
 
@@ -21,8 +21,8 @@ void print_json(json_t *root, size_t flags);
  * becomes a '?'. */
 json_t *print_json_text(const char *text);
 
-/* {"error": text} on stdout, what print_fault has said so far; nothing if print_json was called:
- * that says it better. */
+/* {"error": text} on stdout, the text that print_fault has written so far; nothing if print_json
+ * was called. */
 void print_json_fault(void);
 
 struct print_text {

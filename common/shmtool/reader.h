@@ -1,6 +1,6 @@
-/* reader.h: what a reader is doing, and whether somebody should look after it.  A reader that never
- * lets go of a frame, is stopped or dead harms nobody, but keeps a slot (or a whole older
- * generation) and a row from others. */
+/* reader.h: the state of a ring's reader, and whether it is in trouble. A reader that is dead,
+ * stopped or never releases its frame does not block others, but occupies a row, and a slot or a
+ * whole older generation. */
 #ifndef CAMRING_READER_H
 #define CAMRING_READER_H
 

@@ -7,13 +7,13 @@
 
 #define SPARK_POINTS 240 /* what a series remembers */
 
-/* The last values of something that is looked at again and again. */
+/* The last SPARK_POINTS values of a quantity. */
 struct spark_series {
     double value[SPARK_POINTS];
     size_t count; /* over the whole time */
 };
 
-void spark_push(struct spark_series *series, double value); /* NAN: there was nothing to see */
+void spark_push(struct spark_series *series, double value); /* NAN: no value */
 
 /* Writes exactly `width` characters, the newest value at the right, and a NUL: eighths of a block
  * (3 bytes each), or without `utf8` ASCII of growing weight; a space where there is no value. `top`

@@ -1,5 +1,4 @@
-/* terminal.h: a page that is drawn again and again in one place, and a terminal that is afterwards
- * as it was before. */
+/* terminal.h: draws a page in place on a terminal, and restores the terminal at the end. */
 #ifndef CAMRING_TERMINAL_H
 #define CAMRING_TERMINAL_H
 

@@ -1,5 +1,5 @@
-/* ticker.h: what a program waits for that does something again and again until it is told to stop.
- */
+/* ticker.h: the wait of a program that repeats something at an interval until it is told to stop:
+ * timer, signals, keys. */
 #ifndef CAMRING_TICKER_H
 #define CAMRING_TICKER_H
 

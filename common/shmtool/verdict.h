@@ -1,4 +1,5 @@
-/* verdict.h: what is broken in an instance, and what only waits to be cleared. */
+/* verdict.h: the result of a check: what is broken, and what is only left over and can be removed
+ * by `clean`. */
 #ifndef CAMRING_VERDICT_H
 #define CAMRING_VERDICT_H
 

@@ -1,5 +1,5 @@
-/* watched.h: rings that are looked at again and again: how they do between two looks, and how they
- * did before. */
+/* watched.h: samples rings repeatedly: rates between the last two samples, and series of the
+ * earlier ones. */
 #ifndef CAMRING_WATCHED_H
 #define CAMRING_WATCHED_H
 
@@ -35,8 +35,9 @@ struct watched_set {
     size_t count;
 };
 
-/* Looks at all rings of `instance` (NULL: of all), or those that `wanted` (NULL: any) means.  Rings
- * may come, go and come again; one that is gone stays in the set for the next `keep` looks. */
+/* Samples the rings of `instance` (NULL: of all instances), or only those that `wanted` names.
+ * Rings may appear, disappear and come back; one that is gone stays in the set for the next `keep`
+ * samples. */
 void watched_look(struct watched_set *set, const char *instance, const char *wanted, unsigned keep);
 void watched_free(struct watched_set *set);
 

@@ -5,8 +5,9 @@
 
 #include "listen.h"
 
-/* Adds them to the set.  Returns how many, 0: none were given; -1 with err: one is none to listen
- * on, or is open to all against the configuration. */
+/* Adds them to the set. Returns how many were added, 0 if none were given; -1 with err if one is
+ * not a listening stream socket, or can be reached from other machines although the configuration
+ * does not allow that without a login. */
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err);
 
 /* Hands the sockets of `set`, which is of activation_take's, on to the program that this process

@@ -36,7 +36,7 @@ enum child_event {
     CHILD_EVENT_COUNT
 };
 
-/* What the caller does, as a set of bits. */
+/* What the caller must do now: a set of these bits. */
 enum child_action {
     CHILD_DO_NOTHING = 0,
     CHILD_DO_SPAWN = 1,

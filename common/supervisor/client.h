@@ -23,8 +23,8 @@ enum client_result { CLIENT_GOT, CLIENT_LATER, CLIENT_GONE };
 /* The next object the supervisor has sent, without waiting; *message is the caller's. */
 enum client_result client_next(struct client *client, json_t **message);
 
-/* One question, one answer, within a few seconds.  An answer that says "error" is a failure.  NULL
- * with err. */
+/* Sends one request and waits a few seconds for its reply, which is the caller's. NULL with err: no
+ * reply, or the reply is {"error": TEXT}. */
 json_t *client_ask(struct client *client, const json_t *request, struct error *err);
 
 #endif

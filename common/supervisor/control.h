@@ -1,8 +1,8 @@
-/* control.h: the control socket: one JSON object a line, each way.  Transport only; what the
+/* control.h: the control socket: one JSON object a line, each way. Transport only; what the
  * requests mean is request.h's.
  *
- * Nothing a client does stalls the supervisor: lines are bounded, what a client doesn't read is
- * bounded, and who breaks a bound is cut. */
+ * A client cannot stall the supervisor: the length of its lines and of what it leaves unread is
+ * limited, and a client over a limit is disconnected. */
 #ifndef CAMRING_CONTROL_H
 #define CAMRING_CONTROL_H
 

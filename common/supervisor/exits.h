@@ -4,7 +4,7 @@
 
 enum exits {
     EXIT_DONE = 0,
-    EXIT_FAILED = 1, /* said why on stderr */
+    EXIT_FAILED = 1, /* the cause is on stderr */
     EXIT_USAGE = 2,
     EXIT_NOT_RUNNING = 3, /* status, stop */
     EXIT_CONFIG = 4,

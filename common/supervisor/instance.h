@@ -1,7 +1,7 @@
 /* instance.h: one running supervisor per instance name and user: its runtime directory, lock and
- * socket path, and the clean-up after one that was killed.  Whoever runs holds the lock of
- * lockfile.h and, since that depends on the runtime directory and the shared-memory objects' names
- * do not, a lock on the board as well. */
+ * socket path, and the clean-up after one that was killed. A running supervisor holds the lock of
+ * lockfile.h. That depends on the runtime directory, but the names of the shared-memory objects
+ * don't, so it locks the board as well. */
 #ifndef CAMRING_INSTANCE_H
 #define CAMRING_INSTANCE_H
 
@@ -27,10 +27,11 @@ int instance_guard_board(struct instance *instance, struct error *err);
 /* Where the control socket is.  -1 with err: no runtime directory, or too long a path. */
 int instance_socket_path(const char *name, char *out, size_t size, struct error *err);
 
-/* True if a supervisor of that name runs; *pid is its process, 0 if it has not said yet. */
+/* True if a supervisor of that name runs; *pid is its process, 0 if it has not been written to the
+ * lock file yet. */
 bool instance_running(const char *name, pid_t *pid);
 
-/* True if one was killed and nobody has cleaned up since. */
+/* True if a supervisor of that name was killed and what it left has not been removed yet. */
 bool instance_has_remains(const char *name);
 
 #endif

@@ -1,5 +1,6 @@
-/* listen.h: the sockets the servers accept on, opened before anything else so that a port in use is
- * known at once; or those that a service manager gave, which then count instead of http.listen. */
+/* listen.h: the sockets the servers accept on, opened before anything else, so that a port in use
+ * is reported at once. Sockets passed in by a service manager (activation.h) replace those of
+ * http.listen. */
 #ifndef CAMRING_LISTEN_H
 #define CAMRING_LISTEN_H
 

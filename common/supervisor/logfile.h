@@ -1,4 +1,4 @@
-/* logfile.h: where an instance in the background logs. */
+/* logfile.h: the path of the log of an instance in the background. */
 #ifndef CAMRING_LOGFILE_H
 #define CAMRING_LOGFILE_H
 

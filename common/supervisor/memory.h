@@ -6,9 +6,9 @@
 #include "common/conf.h"
 #include "process_counts.h"
 
-/* Creates the board and every camera's ring control objects.  If all cameras say their max_size,
- * checks first that the pictures will fit.  NULL with err; what was made so far is unlinked with
- * the instance. */
+/* Creates the board and every camera's ring control objects. If max_size is given for all cameras,
+ * checks first that /dev/shm has room for their pictures. NULL with err; objects made until then
+ * are unlinked by instance_release. */
 struct board *memory_create(const struct conf *conf, const struct process_counts *counts,
                             struct error *err);
 

@@ -11,7 +11,7 @@ struct process_counts {
 /* The cores that this process may use. */
 unsigned process_counts_cores(void);
 
-/* With "auto" worked out.  Pure. */
+/* The numbers for a configuration on so many cores, with "auto" resolved. Pure. */
 struct process_counts process_counts_decide(const struct conf *conf, unsigned cores);
 
 #endif

@@ -1,5 +1,5 @@
-/* recover.h: putting shared memory in order after a child has died, and ringing the bells it may
- * have died before ringing. */
+/* recover.h: repairs shared memory after a child's death, and rings the bells that the child may
+ * not have rung any more. */
 #ifndef CAMRING_RECOVER_H
 #define CAMRING_RECOVER_H
 

@@ -29,7 +29,7 @@ struct request_context {
 /* A control_handler's `answer`; `arg` is a struct request_context. */
 json_t *request_answer(struct control_client *client, const json_t *request, void *arg);
 
-/* Tells those who wait that a camera's state has changed. */
+/* Sends a camera's new state to the clients of the "wait" command. */
 void request_camera_changed(const struct request_context *context, struct control *control,
                             unsigned camera);
 

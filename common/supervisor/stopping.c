@@ -50,9 +50,7 @@ static int ask_by_signal(const char *name, struct error *err)
         return -1;
     if (instance_running(name, &again) && again == pid &&
         syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0)
-        /* the lock was still held by that pid after the pidfd was made, so it is the right process
-         * */
-        return pidfd;
+        return pidfd; /* that pid still held the lock after the pidfd was made: the right process */
     error_set(err, errno, "cannot signal process %d: %s", (int)pid, strerror(errno));
     close(pidfd);
     return -1;

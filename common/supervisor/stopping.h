@@ -5,7 +5,7 @@
 #include "common/error.h"
 
 enum stopping {
-    STOPPING_DONE,        /* it ran; now no process, socket or shared memory of it is left */
+    STOPPING_DONE,        /* it ran, and none of its processes, sockets and objects is left */
     STOPPING_NOT_RUNNING, /* nor is anything left of one that was killed */
     STOPPING_FAILED,      /* err */
 };

@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-/* Which file it is: a path alone may be somebody else's by now. */
+/* Identifies the file: another process may since have put a file of its own at the same path. */
 struct unixsocket_file {
     char path[108]; /* "": none */
     dev_t device;

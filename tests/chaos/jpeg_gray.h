@@ -1,4 +1,4 @@
-/* jpeg_gray.h: a JPEG decoded to the last bit, with no fault forgiven. */
+/* jpeg_gray.h: decodes a JPEG strictly: every warning of libjpeg is a fault. */
 #ifndef CHAOS_JPEG_GRAY_H
 #define CHAOS_JPEG_GRAY_H
 

@@ -1,8 +1,9 @@
-/* stage.h: what the kill tests have in common.  An actor is run again and again in a process of its
+/* stage.h: what the kill tests have in common. An actor is run again and again in a process of its
  * own and killed after its 1st, 2nd, 3rd … store to shared memory, until it comes through alive.
- * After each death the supervisor's recovery runs, and whoever is left must be able to go on: every
- * reader has the newest frame without anybody ringing once more, no picture is torn, numbers rise,
- * every slot and row can be had again, /dev/shm holds what it should. */
+ * After each death the supervisor's recovery runs, and the surviving processes must be able to go
+ * on: every reader gets the newest frame without another ring of the bell, no picture is torn,
+ * numbers rise, every slot and row can be used again, and /dev/shm holds exactly the expected
+ * objects. */
 #ifndef CHAOS_STAGE_H
 #define CHAOS_STAGE_H
 
@@ -30,7 +31,7 @@ bool stage_dies(void (*act)(void), unsigned at, void (*serve)(char what));
 void stage_serve_nothing(char what);
 void stage_serve_frames(char what); /* 's', 'l': a small, a large picture; 'm': many */
 
-/* In the actor: something must hold, or the test is wrong. */
+/* In the actor: fails the test unless `holds`. */
 void stage_must(bool holds, const char *what);
 
 /* In the actor: has the test's own process do `what`, and waits until it is done. */
@@ -49,7 +50,7 @@ void stage_publish(unsigned side, unsigned count);
 /* Publishes one, and tells the encoders. */
 void stage_offer(unsigned side);
 
-/* Pins the newest raw frame while somebody dies; then it must be what it was. */
+/* Pins the newest raw frame while an actor dies; stage_check_held then finds it unchanged. */
 void stage_hold(void);
 void stage_check_held(void);
 
@@ -62,7 +63,7 @@ struct ring_writer *stage_open_writer(const char *ring, bool exclusive);
 uint64_t stage_head(const char *ring);
 const struct ring_stat *stage_stat(const char *ring); /* valid until the next call */
 
-/* Every follower has the newest frame.  Nobody rings any more: who sleeps now, sleeps for ever. */
+/* Every follower gets the newest frame although the bell is not rung any more. */
 void stage_check_nobody_waits(const char *ring);
 
 /* Every slot can be loaned but the newest frame's and `pinned` others. */
@@ -71,10 +72,10 @@ void stage_check_slots(struct ring_writer *writer, unsigned pinned);
 /* A writer that has just taken over has cleared what the dead one left half-done. */
 void stage_check_no_half_slots(const char *ring);
 
-/* Nothing in either ring breaks a promise of the layout (ring_verify.h). */
+/* Both rings pass ring_verify.h. */
 void stage_check_sound(void);
 
-/* Every row of the raw ring that nobody living holds can be had. */
+/* Every row of the raw ring that no living process holds can be claimed. */
 void stage_check_rows(void);
 
 /* Frames go on: each has the next number and reaches every follower. */

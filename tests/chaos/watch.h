@@ -1,9 +1,9 @@
-/* watch.h: the watchers of the chaos test: programs that look at every picture they can get, by
- * every way out of camring, and say what is wrong with it.
+/* watch.h: the watchers of the chaos test: programs that read every picture they can, from rings
+ * and over HTTP, and report what is wrong with it.
  *
  * Each prints a line "frames N gap MS" about twice a second, and on a fault "FAULT what and where"
- * and ends.  What chaos brings with it (a ring that is retired, a connection that ends) is no
- * fault, but a camera without a new picture for `stall` seconds is. */
+ * and ends. What chaos brings with it (a ring that is retired, a connection that ends) is no fault,
+ * but a camera without a new picture for `stall` seconds is. */
 #ifndef CHAOS_WATCH_H
 #define CHAOS_WATCH_H
 

@@ -54,8 +54,8 @@ struct follower;
  * opens handles of its own: what a follower inherits would keep their locks. */
 struct follower *follower_start(const char *ring, enum follower_kind kind);
 
-/* True once it has frame `number`, or knows that the ring is closed, respectively; false after five
- * seconds, or if it found a fault. */
+/* True once the follower has frame `number`, or has noticed that the ring is closed; false after
+ * five seconds, or if it found a fault. */
 bool follower_has(struct follower *follower, uint64_t number);
 bool follower_is_told(struct follower *follower);
 

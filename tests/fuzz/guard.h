@@ -1,6 +1,6 @@
-/* guard.h: shared mappings (the linker leads mmap and munmap here) lie between pages nobody may
- * touch, and what follows their end in the last page is poisoned: touching one byte outside of them
- * is a finding. */
+/* guard.h: puts shared mappings between inaccessible pages (the linker redirects mmap and munmap
+ * here) and poisons the rest of their last page, so that one byte accessed outside of them is a
+ * finding. */
 #ifndef GUARD_H
 #define GUARD_H
 

@@ -24,7 +24,7 @@ enum hostile_flag {
     HOSTILE_TWO = 2,        /* the next generation leads to the same data object */
 };
 
-/* What stands under a name. */
+/* What is found under an object's name. */
 enum hostile_kind {
     HOSTILE_OBJECT,
     HOSTILE_ABSENT,
