@@ -84,7 +84,8 @@ public := $(patsubst %,$(BUILD)/obj/common/%.o,camring camring_reader camring_wr
 $(BUILD)/lib/libcamring.so.$(SOVERSION): $(public) $(LIBRARY) common/libcamring.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -shared -pthread -Wl,-soname,libcamring.so.$(SOVERSION) \
-		-Wl,--version-script=common/libcamring.map -Wl,--no-undefined -o $@ $(public) $(LIBRARY)
+		-Wl,--version-script=common/libcamring.map -Wl,--no-undefined \
+		-o $@ $(public) $(LIBRARY)
 $(BUILD)/lib/libcamring.a: $(public) $(LIBRARY) common/libcamring.map
 	$(LD) -r -o $(BUILD)/obj/libcamring.o $(public) $(LIBRARY)
 	sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map >$(BUILD)/obj/libcamring.names
@@ -167,7 +168,8 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
 kill_parts := $(encoder_parts) $(addprefix common/supervisor/,recover.c memory.c instance.c)
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
-		$(call chaos_obj,kill_variants kill_supervisor stage world picture kill_points jpeg_gray) \
+		$(call chaos_obj,kill_variants kill_supervisor stage world picture) \
+		$(call chaos_obj,kill_points jpeg_gray) \
 		$(call obj,$(kill_parts)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -252,6 +254,8 @@ check-includes:
 	scripts/check-includes.sh --self-test
 	scripts/check-includes.sh
 check-format:
+	@scripts/check-columns.sh --self-test
+	@scripts/check-columns.sh
 	@clang-format --dry-run -Werror $(C_FILES)
 	@black --quiet --check tests common/python || { echo 'black: run make format' >&2; exit 1; }
 check-cppcheck:

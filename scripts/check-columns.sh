@@ -1,8 +1,8 @@
 #!/bin/bash
-# check-columns.sh [DIR]        checks that no line of the text files that git knows in DIR (default:
-#                               this tree) is longer than 100 columns, a tab being eight wide; longer
-#                               ones are named, and the exit code is 1. A line of JSON that is one
-#                               string, which JSON cannot break, may be as long as it likes.
+# check-columns.sh [DIR]        checks that no line of the text files that git knows in DIR
+#                               (default: this tree) is longer than 100 columns, a tab being eight
+#                               wide; longer ones are named, and the exit code is 1. A line of
+#                               JSON that is one string, which JSON cannot break, may be longer.
 # check-columns.sh --self-test  proves that it finds what is too long, and nothing else.
 set -u
 export LC_ALL=C

@@ -111,10 +111,10 @@ function showTrouble() {
   document.body.classList.toggle('lost', lost);
   const seconds = link.state === 'lost' ? Math.ceil((link.retryAt - performance.now()) / 1000) : 0;
   const reason = link.reason || 'the server does not answer';
+  const next = seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …';
   for (const trouble of troubles) {
     trouble.hidden = !lost;
     if (lost)
-      const next = seconds > 1 ? `Trying again in ${seconds} s.` : 'Trying again …';
       setText(trouble.firstElementChild, `Connection lost: ${reason}. ${next}`);
   }
 }

@@ -86,8 +86,8 @@ export class Live {
         parts.push(value);
       }
     } catch (error) {
+      const reason = error instanceof TypeError ? 'the server does not answer' : error.message;
       if (controller === this.#controller)
-        const reason = error instanceof TypeError ? 'the server does not answer' : error.message;
         this.#lost(reason, error.code);
       controller.abort();
     }

@@ -1,9 +1,8 @@
-/* The whole server, but for its link to the supervisor, on a small real instance: what clients send, over real
- * connections.
+/* The whole server, but for its link to the supervisor, on a small real instance: what clients
+ * send, over real connections.
  *
- * An input is what they send.  The bytes from 0xf8 on, which no text has, are something else than
- * bytes of a request (enum op).
- */
+ * An input is what they send. The bytes from 0xf8 on, which no text has, are something else
+ * than bytes of a request (enum op). */
 #include "common/board.h"
 #include "common/camera_rings.h"
 #include "common/clock.h"

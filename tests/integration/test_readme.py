@@ -19,6 +19,10 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
 
 
+def section(title):
+    return re.search(rf"^## {re.escape(title)}\n(.*?)^## ", README, re.M | re.S)[1]
+
+
 def commands():
     lines = [
         line.partition(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()
@@ -157,11 +161,9 @@ def make_run_camera(box, clips, **_):
 
 
 def make(**_):
-    done = subprocess.run(
-        ["make"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    done = make_words()
     assert done.returncode == 0, done.stderr
-    assert (BIN / "camring").exists()
+    assert (ROOT / "build/bin/camring").exists()
 
 
 def camring(word, needs_start):
@@ -184,6 +186,37 @@ def camring(word, needs_start):
     return check
 
 
+def make_install(box, **_):
+    """Below a folder of ours: test_install.py looks at what is there."""
+    done = make_words("install", f"DESTDIR={box.folder}")
+    assert done.returncode == 0, done.stderr
+    assert (box.folder / "usr/local/bin/camring").exists()
+
+
+def one_test(*words):
+    def check(**_):
+        done = make_words(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        counts = re.match(r"(\d+) passed, 0 failed, 0 skipped", done.stdout.splitlines()[-1])
+        assert counts and int(counts[1]) > 0
+
+    return check
+
+
+def make_words(*words):
+    """A make of its own: neither the counts nor the choices of the one that runs this are its."""
+    own = ("TALLY", "UNIT", "PYTEST_ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "CAMRING_COUNTS")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    return subprocess.run(
+        ["make", *words],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
 CHECKS = {
     "make run": make_run,
     "make run CAMERA=rtsp://user:password@10.0.0.5/stream1": make_run_camera,
@@ -194,6 +227,11 @@ CHECKS = {
     "build/bin/camring status": camring("status", True),
     "build/bin/camring shm list": camring("shm list", True),
     "build/bin/camring stop": camring("stop", True),
+    "make install": make_install,
+    "make test-unit UNIT=test_lease": one_test("test-unit", "UNIT=test_lease"),
+    'make test-integration PYTEST_ARGS="-k test_version_for_programs"': one_test(
+        "test-integration", "PYTEST_ARGS=-k test_version_for_programs"
+    ),
 }
 
 
@@ -251,10 +289,8 @@ def sources_accepted(folder):
 
 
 def test_sources_are_those_accepted(tmp_path):
-    section = re.search(r"^## Sources\n(.*?)^## ", README, re.M | re.S)[1]
-    assert dict(re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.M)) == sources_accepted(
-        tmp_path
-    )
+    items = re.findall(r"^- `(.*?)`: (.*(?:\n  .*)*)$", section("Sources"), re.M)
+    assert {form: " ".join(text.split()) for form, text in items} == sources_accepted(tmp_path)
 
 
 def test_the_manual_lists_the_same_sources(tmp_path):
@@ -273,5 +309,60 @@ def test_the_manual_lists_the_same_sources(tmp_path):
 
 
 def test_paths_named_exist():
-    for path in re.findall(r"^\| `([a-z/]+/)` \|", README, re.M):
+    folders = re.findall(r"^- `([a-z/]+/)`: ", section("Where things are"), re.M)
+    assert len(folders) > 5
+    for path in folders:
         assert (ROOT / path).is_dir(), path
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
+        for path in re.findall(r"\]\(([^)]*)\)", (ROOT / name).read_text()):
+            assert (ROOT / path).exists(), f"{name}: {path}"
+
+
+def test_what_it_cannot_do_yet_is_refused(tmp_path):
+    """What has come true must not stand there any longer."""
+    found = re.findall(r"(key|command|source) `(.*?)`", section("What it can't yet"))
+    assert len(found) == len(re.findall("`.*?`", section("What it can't yet")))
+    for kind, word in found:
+        camera = f"{{source: 'test:', {word}}}" if kind == "key" else f"'{word}'"
+        (tmp_path / "c.yaml").write_text(f"cameras: {{door: {camera}}}\n")
+        words = word.split()[1:] if kind == "command" else ["check", "-c", tmp_path / "c.yaml"]
+        assert cli(*words).returncode == (2 if kind == "command" else 4), word
+
+
+# What SECURITY.md says, and where that stands in the code.
+BOUNDS = {
+    "a URI: 8 KiB": ("server/http/http_parser.h", "HTTP_TARGET_MAX 8192"),
+    "all header lines: 16 KiB": ("server/http/http_parser.h", "HTTP_HEAD_MAX 16384"),
+    "a body: 16 KiB": ("server/http/http_parser.h", "HTTP_BODY_MAX 16384"),
+    "a request: 20 s": ("server/http/conn_limits.h", "_READING_NS (20 * NS_PER_S)"),
+    "an idle connection: 30 s": ("server/http/conn_limits.h", "_IDLE_NS (30 * NS_PER_S)"),
+    "an answer: 120 s": ("server/http/conn_limits.h", "_ANSWERING_NS (120 * NS_PER_S)"),
+    "64 MiB for each server process": ("server/http/pending.c", "PENDING_MAX (64u << 20)"),
+    "waiting for that: 64": ("server/http/login.c", "ATTEMPTS_MAX 64"),
+    "8 at a time": ("common/variant.h", "VARIANT_SLOTS 8"),
+    "16384 pixels a side": ("common/ring.h", "RING_MAX_DIMENSION 16384"),
+    "a JPEG: 64 MiB": ("capture/passthrough.c", "FRAME_MAX (64u << 20)"),
+    "200 scans": ("common/jpeg_decode.c", "SCANS_MAX 200"),
+    "512 MiB": ("common/jpeg_decode.c", "MEMORY_MAX (512l << 20)"),
+    "After 5 failures": ("common/throttle.h", "THROTTLE_FREE 5"),
+    "1 s, doubling": ("common/throttle.h", "THROTTLE_FIRST_NS INT64_C(1000000000)"),
+    "up to 60 s": ("common/throttle.h", "THROTTLE_LAST_NS (60 * INT64_C(1000000000))"),
+    "after 10 minutes": ("common/throttle.h", "THROTTLE_FORGET_NS (600 * INT64_C(1000000000))"),
+    "`max_clients` for streams, 1000": ("common/conf_options.c", '.fallback = "1000"'),
+    "`client_timeout`, 10 s": ("common/conf_options.c", '.fallback = "10s"'),
+}
+
+
+@pytest.mark.parametrize("claim", BOUNDS)
+def test_bounds_are_those_of_the_code(claim):
+    path, said = BOUNDS[claim]
+    assert claim in " ".join((ROOT / "SECURITY.md").read_text().split())
+    assert said in (ROOT / path).read_text()
+
+
+def test_files_named_for_contributors_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:common|capture|encoder|server|tests|scripts)/[\w./]+)`", text)
+    assert len(paths) > 10
+    for path in paths:
+        assert list(ROOT.glob(path.replace("NAME", "*"))), path

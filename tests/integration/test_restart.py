@@ -1,4 +1,5 @@
-"""`camring restart` of a whole instance: one in the foreground goes on as the process that it is."""
+"""`camring restart` of a whole instance: one in the foreground goes on as the process that it
+is."""
 import contextlib
 import json
 import os
@@ -130,7 +131,8 @@ def test_another_configuration_is_refused(instance, tmp_path):
 
 
 def test_sockets_of_a_service_manager_are_kept(instance):
-    """Nobody is refused meanwhile: who connects waits for the new one, unless the old one was just about to answer."""
+    """Nobody is refused meanwhile: who connects waits for the new one, unless the old one was just
+    about to answer."""
     port = free_port()
     camring = instance(CAMERAS, port=port, http={"listen": ["127.0.0.1:1"]})
     run_with_sockets(camring, [f"127.0.0.1:{port}"])
