@@ -31,9 +31,16 @@ variant_break-seq := -DRING_BREAK_SEQ
 variant_fuzz := -O1 -fno-omit-frame-pointer -D__SANITIZE_ADDRESS__ -Wno-unknown-pragmas \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 override CFLAGS += $(variant_$(VARIANT))
-# Where only a few files differ, all others come from the ordinary build, which is made first.
+# Where only some files differ, all others come from the ordinary build, which is made first.
+ifneq ($(filter kill break-%,$(VARIANT)),)
 changed_break-pin := $(shell grep -lE 'RING_(IGNORES_PINS|HIDES_WRITING)' common/*.c)
 changed_break-seq := $(changed_break-pin)
+changed_kill := $(wildcard tests/chaos/*.c) \
+	$(shell grep -lE '"(common/)?ring_store\.h"' common/*.c common/*/*.c encoder/*.c)
+ifneq ($(shell grep -lE '"(common/)?ring_store\.h"' common/*.h common/*/*.h encoder/*.h),)
+$(error ring_store.h is for .c files alone: the kill tests' build compiles those that include it)
+endif
+endif
 
 pkg_common := jansson yaml-0.1 libjpeg
 pkg_encoder := libswscale libavutil
@@ -235,7 +242,7 @@ chaos chaos-short: deps-test
 	$(PARALLEL) chaos-build
 	$(RUN_TESTS) kill chaos
 chaos-build: chaos-tools chaos-programs chaos-kill chaos-break-pin chaos-break-seq
-chaos-kill:
+chaos-kill: $(LIBRARY) $(call obj,$(kill_parts))
 	+@$(MAKE) --no-print-directory VARIANT=kill kill-tests
 chaos-break-pin chaos-break-seq: chaos-break-%: chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-$* chaos-programs

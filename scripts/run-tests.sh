@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
 # Most integration tests wait for something, most unit tests work.
 UNIT_JOBS=${UNIT_JOBS:-$(nproc)}
-TEST_JOBS=${TEST_JOBS:-$(($(nproc) * 4))}
+TEST_JOBS=${TEST_JOBS:-$(($(nproc) * 3))}
 QUIET_JOBS=${QUIET_JOBS:-$(($(nproc) * 2))}
 
 # Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP"). What was planned but
