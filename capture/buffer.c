@@ -41,13 +41,8 @@ uint32_t buffer_format(enum AVPixelFormat format)
 
 unsigned buffer_held(const AVCodecContext *context)
 {
-    unsigned held = 8;
-    if (context->codec_id == AV_CODEC_ID_H264) {
-        int references = context->refs > 1 ? context->refs : 1;
-        /* it may yet grow to what most encoders use */
-        int reordered = context->has_b_frames > 2 ? context->has_b_frames : 2;
-        held = (unsigned)(references + reordered + 2);
-    }
+    int references = context->codec_id == AV_CODEC_ID_H264 && context->refs > 1 ? context->refs : 1;
+    unsigned held = (unsigned)(references + context->has_b_frames);
     return held < BUFFER_MAX_HELD ? held : BUFFER_MAX_HELD;
 }
 

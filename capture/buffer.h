@@ -34,7 +34,8 @@ void buffer_attach(struct buffer_pool *pool, AVCodecContext *context);
 /* The slot in which the picture lies, NULL if it lies elsewhere. */
 const struct ring_loan *buffer_loan(const struct buffer_pool *pool, const AVFrame *frame);
 
-/* How many slots that decoder may hold at once. */
+/* How many slots that decoder holds as a rule.  Where it comes to hold more, the ring makes more.
+ */
 unsigned buffer_held(const AVCodecContext *context);
 
 /* The ring format for a pixel format, 0: none fits. */

@@ -8,8 +8,8 @@
 
 #define LUMA_ALIGN 128 /* so that chroma at half of it still suits any vector unit FFmpeg uses */
 #define PLANE_SLACK 128
-#define MAX_SIZE_HELD                                                                              \
-    8 /* what decoders of most cameras hold, reserved before the first picture has told */
+/* Slots that the decoders of most cameras hold, reserved before the first picture has told. */
+#define MAX_SIZE_HELD 3
 
 struct publish {
     struct capture *capture;

@@ -22,11 +22,11 @@ struct bell {
 
 #define BELL_ALL INT32_MAX
 
-/* Rings and wakes at most `waiters` of those who wait. */
+/* Rings, and wakes at most `waiters` of the waiting threads. */
 void bell_ring(struct bell *bell, int waiters);
 
-/* Wakes all who wait, and only those: who is about to wait sleeps nevertheless.  For memory that
- * can't be written. */
+/* Wakes the threads that wait now; one that is about to wait isn't kept from it, since the counter
+ * stays.  For memory that can't be written. */
 void bell_wake(const struct bell *bell);
 
 uint32_t bell_read(const struct bell *bell);
@@ -36,7 +36,8 @@ uint32_t bell_read(const struct bell *bell);
  * for work again. */
 bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline);
 
-/* An eventfd (non-blocking, close-on-exec), or -1 with errno. */
+/* An eventfd (non-blocking, close-on-exec), or -1 with errno; bell_signal makes it readable, and
+ * bell_drain unreadable again. */
 int bell_eventfd(void);
 void bell_signal(int eventfd);
 void bell_drain(int eventfd);

@@ -100,17 +100,16 @@ static unsigned rows_of(const struct conf *conf, unsigned servers, const struct 
     return rows < RING_MAX_ROWS ? rows : RING_MAX_ROWS;
 }
 
-uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers,
-                            const struct conf_camera *camera)
+uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers, uint32_t width,
+                            uint32_t height, unsigned held)
 {
-    uint64_t pixels = (uint64_t)camera->max_width * camera->max_height, sum = 0;
+    uint64_t pixels = (uint64_t)width * height, sum = 0;
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
-        size_t slot = ring.kind == RING_RAW
-                          ? pixels + pixels / 2
-                          : jpeg_usual(RING_I420, camera->max_width, camera->max_height);
+        size_t slot =
+            ring.kind == RING_RAW ? pixels + pixels / 2 : jpeg_usual(RING_I420, width, height);
         if (!ring.is_on_demand)
-            sum += ring_bytes_needed(ring.kind, rows_of(conf, servers, &ring), slot, 0);
+            sum += ring_bytes_needed(ring.kind, rows_of(conf, servers, &ring), slot, held);
     }
     return sum;
 }

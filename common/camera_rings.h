@@ -60,11 +60,11 @@ bool camera_ring_in_use(unsigned number, const struct board_camera *camera);
 
 /* ---- owner (supervisor) ---- */
 
-/* The least bytes of shared memory that the camera's pictures take once they come, if they are as
- * large as the configuration allows (max_width x max_height): no margins that a decoder adds and
- * no slots that it holds, JPEGs of usual size, no variants.  `servers`: how many there are. */
-uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers,
-                            const struct conf_camera *camera);
+/* The bytes of shared memory that a camera's pictures take, if they are `width` x `height` and its
+ * decoder holds `held` slots: without the margins that a decoder may add, JPEGs of usual size, no
+ * variants, no programs attached.  `servers`: how many there are. */
+uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers, uint32_t width,
+                            uint32_t height, unsigned held);
 
 /* Makes the rings that the camera should have and doesn't have yet.  -1 with err: what was made
  * stays, and the board says which that is. */

@@ -142,7 +142,7 @@ void camring_describe_stat(const struct ring_stat *stat, int row, struct camring
                                  .fps = stat->fps,
                                  .generation = stat->generation,
                                  .writer_alive = stat->writer_alive,
-                                 .slots = stat->slots,
+                                 .slots = stat->allocated,
                                  .rows = stat->rows - 1};
     for (unsigned i = 1; i < stat->rows; i++)
         out->readers += stat->row[i].alive;

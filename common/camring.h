@@ -46,7 +46,7 @@ enum camring_code {
     CAMRING_ABI = 4,
     CAMRING_CORRUPT = 5, /* its memory contradicts itself */
     CAMRING_OWNER = 6,   /* belongs to another user */
-    CAMRING_SPACE = 7,   /* not enough memory; the text has the bytes needed and available */
+    CAMRING_SPACE = 7,   /* not enough shared memory; the text has the bytes needed and available */
     CAMRING_ROWS = 8,    /* as many readers are attached as the ring has rows for */
     CAMRING_BUSY = 9,    /* another living process writes this ring */
     CAMRING_CLOSED = 10, /* its owner has retired the ring: attach anew */
@@ -104,7 +104,9 @@ struct camring_reader;
           the first in camring_next */
 
 /* Attaches to a ring of `instance` (NULL: "camring").  `ring` is its name ("door.jpeg"), or a
- * camera id ("door"), which means the camera's raw frames.  NULL with error. */
+ * camera id ("door"), which means the camera's raw frames.  In a ring of raw frames a reader,
+ * unless it observes, brings a slot of its own: CAMRING_SPACE if there is no memory for it (from
+ * camring_next, if the ring had no picture yet).  NULL with error. */
 CAMRING_API struct camring_reader *camring_attach(const char *instance, const char *ring,
                                                   unsigned flags, struct camring_error *error);
 
@@ -123,9 +125,10 @@ CAMRING_API int camring_next(struct camring_reader *reader, struct camring_frame
 /* Gives the frame back.  Does nothing if there is none. */
 CAMRING_API void camring_release(struct camring_reader *reader);
 
-/* Keeps the memory of the frame that the reader has now readable beyond its release and the
- * reader's end, though pinned frames don't stay unchanged: for bindings whose users may hold on to
- * a pointer.  NULL without a frame, or without memory.  Each hold needs one drop, by any thread. */
+/* Keeps the memory of the reader's current frame readable beyond its release and the reader's end,
+ * though a pinned frame doesn't stay unchanged: for bindings whose users may hold on to a pointer.
+ * NULL without a frame, or without memory.  Each hold needs one drop, by any thread.  While a
+ * reader that has held raw frames is attached, the ring gives no slot back to the system. */
 struct camring_memory;
 CAMRING_API struct camring_memory *camring_hold(struct camring_reader *reader);
 CAMRING_API void camring_drop(struct camring_memory *memory);
@@ -145,12 +148,12 @@ struct camring_stat {
         /* newest frame when it attached, or the one before if it took that; these three: 0 for
          * observers and writers */
         joined;
-    uint64_t bytes;        /* memory the ring takes */
+    uint64_t bytes;        /* memory the ring takes now */
     int64_t age_ns;        /* of the newest frame, -1: none */
     double fps;            /* of the frames now in the ring */
     uint32_t generation;   /* rises with each change to a larger picture; 0: no picture yet */
     uint32_t writer_alive; /* 1 or 0 */
-    uint32_t slots;        /* frames the ring has room for */
+    uint32_t slots;        /* frames the ring has memory for now */
     uint32_t rows;         /* readers it has room for */
     uint32_t readers;      /* readers attached now, observers and encoders not counted */
     uint32_t reserved[5];
@@ -181,9 +184,9 @@ CAMRING_API struct camring_writer *camring_writer_open(const char *instance, con
 CAMRING_API void camring_writer_close(struct camring_writer *writer, int remove_ring);
 
 /* Lends a slot of at least `bytes` bytes, 64-byte aligned; a larger size than before makes a new
- * generation.  NULL with error: CAMRING_SPACE if memory is short or, which the slot count rules out
- * while rows are honoured, every slot is pinned; CAMRING_CLOSED if somebody has removed the ring
- * (close, and open anew).  One loan at a time. */
+ * generation.  NULL with error: CAMRING_SPACE if memory is short (readers never take the writer's
+ * slots); CAMRING_CLOSED if the ring has been removed (close, and open anew).  One loan at a time.
+ */
 CAMRING_API uint8_t *camring_loan(struct camring_writer *writer, size_t bytes,
                                   struct camring_error *error);
 

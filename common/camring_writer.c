@@ -132,7 +132,8 @@ uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camrin
         writer->loaned = ring_loan(writer->ring, &writer->loan);
         if (writer->loaned)
             return writer->loan.data;
-        error_set(&err, CAMRING_SPACE, "%s: every slot is pinned", writer->name);
+        error_set(&err, CAMRING_SPACE, "%s: no slot is free, and there is no memory for another",
+                  writer->name);
     }
     camring_fail(error, &err);
     return NULL;

@@ -1,10 +1,10 @@
-/* lease.h: who may encode a camera.  One 64-bit word per camera on the board: {epoch, worker,
- * state}.
+/* lease.h: which worker encodes a camera at the moment.  One 64-bit word per camera on the board:
+ * {epoch, worker}.
  *
- * Acquire is a CAS with acquire order, so the holder sees all that the last holder wrote; release
- * is a store with release order.  The holder then issues a seq_cst fence and looks at the raw head
- * a second time: a frame that came while the lease was busy rang the bell for nothing.  The epoch
- * rises with every change, so a word never repeats. */
+ * Acquiring is a compare-and-swap with acquire order, so the holder sees all that the last holder
+ * wrote; releasing is a store with release order and a seq_cst fence.  After that the worker looks
+ * for a newer raw frame once more: of one that came while it had the lease every other worker has
+ * been woken in vain.  The epoch rises with every change, so a word never repeats. */
 #ifndef CAMRING_LEASE_H
 #define CAMRING_LEASE_H
 
@@ -15,17 +15,20 @@ struct lease {
     _Atomic uint64_t word;
 };
 
-#define LEASE_CAPTURE                                                                              \
-    0xfffe /* the worker number under which capture holds the lease of a passed-through camera */
+/* The worker number of the capture of a camera whose JPEGs are passed through. */
+#define LEASE_CAPTURE 0xfffe
 
+/* False if another worker has it. */
 bool lease_acquire(struct lease *lease, unsigned worker);
+
+/* Does nothing if `worker` doesn't hold it. */
 void lease_release(struct lease *lease, unsigned worker);
 
-/* -1: free. */
+/* The holder's number, -1: free. */
 int lease_holder(const struct lease *lease);
 
-/* The supervisor, once `worker` is known to be dead: frees the lease if it held it.  Returns
- * whether it did. */
+/* For the supervisor, once `worker` has died: frees the lease if that worker held it.  True if it
+ * did. */
 bool lease_reset(struct lease *lease, unsigned worker);
 
 #endif

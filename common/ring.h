@@ -3,12 +3,19 @@
  *
  * A ring is named "CAMERA.VARIANT" ("door.raw", "door.jpeg") inside an instance.  It consists of a
  * ctl object with a stable name (reader rows, bell, number of the current generation) and one data
- * object per generation (the slots).
+ * object per generation, which holds the frames in slots of equal size.
  *
- * Who does what: the supervisor creates the ctl objects and unlinks everything; the writer creates
- * data objects; readers attach.  Handles belong to one thread.  Functions that return int return 0
- * on success and -1 with `err` filled, unless they say otherwise; err->code is an enum ring_error.
- */
+ *   slot        room for one frame
+ *   loan        a slot that the writer has taken to fill it
+ *   commit      makes a loaned slot the newest frame
+ *   pin         keeps the writer from taking a slot, for as long as a reader looks at its frame
+ *   row         a reader's place in the ctl object: its pin, its account of frames
+ *   generation  a data object; a larger picture needs a new one
+ *
+ * The supervisor makes the ctl objects and unlinks everything; the writer makes data objects;
+ * readers attach, and bring a slot each where frames are raw.  A handle belongs to one thread.
+ * Functions that return int return 0 on success and -1 with `err` filled, unless they say
+ * otherwise; err->code is an enum ring_error. */
 #ifndef CAMRING_RING_H
 #define CAMRING_RING_H
 
@@ -31,13 +38,13 @@ enum ring_error {
     RING_ERROR_SYSTEM = 1, /* a system call failed; the text names it */
     RING_ERROR_ABSENT,     /* no such ring */
     RING_ERROR_EMPTY,      /* the ring exists, no picture size is known yet */
-    RING_ERROR_ABI,        /* made by an incompatible version or another byte order */
+    RING_ERROR_ABI,        /* made by an incompatible version or on another byte order */
     RING_ERROR_CORRUPT,    /* a field contradicts the object's size or another field */
     RING_ERROR_OWNER,      /* belongs to another user */
     RING_ERROR_SPACE,      /* needs more bytes than there are; the text has both numbers */
     RING_ERROR_ROWS,       /* every reader row is taken */
     RING_ERROR_BUSY,       /* another living process writes this ring */
-    RING_ERROR_CLOSED,     /* its owner has retired it: attach anew */
+    RING_ERROR_CLOSED,     /* its owner has closed it: attach anew */
 };
 
 enum ring_kind { RING_RAW = 1, RING_JPEG = 2 };
@@ -48,7 +55,7 @@ enum ring_matrix { RING_MATRIX_BT601 = 0, RING_MATRIX_BT709 = 1 };
 const char *ring_kind_name(enum ring_kind kind);
 const char *ring_format_name(enum ring_format format);
 
-/* What is known of one frame; lies as it is in the slot's descriptor, so its layout is ABI.
+/* Describes one frame.  Slots' descriptors in shared memory contain it, so its layout is ABI.
  * Planes are 8-bit Y, Cb, Cr; offsets count from the start of the slot's payload. */
 struct ring_frame {
     uint64_t number;     /* 1, 2, 3 … over the life of the ring; set by ring_commit */
@@ -78,8 +85,8 @@ uint32_t ring_plane_height(uint32_t format, unsigned plane, uint32_t height);
  * `bytes` may be. */
 uint64_t ring_frame_end(const struct ring_frame *frame);
 
-/* True if every field of `frame` is in range and all it points to lies inside its `bytes`, and they
- * inside `capacity`. */
+/* True if every field of `frame` is in range, every plane lies inside `bytes`, and those inside
+ * `capacity`. */
 bool ring_frame_valid(const struct ring_frame *frame, size_t capacity);
 
 /* ---- owner (supervisor) ---- */
@@ -90,7 +97,8 @@ struct ring_create {
     unsigned rows; /* reader rows beside the encoder's own; at most RING_MAX_ROWS */
     /* what all rings of the instance may take together, 0: what /dev/shm holds */
     uint64_t max_bytes;
-    /* nobody rings for a dead writer: readers bound their waits; and a ring that exists is kept */
+    /* no supervisor rings the bell when the writer has died, so readers wait half a second at most;
+     * and a ring that exists is kept */
     bool unsupervised;
 };
 
@@ -98,33 +106,33 @@ struct ring_create {
  * first. */
 int ring_create(const struct ring_create *options, struct error *err);
 
-/* The owner's handle on a ctl object: clears up after the dead and rings for them.  NULL with err.
- */
+/* The owner's handle on a ctl object, for clearing up after processes that died.  NULL with err. */
 struct ring_ctl *ring_ctl_open(const char *instance, const char *name, struct error *err);
 void ring_ctl_close(struct ring_ctl *ctl);
-/* frees rows whose owners are dead; returns how many */
+/* Frees the rows of readers that died; returns how many. */
 unsigned ring_ctl_reap(struct ring_ctl *ctl);
-/* the lease holder of this ring is dead: unpin */
+/* The encoder worker that held the camera's lease has died: drops its pin. */
 void ring_ctl_clear_encoder_row(struct ring_ctl *ctl);
-/* the writer is dead: unlink generations not published yet or no more */
+/* The writer has died: unlinks data objects beside the current one. */
 void ring_ctl_clear_writer(struct ring_ctl *ctl);
-void ring_ctl_ring(struct ring_ctl *ctl); /* rings the ring's bell */
+/* Rings the ring's bell, as the dead writer may have failed to do. */
+void ring_ctl_ring(struct ring_ctl *ctl);
 
-/* A look at who has rows that costs no system call: a handle that keeps no descriptor, for
- * ring_ctl_attended and ring_ctl_close.  True if a row has an owner, dead or alive, whom `known`
- * doesn't know. */
+/* ring_ctl_watch: a handle that keeps no descriptor, for ring_ctl_attended and ring_ctl_close only.
+ * ring_ctl_attended: true if a row has an owner, dead or alive, of which known(pid, arg) is false;
+ * makes no system call. */
 struct ring_ctl *ring_ctl_watch(const char *instance, const char *name, struct error *err);
 bool ring_ctl_attended(const struct ring_ctl *ctl, bool (*known)(int32_t pid, void *arg),
                        void *arg);
 
 bool ring_ctl_unsupervised(const struct ring_ctl *ctl);
 
-/* Takes the locks of the writer and of every row, until the handle is closed: what whoever unlinks
- * a ring that is not his does first.  False if a living process has one of them, *row being that
- * row, -1 for the writer's; or, with -1, if the name leads to another ring by now. */
+/* Takes the locks of the writer and of every row, until the handle is closed, so that a ring can be
+ * unlinked by a process that doesn't own it.  False if a living process has one of the locks: *row
+ * is that row, -1 for the writer's; or, with -1, if the name leads to another ring by now. */
 bool ring_ctl_seize(struct ring_ctl *ctl, int *row);
 
-/* Unlinks a ring, with its data, and tells whoever is attached; and every ring of `instance`. */
+/* Unlinks a ring and its data, and tells the processes attached to it; all rings of `instance`. */
 void ring_unlink(const char *instance, const char *name);
 void ring_unlink_all(const char *instance);
 
@@ -140,11 +148,10 @@ struct ring_loan {
     uint32_t slot;        /* private */
 };
 
-/* Exclusive: the writer is this process for as long as the handle lives (capture); RING_ERROR_BUSY
- * if another one lives, or if the ring is one that is written under a camera's lease. Not
- * exclusive: whoever holds the camera's lease writes, and calls ring_writer_takeover on each
- * acquire. `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want); copied;
- * the fds stay the caller's. */
+/* Exclusive: this process is the writer for as long as the handle lives (capture); RING_ERROR_BUSY
+ * if another living process is, or if the ring is written under a camera's lease.  Not exclusive:
+ * the process that holds the camera's lease writes, and calls ring_writer_takeover each time it has
+ * acquired it.  Raw rings need an exclusive writer. */
 struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive,
                                      struct error *err);
 void ring_writer_close(struct ring_writer *writer);
@@ -152,23 +159,29 @@ enum ring_kind ring_writer_kind(const struct ring_writer *writer);
 
 /* True once the ring's owner has retired it: what is committed reaches nobody. */
 bool ring_writer_closed(const struct ring_writer *writer);
+
+/* `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want).  The array is
+ * copied, the descriptors stay the caller's. */
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count);
 
-/* Re-derives the writer's state from shared memory: the frame number from head, half-written slots
- * cleared. */
+/* Goes on where the last writer stopped: takes the frame number from shared memory, and empties
+ * half-written slots. */
 void ring_writer_takeover(struct ring_writer *writer);
 
-/* Makes sure that the current generation has slots of at least `slot_bytes`, and enough of them for
- * the writer to hold `held` beside what readers may pin; makes a new generation if not.
- * RING_ERROR_SPACE names bytes needed and available. */
+/* Makes sure that the current generation has slots of at least `slot_bytes` bytes, and memory for
+ * the writer to keep `held` of them after their commit; makes a new generation where slots are too
+ * small.  A raw ring gets more slots by itself as its writer keeps more.  RING_ERROR_SPACE names
+ * the bytes needed and available. */
 int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held,
                         struct error *err);
 
-/* Bytes one generation with that reservation takes. */
+/* Bytes that one generation with that reservation takes while no reader is attached; a reader of a
+ * raw ring adds slot_bytes. */
 uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held);
 
-/* Lends a free slot: of a raw ring the one written last, which is warmest, of a JPEG ring the
- * oldest.  False, counted, at once, if there is none or nothing is reserved. */
+/* Lends a free slot: of a raw ring the one written last, which is still in the processor's caches,
+ * of a JPEG ring the oldest.  Never waits: false, and counted in no_slot, if there is none or
+ * nothing is reserved. */
 bool ring_loan(struct ring_writer *writer, struct ring_loan *loan);
 
 /* Publishes the loaned slot as the newest frame: sets frame->number and frame->committed_ns, wakes
@@ -186,14 +199,16 @@ void ring_loan_release(struct ring_writer *writer, const struct ring_loan *loan)
 struct ring_reader;
 
 enum ring_role {
-    RING_OBSERVER, /* read-only mappings, no row: copy-out and stat only */
+    RING_OBSERVER, /* read-only, no row: copies frames and reads figures */
     RING_MEMBER,   /* has a row: may pin, is counted, can ask to be woken */
-    /* the row that goes with the camera's lease: only between lease acquire and release */
+    /* has the row that goes with the camera's lease, between acquiring and releasing that; pins
+     * only */
     RING_ENCODER,
 };
 
-/* Attaches to the ctl object; data follows by itself as soon as there is some.  `who` (<= 15
- * characters) shows in the row. */
+/* Attaches to the ctl object; data objects are attached to as they come.  `who` (<= 15 characters)
+ * is the name shown in the row.  A member brings a slot to a raw ring: RING_ERROR_SPACE from here,
+ * or from acquire where there was no generation yet, if there is no memory for it. */
 struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role,
                                      const char *who, struct error *err);
 void ring_reader_close(struct ring_reader *reader);
@@ -204,7 +219,7 @@ struct ring_reader *ring_reader_reopen(struct ring_reader **reader, const char *
                                        const char *name, enum ring_role role, const char *who,
                                        struct error *err);
 
-/* Frees a handle that came over fork: row, pin and lock are the parent's and stay as they are. */
+/* Frees a handle that a child of fork has inherited; row, pin and lock remain the parent's. */
 void ring_reader_abandon(struct ring_reader *reader);
 
 /* Number of the newest frame, 0 if none or not attached.  One or two loads. */
@@ -223,8 +238,10 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
                                      struct error *err);
 void ring_reader_release(struct ring_reader *reader);
 
-/* Keeps the memory of the frame last acquired mapped, though not unchanged, beyond its release and
- * the reader's end: for bindings whose users may hold on to a pointer.  Any thread may drop. */
+/* Keeps the memory of the pinned frame readable, though not unchanged, beyond its release and the
+ * reader's end: for bindings whose users may hold on to a pointer.  Until the reader is closed the
+ * ring gives no slot back to the system; then the process gets a copy in its place.  NULL without
+ * a pinned frame.  Any thread may drop. */
 struct ring_map *ring_reader_hold(struct ring_reader *reader);
 void ring_map_drop(struct ring_map *map);
 
@@ -257,10 +274,10 @@ bool ring_reader_closed(const struct ring_reader *reader);
 /* Number of its row, -1 for an observer. */
 int ring_reader_row(const struct ring_reader *reader);
 
-/* Makes everybody who waits on the ring return from it.  For members. */
+/* Makes every process that waits on the ring return from it.  For members. */
 void ring_reader_ring(struct ring_reader *reader);
 
-/* Makes those return who wait at this moment, without a change to the ring. */
+/* Makes the processes return that wait at this moment, without a change to the ring. */
 void ring_reader_wake(const struct ring_reader *reader);
 
 /* ---- inspection ---- */
@@ -276,6 +293,7 @@ struct ring_row_stat {
 };
 
 struct ring_slot_stat {
+    bool exists;     /* has memory */
     uint64_t seq;    /* 0 empty, odd being written, else 2 x frame number */
     uint64_t before; /* being written: the frame that it held before, 0: none */
     struct ring_frame frame;
@@ -291,10 +309,11 @@ struct ring_stat {
     uint64_t head;      /* newest frame, 0: none */
     int64_t age_ns;     /* since its commit, -1: no frame */
     double fps;         /* from the commit times of the frames in the slots */
-    uint64_t bytes;     /* of ctl and data */
+    uint64_t bytes;     /* allocated for ctl and data */
     uint64_t no_slot, aborted;
     uint64_t reaped; /* rows whose owner had died, freed since the ring was made */
     size_t slot_bytes;
+    unsigned allocated; /* slots that exist now, of `slots` that may */
     unsigned slots, rows;
     struct ring_frame newest; /* valid if head > 0 */
     struct ring_slot_stat slot[RING_MAX_SLOTS];

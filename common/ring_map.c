@@ -70,6 +70,18 @@ static void fail_open(const char *path, int code, struct error *err)
         error_set(err, RING_ERROR_OWNER, "%s: %s", path, strerror(code));
 }
 
+/* A hole, when memory is short, kills the process that touches it. */
+static bool has_memory(const char *path, const struct stat *st, uint64_t bytes, struct error *err)
+{
+    uint64_t allocated = (uint64_t)st->st_blocks * 512;
+    if (allocated >= bytes)
+        return true;
+    error_set(err, RING_ERROR_CORRUPT,
+              "%s: has memory for %" PRIu64 " of the %" PRIu64 " bytes in use only", path,
+              allocated, bytes);
+    return false;
+}
+
 static int open_object(const char *path, bool writable, struct stat *st, struct error *err)
 {
     int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -85,25 +97,22 @@ static int open_object(const char *path, bool writable, struct stat *st, struct 
         error_set(err, RING_ERROR_OWNER, "%s: belongs to user %u", path, (unsigned)st->st_uid);
         goto fail;
     }
-    /* a hole, when memory is short, kills who touches it */
-    if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) {
-        error_set(err, RING_ERROR_CORRUPT,
-                  "%s: has memory for %" PRIu64 " of its %" PRIu64 " bytes only", path,
-                  (uint64_t)st->st_blocks * 512, (uint64_t)st->st_size);
-        goto fail;
-    }
     return fd;
 fail:
     close(fd);
     return -1;
 }
 
-/* What is checked is this copy: who can write the object may change it between the check and the
- * use.  The fence keeps the compiler from looking at the object again. */
-static void copy_fixed_part(void *copy, const void *header, size_t size)
+/* Reads the beginning of an object, which reading a mapping would make if it were not there.  What
+ * is checked is this copy: a process that can write the object may change it between the check and
+ * the use. */
+static bool read_header(const char *path, int fd, void *header, size_t size, struct error *err)
 {
-    memcpy(copy, header, size);
-    atomic_signal_fence(memory_order_seq_cst);
+    memset(header, 0, size);
+    ssize_t r = pread(fd, header, size, 0);
+    if (r < 0)
+        error_set(err, RING_ERROR_SYSTEM, "%s: %s", path, strerror(errno));
+    return r >= 0;
 }
 
 /* The fields both kinds of header begin with.  `minimum` is the size of this build's header. */
@@ -134,13 +143,16 @@ static bool preamble_fits(const char *path, const void *base, uint64_t size, uin
     return false;
 }
 
-static void *map_object(const char *path, int fd, uint64_t size, size_t minimum, bool writable,
-                        struct error *err)
+static bool size_fits(const char *path, uint64_t size, size_t minimum, struct error *err)
 {
-    if (size < minimum || size > SIZE_MAX / 2) {
-        error_set(err, RING_ERROR_CORRUPT, "%s: %" PRIu64 " bytes can't be a ring", path, size);
-        return MAP_FAILED;
-    }
+    if (size >= minimum && size <= SIZE_MAX / 2)
+        return true;
+    error_set(err, RING_ERROR_CORRUPT, "%s: %" PRIu64 " bytes can't be a ring", path, size);
+    return false;
+}
+
+static void *map_object(const char *path, int fd, uint64_t size, bool writable, struct error *err)
+{
     void *base = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         error_set(err, RING_ERROR_SYSTEM, "%s: mmap: %s", path, strerror(errno));
@@ -166,17 +178,19 @@ static bool ctl_geometry_fits(struct ring_ctl *ctl, const struct ring_ctl_header
            copy_id(ctl->variant, header->variant);
 }
 
-static bool ctl_fits(const char *path, struct ring_ctl *ctl, struct error *err)
+static bool ctl_fits(const char *path, struct ring_ctl *ctl, const struct stat *st,
+                     struct error *err)
 {
     struct ring_ctl_header header;
-    copy_fixed_part(&header, ctl->header, offsetof(struct ring_ctl_header, generation));
-    if (!preamble_fits(path, &header, ctl->size, RING_CTL_MAGIC, sizeof header, err))
+    if (!size_fits(path, ctl->size, sizeof header, err) ||
+        !read_header(path, ctl->fd, &header, offsetof(struct ring_ctl_header, generation), err) ||
+        !preamble_fits(path, &header, ctl->size, RING_CTL_MAGIC, sizeof header, err))
         return false;
     if (!ctl_geometry_fits(ctl, &header)) {
         error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
         return false;
     }
-    return true;
+    return has_memory(path, st, ctl->size, err);
 }
 
 struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable,
@@ -188,20 +202,30 @@ struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool w
     int fd = open_object(path, writable, &st, err);
     if (fd < 0)
         return NULL;
-    void *base =
-        map_object(path, fd, (uint64_t)st.st_size, sizeof(struct ring_ctl_header), writable, err);
-    struct ring_ctl *ctl = base == MAP_FAILED ? NULL : calloc(1, sizeof *ctl);
+    struct ring_ctl *ctl = calloc(1, sizeof *ctl);
     if (!ctl) {
-        if (base != MAP_FAILED)
-            munmap(base, (size_t)st.st_size);
+        error_set(err, RING_ERROR_SYSTEM, "out of memory");
         close(fd);
         return NULL;
     }
-    *ctl = (struct ring_ctl){.fd = fd, .header = base, .size = (size_t)st.st_size};
-    if (ctl_fits(path, ctl, err))
+    *ctl = (struct ring_ctl){.fd = fd, .header = MAP_FAILED, .size = (size_t)st.st_size};
+    if (ctl_fits(path, ctl, &st, err))
+        ctl->header = map_object(path, fd, ctl->size, writable, err);
+    if (ctl->header != MAP_FAILED)
         return ctl;
-    ring_ctl_close(ctl);
+    ring_map_ctl_close(ctl);
     return NULL;
+}
+
+void ring_map_ctl_close(struct ring_ctl *ctl)
+{
+    if (!ctl)
+        return;
+    if (ctl->header != MAP_FAILED)
+        munmap(ctl->header, ctl->size);
+    if (ctl->fd >= 0)
+        close(ctl->fd);
+    free(ctl);
 }
 
 struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable,
@@ -216,21 +240,23 @@ struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writa
         return ctl;
     error_set(err, RING_ERROR_CORRUPT, "%s of instance %s: header says %s of instance %s", name,
               instance, own, ctl->instance);
-    ring_ctl_close(ctl);
+    ring_map_ctl_close(ctl);
     return NULL;
 }
 
 /* Every number is checked against the object's real size before one is used; the copies are what is
  * used from then on. */
 static bool data_geometry_fits(struct ring_map *map, const struct ring_data_header *header,
-                               uint32_t generation, enum ring_kind kind)
+                               uint32_t generation, const struct ring_ctl *ctl)
 {
     uint64_t slots = header->slot_count, slot_bytes = header->slot_bytes;
     uint64_t descriptors = header->descriptor_offset, payloads = header->payload_offset;
-    if (header->generation != generation || header->kind != kind ||
+    uint64_t of_rows = ctl->kind == RING_RAW ? ctl->rows - 1 : 0;
+    if (header->generation != generation || header->kind != ctl->kind ||
         header->descriptor_bytes != sizeof(struct ring_slot) || slots < 1 ||
         slots > RING_MAX_SLOTS || slot_bytes == 0 || slot_bytes % RING_LINE ||
-        slot_bytes > map->size)
+        slot_bytes > map->size || header->writer_slots < 1 ||
+        slots != header->writer_slots + of_rows)
         return false;
     if (descriptors != sizeof *header || payloads % RING_LINE ||
         payloads < descriptors + slots * sizeof(struct ring_slot) || payloads > map->size ||
@@ -238,51 +264,75 @@ static bool data_geometry_fits(struct ring_map *map, const struct ring_data_head
         return false;
     map->generation = generation;
     map->slot_count = (uint32_t)slots;
+    map->writer_slots = header->writer_slots;
     map->slot_bytes = slot_bytes;
     map->slots = (struct ring_slot *)(map->base + descriptors);
     map->payloads = map->base + payloads;
     return true;
 }
 
-static bool data_fits(const char *path, struct ring_map *map, uint32_t generation,
-                      enum ring_kind kind, struct error *err)
+/* An object that was copied or restored carelessly has holes where slots should be. */
+static bool slots_have_memory(const char *path, const struct ring_map *map, const struct stat *st,
+                              uint64_t allocated, struct error *err)
 {
-    struct ring_data_header header;
-    copy_fixed_part(&header, map->header, offsetof(struct ring_data_header, state));
-    if (!preamble_fits(path, &header, map->size, RING_DATA_MAGIC, sizeof header, err))
-        return false;
-    if (!data_geometry_fits(map, &header, generation, kind)) {
-        error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
-        return false;
-    }
-    return true;
+    uint64_t bytes = (uint64_t)(map->payloads - map->base) + allocated * map->slot_bytes;
+    return has_memory(path, st, bytes, err);
 }
 
-struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation, bool writable,
-                               struct error *err)
+static bool data_fits(const char *path, struct ring_map *map, int fd, const struct ring_ctl *ctl,
+                      uint32_t generation, uint64_t *allocated, struct error *err)
 {
-    char path[RING_PATH_SIZE];
-    ring_path_data(path, ctl, generation);
-    struct stat st;
-    int fd = open_object(path, writable, &st, err);
-    if (fd < 0)
+    struct ring_data_header header;
+    if (!read_header(path, fd, &header, sizeof header, err) ||
+        !preamble_fits(path, &header, map->size, RING_DATA_MAGIC, sizeof header, err))
+        return false;
+    *allocated = atomic_load(&header.writer_allocated);
+    if (data_geometry_fits(map, &header, generation, ctl) && *allocated <= map->writer_slots)
+        return true;
+    error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
+    return false;
+}
+
+static struct ring_map *map_create(const char *path, int fd, size_t size, bool writable,
+                                   struct error *err)
+{
+    if (!size_fits(path, size, sizeof(struct ring_data_header), err))
         return NULL;
-    void *base =
-        map_object(path, fd, (uint64_t)st.st_size, sizeof(struct ring_data_header), writable, err);
-    close(fd);
+    void *base = map_object(path, fd, size, writable, err);
     if (base == MAP_FAILED)
         return NULL;
     struct ring_map *map = calloc(1, sizeof *map);
     if (!map) {
-        munmap(base, (size_t)st.st_size);
+        munmap(base, size);
         error_set(err, RING_ERROR_SYSTEM, "out of memory");
         return NULL;
     }
-    *map = (struct ring_map){.base = base, .size = (size_t)st.st_size, .header = base, .users = 1};
-    if (data_fits(path, map, generation, ctl->kind, err))
-        return map;
-    ring_map_drop(map);
-    return NULL;
+    *map = (struct ring_map){.base = base, .size = size, .fd = -1, .header = base, .users = 1};
+    return map;
+}
+
+struct ring_map *ring_map_data(const struct ring_ctl *ctl, uint32_t generation,
+                               enum ring_access access, struct error *err)
+{
+    char path[RING_PATH_SIZE];
+    ring_path_data(path, ctl, generation);
+    bool raw = ctl->kind == RING_RAW;
+    struct stat st;
+    int fd = open_object(path, access == RING_WRITE || (access == RING_ALLOCATE && raw), &st, err);
+    if (fd < 0)
+        return NULL;
+    uint64_t allocated;
+    struct ring_map *map = map_create(path, fd, (size_t)st.st_size, access == RING_WRITE, err);
+    if (map && (!data_fits(path, map, fd, ctl, generation, &allocated, err) ||
+                !slots_have_memory(path, map, &st, access == RING_INSPECT ? 0 : allocated, err))) {
+        ring_map_drop(map);
+        map = NULL;
+    }
+    if (map && raw && access != RING_PIN)
+        map->fd = fd;
+    else
+        close(fd);
+    return map;
 }
 
 void ring_map_drop(struct ring_map *map)
@@ -290,7 +340,57 @@ void ring_map_drop(struct ring_map *map)
     if (!map || atomic_fetch_sub_explicit(&map->users, 1, memory_order_acq_rel) > 1)
         return;
     munmap(map->base, map->size);
+    if (map->fd >= 0)
+        close(map->fd);
     free(map);
+}
+
+bool ring_map_make_private(struct ring_map *map)
+{
+    uint8_t *own = mmap(NULL, map->size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (own == MAP_FAILED)
+        return false;
+    for (uint32_t i = 0; i < map->slot_count; i++)
+        if (map->held[i])
+            ring_map_copy(own + (ring_map_payload(map, i) - map->base), ring_map_payload(map, i),
+                          map->slot_bytes);
+    if (mremap(own, map->size, map->size, MREMAP_MAYMOVE | MREMAP_FIXED, map->base) != MAP_FAILED)
+        return true;
+    munmap(own, map->size);
+    return false;
+}
+
+/* ---- copies ---- */
+
+/* The one place that reads what the writer may be overwriting: the caller compares seq before and
+ * after and throws torn copies away.  ThreadSanitizer can't know that; under it the loop keeps
+ * memcpy's own checks out. */
+#ifdef __SANITIZE_THREAD__
+__attribute__((no_sanitize("thread"), optimize("no-tree-loop-distribute-patterns"))) void
+ring_map_copy(void *to, const void *from, size_t n)
+{
+    volatile uint8_t *out = to;
+    const volatile uint8_t *in = from;
+    for (size_t i = 0; i < n; i++)
+        out[i] = in[i];
+}
+#else
+void ring_map_copy(void *to, const void *from, size_t n)
+{
+    memcpy(to, from, n);
+}
+#endif
+
+bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t number,
+                         struct ring_frame *frame)
+{
+    const _Atomic uint64_t *seq = &map->slots[slot].seq;
+    if (atomic_load_explicit(seq, memory_order_acquire) != 2 * number)
+        return false;
+    ring_map_copy(frame, &map->slots[slot].frame, sizeof *frame);
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(seq, memory_order_relaxed) == 2 * number;
 }
 
 /* ---- creating ---- */
@@ -302,7 +402,7 @@ static void set_space_error(struct error *err, uint64_t size, uint64_t available
               available, what);
 }
 
-static int allocate(int fd, uint64_t size, uint64_t budget, struct error *err)
+int ring_object_allocate(int fd, off_t offset, uint64_t size, uint64_t budget, struct error *err)
 {
     if (size > budget) {
         set_space_error(err, size, budget, "under shm.max_bytes");
@@ -310,8 +410,9 @@ static int allocate(int fd, uint64_t size, uint64_t budget, struct error *err)
     }
     int r;
     do
-        r = fallocate(fd, 0, 0, (off_t)size);
+        r = fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, (off_t)size);
     while (r < 0 && errno == EINTR);
+    ring_store_point();
     if (r == 0)
         return 0;
     struct statvfs fs;
@@ -322,7 +423,8 @@ static int allocate(int fd, uint64_t size, uint64_t budget, struct error *err)
     return -1;
 }
 
-void *ring_object_create(uint64_t size, uint64_t budget, int *fd_out, struct error *err)
+void *ring_object_create_part(uint64_t size, uint64_t allocated, uint64_t budget, int *fd_out,
+                              struct error *err)
 {
     int fd = open(RING_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -330,7 +432,10 @@ void *ring_object_create(uint64_t size, uint64_t budget, int *fd_out, struct err
         return MAP_FAILED;
     }
     void *base = MAP_FAILED;
-    if (allocate(fd, size, budget, err) == 0) {
+    if (ftruncate(fd, (off_t)size) < 0) {
+        error_set(err, RING_ERROR_SYSTEM, "%" PRIu64 " bytes in " RING_DIRECTORY ": %s", size,
+                  strerror(errno));
+    } else if (ring_object_allocate(fd, 0, allocated, budget, err) == 0) {
         base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
             error_set(err, RING_ERROR_SYSTEM, "mmap of %" PRIu64 " bytes: %s", size,
@@ -341,6 +446,11 @@ void *ring_object_create(uint64_t size, uint64_t budget, int *fd_out, struct err
     else
         *fd_out = fd;
     return base;
+}
+
+void *ring_object_create(uint64_t size, uint64_t budget, int *fd, struct error *err)
+{
+    return ring_object_create_part(size, size, budget, fd, err);
 }
 
 int ring_object_link(int fd, const char *path, bool replace, struct error *err)
@@ -362,7 +472,7 @@ int ring_object_link(int fd, const char *path, bool replace, struct error *err)
     return r;
 }
 
-uint64_t ring_instance_bytes(const char *instance)
+static uint64_t instance_bytes(const char *instance)
 {
     char prefix[RING_PATH_SIZE];
     int length = snprintf(prefix, sizeof prefix, RING_PREFIX "%s.", instance);
@@ -378,4 +488,13 @@ uint64_t ring_instance_bytes(const char *instance)
     }
     closedir(dir);
     return bytes;
+}
+
+uint64_t ring_budget_left(const struct ring_ctl *ctl)
+{
+    uint64_t limit = ctl->header->max_bytes;
+    if (limit == 0)
+        return UINT64_MAX;
+    uint64_t used = instance_bytes(ctl->instance);
+    return used < limit ? limit - used : 0;
 }

@@ -3,8 +3,10 @@
 
 #include "clock.h"
 #include "process.h"
+#include "ring_slots.h"
 #include "ring_store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +18,17 @@
 
 struct ring_reader {
     struct ring_ctl *ctl;
+    enum ring_role role;
     struct ring_map *map; /* NULL: nothing attached yet */
     struct ring_row *row; /* NULL: observer */
     unsigned row_number;
+    bool has_slot; /* the row's own slot exists in `map`; without it nothing is pinned */
     /* that the frame in hand lies in, `map` or one before; NULL: no frame in hand */
     struct ring_map *pinned;
+    uint32_t pinned_slot;
 };
+
+static bool follow(struct ring_reader *reader, struct error *err);
 
 /* ---- rows ---- */
 
@@ -29,6 +36,7 @@ static void row_fill(struct ring_row *row, const char *who, uint64_t head)
 {
     ring_store_u64(&row->pin, 0, memory_order_release);
     ring_store_u32(&row->waker, 0, memory_order_seq_cst);
+    ring_store_u32(&row->keeps, 0, memory_order_release);
     char name[sizeof row->who] = "";
     snprintf(name, sizeof name, "%s", who);
     ring_store_bytes(row->who, name, sizeof name);
@@ -38,21 +46,41 @@ static void row_fill(struct ring_row *row, const char *who, uint64_t head)
     ring_store_i32(&row->pid, (int32_t)getpid(), memory_order_release);
 }
 
-static bool row_claim(struct ring_reader *reader, const char *who)
+/* Rows are locked for a moment by others, too, who clear them or give their slots back. */
+static bool row_lock(struct ring_reader *reader)
 {
-    for (unsigned i = 1; i < reader->ctl->rows; i++) {
-        if (!ring_lock(reader->ctl->fd, (int)i))
-            continue;
-        reader->row = &reader->ctl->header->rows[i];
-        reader->row_number = i;
-        if (atomic_load_explicit(&reader->row->pid, memory_order_relaxed) !=
-            0) /* its last owner died */
-            ring_add_u64(&reader->ctl->header->reaped, 1, memory_order_relaxed);
-        ring_reader_head(reader); /* attaches, if there is something to attach to */
-        row_fill(reader->row, who, reader->map ? atomic_load(&reader->map->header->head) >> 8 : 0);
-        return true;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        for (unsigned row = 1; row < reader->ctl->rows; row++)
+            if (ring_lock(reader->ctl->fd, (int)row)) {
+                reader->row_number = row;
+                return true;
+            }
+        struct timespec moment = clock_timespec(NS_PER_MS);
+        nanosleep(&moment, NULL);
     }
     return false;
+}
+
+static int row_claim(struct ring_reader *reader, const char *name, const char *who,
+                     struct error *err)
+{
+    struct error later; /* what is wrong with the frames is said by who asks for one */
+    if (!row_lock(reader)) {
+        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken%s", name,
+                  reader->ctl->rows - 1,
+                  reader->ctl->header->unsupervised ? "" : " (shm.reader_rows)");
+        return -1;
+    }
+    struct ring_row *row = &reader->ctl->header->rows[reader->row_number];
+    if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) /* its last owner died */
+        ring_add_u64(&reader->ctl->header->reaped, 1, memory_order_relaxed);
+    bool attached = follow(reader, &later);
+    row_fill(row, who, attached ? atomic_load(&reader->map->header->head) >> 8 : 0);
+    reader->row = row;
+    if (!attached || follow(reader, &later) || later.code != RING_ERROR_SPACE)
+        return 0;
+    *err = later;
+    return -1;
 }
 
 /* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the
@@ -89,17 +117,14 @@ struct ring_reader *ring_reader_open(const char *instance, const char *name, enu
         error_set(err, RING_ERROR_SYSTEM, "out of memory");
         return NULL;
     }
+    reader->role = role;
     reader->ctl = ring_map_ctl(instance, name, role != RING_OBSERVER, err);
     if (!reader->ctl)
         goto fail;
     if (role == RING_ENCODER)
         reader->row = &reader->ctl->header->rows[0];
-    if (role == RING_MEMBER && !row_claim(reader, who)) {
-        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken%s", name,
-                  reader->ctl->rows - 1,
-                  reader->ctl->header->unsupervised ? "" : " (shm.reader_rows)");
+    if (role == RING_MEMBER && row_claim(reader, name, who, err) < 0)
         goto fail;
-    }
     return reader;
 fail:
     ring_reader_close(reader);
@@ -116,18 +141,40 @@ struct ring_reader *ring_reader_reopen(struct ring_reader **reader, const char *
     return *reader = ring_reader_open(instance, name, role, who, err);
 }
 
+/* What has been held is no longer the ring's; so the writer may give slots back. */
+static bool row_forget(struct ring_reader *reader)
+{
+    struct ring_row *row = reader->row;
+    if (!atomic_load_explicit(&row->keeps, memory_order_relaxed))
+        return true;
+    if (reader->map && atomic_load(&reader->map->users) > 1 && !ring_map_make_private(reader->map))
+        return false;
+    ring_store_u32(&row->keeps, 0, memory_order_release);
+    return true;
+}
+
+static void row_leave(struct ring_reader *reader)
+{
+    ring_store_u32(&reader->row->waker, 0, memory_order_seq_cst);
+    ring_slots_leave(reader->row);
+    ring_store_i32(&reader->row->pid, 0, memory_order_release);
+    ring_unlock(reader->ctl->fd, (int)reader->row_number);
+}
+
 void ring_reader_close(struct ring_reader *reader)
 {
     if (!reader)
         return;
     ring_reader_release(reader);
-    if (reader->row_number > 0) {
-        ring_store_u32(&reader->row->waker, 0, memory_order_seq_cst);
-        ring_store_i32(&reader->row->pid, 0, memory_order_release);
-        ring_unlock(reader->ctl->fd, (int)reader->row_number);
+    bool keeps_row = false;
+    if (reader->row_number > 0 && reader->row) {
+        keeps_row = !row_forget(reader);
+        if (!keeps_row)
+            row_leave(reader);
     }
     ring_map_drop(reader->map);
-    ring_ctl_close(reader->ctl);
+    if (!keeps_row) /* else until the process ends: it has no memory for what it held */
+        ring_map_ctl_close(reader->ctl);
     free(reader);
 }
 
@@ -143,7 +190,7 @@ static void let_go(struct ring_reader *reader)
 void ring_reader_abandon(struct ring_reader *reader)
 {
     let_go(reader);
-    reader->row_number = 0;
+    reader->row = NULL;
     ring_reader_close(reader);
 }
 
@@ -154,6 +201,26 @@ static bool is_open(const struct ring_reader *reader, struct error *err)
     error_set(err, RING_ERROR_CLOSED, "%s.%s: the ring's owner has closed it", reader->ctl->camera,
               reader->ctl->variant);
     return false;
+}
+
+static enum ring_access access_of(const struct ring_reader *reader)
+{
+    return reader->role == RING_OBSERVER  ? RING_READ
+           : reader->role == RING_ENCODER ? RING_PIN
+                                          : RING_ALLOCATE;
+}
+
+/* A reader with a row brings a slot of its own to each generation, before it pins anything. */
+static bool provide(struct ring_reader *reader, struct error *err)
+{
+    if (reader->has_slot || !reader->row || reader->row_number == 0)
+        return true;
+    if (ring_slots_provide(reader->ctl, reader->map, reader->row_number, err) < 0) {
+        error_prefix(err, "%s.%s", reader->ctl->camera, reader->ctl->variant);
+        return false;
+    }
+    reader->has_slot = true;
+    return true;
 }
 
 /* Follows ctl to its current generation.  The generation may be unlinked between the two looks:
@@ -167,13 +234,13 @@ static bool follow(struct ring_reader *reader, struct error *err)
         uint32_t generation =
             atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
         if (reader->map && reader->map->generation == generation)
-            return true;
+            return provide(reader, err);
         if (generation == 0) {
             error_set(err, RING_ERROR_EMPTY, "%s.%s: no picture yet", reader->ctl->camera,
                       reader->ctl->variant);
             return false;
         }
-        struct ring_map *map = ring_map_data(reader->ctl, generation, false, err);
+        struct ring_map *map = ring_map_data(reader->ctl, generation, access_of(reader), err);
         if (map && !is_open(reader, err)) {
             ring_map_drop(map);
             return false;
@@ -182,7 +249,8 @@ static bool follow(struct ring_reader *reader, struct error *err)
             if (reader->map != reader->pinned) /* else ring_reader_release drops it */
                 ring_map_drop(reader->map);
             reader->map = map;
-            return true;
+            reader->has_slot = false;
+            return provide(reader, err);
         }
         if (err->code != RING_ERROR_ABSENT)
             return false;
@@ -254,7 +322,9 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
         }
         *frame = map->slots[slot].frame;
         reader->pinned = map;
-        if (frame->number != number || !ring_frame_valid(frame, map->slot_bytes)) {
+        reader->pinned_slot = slot;
+        if (frame->number != number || !ring_frame_valid(frame, map->slot_bytes) ||
+            !ring_slots_exist(reader->ctl, map, slot)) {
             ring_reader_release(reader);
             return fail_corrupt(reader, number, err);
         }
@@ -275,32 +345,18 @@ void ring_reader_release(struct ring_reader *reader)
 
 struct ring_map *ring_reader_hold(struct ring_reader *reader)
 {
-    struct ring_map *map = reader->pinned ? reader->pinned : reader->map;
-    if (map)
-        atomic_fetch_add(&map->users, 1);
+    struct ring_map *map = reader->pinned;
+    if (!map || reader->row_number == 0)
+        return NULL;
+    /* before the pin goes: give_back of ring_writer.c looks at the pins first */
+    if (!atomic_load_explicit(&reader->row->keeps, memory_order_relaxed))
+        ring_store_u32(&reader->row->keeps, 1, memory_order_release);
+    map->held[reader->pinned_slot] = 1;
+    atomic_fetch_add(&map->users, 1);
     return map;
 }
 
 /* ---- copies ---- */
-
-/* The one place that reads what the writer may be overwriting: the caller compares seq before and
- * after and throws torn copies away.  ThreadSanitizer can't know that; under it the loop keeps
- * memcpy's own checks out. */
-#ifdef __SANITIZE_THREAD__
-__attribute__((no_sanitize("thread"), optimize("no-tree-loop-distribute-patterns"))) static void
-copy_unguarded(void *to, const void *from, size_t n)
-{
-    volatile uint8_t *out = to;
-    const volatile uint8_t *in = from;
-    for (size_t i = 0; i < n; i++)
-        out[i] = in[i];
-}
-#else
-static void copy_unguarded(void *to, const void *from, size_t n)
-{
-    memcpy(to, from, n);
-}
-#endif
 
 static bool unchanged(const struct ring_slot *slot, uint64_t number)
 {
@@ -318,15 +374,6 @@ static bool buffer_fit(struct ring_buffer *buffer, size_t size)
     return buffer->data;
 }
 
-bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t number,
-                         struct ring_frame *frame)
-{
-    if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number)
-        return false;
-    copy_unguarded(frame, &map->slots[slot].frame, sizeof *frame);
-    return unchanged(&map->slots[slot], number);
-}
-
 /* The slot that head names holds the frame that head names, for as long as it does: if not, nobody
  * has overtaken the reader. A slot that was overwritten tells that head is newer by now. */
 static bool contradicts_head(const struct ring_map *map, uint32_t slot, uint64_t number)
@@ -336,10 +383,32 @@ static bool contradicts_head(const struct ring_map *map, uint32_t slot, uint64_t
            newest(map, &now) == number;
 }
 
+/* The slot may be given back meanwhile: reading its mapping would then allocate it anew, or kill.
+ */
+static bool copy_payload(const struct ring_map *map, uint32_t slot, uint8_t *to, size_t n)
+{
+    if (map->fd < 0) {
+        ring_map_copy(to, ring_map_payload(map, slot), n);
+        return true;
+    }
+    off_t offset = ring_map_payload(map, slot) - map->base;
+    for (size_t done = 0; done < n;) {
+        ssize_t r = pread(map->fd, to + done, n - done, offset + (off_t)done);
+        if (r <= 0 && !(r < 0 && errno == EINTR))
+            return false;
+        done += r > 0 ? (size_t)r : 0;
+    }
+    return true;
+}
+
 enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
                                   struct ring_buffer *buffer, struct ring_frame *frame,
                                   struct error *err)
 {
+    if (reader->role == RING_ENCODER) {
+        error_set(err, RING_ERROR_SYSTEM, "the encoder's row pins, it does not copy");
+        return RING_FAILED;
+    }
     if (!reader->pinned && !follow(reader, err))
         return attach_failed(err);
     const struct ring_map *map = reader->map;
@@ -359,7 +428,11 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
             error_set(err, RING_ERROR_SYSTEM, "out of memory");
             return RING_FAILED;
         }
-        copy_unguarded(buffer->data, ring_map_payload(map, slot), frame->bytes);
+        if (!copy_payload(map, slot, buffer->data, frame->bytes)) {
+            error_set(err, RING_ERROR_CORRUPT, "%s.%s: frame %llu can't be read",
+                      reader->ctl->camera, reader->ctl->variant, (unsigned long long)number);
+            return RING_FAILED;
+        }
         if (!unchanged(&map->slots[slot], number))
             continue;
         row_count(reader->row, number);
@@ -425,9 +498,11 @@ static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
         uint64_t pin = atomic_load_explicit(&row->pin, memory_order_acquire);
         out->row = i;
         out->pid = atomic_load_explicit(&row->pid, memory_order_acquire);
-        out->alive =
-            i == 0 ? pin != 0 : ring_lock_taken(reader->ctl->fd, (int)i) || i == reader->row_number;
-        copy_unguarded(out->who, row->who, sizeof out->who - 1);
+        /* without an owner it is locked only for a moment, by who gives its slot back */
+        out->alive = i == 0 ? pin != 0
+                            : out->pid != 0 && (i == reader->row_number ||
+                                                ring_lock_taken(reader->ctl->fd, (int)i));
+        ring_map_copy(out->who, row->who, sizeof out->who - 1);
         out->pinned_slot =
             pin && pin >> 32 == stat->generation ? (int32_t)((pin & 0xffffffff) - 1) : -1;
         out->pinned_generation = (uint32_t)(pin >> 32);
@@ -456,20 +531,24 @@ static double stat_fps(const struct ring_data_header *header, const struct ring_
     return stands ? 0 : fps;
 }
 
-static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
+static void stat_slots(const struct ring_ctl *ctl, const struct ring_map *map,
+                       struct ring_stat *stat)
 {
     uint32_t head_slot;
     stat->head = newest(map, &head_slot);
     stat->slots = map->slot_count;
     stat->slot_bytes = map->slot_bytes;
+    stat->allocated = 0;
     for (uint32_t i = 0; i < map->slot_count; i++) {
         struct ring_slot_stat *out = &stat->slot[i];
+        out->exists = ring_slots_exist(ctl, map, i);
+        stat->allocated += out->exists;
         out->seq = atomic_load_explicit(&map->slots[i].seq, memory_order_acquire);
         bool whole = out->seq > 0 && !(out->seq & 1) &&
                      ring_map_descriptor(map, i, out->seq / 2, &out->frame);
         if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) ||
             out->frame.committed_ns < 0) {
-            copy_unguarded(&out->before, &map->slots[i].frame.number, sizeof out->before);
+            ring_map_copy(&out->before, &map->slots[i].frame.number, sizeof out->before);
             memset(&out->frame, 0, sizeof out->frame);
             if (!(out->seq & 1))
                 out->seq = 0;
@@ -481,16 +560,17 @@ static void stat_slots(const struct ring_map *map, struct ring_stat *stat)
         stat->head = 0;
 }
 
-static void stat_data(const struct ring_map *map, struct ring_stat *stat)
+static void stat_data(const struct ring_ctl *ctl, const struct ring_map *map,
+                      struct ring_stat *stat)
 {
     for (int i = 0; i < ATTEMPTS && stat->head == 0; i++)
-        stat_slots(map, stat);
+        stat_slots(ctl, map, stat);
     stat->retired = atomic_load(&map->header->state) == RING_RETIRED;
     stat->writer_pid = atomic_load(&map->header->writer_pid);
     if (!stat->writer_alive && stat->writer_pid > 0) /* the lease's writers hold no lock */
         stat->writer_alive =
             process_start_time(stat->writer_pid) == atomic_load(&map->header->writer_start);
-    stat->bytes += map->size;
+    stat->bytes += ring_slots_bytes(map, stat->allocated);
     if (stat->head > 0)
         stat->age_ns = clock_now() - stat->newest.committed_ns;
     stat->fps = stat_fps(map->header, stat);
@@ -512,9 +592,9 @@ int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct 
     stat->aborted = atomic_load(&ctl->header->aborted);
     stat->reaped = atomic_load(&ctl->header->reaped);
     stat->writer_alive = ring_lock_taken(ctl->fd, RING_LOCK_WRITER);
-    if (follow(reader, err)) {
+    if (follow(reader, err) || (reader->map && err->code == RING_ERROR_SPACE)) {
         stat->generation = reader->map->generation;
-        stat_data(reader->map, stat);
+        stat_data(ctl, reader->map, stat);
     } else if (err->code != RING_ERROR_EMPTY) {
         return -1;
     }

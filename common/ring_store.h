@@ -20,8 +20,8 @@ static inline void ring_store_point(void)
 }
 #endif
 
-/* Controls for the chaos test: builds that break the protocol on purpose, which it must notice.  0
- * in the product. */
+/* Builds for the chaos test that break the protocol on purpose, which the test must notice.  0 in
+ * the product. */
 #ifdef RING_BREAK_PIN
 #define RING_IGNORES_PINS 1 /* the writer loans pinned slots */
 #else
@@ -74,7 +74,7 @@ static inline bool ring_swap_u64(_Atomic uint64_t *word, uint64_t expected, uint
     return done;
 }
 
-/* Plain memory, which nobody trusts before a later store says that it is whole. */
+/* Plain memory, whose readers look for a later store first that says that it is whole. */
 static inline void ring_store_bytes(void *to, const void *from, size_t n)
 {
 #ifdef RING_KILL_POINTS

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "process.h"
 #include "ring_map.h"
+#include "ring_slots.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -119,10 +120,16 @@ static void check_object(struct look *look, const struct stat *st, const char *w
     if (st->st_mode & S_IWOTH)
         find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "any user may write it (mode %03o)",
              (unsigned)st->st_mode & 0777);
-    if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size)
-        find(look, RING_FAULT_MEMORY, CERTAIN, 0, what, place,
-             "has memory for %" PRIu64 " of its %" PRIu64 " bytes only",
-             (uint64_t)st->st_blocks * 512, (uint64_t)st->st_size);
+}
+
+/* `weight`: CERTAIN where the object never changes in size. */
+static void check_memory(struct look *look, const struct stat *st, uint64_t bytes,
+                         enum weight weight, const char *what, uint64_t place)
+{
+    uint64_t allocated = (uint64_t)st->st_blocks * 512;
+    if (allocated < bytes)
+        find(look, RING_FAULT_MEMORY, weight, 0, what, place,
+             "has memory for %" PRIu64 " of the %" PRIu64 " bytes in use only", allocated, bytes);
 }
 
 static bool is_linked(const struct ring_ctl *ctl, const char *path)
@@ -137,8 +144,10 @@ static void check_ctl(struct look *look, const char *instance, const char *name)
     const struct ring_ctl *ctl = look->ctl;
     char own[RING_NAME_SIZE], path[RING_PATH_SIZE];
     struct stat st;
-    if (fstat(ctl->fd, &st) == 0)
+    if (fstat(ctl->fd, &st) == 0) {
         check_object(look, &st, NULL, 0);
+        check_memory(look, &st, ctl->size, CERTAIN, NULL, 0);
+    }
     snprintf(own, sizeof own, "%s.%s", ctl->camera, ctl->variant);
     if (strcmp(ctl->instance, instance) != 0 || strcmp(own, name) != 0)
         find(look, RING_FAULT_NAME, CERTAIN, 0, NULL, 0, "the header says %s of instance %s", own,
@@ -225,6 +234,18 @@ static uint64_t read_seq(const struct ring_map *map, uint32_t slot)
     return atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire);
 }
 
+/* Slots come and go while we look: LASTING decides. */
+static void check_slot_memory(struct look *look)
+{
+    const struct ring_map *map = look->map;
+    uint64_t bytes = ring_slots_bytes(map, ring_slots_count(look->ctl, map));
+    char path[RING_PATH_SIZE];
+    struct stat st;
+    ring_path_data(path, look->ctl, map->generation);
+    if (lstat(path, &st) == 0)
+        check_memory(look, &st, bytes, LASTING, "generation", map->generation);
+}
+
 static void check_header(struct look *look)
 {
     const struct ring_data_header *header = look->map->header;
@@ -259,7 +280,10 @@ static void check_head(struct look *look)
         uint64_t seq = read_seq(map, slot);
         if (atomic_load_explicit(&map->header->head, memory_order_acquire) != head)
             continue;
-        if (seq != 2 * number)
+        if (seq == 2 * number && !ring_slots_exist(look->ctl, map, slot))
+            find(look, RING_FAULT_HEAD, LASTING, head, NULL, 0,
+                 "names slot %" PRIu32 ", which has no memory", slot);
+        else if (seq != 2 * number)
             find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0,
                  "names frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64,
                  number, slot, seq);
@@ -401,6 +425,25 @@ static void find_dead(struct look *look, unsigned number, const struct ring_row 
          who, pid, held);
 }
 
+/* A slot word of an older generation means nothing any more. */
+static void check_row_slot(struct look *look, unsigned number, uint64_t word, bool locked,
+                           int32_t pid)
+{
+    uint32_t state = (uint32_t)word;
+    bool current = look->map && word >> 32 == look->map->generation;
+    if (state > RING_SLOT_UNWANTED ||
+        (word != 0 && (look->ctl->kind != RING_RAW || state == RING_SLOT_NONE)))
+        find(look, RING_FAULT_ROW, CERTAIN, 0, "row", number,
+             "has a slot of state %" PRIu32 " in generation %" PRIu64, state, word >> 32);
+    else if (current && state == RING_SLOT_USABLE && pid == 0 && !locked)
+        find(look, RING_FAULT_ROW, LASTING, word, "row", number,
+             "belongs to nobody, and keeps its slot");
+    else if (current && state == RING_SLOT_PENDING && !locked && pid == 0)
+        find(look, RING_FAULT_UNFINISHED, LEFT, word, "row", number,
+             "has a slot that was being allocated or given back when a process died; the writer"
+             " goes on with it");
+}
+
 static void check_row(struct look *look, unsigned number)
 {
     const struct ring_row *row = &look->ctl->header->rows[number];
@@ -416,6 +459,8 @@ static void check_row(struct look *look, unsigned number)
     if (pid < 0 || row->who[sizeof row->who - 1])
         find(look, RING_FAULT_ROW, LASTING, 0, "row", number, "has an owner without a proper %s",
              pid < 0 ? "process number" : "name");
+    check_row_slot(look, number, atomic_load_explicit(&row->slot, memory_order_acquire), locked,
+                   pid);
     if (pid == 0 && pin && !locked)
         find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
              "pins slot %" PRIu32 " and belongs to nobody", (uint32_t)pin - 1);
@@ -452,31 +497,19 @@ static bool is_alive(const struct ring_ctl *ctl, const struct ring_map *map)
     return pid > 0 && process_start_time(pid) == atomic_load(&map->header->writer_start);
 }
 
-/* Then it is not attached to, and that has been said. */
-static bool lacks_memory(const struct ring_findings *findings, uint32_t generation)
-{
-    char where[sizeof findings->list[0].where];
-    snprintf(where, sizeof where, "generation %" PRIu32, generation);
-    for (unsigned i = 0; i < findings->count; i++)
-        if (findings->list[i].fault == RING_FAULT_MEMORY &&
-            strcmp(findings->list[i].where, where) == 0)
-            return true;
-    return false;
-}
-
 /* Everything under generation `generation`.  False, and nothing found counts, if another one has
  * become current meanwhile. */
 static bool look_at_generation(struct look *look, uint32_t generation)
 {
     struct error err = {0};
-    look->map = generation ? ring_map_data(look->ctl, generation, false, &err) : NULL;
+    look->map = generation ? ring_map_data(look->ctl, generation, RING_INSPECT, &err) : NULL;
     look->writer_alive = is_alive(look->ctl, look->map);
     check_generations(look, generation);
-    if (generation && !look->map && err.code != RING_ERROR_ABSENT && err.code != RING_ERROR_OWNER &&
-        !lacks_memory(look->out, generation))
+    if (generation && !look->map && err.code != RING_ERROR_ABSENT && err.code != RING_ERROR_OWNER)
         find(look, RING_FAULT_UNREADABLE, LASTING, 0, "generation", generation, "%.150s", err.text);
     if (look->map) {
         check_header(look);
+        check_slot_memory(look);
         check_head(look);
         check_slots(look);
     }
@@ -510,7 +543,7 @@ static int look_once(const char *instance, const char *name, struct ring_finding
             break;
         out->count = before;
     }
-    ring_ctl_close(look.ctl);
+    ring_map_ctl_close(look.ctl);
     return 0;
 }
 

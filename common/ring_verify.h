@@ -17,7 +17,7 @@ enum ring_fault {
     RING_FAULT_UNREADABLE = 1,
     RING_FAULT_OWNER,  /* an object belongs to another user, or others may write it */
     RING_FAULT_NAME,   /* the header names another ring */
-    RING_FAULT_MEMORY, /* not all of an object is allocated: touching it may kill */
+    RING_FAULT_MEMORY, /* a slot that should exist has no memory: touching it may kill */
     /* payloads are not page-aligned, or a header field has no such value */
     RING_FAULT_LAYOUT,
     RING_FAULT_CLOSED, /* closed by its owner, but not unlinked */
@@ -33,7 +33,7 @@ enum ring_fault {
     RING_FAULT_ROW,        /* a row's field has no such value */
     RING_FAULT_ACCOUNTS,   /* taken, joined, last and head don't add up */
     RING_FAULT_UNFINISHED, /* left by a writer that died; the next one clears it */
-    /* left by a reader that died; the reaper or the next reader clears it */
+    /* left by a reader that died; the supervisor or the next reader clears it */
     RING_FAULT_DEAD_READER,
 };
 

@@ -3,19 +3,19 @@
 
 #include "clock.h"
 #include "process.h"
+#include "ring_slots.h"
 #include "ring_store.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define JPEG_SLOTS                                                                                 \
-    8 /* newest, one being written, and time for slow copies; a pin or two does no harm */
+/* Newest, one being written, and time for slow copies; a pin or two does no harm. */
+#define JPEG_SLOTS 6
 #define SPARE_SLOTS 2
+#define ROOM_SLOTS 16 /* that a raw ring's writer may need beyond what it said it holds */
 
 struct ring_writer {
     struct ring_ctl *ctl;
@@ -28,12 +28,21 @@ struct ring_writer {
 
 /* ---- generations ---- */
 
-static unsigned slots_needed(enum ring_kind kind, unsigned rows, unsigned held)
+/* How many slots a generation begins with, those of readers left out; and how many its writer may
+ * come to use. */
+static unsigned slots_needed(enum ring_kind kind, unsigned held)
 {
     if (kind == RING_JPEG)
         return JPEG_SLOTS;
-    unsigned slots = 1 /* newest */ + 1 /* being written */ + rows + held + SPARE_SLOTS;
-    return slots < RING_MAX_SLOTS ? slots : RING_MAX_SLOTS;
+    return 1 /* newest */ + 1 /* being written */ + 1 /* the encoder's */ + held + SPARE_SLOTS;
+}
+
+static unsigned slots_most(enum ring_kind kind, unsigned rows, unsigned needed)
+{
+    unsigned most = RING_MAX_SLOTS - (rows - 1);
+    if (kind == RING_JPEG)
+        return JPEG_SLOTS;
+    return needed + ROOM_SLOTS < most ? needed + ROOM_SLOTS : most;
 }
 
 static uint64_t page_align(uint64_t bytes)
@@ -46,14 +55,32 @@ static uint64_t payload_offset(unsigned slots)
     return page_align(sizeof(struct ring_data_header) + (uint64_t)slots * sizeof(struct ring_slot));
 }
 
-static uint64_t object_bytes(unsigned slots, uint64_t slot_bytes)
+struct geometry {
+    unsigned slots, writer_slots, allocated;
+    uint64_t payload_offset, slot_bytes;
+};
+
+static struct geometry plan(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held)
 {
-    return payload_offset(slots) + slots * page_align(slot_bytes);
+    struct geometry geometry = {.allocated = slots_needed(kind, held),
+                                .slot_bytes = page_align(slot_bytes)};
+    geometry.writer_slots = slots_most(kind, rows, geometry.allocated);
+    if (geometry.allocated > geometry.writer_slots)
+        geometry.allocated = geometry.writer_slots;
+    geometry.slots = geometry.writer_slots + (kind == RING_RAW ? rows - 1 : 0);
+    geometry.payload_offset = payload_offset(geometry.slots);
+    return geometry;
+}
+
+static uint64_t bytes_of(const struct geometry *geometry, unsigned slots)
+{
+    return geometry->payload_offset + slots * geometry->slot_bytes;
 }
 
 uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held)
 {
-    return object_bytes(slots_needed(kind, rows + 1, held), slot_bytes);
+    struct geometry geometry = plan(kind, rows + 1, slot_bytes, held);
+    return bytes_of(&geometry, geometry.allocated);
 }
 
 static void sign(struct ring_writer *writer)
@@ -82,7 +109,7 @@ static void settle(struct ring_writer *writer)
 
 static int move_on(struct ring_writer *writer, uint32_t generation, struct error *err)
 {
-    struct ring_map *map = ring_map_data(writer->ctl, generation, true, err);
+    struct ring_map *map = ring_map_data(writer->ctl, generation, RING_WRITE, err);
     if (!map)
         return -1;
     /* what was mapped may be that of a ring made anew under the name */
@@ -122,21 +149,23 @@ void ring_writer_takeover(struct ring_writer *writer)
 }
 
 static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl,
-                      uint32_t generation, uint32_t slots, size_t slot_bytes)
+                      uint32_t generation, const struct geometry *geometry)
 {
     header->magic = RING_DATA_MAGIC;
     header->abi_major = RING_ABI_MAJOR;
     header->abi_minor = RING_ABI_MINOR;
     header->byte_order = RING_BYTE_ORDER;
     header->header_bytes = sizeof *header;
-    header->object_bytes = object_bytes(slots, slot_bytes);
+    header->object_bytes = bytes_of(geometry, geometry->slots);
     header->generation = generation;
     header->kind = ctl->kind;
-    header->slot_count = slots;
+    header->slot_count = geometry->slots;
     header->descriptor_bytes = sizeof(struct ring_slot);
     header->descriptor_offset = sizeof *header;
-    header->payload_offset = payload_offset(slots);
-    header->slot_bytes = page_align(slot_bytes);
+    header->writer_slots = geometry->writer_slots;
+    header->payload_offset = geometry->payload_offset;
+    header->slot_bytes = geometry->slot_bytes;
+    header->writer_allocated = geometry->allocated;
     header->state = RING_LIVE;
 }
 
@@ -172,27 +201,19 @@ static void publish_generation(struct ring_writer *writer, uint32_t generation)
     ring_store_point();
 }
 
-static uint64_t budget_left(const struct ring_ctl *ctl)
-{
-    uint64_t limit = ctl->header->max_bytes;
-    if (limit == 0)
-        return UINT64_MAX;
-    uint64_t used = ring_instance_bytes(ctl->instance);
-    return used < limit ? limit - used : 0;
-}
-
-static int make_generation(struct ring_writer *writer, unsigned slots, size_t slot_bytes,
+static int make_generation(struct ring_writer *writer, const struct geometry *geometry,
                            struct error *err)
 {
     uint32_t generation = atomic_load(&writer->ctl->header->generation) + 1;
     if (generation == 0) /* no ring gets there by itself, and 0 means that there is none */
         generation = 1;
-    uint64_t size = object_bytes(slots, slot_bytes);
+    uint64_t size = bytes_of(geometry, geometry->slots);
     int fd;
-    struct ring_data_header *header = ring_object_create(size, budget_left(writer->ctl), &fd, err);
+    struct ring_data_header *header = ring_object_create_part(
+        size, bytes_of(geometry, geometry->allocated), ring_budget_left(writer->ctl), &fd, err);
     if (header == MAP_FAILED)
         return -1;
-    fill_data(header, writer->ctl, generation, slots, slot_bytes);
+    fill_data(header, writer->ctl, generation, geometry);
     atomic_store(&header->head, ring_head_pack(last_number(writer), RING_NO_SLOT));
     munmap(header, size);
 
@@ -218,18 +239,19 @@ static bool is_beyond_repair(const struct error *err)
 int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned held,
                         struct error *err)
 {
-    unsigned slots = slots_needed(writer->ctl->kind, writer->ctl->rows, held);
+    const struct ring_ctl *ctl = writer->ctl;
+    struct geometry geometry = plan(ctl->kind, ctl->rows, slot_bytes, held);
     bool followed = follow(writer, err) == 0;
     if (!followed && !is_beyond_repair(err))
         return -1;
     if (followed && writer->map && writer->map->slot_bytes >= slot_bytes &&
-        writer->map->slot_count >= slots)
-        return 0;
+        writer->map->writer_slots >= geometry.allocated)
+        return ring_slots_grow(ctl, writer->map, geometry.allocated, err);
     if (slot_bytes == 0 || slot_bytes > UINT32_MAX) {
         error_set(err, RING_ERROR_SPACE, "%zu bytes can't be a frame", slot_bytes);
         return -1;
     }
-    return make_generation(writer, slots, slot_bytes, err);
+    return make_generation(writer, &geometry, err);
 }
 
 /* ---- opening ---- */
@@ -259,6 +281,8 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
     if (exclusive) {
         ring_ctl_clear_writer(writer->ctl);
         ring_writer_takeover(writer);
+        if (writer->map)
+            ring_slots_trim(writer->map);
     }
     return writer;
 fail:
@@ -302,19 +326,93 @@ static bool pinned(const struct ring_writer *writer, uint32_t slot)
     return false;
 }
 
+static bool has_keeper(const struct ring_writer *writer)
+{
+    for (unsigned i = 1; i < writer->ctl->rows; i++)
+        if (atomic_load_explicit(&writer->ctl->header->rows[i].keeps, memory_order_acquire))
+            return true;
+    return false;
+}
+
+static void put_back(_Atomic uint64_t *seq, uint64_t before)
+{
+    ring_store_u64(seq, before & 1 ? 0 : before, memory_order_release);
+}
+
+/* Marks a slot as being written, for this writer alone, unless a reader has it pinned. */
+static bool take_up(const struct ring_writer *writer, uint32_t slot)
+{
+    _Atomic uint64_t *seq = &writer->map->slots[slot].seq;
+    uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
+    if (!RING_HIDES_WRITING)
+        ring_store_u64(seq, RING_SEQ_WRITING, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
+    if (RING_IGNORES_PINS || !pinned(writer, slot))
+        return true;
+    put_back(seq, before);
+    return false;
+}
+
+static uint32_t newest_slot(const struct ring_map *map)
+{
+    return atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
+}
+
+/* Gives the row's slot back to the system, or what is left of it, if nobody needs it now; the row's
+ * lock keeps a new reader from counting on it.  False if nothing was given back. */
+static bool give_back(const struct ring_writer *writer, unsigned row_number)
+{
+    struct ring_row *row = &writer->ctl->header->rows[row_number];
+    struct ring_map *map = writer->map;
+    uint32_t slot = ring_slots_of_row(map, row_number);
+    if (slot == newest_slot(map) || map->held[slot] || !ring_lock(writer->ctl->fd, (int)row_number))
+        return false;
+    uint64_t word = atomic_load_explicit(&row->slot, memory_order_acquire);
+    bool done = word == ring_slot_pack(map->generation, RING_SLOT_PENDING);
+    if (word == ring_slot_pack(map->generation, RING_SLOT_UNWANTED)) {
+        _Atomic uint64_t *seq = &map->slots[slot].seq;
+        uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
+        if (take_up(writer, slot)) {
+            done = !has_keeper(writer); /* looked at after the pins: see ring_reader_hold */
+            put_back(seq, done ? 0 : before);
+        }
+    }
+    if (done)
+        ring_slots_give_back(map, row, slot);
+    ring_unlock(writer->ctl->fd, (int)row_number);
+    return done;
+}
+
+/* One at a time, so that no frame waits for more than that. */
+static void give_back_one(const struct ring_writer *writer)
+{
+    const struct ring_map *map = writer->map;
+    for (uint32_t slot = map->writer_slots; slot < map->slot_count; slot++) {
+        unsigned row = slot - map->writer_slots + 1;
+        uint64_t word =
+            atomic_load_explicit(&writer->ctl->header->rows[row].slot, memory_order_relaxed);
+        if ((word == ring_slot_pack(map->generation, RING_SLOT_UNWANTED) ||
+             word == ring_slot_pack(map->generation, RING_SLOT_PENDING)) &&
+            give_back(writer, row))
+            return;
+    }
+}
+
 /* Of the slots that are free and not yet tried the one with the highest seq, or the lowest if the
  * ring's readers copy (see ring_layout.h); RING_NO_SLOT if there is none. */
-static uint32_t choose_free(const struct ring_map *map, enum ring_kind kind, const bool *tried)
+static uint32_t choose_free(const struct ring_writer *writer, const bool *tried)
 {
-    uint32_t newest = atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
-    uint32_t best = RING_NO_SLOT;
+    const struct ring_map *map = writer->map;
+    bool warmest = writer->ctl->kind == RING_RAW;
+    uint32_t newest = newest_slot(map), best = RING_NO_SLOT;
     uint64_t best_seq = 0;
     if (RING_HIDES_WRITING && newest < map->slot_count && !map->held[newest] && !tried[newest])
         return newest;
     for (uint32_t i = 0; i < map->slot_count; i++) {
         uint64_t seq = atomic_load_explicit(&map->slots[i].seq, memory_order_relaxed);
-        bool better = best == RING_NO_SLOT || (kind == RING_RAW ? seq > best_seq : seq < best_seq);
-        if (i != newest && !map->held[i] && !tried[i] && better) {
+        bool better = best == RING_NO_SLOT || (warmest ? seq > best_seq : seq < best_seq);
+        if (better && i != newest && !map->held[i] && !tried[i] &&
+            ring_slots_exist(writer->ctl, map, i)) {
             best = i;
             best_seq = seq;
         }
@@ -322,17 +420,28 @@ static uint32_t choose_free(const struct ring_map *map, enum ring_kind kind, con
     return best;
 }
 
+/* The writer turns out to hold more slots than it said. */
+static bool grow_by_one(const struct ring_writer *writer)
+{
+    const struct ring_map *map = writer->map;
+    uint32_t count = atomic_load_explicit(&map->header->writer_allocated, memory_order_relaxed);
+    struct error ignored; /* without memory there is no slot: counted like that */
+    return count < map->writer_slots && ring_slots_grow(writer->ctl, map, count + 1, &ignored) == 0;
+}
+
 bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
 {
     struct ring_map *map = writer->map;
     bool tried[RING_MAX_SLOTS] = {false};
-    for (uint32_t i; map && (i = choose_free(map, writer->ctl->kind, tried)) != RING_NO_SLOT;) {
-        _Atomic uint64_t *seq = &map->slots[i].seq;
-        uint64_t before = atomic_load_explicit(seq, memory_order_relaxed);
-        if (!RING_HIDES_WRITING)
-            ring_store_u64(seq, RING_SEQ_WRITING, memory_order_relaxed);
-        atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
-        if (RING_IGNORES_PINS || !pinned(writer, i)) {
+    if (map)
+        give_back_one(writer);
+    while (map) {
+        uint32_t i = choose_free(writer, tried);
+        if (i == RING_NO_SLOT && !grow_by_one(writer))
+            break;
+        if (i == RING_NO_SLOT)
+            continue;
+        if (take_up(writer, i)) {
             map->held[i] = 1;
             /* a decoder keeps pictures of the old size past a switch */
             atomic_fetch_add(&map->users, 1);
@@ -342,7 +451,6 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
                                        .slot = i};
             return true;
         }
-        ring_store_u64(seq, before & 1 ? 0 : before, memory_order_release);
         tried[i] = true;
     }
     ring_add_u64(&writer->ctl->header->no_slot, 1, memory_order_relaxed);

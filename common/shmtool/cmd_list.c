@@ -28,7 +28,7 @@ static void add_line(struct print_table *table, const struct ring_stat *stat)
     print_table_cell(table, "%.1f", stat->fps);
     print_table_cell(table, "%s", print_age(stat->head ? stat->age_ns : -1).text);
     print_table_cell(table, "%" PRIu32, stat->generation);
-    print_table_cell(table, "%u", stat->slots);
+    print_table_cell(table, "%u/%u", stat->allocated, stat->slots);
     print_table_cell(table, "%s", print_bytes(stat->bytes).text);
     print_table_cell(table, "%u", reader_count(stat));
     if (stat->writer_pid)

@@ -27,8 +27,9 @@ static void show_header(const struct ring_stat *stat)
                print_age(stat->age_ns).text, stat->fps);
     else
         printf("  newest      none\n");
-    printf("  memory      %s, %u slots of %s\n", print_bytes(stat->bytes).text, stat->slots,
-           print_bytes(stat->slot_bytes).text);
+    printf("  memory      %s, %u slots of %s allocated, %u possible\n",
+           print_bytes(stat->bytes).text, stat->allocated, print_bytes(stat->slot_bytes).text,
+           stat->slots);
     printf("  lost        %" PRIu64 " without a free slot, %" PRIu64 " aborted\n", stat->no_slot,
            stat->aborted);
 }
@@ -49,6 +50,8 @@ static void show_slots(const struct ring_stat *stat)
     for (unsigned i = 0; i < stat->slots && i < RING_MAX_SLOTS; i++) {
         uint64_t seq = stat->slot[i].seq;
         const struct ring_frame *frame = &stat->slot[i].frame;
+        if (!stat->slot[i].exists)
+            continue;
         print_table_cell(table, "%u", i);
         print_table_cell(table, "%s", describe_slot_state(stat, i));
         print_table_cell(table, "%" PRIu64, seq);

@@ -226,8 +226,8 @@ static void draw_details(const struct watched *watched, FILE *out)
     if (stat->head)
         fprintf(out, "  frame %" PRIu64 ", %s %" PRIu32 "x%" PRIu32 "\n", stat->head,
                 describe_format(stat->newest.format), stat->newest.width, stat->newest.height);
-    fprintf(out, "  generation %" PRIu32 ", %u slots, %s", stat->generation, stat->slots,
-            print_bytes(stat->bytes).text);
+    fprintf(out, "  generation %" PRIu32 ", %u of %u slots, %s", stat->generation, stat->allocated,
+            stat->slots, print_bytes(stat->bytes).text);
     if (stat->writer_pid)
         fprintf(out, ", writer %" PRId32 " %s", stat->writer_pid,
                 stat->writer_alive ? "alive" : "dead");

@@ -133,6 +133,8 @@ static json_t *json_slots(const struct ring_stat *stat)
     int64_t now = clock_now();
     json_t *list = json_array();
     for (unsigned i = 0; i < stat->slots && i < RING_MAX_SLOTS; i++) {
+        if (!stat->slot[i].exists)
+            continue;
         uint64_t seq = stat->slot[i].seq;
         bool settled = seq != 0 && !(seq & 1);
         json_t *slot = json_pack("{s:i, s:s, s:I}", "slot", (int)i, "state",
@@ -168,7 +170,8 @@ json_t *describe_json(const struct ring_stat *stat, bool slots)
                   (json_int_t)stat->generation, "state", describe_state(stat), "writer", writer,
                   "frame", (json_int_t)stat->head, "bytes", (json_int_t)stat->bytes);
     add_newest(ring, stat);
-    json_object_set_new(ring, "slot_count", json_integer(stat->slots));
+    json_object_set_new(ring, "slot_count", json_integer(stat->allocated));
+    json_object_set_new(ring, "slots_possible", json_integer(stat->slots));
     json_object_set_new(ring, "slot_bytes", json_integer((json_int_t)stat->slot_bytes));
     json_object_set_new(ring, "reader_rows", json_integer(describe_rows(stat)));
     json_object_set_new(ring, "no_slot", json_integer((json_int_t)stat->no_slot));

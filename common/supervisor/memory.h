@@ -6,9 +6,8 @@
 #include "common/conf.h"
 #include "process_counts.h"
 
-/* Creates the board and every camera's ring control objects. If max_size is given for all cameras,
- * checks first that /dev/shm has room for their pictures. NULL with err; objects made until then
- * are unlinked by instance_release. */
+/* Creates the board and every camera's ring control objects, after a look at whether the pictures
+ * will fit (space.h).  NULL with err; what was made so far is unlinked with the instance. */
 struct board *memory_create(const struct conf *conf, const struct process_counts *counts,
                             struct error *err);
 

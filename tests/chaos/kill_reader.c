@@ -26,7 +26,9 @@ void kill_reader_act(void)
         stage_ask(*request);
         ring_store_point(); /* dies while others go on */
         stage_must(picture_check(&frame, data), "the pinned picture");
+        struct ring_map *kept = ring_reader_hold(reader);
         ring_reader_release(reader);
+        ring_map_drop(kept);
         last = frame.number;
     }
     stage_must(ring_reader_acquire(reader, last, &frame, &data, &err) == RING_GOT &&
@@ -91,6 +93,7 @@ static void walk_reader(void (*act)(void))
         recover_server(&world.recover, 0);
         assert_int_equal(dead_pins(), 0);
         stage_check_slots(stage.raw, 0);
+        stage_check_memory();
         stage_check_rows();
         assert_true(world_is_tidy());
         stage_check_sound();

@@ -6,6 +6,7 @@
 void a_writer_of_a_new_ring(void **state);
 void a_writer_after_another(void **state);
 void a_writer_that_grows(void **state);
+void a_writer_that_gives_slots_back(void **state);
 void a_capture_that_passes_through(void **state);
 void a_producer_of_its_own(void **state);
 void kill_writer_act(void);

@@ -121,6 +121,48 @@ void a_writer_that_grows(void **state)
     print_message("           %u kill points\n", at - 2);
 }
 
+static void act_giving_back(void)
+{
+    struct error err;
+    struct ring_writer *writer = ring_writer_open(world.conf.instance, WORLD_RAW, true, &err);
+    stage_must(writer, "opening");
+    for (unsigned i = 0; i < 4; i++)
+        stage_must(picture_publish(writer, PICTURE_SMALL), "publishing");
+    ring_writer_close(writer);
+}
+
+/* Two readers have just left; a third looks at what it has pinned in the meantime. */
+void a_writer_that_gives_slots_back(void **state)
+{
+    (void)state;
+    unsigned at = 1;
+    for (bool died = true; died; at++) {
+        stage_begin();
+        stage_open_raw();
+        stage_publish(PICTURE_SMALL, 1);
+        struct ring_reader *leaving[] = {stage_attach(WORLD_RAW, RING_MEMBER),
+                                         stage_attach(WORLD_RAW, RING_MEMBER)};
+        stage_hold();
+        stage_publish(PICTURE_SMALL, 1);
+        for (unsigned i = 0; i < 2; i++)
+            ring_reader_close(leaving[i]);
+        stage_close_raw();
+        died = stage_dies(act_giving_back, at, stage_serve_nothing);
+        recover_capture(&world.recover, 0);
+        stage_open_raw();
+        stage_check_no_half_slots(WORLD_RAW);
+        stage_check_memory();
+        stage_check_slots(stage.raw, 1);
+        stage_check_held();
+        stage_check_memory();
+        stage_check_rows();
+        assert_true(world_is_tidy());
+        stage_check_sound();
+        stage_end();
+    }
+    print_message("           %u kill points\n", at - 2);
+}
+
 /* ---- capture passing JPEGs through ---- */
 
 static void act_passthrough(void)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,14 +225,38 @@ const struct ring_stat *stage_stat(const char *ring)
 void stage_check_slots(struct ring_writer *writer, unsigned pinned)
 {
     static struct ring_loan loans[RING_MAX_SLOTS];
-    const struct ring_stat *stat =
-        stage_stat(ring_writer_kind(writer) == RING_RAW ? WORLD_RAW : WORLD_JPEG);
     unsigned count = 0;
     while (count < RING_MAX_SLOTS && ring_loan(writer, &loans[count]))
         count++;
-    assert_int_equal(count, stat->slots - (stat->head > 0) - pinned);
+    const struct ring_stat *stat =
+        stage_stat(ring_writer_kind(writer) == RING_RAW ? WORLD_RAW : WORLD_JPEG);
+    assert_int_equal(count, stat->allocated - (stat->head > 0) - pinned);
     for (unsigned i = 0; i < count; i++)
         ring_loan_release(writer, &loans[i]);
+}
+
+static uint64_t memory_of(const char *suffix)
+{
+    char path[200];
+    struct stat st;
+    snprintf(path, sizeof path, "/dev/shm/camring.%s.%s%s", world.conf.instance, WORLD_RAW, suffix);
+    assert_int_equal(stat(path, &st), 0);
+    return suffix[0] ? (uint64_t)st.st_blocks * 512 : (uint64_t)st.st_size;
+}
+
+void stage_check_memory(void)
+{
+    stage_publish(PICTURE_SMALL, WORLD_ROWS + 2);
+    const struct ring_stat *stat = stage_stat(WORLD_RAW);
+    unsigned of_rows = 0, living = 0;
+    char suffix[16];
+    snprintf(suffix, sizeof suffix, ".%u", stat->generation);
+    for (unsigned i = 1; i < stat->rows; i++) {
+        of_rows += stat->slot[stat->slots - stat->rows + i].exists;
+        living += stat->row[i].alive;
+    }
+    assert_int_equal(of_rows, living);
+    assert_int_equal(memory_of("") + memory_of(suffix), stat->bytes);
 }
 
 void stage_check_no_half_slots(const char *ring)

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
         KILL_TEST(a_writer_of_a_new_ring),
         KILL_TEST(a_writer_after_another),
         KILL_TEST(a_writer_that_grows),
+        KILL_TEST(a_writer_that_gives_slots_back),
         KILL_TEST(a_capture_that_passes_through),
         KILL_TEST(a_reader_that_pins),
         KILL_TEST(a_reader_that_copies),

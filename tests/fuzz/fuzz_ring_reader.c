@@ -13,6 +13,8 @@ struct session {
     struct ring_reader *reader;
     struct ring_buffer buffer;
     struct ring_map *held;
+    const uint8_t *held_data;
+    struct ring_frame held_frame;
     const uint8_t *pinned;
     struct ring_frame frame;
     uint64_t last;
@@ -101,13 +103,21 @@ static void own(void)
     ring_ctl_close(ctl);
 }
 
+static void drop(struct session *s)
+{
+    if (!s->held)
+        return;
+    hostile_read_frame(&s->held_frame, s->held_data); /* as it is by now */
+    ring_map_drop(s->held);
+    s->held = NULL;
+}
+
 static void hold(struct session *s)
 {
-    if (s->held)
-        ring_map_drop(s->held);
-    s->held = s->held ? NULL : ring_reader_hold(s->reader);
-    if (s->held)
-        hostile_read(s->held->payloads, s->held->slot_count * s->held->slot_bytes);
+    drop(s);
+    s->held = s->pinned ? ring_reader_hold(s->reader) : NULL;
+    s->held_frame = s->frame;
+    s->held_data = s->pinned;
 }
 
 static void step(struct session *s, unsigned op, unsigned argument)
@@ -169,9 +179,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     open_reader(&s, s.input->role);
     for (unsigned i = 0; i < HOSTILE_OPS && s.reader; i++)
         step(&s, s.input->op[i] & 15, s.input->op[i] >> 4);
-    if (s.held)
-        ring_map_drop(s.held);
     ring_reader_close(s.reader);
+    drop(&s);
     free(s.buffer.data);
     hostile_end();
     return 0;

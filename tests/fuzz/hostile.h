@@ -17,7 +17,7 @@
 #define HOSTILE_NAME HOSTILE_CAMERA "." HOSTILE_VARIANT
 
 #define HOSTILE_OPS 16
-#define HOSTILE_POKES 10
+#define HOSTILE_POKES 12
 
 enum hostile_flag {
     HOSTILE_CONCURRENT = 1, /* a thread stores the pokes and what was there before, over and over */

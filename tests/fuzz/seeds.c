@@ -141,6 +141,15 @@ static const struct hostile_poke pokes[HOSTILE_POKES] = {
     {.where =
          0x8000 | (sizeof(struct ring_data_header) + 8 + offsetof(struct ring_frame, bytes)) / 4,
      .value = {1u << 24}},
+    /* one slot of the writer's exists; the first row's does, in generation 1 */
+    {.where = 0x8000 | offsetof(struct ring_data_header, writer_allocated) / 4,
+     .bytes = 0,
+     .value = {1}},
+    {.where = (sizeof(struct ring_ctl_header) + sizeof(struct ring_row) +
+               offsetof(struct ring_row, slot)) /
+              4,
+     .bytes = 1,
+     .value = {RING_SLOT_USABLE, 1}},
 };
 
 static const struct {
@@ -172,7 +181,7 @@ static void write_tiny(const char *name, struct hostile_input head, const uint8_
         slot[i].frame.format = RING_FORMAT_JPEG;
         slot[i].seq = slot[i].frame.number = 0;
     }
-    header->slot_count = slots;
+    header->slot_count = header->writer_slots = header->writer_allocated = slots;
     header->slot_bytes = RING_LINE;
     header->payload_offset = payload_offset;
     header->object_bytes = payload_offset + slots * RING_LINE;

@@ -416,6 +416,7 @@ def test_shared_memory_too_small(instance):
     assert len(numbers) >= 2, why
     assert max(numbers) > 4 << 20 and min(numbers) <= 4 << 20, why
     assert "big" in camring.log()
+    assert "docker run --shm-size=128m" in camring.log(), "the number to set"
     with Stream(camring.port, "/cameras/small/stream.mjpeg") as stream:
         stream.wait_parts(20)
     assert not camring.shm()  # all of it is in the namespace

@@ -11,7 +11,7 @@ import pytest
 from clips import Order, read_number
 from multipart import Stream
 from product import running, wait_for
-from shmtool import HOLD, READ, needs_library, program, rings, shm, shm_json
+from shmtool import HOLD, READ, needs_library, objects, program, rings, shm, shm_json
 
 pytestmark = needs_library
 FPS = 25
@@ -214,3 +214,35 @@ def test_every_row_held(live):
         for it in programs:
             it.__exit__(None, None, None)
     use_every_row(live)
+
+
+def test_memory_follows_the_readers(tmp_path):
+    """A camera takes memory for what is in use; each reader brings a slot, which goes with it,
+    however it ends."""
+    with running(tmp_path, {"door": "test:?size=1920x1080&fps=10"}) as camring:
+        camring.wait_live("door")
+        wait_for(lambda: rings(camring.instance)["door.jpeg"]["frame"] > 3, 20, "pictures")
+        alone = sum(objects(camring.instance).values())
+        assert alone <= 34_000_000
+        ring = rings(camring.instance)["door.raw"]
+        assert ring["slots_possible"] >= ring["slot_count"] + 16
+        with program(camring.instance, HOLD.format(ring="door")) as ends, program(
+            camring.instance, HOLD.format(ring="door")
+        ) as dies:
+            found = rings(camring.instance)["door.raw"]
+            assert found["slot_count"] == ring["slot_count"] + 2
+            assert found["bytes"] == ring["bytes"] + 2 * ring["slot_bytes"]
+            assert sum(objects(camring.instance).values()) == alone + 2 * ring["slot_bytes"]
+            line = f"{found['slot_count']}/{found['slots_possible']}"
+            assert line in shm(camring.instance, "list").stdout
+            assert (
+                f"{found['slots_possible']} possible"
+                in shm(camring.instance, "show", "door.raw").stdout
+            )
+            ends.end()
+            dies.kill()
+            wait_for(
+                lambda: sum(objects(camring.instance).values()) == alone, 20, "memory given back"
+            )
+        assert rings(camring.instance)["door.raw"]["no_slot"] == 0
+        assert shm(camring.instance, "verify").returncode == 0

@@ -31,7 +31,8 @@ static inline void look_at(struct ring *ring)
     struct error err;
     ring->ctl = ring_map_ctl(fixture_instance, "cam.raw", true, &err);
     assert_non_null(ring->ctl);
-    ring->map = ring_map_data(ring->ctl, atomic_load(&ring->ctl->header->generation), true, &err);
+    ring->map =
+        ring_map_data(ring->ctl, atomic_load(&ring->ctl->header->generation), RING_WRITE, &err);
     assert_non_null(ring->map);
 }
 

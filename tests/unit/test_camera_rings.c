@@ -193,7 +193,7 @@ static void test_bytes_are_those_that_are_taken(void **state)
         ring_writer_close(writer);
         taken += stat_of(number)->bytes - before;
     }
-    assert_int_equal(camera_rings_bytes(&conf, SERVERS, &camera), taken);
+    assert_int_equal(camera_rings_bytes(&conf, SERVERS, 640, 480, 0), taken);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

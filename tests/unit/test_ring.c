@@ -235,7 +235,8 @@ static void without_a_free_slot_a_loan_fails_at_once_and_is_counted(void **state
     struct ring_stat *stat = malloc(sizeof *stat);
     struct error err;
     assert_int_equal(ring_reader_stat(reader, stat, &err), 0);
-    assert_int_equal(count, stat->slots);
+    assert_int_equal(count, stat->allocated);
+    assert_int_equal(count, stat->slots - FIXTURE_ROWS); /* theirs come with readers */
     assert_int_equal(stat->no_slot, 1);
     free(stat);
     for (unsigned i = 0; i < count; i++)
@@ -296,7 +297,7 @@ static void raw_frames_stay_in_warm_slots_and_copied_ones_go_round(void **state)
     assert_int_equal(ring_create(&options, &err), 0);
     writer = ring_writer_open(fixture_instance, "cam.jpeg", false, &err);
     assert_int_equal(ring_writer_reserve(writer, FIXTURE_BYTES, 0, &err), 0);
-    assert_int_equal(slots_used(writer, 40), 8);
+    assert_int_equal(slots_used(writer, 40), 6);
     ring_writer_close(writer);
 }
 

@@ -13,6 +13,7 @@
 #define THREADS 4
 
 #define LEAST_TAKEN 100
+#define STAY 20 /* frames, of a reader that comes and goes */
 
 struct tally {
     _Atomic uint64_t taken;
@@ -29,12 +30,18 @@ static void check(struct tally *tally, uint64_t *last, uint64_t number, const ui
     *last = number;
 }
 
+/* Comes and goes, so that slots do, too. */
 static void *pin_loop(void *arg)
 {
     struct tally *tally = arg;
     struct ring_reader *reader = fixture_reader(RING_MEMBER);
-    uint64_t last = 0;
+    uint64_t last = 0, leave_at = STAY;
     while (!finished) {
+        if (tally->taken >= leave_at) {
+            ring_reader_close(reader);
+            reader = fixture_reader(RING_MEMBER);
+            leave_at = tally->taken + STAY;
+        }
         struct ring_frame frame;
         const uint8_t *data;
         struct error err;
