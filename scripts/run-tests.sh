@@ -3,8 +3,8 @@
 # unit test program and each integration test under a time limit. Ends with
 # "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
 # UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest. At the same time run
-# UNIT_JOBS unit tests, TEST_JOBS integration tests (0: all in one process), and by themselves
-# QUIET_JOBS of those that are marked `quiet` (tests/integration/parallel.py).
+# UNIT_JOBS unit tests, TEST_JOBS integration tests (0: all in one process, as with PYTEST_ARGS),
+# and by themselves QUIET_JOBS of those that are marked `quiet` (tests/integration/parallel.py).
 # CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which.
 # With TALLY=FILE the three numbers are also added to FILE.
 set -u
@@ -15,9 +15,10 @@ cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/camring-tests.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
-# Most integration tests wait for something, most unit tests work.
+# Most integration tests wait for something, most unit tests work. Who asks for some alone gets them
+# in one process, which takes less time to start.
 UNIT_JOBS=${UNIT_JOBS:-$(nproc)}
-TEST_JOBS=${TEST_JOBS:-$(($(nproc) * 3))}
+TEST_JOBS=${TEST_JOBS:-$([ -n "${PYTEST_ARGS:-}" ] && echo 0 || echo $(($(nproc) * 3)))}
 QUIET_JOBS=${QUIET_JOBS:-$(($(nproc) * 2))}
 
 # Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP"). What was planned but

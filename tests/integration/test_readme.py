@@ -240,8 +240,9 @@ def test_there_is_a_check_for_each_command():
 
 
 @pytest.mark.limit(180)
-@pytest.mark.parametrize("command", CHECKS)
+@pytest.mark.parametrize("command", CHECKS, ids=lambda command: command.replace("test_", "test-"))
 def test_command(command, box, clips):
+    """By ids that no `-k` of such a command finds: it would run itself, and so on."""
     CHECKS[command](box=box, clips=clips)
 
 
