@@ -14,7 +14,7 @@ from PIL import Image  # noqa: E402
 from product import running, wait_for  # noqa: E402
 from webdriver import Driver  # noqa: E402
 
-LIVE = ("door", "garden", "gate", "hall", "yard")
+LIVE = ("door", "garden", "gate", "hall", "parking", "yard")
 COLOURS = 64
 
 
