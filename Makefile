@@ -129,10 +129,10 @@ $(call obj,server/handlers/page.c server/handlers/openapi.c): $(wildcard server/
 parts_test_reconnect := capture/reconnect.c
 parts_test_held := common/supervisor/held.c
 parts_test_child := common/supervisor/child.c
-parts_test_cameras := common/supervisor/cameras.c common/supervisor/outbox.c
+parts_test_camera_states := common/supervisor/camera_states.c common/supervisor/outbox.c
 parts_test_space := common/supervisor/space.c
 parts_test_process_counts := common/supervisor/process_counts.c
-encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c wakers.c)
+encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c)
 parts_test_encoder := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
@@ -174,7 +174,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
-kill_parts := $(encoder_parts) $(addprefix common/supervisor/,recover.c memory.c space.c instance.c)
+kill_parts := $(encoder_parts) $(addprefix common/supervisor/,recover.c space.c instance.c)
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
 		$(call chaos_obj,kill_variants kill_supervisor stage world picture) \
 		$(call chaos_obj,kill_points jpeg_gray) \

@@ -17,6 +17,8 @@
 static void on_message(const struct msg *msg, void *arg)
 {
     struct capture *capture = arg;
+    if (msg->type == MSG_WAKER && inbox_put(capture->inbox, msg))
+        return;
     if (msg->fd >= 0)
         close(msg->fd);
     if (msg->type != MSG_OPEN_GRANT)
@@ -47,22 +49,25 @@ static void on_stop(void *arg)
 void capture_open(struct capture *capture, const struct channel_setup *setup)
 {
     const struct msg_hello *hello = &setup->hello;
-    if (hello->index >= hello->cameras)
-        fatal("camera %u of %u", hello->index, hello->cameras);
-    *capture = (struct capture){.setup = setup, .conf = &setup->cameras[hello->index]};
+    if (setup->camera_count != 1 || setup->cameras[0].at.place != hello->number)
+        fatal("told of %u cameras, not just of number %u", setup->camera_count, hello->number);
+    *capture = (struct capture){
+        .setup = setup, .conf = &setup->cameras[0].conf, .at = setup->cameras[0].at};
+    memcpy(capture->wakers, setup->wakers, sizeof capture->wakers);
+    if (!(capture->inbox = inbox_create()))
+        fatal("out of memory");
 
     struct error err;
     capture->board = board_open(hello->instance, &err);
     if (!capture->board)
         fatal("%s", err.text);
-    if (hello->index >= board_cameras(capture->board) ||
-        hello->child >= board_children(capture->board))
-        fatal("no place on the board for camera %u, child %u", hello->index, hello->child);
-    capture->shared = board_camera(capture->board, hello->index);
-    capture->self = board_child(capture->board, hello->child);
+    if (board_epoch(capture->board, capture->at.place) != capture->at.epoch)
+        fatal("place %u on the board is another camera's", capture->at.place);
+    capture->shared = board_camera(capture->board, capture->at.place);
+    capture->self = &capture->shared->capture;
     capture->shared->lossless = 0;
     capture->told = (struct msg_camera_state){
-        .index = hello->index, .state = CAMERA_STARTING, .since_ns = clock_now()};
+        .at = capture->at, .state = CAMERA_STARTING, .since_ns = clock_now()};
 
     if (prctl(PR_SET_TIMERSLACK, 1UL) <
         0) /* pictures that are made here come on time: the default rounds waits up by 50 us */
@@ -113,6 +118,20 @@ bool capture_take_turn(struct capture *capture)
         if (atomic_load(&capture->granted))
             return true;
         capture_wait_bell(capture, seen, CLOCK_NEVER);
+    }
+}
+
+void capture_update_wakers(struct capture *capture, struct ring_writer *writer)
+{
+    struct msg msg;
+    while (inbox_take(capture->inbox, &msg)) {
+        unsigned server = msg.body.index.index;
+        int before = server < RING_MAX_WAKERS ? capture->wakers[server] : msg.fd;
+        if (server < RING_MAX_WAKERS)
+            capture->wakers[server] = msg.fd;
+        ring_writer_set_wakers(writer, capture->wakers, RING_MAX_WAKERS);
+        if (before >= 0)
+            close(before);
     }
 }
 

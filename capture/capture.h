@@ -9,6 +9,7 @@
 
 #include "common/channel.h"
 #include "common/clock.h"
+#include "common/inbox.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,11 +27,14 @@ struct publish;
 struct capture {
     const struct channel_setup *setup;
     const struct conf_camera *conf; /* its own camera's */
+    struct msg_place at;
     struct board *board;
     struct board_camera *shared;
     struct board_child *self;
     /* the raw ring: from the first source that needs it to the end of the process */
     struct publish *publish;
+    struct inbox *inbox;         /* of MSG_WAKER */
+    int wakers[RING_MAX_WAKERS]; /* the servers' eventfds, -1: none */
     _Atomic bool stopping, granted;
     struct msg_camera_state told; /* last told to the supervisor */
 };
@@ -52,6 +56,9 @@ void capture_wait_bell(struct capture *capture, uint32_t seen, int64_t deadline)
 /* Asks the supervisor for an open permit (at most max_connecting cameras are being opened at a
  * time) and waits for it. False if the process is to stop. */
 bool capture_take_turn(struct capture *capture);
+
+/* Before a commit to a ring that servers read: its writer signals all servers there are by now. */
+void capture_update_wakers(struct capture *capture, struct ring_writer *writer);
 
 /* Heartbeat: the supervisor kills this process unless it calls one of these again within so many
  * ns. capture_promise_nothing: no limit, for waits without an end. */

@@ -36,7 +36,7 @@ static bool take_lease(struct capture *capture)
 {
     while (!capture_stopping(capture)) {
         uint32_t seen = bell_read(&capture->shared->demand);
-        if (lease_acquire(&capture->shared->lease, LEASE_CAPTURE))
+        if (lease_acquire(&capture->shared->lease, LEASE_CAPTURE, capture->at.epoch))
             return true;
         capture_wait_bell(capture, seen, clock_now() + LEASE_RECHECK_NS);
     }
@@ -61,8 +61,8 @@ struct passthrough *passthrough_open(struct capture *capture, AVRational time_ba
     passthrough->writer = ring_writer_open(capture->setup->hello.instance, name, false, err);
     if (!passthrough->writer)
         goto fail;
-    ring_writer_set_wakers(passthrough->writer, capture->setup->wakers,
-                           capture->setup->waker_count);
+    capture_update_wakers(capture, passthrough->writer);
+    ring_writer_set_wakers(passthrough->writer, capture->wakers, RING_MAX_WAKERS);
     passthrough->leased = take_lease(capture);
     if (!passthrough->leased) {
         error_set(err, CAPTURE_STOPPED, "stopped");

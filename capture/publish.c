@@ -84,7 +84,6 @@ struct publish *publish_get(struct capture *capture, struct error *err)
         publish_close(publish);
         return NULL;
     }
-    ring_writer_set_wakers(publish->writer, capture->setup->wakers, capture->setup->waker_count);
     capture->publish = publish;
     return publish;
 }

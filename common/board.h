@@ -1,13 +1,28 @@
 /* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each
- * camera's lease, bell and counters, each server's load, each child's heartbeat, who has failed to
- * log in.  The supervisor creates and unlinks it; children attach. Everything in it may be read by
- * anyone at any time; each counter has one writer at a time, named beside it. */
+ * camera's leases, bell and counters, each server's load, each child's heartbeat, failed logins.
+ * The supervisor creates and unlinks it; children attach. Everything in it may be read by anyone at
+ * any time; each counter has one writer at a time, named beside it.
+ *
+ * DESIGN
+ *
+ * There is a fixed number of places (max_cameras).  A camera has one of them from board_join to
+ * board_leave; then the place is free, and may be given to another camera.  Each place has an
+ * epoch, which rises when it is taken and when it is left: odd while a camera has it.  Everything
+ * that is derived from a place says for which epoch it is meant: a lease can only be acquired with
+ * the epoch it was opened for, and messages name place and epoch.  So a process that missed the end
+ * of one camera can't write as if it were at the next one's.
+ *
+ * The object is as large as all places need, but a place has memory only once a camera has had it:
+ * board_join allocates it first, so that a full /dev/shm is an error there and kills no process
+ * that touches the place later.  Nobody touches a place whose epoch says that it was never taken:
+ * board_camera returns NULL for every free one. */
 #ifndef CAMRING_BOARD_H
 #define CAMRING_BOARD_H
 
 #include "bell.h"
 #include "error.h"
 #include "lease.h"
+#include "msg.h"
 #include "ring.h"
 #include "stats.h"
 #include "throttle.h"
@@ -15,11 +30,24 @@
 
 #include <stdint.h>
 
-/* One camera's place.  Counters only rise over the life of the instance. */
+/* One child's heartbeat.  `deadline_ns`: the child promises to write again before then; past it, it
+ * hangs.  CLOCK_NEVER while it waits for something that may never come. */
+struct board_child {
+    _Atomic int32_t pid; /* written by the supervisor */
+    /* field 22 of /proc/PID/stat: pid and start time name a process for good */
+    _Atomic uint64_t start_time;
+    _Atomic int64_t deadline_ns;
+    _Atomic uint64_t restarts; /* deaths that a successor followed; written by the supervisor */
+    uint8_t pad[32];
+};
+
+/* One camera's place.  Counters only rise while the camera has it. */
 struct board_camera {
     char id[RING_ID_SIZE];
     uint8_t pad0[60 - RING_ID_SIZE];
     _Atomic uint32_t rings; /* that exist: bit n for ring n of camera_rings.h; the supervisor's */
+
+    struct board_child capture; /* its process */
 
     /* the line capture writes */
     /* rung by encoders after each frame of a lossless source and by capture's own channel thread
@@ -74,38 +102,37 @@ struct board_camera {
 #define BOARD_ROUTES 8
 #define BOARD_STATUSES 4 /* 2xx … 5xx */
 
-/* One server's place, by its number.  Only that server writes here while it lives; when it has
+/* One server's figures, by its number.  Only that server writes here while it lives; when it has
  * died, the supervisor clears what it served at that moment (with its viewers above), and its
  * successor counts on. */
 struct board_server {
-    /* of streams and events, now: the places that http.max_clients limits */
+    /* of streams and events, now: what http.max_clients limits */
     _Atomic uint32_t clients;
     /* these, and the connections taken in the last second or so: who takes the next goes by it */
     _Atomic uint32_t load;
     _Atomic uint64_t accepted; /* connections */
     _Atomic uint64_t bytes;    /* that the kernel took for clients, TLS's own not counted */
-    uint8_t pad[64 - 3 * 8];
+    /* it takes connections: one that has just started or drains doesn't */
+    _Atomic uint32_t accepting;
+    uint8_t pad[64 - 3 * 8 - 4];
     /* by enum route_class (server/http/route.h), and 2xx first */
     _Atomic uint64_t answers[BOARD_ROUTES][BOARD_STATUSES];
 };
 
-/* One child's place: the captures', in order of cameras, then the encoders', then the servers'.
- * `deadline_ns`: the child promises to write again before then; past it, it hangs.  CLOCK_NEVER
- * while it waits for something that may never come. */
-struct board_child {
-    _Atomic int32_t pid; /* written by the supervisor */
-    /* field 22 of /proc/PID/stat: pid and start time name a process for good */
-    _Atomic uint64_t start_time;
-    _Atomic int64_t deadline_ns;
-    _Atomic uint64_t restarts; /* deaths that a successor followed; written by the supervisor */
-    uint8_t pad[32];
-};
+#define BOARD_MAX_PLACES (2 * CONF_MAX_CAMERAS)
 
 struct board;
 
-/* Supervisor.  An older board of that name must be unlinked first.  `ids` are copied. */
-struct board *board_create(const char *instance, const char *const *ids, unsigned cameras,
-                           unsigned children, struct error *err);
+/* Supervisor.  An older board of that name must be unlinked first.  All `places` are free. */
+struct board *board_create(const char *instance, unsigned places, struct error *err);
+
+/* Supervisor: gives a free place to camera `id`, with all counters at zero, and returns its number.
+ * -1 with err: all are taken, or /dev/shm is full. */
+int board_join(struct board *board, const char *id, struct error *err);
+
+/* Supervisor: the camera has gone, and every child has let go of what it had of it. */
+void board_leave(struct board *board, unsigned place);
+
 struct board *board_open(const char *instance, struct error *err);
 /* read-only: to look, not to write */
 struct board *board_inspect(const char *instance, struct error *err);
@@ -113,13 +140,22 @@ void board_close(struct board *board);
 void board_unlink(const char *instance);
 
 int64_t board_started(const struct board *board); /* when the instance began, since the epoch */
-unsigned board_cameras(const struct board *board);
-unsigned board_children(const struct board *board);
 struct bell *board_pool_bell(struct board *board);
-struct board_camera *board_camera(struct board *board, unsigned index);
+
+unsigned board_places(const struct board *board);
+/* NULL: no camera has that place now. */
+struct board_camera *board_camera(struct board *board, unsigned place);
+/* Odd while a camera has the place; 0: none ever had it. */
+uint32_t board_epoch(const struct board *board, unsigned place);
+
 /* index < RING_MAX_WAKERS */
 struct board_server *board_server(struct board *board, unsigned index);
-struct board_child *board_child(struct board *board, unsigned index);
+
+/* The child `number` of that kind, a capture's number being its camera's place; NULL: there is no
+ * camera there, or no such number. */
+struct board_child *board_child(struct board *board, enum msg_child_kind kind, unsigned number);
+/* All numbers of that kind are below this. */
+unsigned board_child_numbers(const struct board *board, enum msg_child_kind kind);
 struct throttle *board_throttle(struct board *board);
 
 /* Adds to a counter that only this process writes. */
@@ -129,7 +165,7 @@ void board_count(_Atomic uint64_t *counter, uint64_t n);
 unsigned board_viewers(const struct board_camera *camera);
 unsigned board_clients(struct board *board);
 
-/* Supervisor: server `index` is dead, nobody is served by it any more. */
+/* Supervisor: server `index` is dead, it serves nobody any more. */
 void board_clear_server(struct board *board, unsigned index);
 
 #endif

@@ -7,10 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Rows in a ring that servers read, beside shm.reader_rows and one for each server: a server that
- * has died keeps its row until it is reaped, and its successor has one by then. */
-#define SERVER_ROWS_SPARE 2
-
 struct row {
     const char *word; /* name of the ring behind the dot; of several, with their number behind it */
     unsigned first, count;
@@ -94,14 +90,13 @@ bool camera_ring_in_use(unsigned number, const struct board_camera *camera)
 
 /* ---- owner ---- */
 
-static unsigned rows_of(const struct conf *conf, unsigned servers, const struct camera_ring *ring)
+static unsigned rows_of(const struct conf *conf, const struct camera_ring *ring)
 {
-    unsigned rows = conf->shm_reader_rows + (ring->has_servers ? servers + SERVER_ROWS_SPARE : 0);
+    unsigned rows = conf->shm_reader_rows + (ring->has_servers ? RING_MAX_WAKERS : 0);
     return rows < RING_MAX_ROWS ? rows : RING_MAX_ROWS;
 }
 
-uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers, uint32_t width,
-                            uint32_t height, unsigned held)
+uint64_t camera_rings_bytes(const struct conf *conf, uint32_t width, uint32_t height, unsigned held)
 {
     uint64_t pixels = (uint64_t)width * height, sum = 0;
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
@@ -109,7 +104,7 @@ uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers, uint32_t 
         size_t slot =
             ring.kind == RING_RAW ? pixels + pixels / 2 : jpeg_usual(RING_I420, width, height);
         if (!ring.is_on_demand)
-            sum += ring_bytes_needed(ring.kind, rows_of(conf, servers, &ring), slot, held);
+            sum += ring_bytes_needed(ring.kind, rows_of(conf, &ring), slot, held);
     }
     return sum;
 }
@@ -121,15 +116,15 @@ static void mark(struct board_camera *place, unsigned number, bool exists)
     ring_store_u32(&place->rings, exists ? before | bit : before & ~bit, memory_order_seq_cst);
 }
 
-static int make(const struct conf *conf, unsigned servers, struct board_camera *place,
-                unsigned number, struct error *err)
+static int make(const struct conf *conf, struct board_camera *place, unsigned number,
+                struct error *err)
 {
     struct camera_ring ring = camera_ring(number);
     struct ring_create options = {.instance = conf->instance,
                                   .camera = place->id,
                                   .variant = ring.variant,
                                   .kind = ring.kind,
-                                  .rows = rows_of(conf, servers, &ring),
+                                  .rows = rows_of(conf, &ring),
                                   .max_bytes = conf->shm_max_bytes};
     if (ring_create(&options, err) != 0)
         return -1;
@@ -144,11 +139,10 @@ static void drop(const char *instance, struct board_camera *place, unsigned numb
     ring_unlink(instance, camera_ring_name(number, place->id, name));
 }
 
-int camera_rings_fit(const struct conf *conf, unsigned servers, struct board_camera *place,
-                     struct error *err)
+int camera_rings_fit(const struct conf *conf, struct board_camera *place, struct error *err)
 {
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
-        if (!camera_ring_exists(number, place) && make(conf, servers, place, number, err) != 0)
+        if (!camera_ring_exists(number, place) && make(conf, place, number, err) != 0)
             return -1;
     return 0;
 }

@@ -62,14 +62,13 @@ bool camera_ring_in_use(unsigned number, const struct board_camera *camera);
 
 /* The bytes of shared memory that a camera's pictures take, if they are `width` x `height` and its
  * decoder holds `held` slots: without the margins that a decoder may add, JPEGs of usual size, no
- * variants, no programs attached.  `servers`: how many there are. */
-uint64_t camera_rings_bytes(const struct conf *conf, unsigned servers, uint32_t width,
-                            uint32_t height, unsigned held);
+ * variants, no programs attached. */
+uint64_t camera_rings_bytes(const struct conf *conf, uint32_t width, uint32_t height,
+                            unsigned held);
 
 /* Makes the rings that the camera should have and doesn't have yet.  -1 with err: what was made
  * stays, and the board says which that is. */
-int camera_rings_fit(const struct conf *conf, unsigned servers, struct board_camera *place,
-                     struct error *err);
+int camera_rings_fit(const struct conf *conf, struct board_camera *place, struct error *err);
 
 /* Unlinks all rings that the camera has, with their data. */
 void camera_rings_unlink(const char *instance, struct board_camera *place);

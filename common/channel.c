@@ -41,23 +41,27 @@ static void require_channel(enum msg_child_kind expected)
 static void take_hello(struct channel_setup *setup, const struct msg_hello *hello,
                        enum msg_child_kind expected)
 {
-    if (hello->kind != expected || hello->cameras > CONF_MAX_CAMERAS ||
-        !ring_id_valid(hello->instance))
+    if (hello->kind != expected || !ring_id_valid(hello->instance))
         fatal("the supervisor takes this process for a %s", msg_child_kind_name(hello->kind));
     setup->hello = *hello;
-    setup->cameras = calloc(hello->cameras ? hello->cameras : 1, sizeof *setup->cameras);
-    if (!setup->cameras)
-        fatal("out of memory");
     char who[60];
-    snprintf(who, sizeof who, "%s %u", msg_child_kind_name(expected), hello->index);
+    snprintf(who, sizeof who, "%s %u", msg_child_kind_name(expected), hello->number);
     log_open(who, hello->log.level, hello->log.format);
 }
 
 static void take_camera(struct channel_setup *setup, const struct msg_camera *camera)
 {
-    if (camera->index >= setup->hello.cameras)
-        fatal("camera %u of %u", camera->index, setup->hello.cameras);
-    setup->cameras[camera->index] = camera->conf;
+    unsigned count = setup->camera_count;
+    if (count == CONF_MAX_CAMERAS)
+        fatal("more than %d cameras", CONF_MAX_CAMERAS);
+    if ((count & (count - 1)) == 0) { /* 0, 1, 2, 4 …: twice the room */
+        struct msg_camera *cameras =
+            realloc(setup->cameras, (count ? 2 * count : 1) * sizeof *cameras);
+        if (!cameras)
+            fatal("out of memory");
+        setup->cameras = cameras;
+    }
+    setup->cameras[setup->camera_count++] = *camera;
     if (setup->hello.kind == MSG_CAPTURE) {
         char who[60];
         snprintf(who, sizeof who, "capture %s", camera->conf.id);
@@ -136,7 +140,9 @@ static void watch_line(struct watch *watch)
         log_error("%s", err.text);
         _exit(1);
     }
-    if (r > 0)
+    if (r > 0 && msg.type == MSG_LOG)
+        log_set(msg.body.log.level, msg.body.log.format);
+    else if (r > 0)
         watch->on_message(&msg, watch->arg);
 }
 

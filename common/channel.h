@@ -14,8 +14,8 @@
 
 struct channel_setup {
     struct msg_hello hello;
-    /* hello.cameras of them; capture: [index] is filled, the rest is empty */
-    struct conf_camera *cameras;
+    struct msg_camera *cameras; /* a capture's has one, its own */
+    unsigned camera_count;
     int wakers[RING_MAX_WAKERS]; /* eventfds of the servers, -1: none */
     unsigned waker_count;        /* highest index + 1 */
     int listeners[CONF_MAX_LISTEN];
@@ -27,7 +27,7 @@ struct channel_setup {
 void channel_open(struct channel_setup *setup, enum msg_child_kind expected);
 
 /* Starts the thread.  `on_message` runs on it, so it may only do what is safe beside the main
- * thread.  `on_stop` is called once, when SIGTERM comes. */
+ * thread; MSG_LOG is seen to before.  `on_stop` is called once, when SIGTERM comes. */
 void channel_watch(void (*on_message)(const struct msg *msg, void *arg), void (*on_stop)(void *arg),
                    void *arg);
 

@@ -340,12 +340,12 @@ static void apply_cameras(struct loader *loader)
     unsigned count = 0;
     for (const struct conf_node *node = map->first; node; node = node->next)
         count += node->key->kind == CONF_NODE_SCALAR;
-    if (count > CONF_MAX_CAMERAS) {
+    struct conf *conf = loader->conf;
+    if (count > conf->max_cameras) {
         conf_fault(&loader->faults, map->key->line, map->key->column,
-                   "%u cameras: at most %d are possible", count, CONF_MAX_CAMERAS);
+                   "%u cameras, and max_cameras is %u", count, conf->max_cameras);
         return;
     }
-    struct conf *conf = loader->conf;
     conf->cameras = calloc(count > 0 ? count : 1, sizeof *conf->cameras);
     if (!conf->cameras) {
         fault_at(loader, map, "out of memory");

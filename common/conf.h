@@ -13,6 +13,7 @@
 
 #define CONF_MAX_LISTEN 8
 #define CONF_MAX_CAMERAS 1000
+#define CONF_MAX_ENCODERS 256
 #define CONF_MAX_PROFILES 8
 #define CONF_SOURCE_SIZE 2048
 #define CONF_FILE_SIZE 512
@@ -110,6 +111,7 @@ struct conf {
     struct conf_log log;
     bool debug;
     unsigned max_connecting;
+    unsigned max_cameras; /* places on the board */
     unsigned camera_count;
     struct conf_camera *cameras; /* in the file's order */
 };

@@ -99,6 +99,16 @@ enum conf_type {
     CONF_LATER, /* promised, but not in this version */
 };
 
+/* What a reload does when the key has another value. */
+enum conf_reload {
+    CONF_RELOAD_RESTART = 0, /* global: refuses it; of a camera: starts a fresh capture */
+    CONF_RELOAD_TELL,        /* tells the processes that know the camera */
+    CONF_RELOAD_SUPERVISOR,  /* the supervisor takes it over, starting or ending processes */
+    CONF_RELOAD_LISTENERS,   /* opens and closes sockets, and replaces the servers */
+    CONF_RELOAD_SERVERS,     /* replaces the servers; the old ones drain */
+    CONF_RELOAD_LOG          /* tells every process */
+};
+
 struct conf_option {
     const char *path; /* "http.listen"; of a camera's or profile's option from that on */
     enum conf_scope scope;
@@ -108,6 +118,7 @@ struct conf_option {
     const char *const *names; /* ends with NULL */
     const char *fallback;     /* the default, as one would write it */
     const char *help;
+    enum conf_reload reload;
 };
 
 extern const struct conf_option conf_options[]; /* ends with path NULL */

@@ -1,10 +1,14 @@
 /* lease.h: which worker encodes a camera at the moment.  One 64-bit word per camera on the board:
- * {epoch, worker}.
+ * {epoch of the camera's place, number of changes, worker}.
  *
  * Acquiring is a compare-and-swap with acquire order, so the holder sees all that the last holder
  * wrote; releasing is a store with release order and a seq_cst fence.  After that the worker looks
  * for a newer raw frame once more: of one that came while it had the lease every other worker has
- * been woken in vain.  The epoch rises with every change, so a word never repeats. */
+ * been woken in vain.  The number rises with every change, so a word never repeats.
+ *
+ * A worker acquires with the epoch it was told with the camera.  Once the place has another epoch
+ * (board.h), its acquire fails for good, whatever it has read before: the word it expects is gone.
+ */
 #ifndef CAMRING_LEASE_H
 #define CAMRING_LEASE_H
 
@@ -18,8 +22,12 @@ struct lease {
 /* The worker number of the capture of a camera whose JPEGs are passed through. */
 #define LEASE_CAPTURE 0xfffe
 
-/* False if another worker has it. */
-bool lease_acquire(struct lease *lease, unsigned worker);
+/* The supervisor, when the place's epoch changes and nobody holds the lease: free, for those who
+ * know that epoch.  A zeroed word is free for epoch 0. */
+void lease_open(struct lease *lease, uint32_t epoch);
+
+/* False if another worker has it, or the place has another epoch. */
+bool lease_acquire(struct lease *lease, unsigned worker, uint32_t epoch);
 
 /* Does nothing if `worker` doesn't hold it. */
 void lease_release(struct lease *lease, unsigned worker);

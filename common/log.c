@@ -11,13 +11,18 @@
 
 static struct {
     char who[80];
-    enum log_level level;
-    enum log_format format;
+    _Atomic enum log_level level;
+    _Atomic enum log_format format;
 } logger = {.who = "camring", .level = LOG_LEVEL_INFO};
 
 void log_open(const char *who, enum log_level level, enum log_format format)
 {
     snprintf(logger.who, sizeof logger.who, "%s", who);
+    log_set(level, format);
+}
+
+void log_set(enum log_level level, enum log_format format)
+{
     logger.level = level;
     logger.format = format;
 }

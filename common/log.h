@@ -11,6 +11,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* `who` names this process in every line, e.g. "capture door"; copied. */
+/* Changes how much is logged and in what form; from any thread. */
+void log_set(enum log_level level, enum log_format format);
 void log_open(const char *who, enum log_level level, enum log_format format);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

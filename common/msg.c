@@ -24,6 +24,9 @@ static const struct {
 } kinds[MSG_TYPE_END] = {
     [MSG_HELLO] = {"HELLO", sizeof(struct msg_hello), false},
     [MSG_CAMERA] = {"CAMERA", sizeof(struct msg_camera), false},
+    [MSG_CAMERA_GONE] = {"CAMERA_GONE", sizeof(struct msg_place), false},
+    [MSG_LOG] = {"LOG", sizeof(struct conf_log), false},
+    [MSG_DRAIN] = {"DRAIN", 0, false},
     [MSG_WAKER] = {"WAKER", sizeof(struct msg_index), true},
     [MSG_LISTEN] = {"LISTEN", 0, true},
     [MSG_START] = {"START", 0, false},
@@ -32,7 +35,7 @@ static const struct {
     [MSG_READY] = {"READY", 0, false},
     [MSG_OPEN_REQUEST] = {"OPEN_REQUEST", 0, false},
     [MSG_OPEN_DONE] = {"OPEN_DONE", 0, false},
-    [MSG_RESTART] = {"RESTART", sizeof(struct msg_index), false},
+    [MSG_RESTART] = {"RESTART", sizeof(struct msg_place), false},
 };
 
 static bool type_known(uint32_t type)

@@ -11,7 +11,12 @@
 
 enum msg_type {
     MSG_HELLO = 1, /* to child, first: who it is */
-    MSG_CAMERA,    /* to child: one camera's settings (only capture gets its source) */
+    /* to child: one camera's settings (only capture gets its source); to encoder and server also
+     * after MSG_START, for a camera that joins or has changed */
+    MSG_CAMERA,
+    /* to encoder and server: the camera has gone, let go of all that belongs to it; and back, when
+     * that is done */
+    MSG_CAMERA_GONE,
     /* to capture and encoder, with an eventfd: server `index` waits on it. To a server: its own */
     MSG_WAKER,
     MSG_LISTEN,       /* to server, with a listening socket */
@@ -22,7 +27,9 @@ enum msg_type {
     MSG_OPEN_REQUEST, /* from capture: asks for a turn to open */
     /* from capture: its camera is open, pictures will come; gives the turn back */
     MSG_OPEN_DONE,
-    MSG_RESTART, /* from server: somebody who may asks for a fresh capture of camera `index` */
+    MSG_LOG,     /* to child: log like this from now on */
+    MSG_DRAIN,   /* to server: take no new clients, end when the last has left */
+    MSG_RESTART, /* from server: a client with a token asks for a fresh capture of a camera */
     MSG_TYPE_END
 };
 
@@ -34,17 +41,21 @@ const char *msg_child_kind_name(enum msg_child_kind kind); /* "capture" … */
 
 struct msg_hello {
     char instance[RING_ID_SIZE];
-    uint32_t kind;    /* enum msg_child_kind */
-    uint32_t index;   /* encoder: worker number; server: number; capture: camera number */
-    uint32_t child;   /* its place on the board */
-    uint32_t cameras; /* how many there are */
+    uint32_t kind;   /* enum msg_child_kind */
+    uint32_t number; /* among those of its kind; a capture's is its camera's place on the board */
     struct conf_log log;
     struct conf_http http; /* server */
     uint32_t debug;
 };
 
+/* A camera's place on the board, and the epoch that says which camera is meant (board.h). */
+struct msg_place {
+    uint32_t place, epoch;
+};
+
 struct msg_camera {
-    uint32_t index;
+    struct msg_place at;
+    uint32_t order; /* to servers: its rank among the cameras, as in the file; no two are equal */
     struct conf_camera conf;
 };
 
@@ -60,7 +71,7 @@ enum camera_state {
 const char *camera_state_name(enum camera_state state); /* "starting" … */
 
 struct msg_camera_state {
-    uint32_t index; /* of the camera */
+    struct msg_place at;
     uint32_t state; /* enum camera_state */
     int64_t since_ns;
     uint32_t width, height;
@@ -76,7 +87,9 @@ union msg_payload {
     struct msg_hello hello;
     struct msg_camera camera;
     struct msg_camera_state state;
-    struct msg_index index; /* MSG_WAKER, MSG_RESTART */
+    struct msg_index index; /* MSG_WAKER */
+    struct msg_place place; /* MSG_CAMERA_GONE, MSG_RESTART */
+    struct conf_log log;
 };
 
 struct msg {

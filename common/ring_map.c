@@ -472,7 +472,7 @@ int ring_object_link(int fd, const char *path, bool replace, struct error *err)
     return r;
 }
 
-static uint64_t instance_bytes(const char *instance)
+uint64_t ring_instance_bytes(const char *instance)
 {
     char prefix[RING_PATH_SIZE];
     int length = snprintf(prefix, sizeof prefix, RING_PREFIX "%s.", instance);
@@ -495,6 +495,6 @@ uint64_t ring_budget_left(const struct ring_ctl *ctl)
     uint64_t limit = ctl->header->max_bytes;
     if (limit == 0)
         return UINT64_MAX;
-    uint64_t used = instance_bytes(ctl->instance);
+    uint64_t used = ring_instance_bytes(ctl->instance);
     return used < limit ? limit - used : 0;
 }

@@ -76,6 +76,9 @@ bool ring_map_descriptor(const struct ring_map *map, uint32_t slot, uint64_t num
 void ring_path_ctl(char *out, const char *instance, const char *name);
 void ring_path_data(char *out, const struct ring_ctl *ctl, uint32_t generation);
 
+/* Bytes allocated by all ring objects of `instance`. */
+uint64_t ring_instance_bytes(const char *instance);
+
 /* An open-file-description write lock on one byte of the ctl object; false if another holds it. */
 bool ring_lock(int fd, int byte);
 void ring_unlock(int fd, int byte);

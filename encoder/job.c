@@ -28,6 +28,7 @@ struct job {
     const char *instance;
     const struct conf_camera *conf;
     struct board_camera *place;
+    uint32_t epoch;
     unsigned worker;
     char raw_name[RING_NAME_SIZE];
     struct ring_reader *raw;
@@ -39,7 +40,7 @@ struct job {
 /* ---- life ---- */
 
 struct job *job_create(const char *instance, const struct conf_camera *conf,
-                       struct board_camera *place, unsigned worker)
+                       struct board_camera *place, uint32_t epoch, unsigned worker)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job)
@@ -47,6 +48,7 @@ struct job *job_create(const char *instance, const struct conf_camera *conf,
     job->instance = instance;
     job->conf = conf;
     job->place = place;
+    job->epoch = epoch;
     job->worker = worker;
     camera_ring_name(CAMERA_RING_RAW, conf->id, job->raw_name);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
@@ -184,7 +186,7 @@ bool job_work(struct job *job, struct jpeg_encoder *encoder)
 {
     uint64_t after, head;
     if (!open_raw(job) || !is_due(job, &after, &head) ||
-        !lease_acquire(&job->place->lease, job->worker))
+        !lease_acquire(&job->place->lease, job->worker, job->epoch))
         return false;
     take_newest(job, encoder);
     /* ends with the fence that the second look needs */

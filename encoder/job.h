@@ -13,10 +13,10 @@
 
 struct job;
 
-/* `instance`, `conf` and `place` are the caller's and stay while the camera does.  `worker` is the
- * number under which leases are held.  NULL: out of memory. */
+/* `instance`, `conf` and `place` are the caller's and stay while the job does.  `epoch` is the
+ * place's, `worker` the number under which leases are held.  NULL: out of memory. */
 struct job *job_create(const char *instance, const struct conf_camera *conf,
-                       struct board_camera *place, unsigned worker);
+                       struct board_camera *place, uint32_t epoch, unsigned worker);
 void job_destroy(struct job *job);
 
 /* The eventfds to signal from now on; copied, the fds stay the caller's. */

@@ -4,74 +4,169 @@
 #include "variants.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define HANG_AFTER (10 * NS_PER_S) /* no frame takes nearly as long */
 #define VARIANTS_AT_LEAST                                                                          \
     (100 * NS_PER_MS) /* one picture of a variant so often, however much else there is to do */
 
+/* From a camera's pictures to its JPEGs. */
+struct line {
+    struct msg_camera camera;
+    struct job *job;
+    struct variants *variants;
+};
+
 struct pool {
+    char instance[RING_ID_SIZE];
+    unsigned worker; /* number of this one */
+    struct board *board;
     struct bell *bell;
     struct board_child *place;
-    struct wakers *wakers;
+    struct inbox *inbox;
     struct jpeg_encoder *encoder;
     struct variants_tools tools;
     int64_t variants_ns; /* when variants had their last turn */
-    /* the cameras to look at first: those after the last that had work, so that none starves */
+    /* the lines to look at first: those after the last that had work, so that none starves */
     unsigned next, next_variants;
     unsigned count;
-    struct job **jobs;
-    struct variants **variants;
+    struct line *lines[CONF_MAX_CAMERAS];
+    int wakers[RING_MAX_WAKERS]; /* the servers' eventfds, -1: none */
 };
 
 static bool is_urgent(void *arg);
 
+/* ---- cameras ---- */
+
+static void destroy_line(struct line *line)
+{
+    job_destroy(line->job);
+    variants_destroy(line->variants);
+    free(line);
+}
+
+static bool add_line(struct pool *pool, const struct msg_camera *camera)
+{
+    struct board_camera *place = board_camera(pool->board, camera->at.place);
+    struct line *line = calloc(1, sizeof *line);
+    if (!line || !place || pool->count == CONF_MAX_CAMERAS) {
+        free(line);
+        return false;
+    }
+    line->camera = *camera;
+    line->job =
+        job_create(pool->instance, &line->camera.conf, place, camera->at.epoch, pool->worker);
+    line->variants =
+        variants_create(pool->instance, &line->camera.conf, place, camera->at.epoch, pool->worker);
+    if (!line->job || !line->variants) {
+        destroy_line(line);
+        return false;
+    }
+    job_set_wakers(line->job, pool->wakers);
+    variants_set_wakers(line->variants, pool->wakers);
+    pool->lines[pool->count++] = line;
+    return true;
+}
+
+static struct line **find_line(struct pool *pool, const struct msg_place *at)
+{
+    for (unsigned i = 0; i < pool->count; i++)
+        if (memcmp(&pool->lines[i]->camera.at, at, sizeof *at) == 0)
+            return &pool->lines[i];
+    return NULL;
+}
+
+static void take_camera(struct pool *pool, const struct msg_camera *camera)
+{
+    struct line **line = find_line(pool, &camera->at);
+    if (line)
+        (*line)->camera.conf = camera->conf;
+    else if (!add_line(pool, camera))
+        fatal("can't take up camera %s", camera->conf.id);
+}
+
+static void let_go(struct pool *pool, const struct msg_place *at)
+{
+    struct line **line = find_line(pool, at);
+    if (line) {
+        destroy_line(*line);
+        *line = pool->lines[--pool->count];
+        pool->next = pool->next_variants = 0;
+    }
+    channel_send(MSG_CAMERA_GONE, at);
+}
+
+static void take_waker(struct pool *pool, unsigned server, int fd)
+{
+    if (server >= RING_MAX_WAKERS) {
+        close(fd);
+        return;
+    }
+    int before = pool->wakers[server];
+    pool->wakers[server] = fd;
+    for (unsigned i = 0; i < pool->count; i++) {
+        job_set_wakers(pool->lines[i]->job, pool->wakers);
+        variants_set_wakers(pool->lines[i]->variants, pool->wakers);
+    }
+    if (before >= 0)
+        close(before);
+}
+
+static void take_messages(struct pool *pool)
+{
+    struct msg msg;
+    while (inbox_take(pool->inbox, &msg)) {
+        if (msg.type == MSG_CAMERA)
+            take_camera(pool, &msg.body.camera);
+        else if (msg.type == MSG_CAMERA_GONE)
+            let_go(pool, &msg.body.place);
+        else if (msg.type == MSG_WAKER)
+            take_waker(pool, msg.body.index.index, msg.fd);
+    }
+}
+
+/* ---- life ---- */
+
 struct pool *pool_create(const struct channel_setup *setup, struct board *board,
-                         struct wakers *wakers)
+                         struct inbox *inbox)
 {
     const struct msg_hello *hello = &setup->hello;
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         return NULL;
+    memcpy(pool->instance, hello->instance, sizeof pool->instance);
+    memcpy(pool->wakers, setup->wakers, sizeof pool->wakers);
+    pool->worker = hello->number;
+    pool->board = board;
     pool->bell = board_pool_bell(board);
-    pool->place = board_child(board, hello->child);
-    pool->wakers = wakers;
+    pool->place = board_child(board, MSG_ENCODER, hello->number);
+    pool->inbox = inbox;
     pool->encoder = jpeg_encoder_create();
     pool->tools = (struct variants_tools){
         .encoder = pool->encoder, .scale = scale_create(), .is_urgent = is_urgent, .arg = pool};
-    /* workers begin at different cameras */
-    pool->next = hello->cameras ? hello->index % hello->cameras : 0;
-    pool->next_variants = pool->next;
-    pool->jobs = calloc(hello->cameras + 1, sizeof *pool->jobs);
-    pool->variants = calloc(hello->cameras + 1, sizeof *pool->variants);
-    if (!pool->encoder || !pool->tools.scale || !pool->jobs || !pool->variants)
-        goto fail;
-    for (unsigned i = 0; i < hello->cameras; i++) {
-        struct board_camera *place = board_camera(board, i);
-        pool->count = i + 1;
-        pool->jobs[i] = job_create(hello->instance, &setup->cameras[i], place, hello->index);
-        pool->variants[i] =
-            variants_create(hello->instance, &setup->cameras[i], place, hello->index);
-        if (!pool->jobs[i] || !pool->variants[i])
-            goto fail;
+    bool ok = pool->encoder && pool->tools.scale && pool->place;
+    for (unsigned i = 0; ok && i < setup->camera_count; i++)
+        ok = add_line(pool, &setup->cameras[i]);
+    if (!ok) {
+        pool_destroy(pool);
+        return NULL;
     }
+    /* workers begin at different cameras */
+    pool->next = pool->count ? pool->worker % pool->count : 0;
+    pool->next_variants = pool->next;
     return pool;
-fail:
-    pool_destroy(pool);
-    return NULL;
 }
 
 void pool_destroy(struct pool *pool)
 {
     if (!pool)
         return;
-    for (unsigned i = 0; i < pool->count; i++) {
-        job_destroy(pool->jobs[i]);
-        variants_destroy(pool->variants[i]);
-    }
-    free(pool->jobs);
-    free(pool->variants);
+    for (unsigned i = 0; i < pool->count; i++)
+        destroy_line(pool->lines[i]);
     free(pool->tools.source.data);
     image_planes_free(&pool->tools.decoded);
     image_planes_free(&pool->tools.reduced);
@@ -80,20 +175,11 @@ void pool_destroy(struct pool *pool)
     free(pool);
 }
 
+/* ---- work ---- */
+
 static void promise(struct pool *pool, int64_t deadline)
 {
     atomic_store_explicit(&pool->place->deadline_ns, deadline, memory_order_relaxed);
-}
-
-static void take_wakers(struct pool *pool)
-{
-    int fds[RING_MAX_WAKERS];
-    if (!wakers_take(pool->wakers, fds))
-        return;
-    for (unsigned i = 0; i < pool->count; i++) {
-        job_set_wakers(pool->jobs[i], fds);
-        variants_set_wakers(pool->variants[i], fds);
-    }
 }
 
 /* Gives every camera one turn.  Returns whether one had work. */
@@ -103,7 +189,7 @@ static bool pass(struct pool *pool, const atomic_bool *stop)
     unsigned first = pool->next;
     for (unsigned i = 0; i < pool->count && !atomic_load(stop); i++) {
         unsigned index = (first + i) % pool->count;
-        if (!job_work(pool->jobs[index], pool->encoder))
+        if (!job_work(pool->lines[index]->job, pool->encoder))
             continue;
         worked = true;
         pool->next = (index + 1) % pool->count;
@@ -118,7 +204,7 @@ static bool is_urgent(void *arg)
     struct pool *pool = arg;
     promise(pool, clock_now() + HANG_AFTER);
     for (unsigned i = 0; i < pool->count; i++)
-        if (job_waits(pool->jobs[i]))
+        if (job_waits(pool->lines[i]->job))
             return true;
     return false;
 }
@@ -129,7 +215,7 @@ static bool pass_variants(struct pool *pool, const atomic_bool *stop)
     unsigned first = pool->next_variants;
     for (unsigned i = 0; i < pool->count && !atomic_load(stop); i++) {
         unsigned index = (first + i) % pool->count;
-        if (!variants_work(pool->variants[index], &pool->tools))
+        if (!variants_work(pool->lines[index]->variants, &pool->tools))
             continue;
         pool->next_variants = (index + 1) % pool->count;
         return true;
@@ -155,7 +241,7 @@ void pool_run(struct pool *pool, const atomic_bool *stop)
         uint32_t seen = bell_read(pool->bell);
         if (atomic_load(stop))
             break;
-        take_wakers(pool);
+        take_messages(pool);
         promise(pool, clock_now() + HANG_AFTER);
         if (work(pool, stop))
             continue;

@@ -37,6 +37,7 @@ struct variants {
     const char *instance;
     const struct conf_camera *conf;
     struct board_camera *place;
+    uint32_t epoch;
     unsigned worker;
     char raw_name[RING_NAME_SIZE], jpeg_name[RING_NAME_SIZE];
     struct ring_reader *raw, *jpeg; /* observers; NULL: not open */
@@ -57,7 +58,7 @@ struct job {
 /* ---- life ---- */
 
 struct variants *variants_create(const char *instance, const struct conf_camera *conf,
-                                 struct board_camera *place, unsigned worker)
+                                 struct board_camera *place, uint32_t epoch, unsigned worker)
 {
     struct variants *variants = calloc(1, sizeof *variants);
     if (!variants)
@@ -65,6 +66,7 @@ struct variants *variants_create(const char *instance, const struct conf_camera 
     variants->instance = instance;
     variants->conf = conf;
     variants->place = place;
+    variants->epoch = epoch;
     variants->worker = worker;
     camera_ring_name(CAMERA_RING_RAW, conf->id, variants->raw_name);
     camera_ring_name(CAMERA_RING_JPEG, conf->id, variants->jpeg_name);
@@ -376,7 +378,7 @@ bool variants_work(struct variants *variants, struct variants_tools *tools)
     struct ring_reader *ignored;
     struct job job;
     if (!find_job(variants, &job, &ignored) ||
-        !lease_acquire(&variants->place->variant_lease, variants->worker))
+        !lease_acquire(&variants->place->variant_lease, variants->worker, variants->epoch))
         return false;
     work_off(variants, tools);
     /* ends with the fence that the second look needs */

@@ -17,7 +17,7 @@ struct variants;
 
 /* As job_create. */
 struct variants *variants_create(const char *instance, const struct conf_camera *conf,
-                                 struct board_camera *place, unsigned worker);
+                                 struct board_camera *place, uint32_t epoch, unsigned worker);
 void variants_destroy(struct variants *variants);
 
 /* The eventfds to signal from now on; copied, the fds stay the caller's. */

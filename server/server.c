@@ -5,6 +5,7 @@
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
 #include "server/handlers/events.h"
+#include "server/handlers/live.h"
 #include "server/http/auth.h"
 #include "server/http/http_server.h"
 #include "server/loop.h"
@@ -18,12 +19,9 @@ static struct board *open_board(const struct channel_setup *setup)
     struct board *board = board_open(setup->hello.instance, &err);
     if (!board)
         fatal("%s", err.text);
-    if (setup->hello.child >= board_children(board))
-        fatal("told to be child %u, but the board has %u", setup->hello.child,
-              board_children(board));
-    if (setup->hello.index >= RING_MAX_WAKERS)
-        fatal("told to be server %u, but there are at most %u", setup->hello.index,
-              RING_MAX_WAKERS);
+    if (!board_child(board, MSG_SERVER, setup->hello.number))
+        fatal("told to be server %u, but there are at most %u", setup->hello.number,
+              board_child_numbers(board, MSG_SERVER));
     return board;
 }
 
@@ -31,12 +29,14 @@ void server_create(struct server *server, const struct channel_setup *setup)
 {
     *server = (struct server){.setup = setup};
     server->board = open_board(setup);
-    server->place = board_server(server->board, setup->hello.index);
-    server->base = loop_open(board_child(server->board, setup->hello.child), setup->hello.debug);
-    server->cameras = cameras_create(setup, server->board, (int)setup->hello.index);
-    server->feeds = feeds_create(server->base, server->cameras, server->board, setup->hello.index);
+    server->place = board_server(server->board, setup->hello.number);
+    server->base =
+        loop_open(board_child(server->board, MSG_SERVER, setup->hello.number), setup->hello.debug);
+    server->cameras = cameras_create(setup, server->board, (int)setup->hello.number);
+    server->feeds = feeds_create(server->base, server->cameras, server->board, setup->hello.number);
     server->push = push_create(server);
     server->events = events_create(server);
+    server->live = live_create();
     server->worker = worker_create(server->base);
     server->files = file_watch_create(server->base, server->worker);
     server->auth = auth_create(server, server->worker, server->files);
@@ -49,6 +49,7 @@ void server_destroy(struct server *server)
     worker_destroy(server->worker);
     push_destroy(server->push);
     events_destroy(server->events);
+    live_destroy(server->live);
     http_server_destroy(server->http);
     auth_destroy(server->auth);
     file_watch_destroy(server->files);

@@ -13,6 +13,7 @@ struct server {
     struct feeds *feeds;
     struct push *push;
     struct events *events;
+    struct live *live;
     struct worker *worker;
     struct file_watch *files;
     struct auth *auth;

@@ -5,7 +5,11 @@
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
 #include "server/handlers/events.h"
+#include "server/handlers/live.h"
+#include "server/http/http_server.h"
 #include "server/loop.h"
+#include "server/metrics/metrics.h"
+#include "server/push/push.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -22,15 +26,51 @@ struct supervisor_link {
 static void on_state(const struct server *server, const struct msg_camera_state *state)
 {
     cameras_on_state(server->cameras, state);
-    struct camera *camera = cameras_at(server->cameras, state->index);
+    struct camera *camera = cameras_of(server->cameras, &state->at);
     if (camera)
         events_on_state(server->events, camera);
 }
 
+static void on_camera(const struct server *server, const struct msg_camera *told)
+{
+    bool joins = !cameras_of(server->cameras, &told->at);
+    struct camera *camera = cameras_take(server->cameras, told);
+    if (!joins)
+        return;
+    feeds_add(server->feeds, camera);
+    events_on_state(server->events, camera);
+    live_on_joined(server->live, server, camera);
+}
+
+/* The supervisor waits for the answer before it gives the camera's place and memory to others. */
+static void on_gone(const struct server *server, const struct msg_place *at)
+{
+    struct camera *camera = cameras_of(server->cameras, at);
+    if (camera) {
+        feeds_remove(server->feeds, camera);
+        push_forget_place(server->push, camera->board);
+        metrics_forget(server->metrics, at->place);
+        events_on_gone(server->events, camera);
+        cameras_drop(server->cameras, camera);
+        picture_trim();
+    }
+    if (!channel_send(MSG_CAMERA_GONE, at))
+        fatal("can't tell the supervisor that a camera is forgotten");
+}
+
 static void handle(const struct supervisor_link *link, struct msg *msg)
 {
+    const struct server *server = link->server;
     if (msg->type == MSG_CAMERA_STATE)
-        on_state(link->server, &msg->body.state);
+        on_state(server, &msg->body.state);
+    else if (msg->type == MSG_CAMERA)
+        on_camera(server, &msg->body.camera);
+    else if (msg->type == MSG_CAMERA_GONE)
+        on_gone(server, &msg->body.place);
+    else if (msg->type == MSG_LOG)
+        log_set(msg->body.log.level, msg->body.log.format);
+    else if (msg->type == MSG_DRAIN)
+        http_server_drain(server->http, loop_stop);
     else
         log_debug("ignored a message: %s", msg_type_name(msg->type));
     if (msg->fd >= 0)
@@ -92,7 +132,7 @@ struct supervisor_link *supervisor_link_create(const struct server *server)
     if (!link)
         fatal("out of memory");
     link->server = server;
-    int waker = setup->hello.index < setup->waker_count ? setup->wakers[setup->hello.index] : -1;
+    int waker = setup->hello.number < setup->waker_count ? setup->wakers[setup->hello.number] : -1;
     if (waker < 0)
         fatal("the supervisor gave no eventfd to wait on");
     evutil_make_socket_nonblocking(CHANNEL_FD);

@@ -116,19 +116,20 @@ static void check_heads(struct check *check, const char *camera, const struct ac
                     account->captured, raw_head + jpeg_head - account->encoded);
 }
 
-/* Whoever is said to hold a lease of the camera must be able to. */
-static void check_holder(struct check *check, unsigned index, int holder, const char *lease)
+/* The process that is said to hold a lease of the camera must be able to. */
+static void check_holder(struct check *check, unsigned place, int holder, const char *lease)
 {
-    const char *camera = board_camera(check->board, index)->id;
-    uint64_t place =
-        holder == LEASE_CAPTURE ? index : (uint64_t)board_cameras(check->board) + (unsigned)holder;
+    struct board_camera *camera = board_camera(check->board, place);
+    const struct board_child *child =
+        holder == LEASE_CAPTURE ? &camera->capture
+                                : board_child(check->board, MSG_ENCODER, (unsigned)holder);
     const char *who = holder == LEASE_CAPTURE ? "its capture" : "a worker";
-    if (place >= board_children(check->board))
-        verdict_add(&check->certain, false, check->instance, NULL, lease, camera,
+    if (!child)
+        verdict_add(&check->certain, false, check->instance, NULL, lease, camera->id,
                     "is held by worker %d, whom there can't be", holder);
-    else if (!owner_child_alive(check->board, (unsigned)place))
+    else if (!owner_child_alive(child))
         verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, lease,
-                    camera, "is held by %s that is dead", who);
+                    camera->id, "is held by %s that is dead", who);
 }
 
 static void check_lease(struct check *check, unsigned index, const struct account *account,
@@ -200,9 +201,11 @@ static void check_camera(struct check *check, unsigned index)
 
 static bool is_on_board(const struct check *check, const char *camera)
 {
-    for (unsigned i = 0; i < board_cameras(check->board); i++)
-        if (strncmp(board_camera(check->board, i)->id, camera, RING_ID_SIZE) == 0)
+    for (unsigned i = 0; i < board_places(check->board); i++) {
+        const struct board_camera *place = board_camera(check->board, i);
+        if (place && strncmp(place->id, camera, RING_ID_SIZE) == 0)
             return true;
+    }
     return false;
 }
 
@@ -213,18 +216,15 @@ static void check_board(struct check *check)
     if (object && object->owner != geteuid() && object->owner != 0)
         verdict_add(&check->certain, false, check->instance, NULL, "owner", "",
                     "the board belongs to user %u", (unsigned)object->owner);
-    else if (object && object->bytes < object->size)
-        verdict_add(&check->certain, false, check->instance, NULL, "memory", "",
-                    "the board has memory for %" PRIu64 " of its %" PRIu64 " bytes only",
-                    object->bytes, object->size);
     else if (object && !(check->board = board_inspect(check->instance, &err)))
         verdict_add(&check->doubtful, false, check->instance, NULL, "unreadable", "", "%.150s",
                     err.text);
     if (!object && check->owner.supervised)
         verdict_add(&check->doubtful, false, check->instance, NULL, "missing", "",
                     "a supervisor runs, and there is no board");
-    for (unsigned i = 0; check->board && i < board_cameras(check->board); i++)
-        check_camera(check, i);
+    for (unsigned i = 0; check->board && i < board_places(check->board); i++)
+        if (board_camera(check->board, i))
+            check_camera(check, i);
 }
 
 /* A ring that programs made by themselves needs no camera and no supervisor. */

@@ -13,9 +13,8 @@
 
 /* ---- looking ---- */
 
-bool owner_child_alive(const struct board *board, unsigned place)
+bool owner_child_alive(const struct board_child *child)
 {
-    const struct board_child *child = board_child((struct board *)board, place);
     pid_t pid = atomic_load(&child->pid);
     uint64_t start = atomic_load(&child->start_time);
     return pid > 0 && start > 0 && process_start_time(pid) == start;
@@ -42,13 +41,15 @@ static void look_for_children(const char *instance, struct owner *owner)
 {
     struct error ignored;
     struct board *board = board_inspect(instance, &ignored);
-    for (unsigned i = 0; board && !owner->alive && i < board_children(board); i++) {
-        owner->alive = owner_child_alive(board, i);
-        if (owner->alive)
-            snprintf(owner->who, sizeof owner->who,
-                     "its supervisor is dead, but process %d of it still runs",
-                     (int)atomic_load(&board_child(board, i)->pid));
-    }
+    for (unsigned kind = MSG_CAPTURE; board && kind <= MSG_SERVER; kind++)
+        for (unsigned i = 0; !owner->alive && i < board_child_numbers(board, kind); i++) {
+            const struct board_child *child = board_child(board, kind, i);
+            owner->alive = child && owner_child_alive(child);
+            if (owner->alive)
+                snprintf(owner->who, sizeof owner->who,
+                         "its supervisor is dead, but process %d of it still runs",
+                         (int)atomic_load(&child->pid));
+        }
     board_close(board);
 }
 

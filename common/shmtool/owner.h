@@ -17,7 +17,7 @@ struct owner {
 struct owner owner_look(const char *instance);
 
 /* True if child `place` of the board is still the process that was started there. */
-bool owner_child_alive(const struct board *board, unsigned place);
+bool owner_child_alive(const struct board_child *child);
 
 /* Holds the owner's locks during a clean-up, so that no supervisor of that name can start
  * meanwhile. */

@@ -94,6 +94,16 @@ static int take(struct listen_set *set, const struct conf_http *http, int fd, st
     return 0;
 }
 
+void activation_describe(struct listen_set *set, const struct conf_http *http)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        union address address = {0};
+        socklen_t size = sizeof address;
+        if (getsockname(set->fds[i], &address.any, &size) == 0)
+            describe(&address, http, set->urls[i], sizeof *set->urls);
+    }
+}
+
 int activation_pass_on(const struct listen_set *set)
 {
     char pid[16], count[16];

@@ -10,6 +10,9 @@
  * does not allow that without a login. */
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err);
 
+/* Their URLs, with another configuration. */
+void activation_describe(struct listen_set *set, const struct conf_http *http);
+
 /* Hands the sockets of `set`, which is of activation_take's, on to the program that this process
  * executes next.  -1 with errno. */
 int activation_pass_on(const struct listen_set *set);

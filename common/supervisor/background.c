@@ -27,6 +27,7 @@
 #define STOP_LIMIT_MS 12000
 
 struct launch {
+    const struct options *options;
     const struct conf *conf;
     char log_path[PATH_MAX];
     pid_t pid;
@@ -52,6 +53,7 @@ static void become_supervisor(const struct launch *launch, const char *config_pa
     _exit(supervise(&(struct supervise){.conf = launch->conf,
                                         .config_path = config_path,
                                         .log_path = launch->log_path,
+                                        .options = launch->options,
                                         .url_fd = url_fd}));
 }
 
@@ -179,16 +181,18 @@ static enum exits await_cameras(const struct launch *launch, bool quiet)
     }
 }
 
-enum exits background_start(const struct conf *conf, const char *config_path, bool wait, bool quiet)
+enum exits background_start(const struct options *options, const struct conf *conf,
+                            const char *config_path, bool quiet)
 {
-    struct launch launch = {.conf = conf, .pidfd = -1, .urls = -1, .signals = -1};
+    struct launch launch = {
+        .options = options, .conf = conf, .pidfd = -1, .urls = -1, .signals = -1};
     struct error err;
     if (open_launch(&launch, config_path, &err) != 0) {
         fprintf(stderr, "camring: %s\n", err.text);
         return EXIT_FAILED;
     }
     enum exits status = await_up(&launch, quiet);
-    if (status == EXIT_DONE && wait)
+    if (status == EXIT_DONE && !options->no_wait)
         status = await_cameras(&launch, quiet);
     close_launch(&launch);
     return status;

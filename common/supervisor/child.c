@@ -20,7 +20,7 @@ const char *child_state_name(enum child_state state)
     static const char *const names[CHILD_STATE_COUNT] = {
         [CHILD_IDLE] = "idle",       [CHILD_STARTING] = "starting",  [CHILD_READY] = "ready",
         [CHILD_KILLING] = "killing", [CHILD_CYCLING] = "restarting", [CHILD_STOPPING] = "stopping",
-        [CHILD_BACKOFF] = "backoff",
+        [CHILD_BACKOFF] = "backoff", [CHILD_DRAINING] = "draining",
     };
     return (unsigned)state < CHILD_STATE_COUNT ? names[state] : "unknown";
 }
@@ -114,6 +114,12 @@ static unsigned rule_stop(struct child *child, int64_t now, uint32_t random)
     return enter(child, CHILD_STOPPING, now + STOP_LIMIT, CHILD_DO_TERM);
 }
 
+static unsigned rule_drain(struct child *child, int64_t now, uint32_t random)
+{
+    (void)now, (void)random;
+    return enter(child, CHILD_DRAINING, CLOCK_NEVER, CHILD_DO_NOTHING);
+}
+
 static unsigned rule_abort(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
@@ -157,28 +163,37 @@ static unsigned (*const rules[CHILD_STATE_COUNT][CHILD_EVENT_COUNT])(struct chil
                         [CHILD_ON_HANG] = rule_hang,
                         [CHILD_ON_RESTART] = rule_cycle,
                         [CHILD_ON_STOP] = rule_stop,
+                        [CHILD_ON_DRAIN] = rule_stop,
                         [CHILD_ON_ABORT] = rule_abort},
     [CHILD_READY] = {[CHILD_ON_DEATH] = rule_crash,
                      [CHILD_ON_HANG] = rule_hang,
                      [CHILD_ON_RESTART] = rule_cycle,
                      [CHILD_ON_STOP] = rule_stop,
+                     [CHILD_ON_DRAIN] = rule_drain,
                      [CHILD_ON_ABORT] = rule_abort},
     [CHILD_KILLING] = {[CHILD_ON_DEATH] = rule_crash,
                        [CHILD_ON_STOP] = rule_stay_away,
+                       [CHILD_ON_DRAIN] = rule_stay_away,
                        [CHILD_ON_ABORT] = rule_abort},
     [CHILD_CYCLING] = {[CHILD_ON_DEATH] = rule_spawn,
                        [CHILD_ON_TIME] = rule_escalate,
                        [CHILD_ON_STOP] = rule_stay_away,
+                       [CHILD_ON_DRAIN] = rule_stay_away,
                        [CHILD_ON_ABORT] = rule_abort},
     [CHILD_STOPPING] = {[CHILD_ON_START] = rule_come_back,
                         [CHILD_ON_DEATH] = rule_rest,
                         [CHILD_ON_TIME] = rule_escalate,
                         [CHILD_ON_RESTART] = rule_come_back,
                         [CHILD_ON_ABORT] = rule_abort},
+    [CHILD_DRAINING] = {[CHILD_ON_DEATH] = rule_rest,
+                        [CHILD_ON_HANG] = rule_abort,
+                        [CHILD_ON_STOP] = rule_stop,
+                        [CHILD_ON_ABORT] = rule_abort},
     [CHILD_BACKOFF] = {[CHILD_ON_START] = rule_spawn,
                        [CHILD_ON_TIME] = rule_spawn,
                        [CHILD_ON_RESTART] = rule_spawn,
                        [CHILD_ON_STOP] = rule_rest,
+                       [CHILD_ON_DRAIN] = rule_rest,
                        [CHILD_ON_ABORT] = rule_rest},
 };
 

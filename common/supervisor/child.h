@@ -21,6 +21,7 @@ enum child_state {
     CHILD_CYCLING,  /* told to end; starts again once dead */
     CHILD_STOPPING, /* told to end */
     CHILD_BACKOFF,  /* dead, waits before it starts again */
+    CHILD_DRAINING, /* told to end once its clients have left, which may take for ever */
     CHILD_STATE_COUNT
 };
 
@@ -32,6 +33,7 @@ enum child_event {
     CHILD_ON_HANG,    /* it missed its heartbeat, or closed its channel */
     CHILD_ON_RESTART, /* somebody asked for a new one */
     CHILD_ON_STOP,    /* it is not wanted any more */
+    CHILD_ON_DRAIN,   /* the same, but its clients may stay with it */
     CHILD_ON_ABORT,   /* the same, without patience */
     CHILD_EVENT_COUNT
 };

@@ -18,6 +18,7 @@
 struct client {
     int fd;
     pid_t pid;
+    int64_t patience_ns;
     char *text; /* received, not yet taken */
     size_t used, room;
 };
@@ -53,7 +54,13 @@ struct client *client_open(const char *instance, struct error *err)
     }
     client->fd = fd;
     client->pid = peer.pid;
+    client->patience_ns = PATIENCE;
     return client;
+}
+
+void client_set_patience(struct client *client, int seconds)
+{
+    client->patience_ns = seconds * NS_PER_S;
 }
 
 void client_close(struct client *client)
@@ -137,7 +144,7 @@ enum client_result client_next(struct client *client, json_t **message)
 
 static json_t *await(struct client *client, struct error *err)
 {
-    int64_t deadline = clock_now() + PATIENCE;
+    int64_t deadline = clock_now() + client->patience_ns;
     json_t *message;
     for (;;) {
         enum client_result result = client_next(client, &message);

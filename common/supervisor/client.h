@@ -23,8 +23,11 @@ enum client_result { CLIENT_GOT, CLIENT_LATER, CLIENT_GONE };
 /* The next object the supervisor has sent, without waiting; *message is the caller's. */
 enum client_result client_next(struct client *client, json_t **message);
 
-/* Sends one request and waits a few seconds for its reply, which is the caller's. NULL with err: no
- * reply, or the reply is {"error": TEXT}. */
+/* How long client_ask waits for an answer; 5 s unless set. */
+void client_set_patience(struct client *client, int seconds);
+
+/* Sends one request and waits for its reply, within its patience; the reply is the caller's. NULL
+ * with err: no reply, or the reply is {"error": TEXT}. */
 json_t *client_ask(struct client *client, const json_t *request, struct error *err);
 
 #endif

@@ -201,8 +201,7 @@ static enum exits restart_background(const struct options *options, const char *
     enum exits status = EXIT_FAILED;
     if (stopping_run(instance, &err) == STOPPING_FAILED)
         tell_error(options, err.text);
-    else if ((status = background_start(conf, path, !options->no_wait, options->json)) ==
-             EXIT_FAILED)
+    else if ((status = background_start(options, conf, path, options->json)) == EXIT_FAILED)
         tell_answer(options, json_pack("{s:s}", "error", "it could not be started again"));
     conf_free(conf);
     return status;

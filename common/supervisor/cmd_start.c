@@ -7,7 +7,7 @@ enum exits cmd_start(const struct options *options)
     struct conf *conf = settings_load(options, path, stderr);
     if (!conf)
         return EXIT_CONFIG;
-    enum exits status = background_start(conf, path, !options->no_wait, false);
+    enum exits status = background_start(options, conf, path, false);
     conf_free(conf);
     return status;
 }

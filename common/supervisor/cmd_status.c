@@ -49,9 +49,9 @@ static bool is_fresh(const json_t *camera, const struct board_camera *place)
 
 static void add_board(json_t *camera, struct board *board, const char *id)
 {
-    for (unsigned i = 0; i < board_cameras(board); i++) {
+    for (unsigned i = 0; i < board_places(board); i++) {
         const struct board_camera *place = board_camera(board, i);
-        if (strncmp(place->id, id, sizeof place->id) != 0)
+        if (!place || strncmp(place->id, id, sizeof place->id) != 0)
             continue;
         json_object_set_new(camera, "fresh", json_boolean(is_fresh(camera, place)));
         add_counter(camera, "packets", &place->packets);

@@ -36,6 +36,7 @@ enum exits cmd_run(const struct options *options);
 enum exits cmd_start(const struct options *options);
 enum exits cmd_stop(const struct options *options);
 enum exits cmd_restart(const struct options *options);
+enum exits cmd_reload(const struct options *options);
 enum exits cmd_status(const struct options *options);
 enum exits cmd_check(const struct options *options);
 enum exits cmd_shm(const struct options *options);

@@ -21,8 +21,8 @@
 struct control_client {
     struct control *control;
     struct bufferevent *line;
-    bool subscribed;
-    unsigned place; /* in control->clients */
+    unsigned topics; /* bits by enum control_topic */
+    unsigned place;  /* in control->clients */
 };
 
 struct control {
@@ -60,26 +60,40 @@ void control_send(struct control_client *client, json_t *message)
     json_decref(message);
 }
 
-void control_tell(struct control *control, json_t *message)
+void control_tell(struct control *control, enum control_topic topic, json_t *message)
 {
     for (unsigned i = 0; i < control->count; i++)
-        if (control->clients[i]->subscribed)
+        if (control->clients[i]->topics & 1u << topic)
             control_send(control->clients[i], json_incref(message));
     json_decref(message);
 }
 
-void control_subscribe(struct control_client *client)
+void control_tell_last(struct control *control, enum control_topic topic, json_t *message)
+{
+    control_tell(control, topic, message);
+    for (unsigned i = 0; i < control->count; i++)
+        control->clients[i]->topics &= ~(1u << topic);
+}
+
+void control_move(struct control *control, enum control_topic from, enum control_topic to)
+{
+    for (unsigned i = 0; i < control->count; i++)
+        if (control->clients[i]->topics & 1u << from)
+            control->clients[i]->topics = (control->clients[i]->topics & ~(1u << from)) | 1u << to;
+}
+
+void control_subscribe(struct control_client *client, enum control_topic topic)
 {
     struct timeval patience = {.tv_sec = IDLE_SECONDS};
-    client->subscribed = true;
+    client->topics |= 1u << topic;
     bufferevent_set_timeouts(client->line, NULL, &patience); /* it has nothing more to say */
 }
 
-unsigned control_subscribers(const struct control *control)
+unsigned control_subscribers(const struct control *control, enum control_topic topic)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < control->count; i++)
-        count += control->clients[i]->subscribed;
+        count += (control->clients[i]->topics & 1u << topic) != 0;
     return count;
 }
 

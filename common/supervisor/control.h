@@ -27,12 +27,24 @@ struct control *control_open(struct event_base *base, const char *path,
                              const struct control_handler *handler, struct error *err);
 void control_close(struct control *control);
 
-/* From `answer`: the client gets what control_tell sends, until it hangs up. */
-void control_subscribe(struct control_client *client);
-unsigned control_subscribers(const struct control *control);
+/* What clients can wait for. */
+enum control_topic {
+    CONTROL_CAMERAS,
+    CONTROL_RELOAD,     /* the reload that is under way */
+    CONTROL_NEXT_RELOAD /* the one after it */
+};
+
+/* From `answer`: the client gets what control_tell sends on that topic, until it hangs up. */
+void control_subscribe(struct control_client *client, enum control_topic topic);
+unsigned control_subscribers(const struct control *control, enum control_topic topic);
+
+/* Those who wait for `from` wait for `to` instead. */
+void control_move(struct control *control, enum control_topic from, enum control_topic to);
 
 void control_send(struct control_client *client, json_t *message); /* takes over `message` */
-/* to all subscribers; takes over `message` */
-void control_tell(struct control *control, json_t *message);
+/* to all subscribers of the topic; takes over `message` */
+void control_tell(struct control *control, enum control_topic topic, json_t *message);
+/* the same, and they wait no longer */
+void control_tell_last(struct control *control, enum control_topic topic, json_t *message);
 
 #endif

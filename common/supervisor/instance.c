@@ -40,6 +40,21 @@ bool instance_running(const char *name, pid_t *pid)
 
 /* ---- what a killed supervisor left ---- */
 
+static void kill_child(const struct board_child *child)
+{
+    pid_t pid = atomic_load(&child->pid);
+    uint64_t start = atomic_load(&child->start_time);
+    int pidfd = pid > 0 && start ? process_pidfd(pid) : -1;
+    if (pidfd < 0)
+        return;
+    /* asked after the pidfd was made, so it is the pidfd's process */
+    if (process_start_time(pid) == start) {
+        process_kill(pidfd);
+        process_await_exit(pidfd, KILL_LIMIT_MS);
+    }
+    close(pidfd);
+}
+
 /* Kills the children named on the board of a dead supervisor, as far as they still are the same
  * processes. */
 static void kill_children(const char *name)
@@ -48,19 +63,10 @@ static void kill_children(const char *name)
     struct board *board = board_open(name, &ignored);
     if (!board)
         return; /* unreadable: whatever it is, it gets unlinked */
-    for (unsigned i = 0; i < board_children(board); i++) {
-        pid_t pid = atomic_load(&board_child(board, i)->pid);
-        uint64_t start = atomic_load(&board_child(board, i)->start_time);
-        int pidfd = pid > 0 && start ? process_pidfd(pid) : -1;
-        if (pidfd < 0)
-            continue;
-        /* asked after the pidfd was made, so it is the pidfd's process */
-        if (process_start_time(pid) == start) {
-            process_kill(pidfd);
-            process_await_exit(pidfd, KILL_LIMIT_MS);
-        }
-        close(pidfd);
-    }
+    for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
+        for (unsigned i = 0; i < board_child_numbers(board, kind); i++)
+            if (board_child(board, kind, i))
+                kill_child(board_child(board, kind, i));
     board_close(board);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -28,6 +29,18 @@ static bool split(const char *listen, char *host, size_t size, const char **port
     host[to - from] = '\0';
     *port = colon + 1;
     return true;
+}
+
+static void add(struct listen_set *set, int fd, const char *text, const struct conf_http *http)
+{
+    char *url = set->urls[set->count];
+    snprintf(set->texts[set->count], sizeof *set->texts, "%s", text);
+    if (strncmp(text, "unix:", 5) == 0)
+        snprintf(url, sizeof *set->urls, "%s", text);
+    else
+        snprintf(url, sizeof *set->urls, "%s://%s%s/", http->tls_cert[0] ? "https" : "http", text,
+                 http->base_path);
+    set->fds[set->count++] = fd;
 }
 
 static int open_socket(const struct addrinfo *address)
@@ -67,9 +80,7 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
                 continue;
             break;
         }
-        snprintf(set->urls[set->count], sizeof *set->urls, "%s://%s%s/",
-                 http->tls_cert[0] ? "https" : "http", text, http->base_path);
-        set->fds[set->count++] = fd;
+        add(set, fd, text, http);
         opened++;
         cause = 0;
     }
@@ -89,8 +100,7 @@ static int open_unix(struct listen_set *set, const char *text, const struct conf
     int fd = unixsocket_open(text + 5, http->unix_mode, &set->files[set->count], err);
     if (fd < 0)
         return -1;
-    snprintf(set->urls[set->count], sizeof *set->urls, "%s", text);
-    set->fds[set->count++] = fd;
+    add(set, fd, text, http);
     return 0;
 }
 
@@ -132,6 +142,60 @@ int listen_open(struct listen_set *set, const struct conf_http *http, struct err
             return -1;
         }
     return 0;
+}
+
+/* ---- another configuration ---- */
+
+/* Those of `set` that `text` stands for.  False: there is none. */
+static bool take_over(const struct listen_set *set, const char *text, const struct conf_http *http,
+                      struct listen_set *next)
+{
+    unsigned before = next->count;
+    for (unsigned i = 0; i < set->count && next->count < CONF_MAX_LISTEN; i++)
+        if (strcmp(set->texts[i], text) == 0) {
+            next->files[next->count] = set->files[i];
+            if (set->files[i].path[0])
+                chmod(set->files[i].path, http->unix_mode);
+            add(next, set->fds[i], text, http);
+        }
+    return next->count > before;
+}
+
+int listen_change(const struct listen_set *set, const struct conf_http *http,
+                  struct listen_set *next, struct error *err)
+{
+    *next = (struct listen_set){0};
+    if (set->given) {
+        *next = *set;
+        activation_describe(next, http);
+        return 0;
+    }
+    for (unsigned i = 0; i < http->listen_count; i++)
+        if (!take_over(set, http->listen[i], http, next) &&
+            open_one(next, http->listen[i], http, err) != 0) {
+            listen_close_other(next, set);
+            return -1;
+        }
+    return 0;
+}
+
+static bool has(const struct listen_set *set, int fd)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->fds[i] == fd)
+            return true;
+    return false;
+}
+
+void listen_close_other(struct listen_set *set, const struct listen_set *other)
+{
+    while (set->count > 0) {
+        int fd = set->fds[--set->count];
+        if (has(other, fd))
+            continue;
+        close(fd);
+        unixsocket_remove(&set->files[set->count]);
+    }
 }
 
 void listen_close(struct listen_set *set)

@@ -13,12 +13,23 @@ struct listen_set {
     bool given; /* by a service manager: they are its own */
     int fds[CONF_MAX_LISTEN];
     struct unixsocket_file files[CONF_MAX_LISTEN]; /* of those made here */
+    char texts[CONF_MAX_LISTEN][128]; /* as in http.listen; a name may stand for several sockets */
     char urls[CONF_MAX_LISTEN][288];
 };
 
 /* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left
  * open. */
 int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err);
+
+/* What `set` becomes with another configuration, in `next`: sockets that both name are taken over,
+ * others opened; `set` stays as it is.  -1 with err, and nothing new is left open.  Afterwards one
+ * of the two is closed with listen_close_other. */
+int listen_change(const struct listen_set *set, const struct conf_http *http,
+                  struct listen_set *next, struct error *err);
+
+/* Closes what `set` has and `other` has not. */
+void listen_close_other(struct listen_set *set, const struct listen_set *other);
+
 void listen_close(struct listen_set *set); /* removes the files of unix sockets */
 
 #endif

@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool outbox_open(struct outbox *outbox, unsigned cameras)
+bool outbox_open(struct outbox *outbox, unsigned places)
 {
-    *outbox =
-        (struct outbox){.cameras = cameras,
-                        .state_noted = calloc(cameras ? cameras : 1, sizeof *outbox->state_noted)};
+    *outbox = (struct outbox){
+        .places = places, .state_noted = calloc(places ? places : 1, sizeof *outbox->state_noted)};
     return outbox->state_noted != NULL;
 }
 
@@ -21,7 +20,7 @@ void outbox_close(struct outbox *outbox)
 void outbox_clear(struct outbox *outbox)
 {
     outbox->first = outbox->count = 0;
-    memset(outbox->state_noted, 0, outbox->cameras * sizeof *outbox->state_noted);
+    memset(outbox->state_noted, 0, outbox->places * sizeof *outbox->state_noted);
 }
 
 static bool make_room(struct outbox *outbox)
@@ -43,15 +42,15 @@ static bool make_room(struct outbox *outbox)
     return true;
 }
 
-bool outbox_post(struct outbox *outbox, enum msg_type type, unsigned index)
+bool outbox_post(struct outbox *outbox, enum msg_type type, struct msg_place at)
 {
-    if (type == MSG_CAMERA_STATE && outbox->state_noted[index])
+    if (type == MSG_CAMERA_STATE && outbox->state_noted[at.place])
         return true;
     if (outbox->count == outbox->room && !make_room(outbox))
         return false;
-    outbox->items[outbox->count++] = (struct outbox_item){type, index};
+    outbox->items[outbox->count++] = (struct outbox_item){type, at};
     if (type == MSG_CAMERA_STATE)
-        outbox->state_noted[index] = true;
+        outbox->state_noted[at.place] = true;
     return true;
 }
 
@@ -67,7 +66,7 @@ void outbox_sent(struct outbox *outbox)
 {
     const struct outbox_item *item = &outbox->items[outbox->first++];
     if (item->type == MSG_CAMERA_STATE)
-        outbox->state_noted[item->index] = false;
+        outbox->state_noted[item->at.place] = false;
     if (outbox->first == outbox->count)
         outbox->first = outbox->count = 0;
 }

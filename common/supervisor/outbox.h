@@ -12,20 +12,20 @@
 struct outbox {
     struct outbox_item {
         enum msg_type type;
-        unsigned index;
-    } * items; /* from `first` to `count` */
+        struct msg_place at; /* of the camera it is about; or `place` is another number */
+    } * items;               /* from `first` to `count` */
     unsigned first, count, room;
-    bool *state_noted; /* per camera: its MSG_CAMERA_STATE is in the list */
-    unsigned cameras;
+    bool *state_noted; /* per place: its MSG_CAMERA_STATE is in the list */
+    unsigned places;
 };
 
-bool outbox_open(struct outbox *outbox, unsigned cameras); /* false: out of memory */
+bool outbox_open(struct outbox *outbox, unsigned places); /* false: out of memory */
 void outbox_close(struct outbox *outbox);
 void outbox_clear(struct outbox *outbox);
 
 /* Notes a message; a camera's state that is noted already stays where it is.  False: out of memory.
  */
-bool outbox_post(struct outbox *outbox, enum msg_type type, unsigned index);
+bool outbox_post(struct outbox *outbox, enum msg_type type, struct msg_place at);
 
 bool outbox_next(const struct outbox *outbox, struct outbox_item *item); /* false: nothing to say */
 void outbox_sent(struct outbox *outbox); /* the next item has gone */

@@ -33,7 +33,6 @@ static unsigned servers_for(const struct conf_http *http, unsigned cores)
 struct process_counts process_counts_decide(const struct conf *conf, unsigned cores)
 {
     return (struct process_counts){
-        .captures = conf->camera_count,
         .encoders = conf->encoder_workers ? conf->encoder_workers : cores,
         .servers = conf->http.workers ? conf->http.workers : servers_for(&conf->http, cores)};
 }

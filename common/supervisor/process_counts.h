@@ -1,11 +1,11 @@
-/* process_counts.h: how many processes of each kind there will be. */
+/* process_counts.h: how many processes of the kinds there will be that no camera has for itself. */
 #ifndef CAMRING_PROCESS_COUNTS_H
 #define CAMRING_PROCESS_COUNTS_H
 
 #include "common/conf.h"
 
 struct process_counts {
-    unsigned captures, encoders, servers;
+    unsigned encoders, servers;
 };
 
 /* The cores that this process may use. */

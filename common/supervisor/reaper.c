@@ -8,47 +8,59 @@
 #include <stdlib.h>
 
 struct reaper {
-    const struct conf *conf;
+    const char *instance;
     struct board *board;
-    unsigned first_server;
-    struct ring_ctl *watched[]; /* CAMERA_RINGS for each camera; NULL: not looked at yet */
+    /* by place and ring; NULL: not looked at yet */
+    struct ring_ctl *(*watched)[CAMERA_RINGS];
 };
 
-struct reaper *reaper_create(const struct conf *conf, struct board *board, unsigned first_server)
+struct reaper *reaper_create(const char *instance, struct board *board)
 {
-    struct reaper *reaper = calloc(1, sizeof *reaper + (size_t)conf->camera_count * CAMERA_RINGS *
-                                                           sizeof reaper->watched[0]);
-    if (reaper) {
-        reaper->conf = conf;
-        reaper->board = board;
-        reaper->first_server = first_server;
-    }
-    return reaper;
+    struct reaper *reaper = calloc(1, sizeof *reaper);
+    if (!reaper)
+        return NULL;
+    reaper->instance = instance;
+    reaper->board = board;
+    reaper->watched = calloc(board_places(board), sizeof *reaper->watched);
+    if (reaper->watched)
+        return reaper;
+    free(reaper);
+    return NULL;
 }
 
 void reaper_destroy(struct reaper *reaper)
 {
-    for (unsigned i = 0; reaper && i < reaper->conf->camera_count * CAMERA_RINGS; i++)
-        ring_ctl_close(reaper->watched[i]);
+    if (!reaper)
+        return;
+    for (unsigned place = 0; place < board_places(reaper->board); place++)
+        reaper_forget(reaper, place);
+    free(reaper->watched);
     free(reaper);
+}
+
+void reaper_forget(struct reaper *reaper, unsigned place)
+{
+    for (unsigned ring = 0; ring < CAMERA_RINGS; ring++) {
+        ring_ctl_close(reaper->watched[place][ring]);
+        reaper->watched[place][ring] = NULL;
+    }
 }
 
 /* When a server dies, recover_server sees to its rows. */
 static bool is_server(int32_t pid, void *arg)
 {
     const struct reaper *reaper = arg;
-    for (unsigned i = reaper->first_server; i < board_children(reaper->board); i++)
-        if (atomic_load_explicit(&board_child(reaper->board, i)->pid, memory_order_relaxed) == pid)
+    for (unsigned i = 0; i < board_child_numbers(reaper->board, MSG_SERVER); i++)
+        if (atomic_load_explicit(&board_child(reaper->board, MSG_SERVER, i)->pid,
+                                 memory_order_relaxed) == pid)
             return true;
     return false;
 }
 
-static void reap(const struct reaper *reaper, unsigned camera, unsigned ring)
+static void reap(const struct reaper *reaper, const char *name)
 {
-    char name[RING_NAME_SIZE];
     struct error ignored; /* no descriptor to be had just now, or a ring that is no more */
-    camera_ring_name(ring, reaper->conf->cameras[camera].id, name);
-    struct ring_ctl *ctl = ring_ctl_open(reaper->conf->instance, name, &ignored);
+    struct ring_ctl *ctl = ring_ctl_open(reaper->instance, name, &ignored);
     unsigned reaped = ctl ? ring_ctl_reap(ctl) : 0;
     if (reaped > 0)
         log_info("%s: cleared up after %u reader%s that died", name, reaped,
@@ -56,24 +68,24 @@ static void reap(const struct reaper *reaper, unsigned camera, unsigned ring)
     ring_ctl_close(ctl);
 }
 
-static void look(struct reaper *reaper, unsigned camera, unsigned ring)
+static void look(struct reaper *reaper, unsigned place, unsigned ring)
 {
-    struct ring_ctl **watched = &reaper->watched[camera * CAMERA_RINGS + ring];
+    const struct board_camera *camera = board_camera(reaper->board, place);
+    struct ring_ctl **watched = &reaper->watched[place][ring];
     char name[RING_NAME_SIZE];
     struct error ignored;
-    if (!camera_ring_in_use(ring, board_camera(reaper->board, camera)))
+    if (!camera_ring_in_use(ring, camera))
         return;
-    if (!*watched) {
-        camera_ring_name(ring, reaper->conf->cameras[camera].id, name);
-        *watched = ring_ctl_watch(reaper->conf->instance, name, &ignored);
-    }
+    camera_ring_name(ring, camera->id, name);
+    if (!*watched)
+        *watched = ring_ctl_watch(reaper->instance, name, &ignored);
     if (*watched && ring_ctl_attended(*watched, is_server, reaper))
-        reap(reaper, camera, ring);
+        reap(reaper, name);
 }
 
 void reaper_look(struct reaper *reaper)
 {
-    for (unsigned camera = 0; camera < reaper->conf->camera_count; camera++)
-        for (unsigned ring = 0; ring < CAMERA_RINGS; ring++)
-            look(reaper, camera, ring);
+    for (unsigned place = 0; place < board_places(reaper->board); place++)
+        for (unsigned ring = 0; board_camera(reaper->board, place) && ring < CAMERA_RINGS; ring++)
+            look(reaper, place, ring);
 }

@@ -9,14 +9,15 @@
 #define CAMRING_REAPER_H
 
 #include "common/board.h"
-#include "common/conf.h"
 
 struct reaper;
 
-/* Borrows both for its life.  `first_server` is the servers' place on the board.  NULL: out of
- * memory. */
-struct reaper *reaper_create(const struct conf *conf, struct board *board, unsigned first_server);
+/* Borrows both for its life.  NULL: out of memory. */
+struct reaper *reaper_create(const char *instance, struct board *board);
 void reaper_destroy(struct reaper *reaper); /* NULL: nothing */
+
+/* The camera leaves its place: lets go of its rings. */
+void reaper_forget(struct reaper *reaper, unsigned place);
 
 /* Checks all rings of the instance once. */
 void reaper_look(struct reaper *reaper);

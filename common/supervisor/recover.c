@@ -11,12 +11,13 @@ enum duty { DUTY_REAP = 1, DUTY_LEASE_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
 
 /* Opens one ring's control object for as long as it takes: a thousand cameras would be too many
  * descriptors to keep. */
-static void attend(const struct recover *recover, unsigned camera, unsigned ring, unsigned duties)
+static void attend(const struct recover *recover, const struct board_camera *camera, unsigned ring,
+                   unsigned duties)
 {
     char name[RING_NAME_SIZE];
     struct error err;
-    camera_ring_name(ring, recover->conf->cameras[camera].id, name);
-    struct ring_ctl *ctl = ring_ctl_open(recover->conf->instance, name, &err);
+    camera_ring_name(ring, camera->id, name);
+    struct ring_ctl *ctl = ring_ctl_open(recover->instance, name, &err);
     if (!ctl) {
         log_error("%s", err.text);
         return;
@@ -33,14 +34,12 @@ static void attend(const struct recover *recover, unsigned camera, unsigned ring
 }
 
 /* Does for each ring of the camera what `duties_for` says has to be done (0: nothing). */
-static void attend_all(const struct recover *recover, unsigned camera,
+static void attend_all(const struct recover *recover, const struct board_camera *camera,
                        unsigned (*duties_for)(const struct camera_ring *ring))
 {
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
-        unsigned duties = camera_ring_in_use(number, board_camera(recover->board, camera))
-                              ? duties_for(&ring)
-                              : 0;
+        unsigned duties = camera_ring_in_use(number, camera) ? duties_for(&ring) : 0;
         if (duties)
             attend(recover, camera, number, duties);
     }
@@ -48,8 +47,9 @@ static void attend_all(const struct recover *recover, unsigned camera,
 
 static void wake_servers(const struct recover *recover)
 {
-    for (unsigned i = 0; i < recover->waker_count; i++)
-        bell_signal(recover->wakers[i]);
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        if (recover->wakers[i] >= 0)
+            bell_signal(recover->wakers[i]);
 }
 
 static unsigned duties_for_capture(const struct camera_ring *ring)
@@ -77,9 +77,12 @@ static unsigned duties_for_reader(const struct camera_ring *ring)
     return DUTY_REAP;
 }
 
-void recover_capture(const struct recover *recover, unsigned camera)
+void recover_capture(const struct recover *recover, unsigned place)
 {
-    struct lease *lease = &board_camera(recover->board, camera)->lease;
+    struct board_camera *camera = board_camera(recover->board, place);
+    if (!camera)
+        return;
+    struct lease *lease = &camera->lease;
     attend_all(recover, camera, duties_for_capture);
     if (lease_holder(lease) ==
         LEASE_CAPTURE) { /* else an encoder may just be writing those rings */
@@ -108,23 +111,23 @@ static void book_unfinished(struct board_camera *camera)
 }
 
 /* While the lease is still the dead worker's, its row and its counters are nobody else's. */
-static void recover_leased(const struct recover *recover, unsigned index, unsigned worker)
+static void recover_leased(const struct recover *recover, struct board_camera *camera,
+                           unsigned worker)
 {
-    struct board_camera *camera = board_camera(recover->board, index);
     if (lease_holder(&camera->lease) != (int)worker)
         return;
-    attend_all(recover, index, duties_for_lease);
+    attend_all(recover, camera, duties_for_lease);
     book_unfinished(camera);
     lease_reset(&camera->lease, worker);
 }
 
 /* The same for the variants, which have a lease of their own. */
-static void recover_variants(const struct recover *recover, unsigned index, unsigned worker)
+static void recover_variants(const struct recover *recover, struct board_camera *camera,
+                             unsigned worker)
 {
-    struct board_camera *camera = board_camera(recover->board, index);
     if (lease_holder(&camera->variant_lease) != (int)worker)
         return;
-    attend_all(recover, index, duties_for_variant_lease);
+    attend_all(recover, camera, duties_for_variant_lease);
     uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
     uint64_t taken = atomic_load(&camera->variant_taken);
     if (booked < taken)
@@ -134,11 +137,14 @@ static void recover_variants(const struct recover *recover, unsigned index, unsi
 
 void recover_encoder(const struct recover *recover, unsigned worker)
 {
-    for (unsigned i = 0; i < recover->conf->camera_count; i++) {
-        recover_leased(recover, i, worker);
-        recover_variants(recover, i, worker);
+    for (unsigned i = 0; i < board_places(recover->board); i++) {
+        struct board_camera *camera = board_camera(recover->board, i);
+        if (!camera)
+            continue;
+        recover_leased(recover, camera, worker);
+        recover_variants(recover, camera, worker);
         /* It may have finished a frame, released the lease and died before it told capture. */
-        bell_ring(&board_camera(recover->board, i)->demand, BELL_ALL);
+        bell_ring(&camera->demand, BELL_ALL);
     }
     bell_ring(board_pool_bell(recover->board), BELL_ALL);
     wake_servers(recover);
@@ -147,6 +153,7 @@ void recover_encoder(const struct recover *recover, unsigned worker)
 void recover_server(const struct recover *recover, unsigned server)
 {
     board_clear_server(recover->board, server);
-    for (unsigned i = 0; i < recover->conf->camera_count; i++)
-        attend_all(recover, i, duties_for_reader);
+    for (unsigned i = 0; i < board_places(recover->board); i++)
+        if (board_camera(recover->board, i))
+            attend_all(recover, board_camera(recover->board, i), duties_for_reader);
 }

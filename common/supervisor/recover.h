@@ -4,17 +4,16 @@
 #define CAMRING_RECOVER_H
 
 #include "common/board.h"
-#include "common/conf.h"
 
 struct recover {
-    const struct conf *conf;
+    const char *instance;
     struct board *board;
-    const int *wakers; /* the servers' eventfds */
-    unsigned waker_count;
+    const int *wakers; /* RING_MAX_WAKERS eventfds of the servers, -1: none */
 };
 
-/* Each is called once the process is known to be dead, and before its successor starts. */
-void recover_capture(const struct recover *recover, unsigned camera);
+/* Each is called once the process is known to be dead, and before its successor starts.  A place
+ * that no camera has is passed over. */
+void recover_capture(const struct recover *recover, unsigned place);
 void recover_encoder(const struct recover *recover, unsigned worker);
 void recover_server(const struct recover *recover, unsigned server);
 

@@ -8,35 +8,59 @@
 
 /* ---- what is told of cameras and processes ---- */
 
-static json_t *describe_camera(const struct request_context *context, unsigned index)
+static json_t *describe_camera(const struct request_context *context,
+                               const struct camera_place *place)
 {
-    const struct cameras *cameras = fleet_cameras(context->fleet);
-    const struct msg_camera_state *state = cameras_state(cameras, index);
+    const struct camera_states *states = children_states(context->children);
+    unsigned number = place->at.place;
+    const struct msg_camera_state *state = camera_states_state(states, number);
+    const char *why =
+        camera_states_fine(states, number) ? "" : camera_states_last_why(states, number);
     json_t *camera = json_object();
-    json_object_set_new(camera, "id", json_string(context->conf->cameras[index].id));
+    json_object_set_new(camera, "id", json_string(place->conf.id));
     json_object_set_new(camera, "state", json_string(camera_state_name(state->state)));
-    json_object_set_new(
-        camera, "why",
-        json_string(cameras_fine(cameras, index) ? "" : cameras_last_why(cameras, index)));
+    json_object_set_new(camera, "why", json_string(why));
     json_object_set_new(camera, "since_s",
                         json_real((double)(clock_now() - state->since_ns) / NS_PER_S));
     json_object_set_new(camera, "width", json_integer(state->width));
     json_object_set_new(camera, "height", json_integer(state->height));
     json_object_set_new(camera, "codec", json_string(state->codec));
     json_object_set_new(camera, "restarts",
-                        json_integer(fleet_camera_restarts(context->fleet, index)));
+                        json_integer(children_restarts(context->children, place)));
     json_object_set_new(camera, "stall_timeout_ms",
-                        json_integer(context->conf->cameras[index].stall_timeout_ns / NS_PER_MS));
-    json_object_set_new(camera, "settled", json_boolean(cameras_settled(cameras, index)));
+                        json_integer(place->conf.stall_timeout_ns / NS_PER_MS));
+    json_object_set_new(camera, "settled", json_boolean(camera_states_settled(states, number)));
     return camera;
 }
 
-static json_t *describe_process(const struct fleet_process *process)
+static json_t *describe_process(const struct child_process *process)
 {
     json_t *pid = process->pid ? json_integer(process->pid) : json_null();
     return json_pack("{s:s, s:s, s:o, s:s, s:i}", "kind", msg_child_kind_name(process->kind),
-                     "name", process->name, "pid", pid, "state", child_state_name(process->state),
-                     "restarts", (int)process->restarts);
+                     "name", process->name, "pid", pid, "state",
+                     child_state_name(process->life.state), "restarts",
+                     (int)process->life.restarts);
+}
+
+/* The next camera of the configuration, from 0 on; NULL: no more. */
+static const struct camera_place *camera_nth(const struct request_context *context, unsigned n)
+{
+    return camera_places_nth(children_cameras(context->children), n);
+}
+
+static json_t *describe_processes(const struct request_context *context)
+{
+    json_t *processes = json_array();
+    for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++) {
+        json_t *some = json_array();
+        for (const struct child_process *process = children_processes(context->children); process;
+             process = process->next)
+            if (process->kind == kind)
+                json_array_append_new(some, describe_process(process));
+        json_array_extend(processes, some);
+        json_decref(some);
+    }
+    return processes;
 }
 
 /* ---- the commands ---- */
@@ -46,18 +70,14 @@ static json_t *answer_status(struct request_context *context, struct control_cli
 {
     (void)client, (void)request;
     char directory[PATH_MAX];
-    json_t *cameras = json_array(), *processes = json_array(), *urls = json_array(),
-           *status = json_object();
-    for (unsigned i = 0; i < context->conf->camera_count; i++)
-        json_array_append_new(cameras, describe_camera(context, i));
-    for (unsigned i = 0; i < fleet_count(context->fleet); i++) {
-        struct fleet_process process = fleet_process(context->fleet, i);
-        json_array_append_new(processes, describe_process(&process));
-    }
+    json_t *cameras = json_array(), *urls = json_array(), *status = json_object();
+    const struct camera_place *camera;
+    for (unsigned i = 0; (camera = camera_nth(context, i)); i++)
+        json_array_append_new(cameras, describe_camera(context, camera));
     for (unsigned i = 0; i < context->listen->count; i++)
         json_array_append_new(urls, json_string(context->listen->urls[i]));
 
-    json_object_set_new(status, "instance", json_string(context->conf->instance));
+    json_object_set_new(status, "instance", json_string(context->instance));
     json_object_set_new(status, "pid", json_integer(getpid()));
     json_object_set_new(status, "foreground", json_boolean(context->begin_anew != NULL));
     json_object_set_new(status, "serving", json_boolean(context->serving));
@@ -68,7 +88,7 @@ static json_t *answer_status(struct request_context *context, struct control_cli
     json_object_set_new(status, "directory",
                         json_string(getcwd(directory, sizeof directory) ? directory : "/"));
     json_object_set_new(status, "cameras", cameras);
-    json_object_set_new(status, "processes", processes);
+    json_object_set_new(status, "processes", describe_processes(context));
     json_object_set_new(status, "urls", urls);
     return status;
 }
@@ -77,11 +97,13 @@ static json_t *answer_wait(struct request_context *context, struct control_clien
                            const json_t *request)
 {
     (void)request;
-    for (unsigned i = 0; i < context->conf->camera_count; i++)
-        control_send(client, describe_camera(context, i));
-    control_subscribe(client);
-    return cameras_all_settled(fleet_cameras(context->fleet)) ? json_pack("{s:b}", "done", 1)
-                                                              : NULL;
+    const struct camera_place *camera;
+    for (unsigned i = 0; (camera = camera_nth(context, i)); i++)
+        control_send(client, describe_camera(context, camera));
+    control_subscribe(client, CONTROL_CAMERAS);
+    return camera_states_all_settled(children_states(context->children))
+               ? json_pack("{s:b}", "done", 1)
+               : NULL;
 }
 
 static json_t *answer_restart(struct request_context *context, struct control_client *client,
@@ -93,12 +115,13 @@ static json_t *answer_restart(struct request_context *context, struct control_cl
         return context->begin_anew
                    ? context->begin_anew(context->arg)
                    : json_pack("{s:s}", "error", "it runs in the background: stop and start it");
-    for (unsigned i = 0; id && i < context->conf->camera_count; i++)
-        if (strcmp(context->conf->cameras[i].id, id) == 0) {
-            fleet_restart_camera(context->fleet, i);
-            return json_pack("{s:b}", "ok", 1);
-        }
-    return json_pack("{s:s}", "error", id ? "no such camera" : "\"camera\" must be a camera's id");
+    const struct camera_place *camera =
+        id ? camera_places_find(children_cameras(context->children), id) : NULL;
+    if (!camera)
+        return json_pack("{s:s}", "error",
+                         id ? "no such camera" : "\"camera\" must be a camera's id");
+    children_restart_camera(context->children, camera);
+    return json_pack("{s:b}", "ok", 1);
 }
 
 static json_t *answer_stop(struct request_context *context, struct control_client *client,
@@ -109,15 +132,21 @@ static json_t *answer_stop(struct request_context *context, struct control_clien
     return json_pack("{s:b}", "ok", 1);
 }
 
+static json_t *answer_reload(struct request_context *context, struct control_client *client,
+                             const json_t *request)
+{
+    (void)request;
+    context->reload(client, context->arg);
+    return NULL; /* the answer comes later */
+}
+
 static const struct {
     const char *name;
     json_t *(*answer)(struct request_context *context, struct control_client *client,
                       const json_t *request);
 } commands[] = {
-    {"status", answer_status},
-    {"wait", answer_wait},
-    {"restart", answer_restart},
-    {"stop", answer_stop},
+    {"status", answer_status}, {"wait", answer_wait}, {"restart", answer_restart},
+    {"reload", answer_reload}, {"stop", answer_stop},
 };
 
 json_t *request_answer(struct control_client *client, const json_t *request, void *arg)
@@ -130,11 +159,11 @@ json_t *request_answer(struct control_client *client, const json_t *request, voi
 }
 
 void request_camera_changed(const struct request_context *context, struct control *control,
-                            unsigned camera)
+                            const struct camera_place *camera)
 {
-    if (control_subscribers(control) == 0)
+    if (control_subscribers(control, CONTROL_CAMERAS) == 0)
         return;
-    control_tell(control, describe_camera(context, camera));
-    if (cameras_all_settled(fleet_cameras(context->fleet)))
-        control_tell(control, json_pack("{s:b}", "done", 1));
+    control_tell(control, CONTROL_CAMERAS, describe_camera(context, camera));
+    if (camera_states_all_settled(children_states(context->children)))
+        control_tell(control, CONTROL_CAMERAS, json_pack("{s:b}", "done", 1));
 }

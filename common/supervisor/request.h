@@ -5,23 +5,25 @@
  * true} once all have settled
  *   {"command": "restart", "camera": ID}   {"ok": true}
  *   {"command": "restart"}                 as anew_check answers; then the supervisor begins anew
+ *   {"command": "reload"}                  what reload.h says, once it is done
  *   {"command": "stop"}                    {"ok": true}; then the supervisor ends
  *
  * Anything else gets {"error": TEXT}. */
 #ifndef CAMRING_REQUEST_H
 #define CAMRING_REQUEST_H
 
+#include "children.h"
 #include "control.h"
-#include "fleet.h"
 
 struct request_context {
-    const struct conf *conf;
+    const char *instance;
     const char *config_path; /* absolute, or "-" */
     const struct listen_set *listen;
-    struct fleet *fleet;
+    struct children *children;
     int64_t started_ns;
     bool serving; /* every server accepts connections, or has once */
     void (*stop)(void *arg);
+    void (*reload)(struct control_client *client, void *arg);
     json_t *(*begin_anew)(void *arg); /* NULL: it is in the background */
     void *arg;
 };
@@ -31,6 +33,6 @@ json_t *request_answer(struct control_client *client, const json_t *request, voi
 
 /* Sends a camera's new state to the clients of the "wait" command. */
 void request_camera_changed(const struct request_context *context, struct control *control,
-                            unsigned camera);
+                            const struct camera_place *camera);
 
 #endif

@@ -15,15 +15,15 @@
 #define MIB (UINT64_C(1) << 20)
 #define STEP (64 * MIB) /* what is recommended is a multiple of it: Docker gives so much */
 
-struct space_need space_need(const struct conf *conf, unsigned servers)
+struct space_need space_need(const struct conf *conf)
 {
     struct space_need need = {0};
     for (unsigned i = 0; i < conf->camera_count; i++) {
         const struct conf_camera *camera = &conf->cameras[i];
         bool is_known = camera->max_width > 0 && camera->max_height > 0;
-        uint64_t bytes =
-            is_known ? camera_rings_bytes(conf, servers, camera->max_width, camera->max_height, 0)
-                     : camera_rings_bytes(conf, servers, USUAL_WIDTH, USUAL_HEIGHT, USUAL_HELD);
+        uint64_t bytes = is_known
+                             ? camera_rings_bytes(conf, camera->max_width, camera->max_height, 0)
+                             : camera_rings_bytes(conf, USUAL_WIDTH, USUAL_HEIGHT, USUAL_HELD);
         need.certain += is_known ? bytes : 0;
         need.likely += bytes;
         need.unknown += !is_known;
@@ -32,12 +32,12 @@ struct space_need space_need(const struct conf *conf, unsigned servers)
     return need;
 }
 
-struct space_room space_room(const struct conf *conf)
+struct space_room space_room(const struct conf *conf, uint64_t used)
 {
     struct space_room room = {.available = UINT64_MAX, .total = UINT64_MAX};
     struct statvfs fs;
     if (statvfs(SHM_DIRECTORY, &fs) == 0 && fs.f_blocks > 0) {
-        room.available = (uint64_t)fs.f_bavail * fs.f_frsize;
+        room.available = (uint64_t)fs.f_bavail * fs.f_frsize + used;
         room.total = (uint64_t)fs.f_blocks * fs.f_frsize;
     }
     if (conf->shm_max_bytes && conf->shm_max_bytes < room.available) {
@@ -93,10 +93,10 @@ enum space_verdict space_judge(const struct space_need *need, const struct space
     return SPACE_FITS;
 }
 
-int space_check(const struct conf *conf, unsigned servers, struct error *err)
+int space_check(const struct conf *conf, uint64_t used, struct error *err)
 {
-    struct space_need need = space_need(conf, servers);
-    struct space_room room = space_room(conf);
+    struct space_need need = space_need(conf);
+    struct space_room room = space_room(conf, used);
     char text[400];
     enum space_verdict verdict = space_judge(&need, &room, conf->camera_count, text, sizeof text);
     if (verdict == SPACE_DOUBTFUL)

@@ -20,9 +20,10 @@ struct space_room {
     bool is_configured; /* it is shm.max_bytes that counts */
 };
 
-/* `servers`: how many there are. */
-struct space_need space_need(const struct conf *conf, unsigned servers);
-struct space_room space_room(const struct conf *conf);
+struct space_need space_need(const struct conf *conf);
+
+/* `used`: bytes that this instance's rings take already, which are room, too. */
+struct space_room space_room(const struct conf *conf, uint64_t used);
 
 enum space_verdict { SPACE_FITS, SPACE_DOUBTFUL, SPACE_SHORT };
 
@@ -31,8 +32,8 @@ enum space_verdict { SPACE_FITS, SPACE_DOUBTFUL, SPACE_SHORT };
 enum space_verdict space_judge(const struct space_need *need, const struct space_room *room,
                                unsigned cameras, char *text, size_t size);
 
-/* Looks, and logs a warning if it is doubtful.  -1 with err if it is certain that they don't fit.
- */
-int space_check(const struct conf *conf, unsigned servers, struct error *err);
+/* Looks, and logs a warning if it is doubtful.  -1 with err if it is certain that they don't fit,
+ * beside what is not this instance's. */
+int space_check(const struct conf *conf, uint64_t used, struct error *err);
 
 #endif

@@ -1,12 +1,14 @@
 #include "supervise.h"
 
 #include "anew.h"
+#include "children.h"
 #include "control.h"
 #include "exits.h"
-#include "fleet.h"
 #include "held_watch.h"
 #include "instance.h"
+#include "reload.h"
 #include "request.h"
+#include "space.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -20,6 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A reload may exchange all cameras: those that come need places before those that go have left. */
+#define PLACES_PER_CAMERA 2
 #define STOP_LIMIT_S 8 /* then even a process that can't be killed is left behind */
 
 enum { SIGNALS = 5 };
@@ -29,12 +33,13 @@ struct supervisor {
     const struct supervise *options;
     struct instance *instance;
     struct listen_set listen;
-    struct process_counts counts;
     struct board *board;
     struct event_base *base;
     struct event *signals[SIGNALS], *last_resort, *held_tick;
     struct held_watch *held; /* in debug mode */
-    struct fleet *fleet;
+    const struct conf *conf; /* the current one */
+    struct children *children;
+    struct reload *reload;
     struct control *control;
     struct request_context requests;
     int url_fd;
@@ -44,7 +49,7 @@ struct supervisor {
 
 /* ---- while it runs ---- */
 
-static void on_camera(unsigned camera, void *arg)
+static void on_camera(const struct camera_place *camera, void *arg)
 {
     struct supervisor *self = arg;
     request_camera_changed(&self->requests, self->control, camera);
@@ -64,6 +69,12 @@ static void on_up(void *arg)
     self->url_fd = -1;
 }
 
+static void on_changed(void *arg)
+{
+    struct supervisor *self = arg;
+    reload_on_changed(self->reload);
+}
+
 static void on_idle(void *arg)
 {
     struct supervisor *self = arg;
@@ -79,7 +90,8 @@ static void stop(void *arg)
     log_info("stopping");
     struct timeval limit = {.tv_sec = STOP_LIMIT_S};
     evtimer_add(self->last_resort, &limit);
-    fleet_stop(self->fleet);
+    reload_stop(self->reload);
+    children_stop(self->children);
 }
 
 static void stop_for_good(void *arg)
@@ -103,15 +115,20 @@ static json_t *begin_anew(void *arg)
     return answer;
 }
 
+static void reload(struct control_client *client, void *arg)
+{
+    struct supervisor *self = arg;
+    reload_ask(self->reload, client);
+}
+
 static void on_last_resort(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct supervisor *self = arg;
-    for (unsigned i = 0; i < fleet_count(self->fleet); i++) {
-        struct fleet_process process = fleet_process(self->fleet, i);
-        if (process.pid)
-            log_error("%s: process %d does not die; left behind", process.name, (int)process.pid);
-    }
+    for (const struct child_process *process = children_processes(self->children); process;
+         process = process->next)
+        if (process->pid)
+            log_error("%s: process %d does not die; left behind", process->name, (int)process->pid);
     event_base_loopbreak(self->base);
 }
 
@@ -119,10 +136,14 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     (void)what;
     struct supervisor *self = arg;
-    if (number == SIGHUP || number == SIGPIPE)
-        return; /* a lost terminal or reader is no reason to stop watching cameras */
+    if (number == SIGPIPE)
+        return; /* a lost reader is no reason to stop watching cameras; nor is a lost terminal: */
+    if (number == SIGHUP) {
+        reload_ask(self->reload, NULL);
+        return;
+    }
     if (self->stopping && !self->begins_anew && number == SIGINT)
-        fleet_abort(self->fleet);
+        children_abort(self->children);
     stop_for_good(self);
 }
 
@@ -194,23 +215,26 @@ static int open_held_watch(struct supervisor *self, struct error *err)
     return -1;
 }
 
-static int open_fleet(struct supervisor *self, struct error *err)
+static int open_children(struct supervisor *self, struct error *err)
 {
-    const struct conf *conf = self->options->conf;
-    const struct fleet_watch watch = {
-        .on_camera = on_camera, .on_up = on_up, .on_idle = on_idle, .arg = self};
-    self->fleet =
-        fleet_create(self->base, conf, &self->counts, self->board, &self->listen, &watch, err);
+    const struct children_watch watch = {.on_camera = on_camera,
+                                         .on_up = on_up,
+                                         .on_changed = on_changed,
+                                         .on_idle = on_idle,
+                                         .arg = self};
+    self->children =
+        children_create(self->base, self->conf, self->board, &self->listen, &watch, err);
     self->requests =
-        (struct request_context){.conf = conf,
+        (struct request_context){.instance = self->options->conf->instance,
                                  .config_path = self->options->config_path,
                                  .listen = &self->listen,
-                                 .fleet = self->fleet,
+                                 .children = self->children,
                                  .started_ns = clock_now(),
                                  .stop = stop_for_good,
-                                 .begin_anew = self->options->options ? begin_anew : NULL,
+                                 .reload = reload,
+                                 .begin_anew = self->options->log_path ? NULL : begin_anew,
                                  .arg = self};
-    return self->fleet ? 0 : -1;
+    return self->children ? 0 : -1;
 }
 
 static int open_control(struct supervisor *self, struct error *err)
@@ -220,7 +244,17 @@ static int open_control(struct supervisor *self, struct error *err)
     if (instance_socket_path(self->options->conf->instance, path, sizeof path, err) != 0)
         return -1;
     self->control = control_open(self->base, path, &handler, err);
-    return self->control ? 0 : -1;
+    if (!self->control)
+        return -1;
+    const struct reload_target target = {.options = self->options->options,
+                                         .conf = &self->conf,
+                                         .listen = &self->listen,
+                                         .children = self->children,
+                                         .control = self->control};
+    self->reload = reload_create(self->base, &target);
+    if (!self->reload)
+        error_set(err, ENOMEM, "out of memory");
+    return self->reload ? 0 : -1;
 }
 
 /* Everything that can fail for reasons a person has to be told, in an order that leaves nothing
@@ -235,11 +269,11 @@ static int set_up(struct supervisor *self, struct error *err)
         return -1;
     if (listen_open(&self->listen, &conf->http, err) != 0)
         return -1;
-    self->counts = process_counts_decide(conf, process_counts_cores());
-    if (!(self->board = memory_create(conf, &self->counts, err)) ||
+    if (space_check(conf, 0, err) != 0 ||
+        !(self->board = board_create(conf->instance, PLACES_PER_CAMERA * conf->max_cameras, err)) ||
         instance_guard_board(self->instance, err) != 0)
         return -1;
-    if (open_fleet(self, err) != 0 || open_control(self, err) != 0 ||
+    if (open_children(self, err) != 0 || open_control(self, err) != 0 ||
         open_held_watch(self, err) != 0)
         return -1;
     return self->options->log_path ? go_to_background(self->options->log_path, err) : 0;
@@ -248,7 +282,8 @@ static int set_up(struct supervisor *self, struct error *err)
 static void tear_down(struct supervisor *self)
 {
     control_close(self->control);
-    fleet_destroy(self->fleet);
+    children_destroy(self->children);
+    reload_destroy(self->reload);
     for (unsigned i = 0; i < SIGNALS; i++)
         if (self->signals[i])
             event_free(self->signals[i]);
@@ -269,7 +304,7 @@ static void tear_down(struct supervisor *self)
 
 int supervise(const struct supervise *options)
 {
-    struct supervisor self = {.options = options, .url_fd = options->url_fd};
+    struct supervisor self = {.options = options, .conf = options->conf, .url_fd = options->url_fd};
     struct error err;
     const struct conf *conf = options->conf;
     int status = EXIT_FAILED;
@@ -279,9 +314,8 @@ int supervise(const struct supervise *options)
         fprintf(stderr, "camring: %s\n", err.text);
         goto out;
     }
-    log_info("instance %s: %u cameras, %u encoders, %u servers", conf->instance,
-             self.counts.captures, self.counts.encoders, self.counts.servers);
-    fleet_start(self.fleet);
+    log_info("instance %s: %u cameras", conf->instance, conf->camera_count);
+    children_start(self.children);
     event_base_dispatch(self.base);
     log_info("stopped");
     status = EXIT_DONE;

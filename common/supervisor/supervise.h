@@ -11,7 +11,8 @@ struct supervise {
     const char *config_path; /* absolute, or "-" */
     /* where standard error goes once set up; NULL: stays in the foreground */
     const char *log_path;
-    /* in the foreground: what it was called with, so that it can begin anew */
+    /* what it was called with: to read the configuration again, and in the foreground to begin
+     * anew */
     const struct options *options;
     /* gets a line per URL once the servers accept, and is closed then; children don't inherit it
      * */

@@ -15,52 +15,94 @@
 #define STAT_NS (50 * NS_PER_MS)
 
 struct cameras {
-    char instance[RING_ID_SIZE];
+    const char *instance;
+    struct board *board;
+    int waker;
     unsigned count;
-    struct camera *camera;
+    struct camera *list[CONF_MAX_CAMERAS];
 };
 
-static void init_camera(struct camera *camera, unsigned index, const struct conf_camera *conf,
-                        struct board *board)
+static int position_of(const struct cameras *cameras, const struct msg_place *at)
 {
-    camera->index = index;
-    camera->conf = conf;
-    snprintf(camera->id, sizeof camera->id, "%s", conf->id);
+    for (unsigned i = 0; i < cameras->count; i++)
+        if (memcmp(&cameras->list[i]->at, at, sizeof *at) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int compare_order(const void *a, const void *b)
+{
+    const struct camera *const *first = a, *const *second = b;
+    return (*first)->order < (*second)->order ? -1 : (*first)->order > (*second)->order;
+}
+
+static void set_conf(struct camera *camera, const struct conf_camera *conf)
+{
+    camera->settings = *conf;
     camera->offline = conf->offline;
     camera->stall_timeout_ns = conf->stall_timeout_ns;
     camera->picture_timeout_ns =
         conf->stall_timeout_ns + (conf->fps > 0 ? (int64_t)(NS_PER_S / conf->fps) : 0);
-    camera->board = board_camera(board, index);
-    camera->capture = board_child(board, index);
+}
+
+static struct camera *join(struct cameras *cameras, const struct msg_camera *told)
+{
+    struct board_camera *place = board_camera(cameras->board, told->at.place);
+    struct camera *camera = calloc(1, sizeof *camera);
+    if (!camera)
+        fatal("out of memory");
+    if (!place || cameras->count == CONF_MAX_CAMERAS)
+        fatal("there is no camera at place %u of the board", told->at.place);
+    camera->at = told->at;
+    camera->conf = &camera->settings;
+    snprintf(camera->id, sizeof camera->id, "%s", told->conf.id);
+    camera->board = place;
+    camera->capture = &place->capture;
     camera->state = CAMERA_STARTING;
     camera->since_ns = camera->away_ns = clock_now();
+    ring_source_open(&camera->source, cameras->instance, camera->id, "jpeg", place, cameras->waker);
+    cameras->list[cameras->count++] = camera;
+    return camera;
+}
+
+struct camera *cameras_take(struct cameras *cameras, const struct msg_camera *told)
+{
+    struct camera *camera = cameras_of(cameras, &told->at);
+    if (!camera)
+        camera = join(cameras, told);
+    set_conf(camera, &told->conf);
+    camera->order = told->order;
+    qsort(cameras->list, cameras->count, sizeof cameras->list[0], compare_order);
+    return camera;
+}
+
+void cameras_drop(struct cameras *cameras, struct camera *camera)
+{
+    unsigned position = (unsigned)position_of(cameras, &camera->at);
+    cameras->count--;
+    memmove(&cameras->list[position], &cameras->list[position + 1],
+            (cameras->count - position) * sizeof cameras->list[0]);
+    ring_source_close(&camera->source);
+    free(camera);
 }
 
 struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker)
 {
-    unsigned count = setup->hello.cameras;
     struct cameras *cameras = calloc(1, sizeof *cameras);
-    if (cameras)
-        cameras->camera = calloc(count + 1, sizeof *cameras->camera);
-    if (!cameras || !cameras->camera)
+    if (!cameras)
         fatal("out of memory");
-    if (count != board_cameras(board) || count > board_children(board))
-        fatal("told of %u cameras, but the board has %u", count, board_cameras(board));
-    cameras->count = count;
-    for (unsigned i = 0; i < count; i++) {
-        struct camera *camera = &cameras->camera[i];
-        init_camera(camera, i, &setup->cameras[i], board);
-        ring_source_open(&camera->source, setup->hello.instance, camera->id, "jpeg", camera->board,
-                         waker);
-    }
+    cameras->instance = setup->hello.instance;
+    cameras->board = board;
+    cameras->waker = waker;
+    for (unsigned i = 0; i < setup->camera_count; i++)
+        cameras_take(cameras, &setup->cameras[i]);
     return cameras;
 }
 
 void cameras_destroy(struct cameras *cameras)
 {
-    for (unsigned i = 0; i < cameras->count; i++)
-        ring_source_close(&cameras->camera[i].source);
-    free(cameras->camera);
+    while (cameras->count > 0)
+        cameras_drop(cameras, cameras->list[cameras->count - 1]);
     free(cameras);
 }
 
@@ -69,22 +111,33 @@ unsigned cameras_count(const struct cameras *cameras)
     return cameras->count;
 }
 
-struct camera *cameras_at(const struct cameras *cameras, unsigned index)
+unsigned cameras_places(const struct cameras *cameras)
 {
-    return index < cameras->count ? &cameras->camera[index] : NULL;
+    return board_places(cameras->board);
+}
+
+struct camera *cameras_nth(const struct cameras *cameras, unsigned position)
+{
+    return position < cameras->count ? cameras->list[position] : NULL;
 }
 
 struct camera *cameras_find(const struct cameras *cameras, const char *id)
 {
     for (unsigned i = 0; i < cameras->count; i++)
-        if (strcmp(cameras->camera[i].id, id) == 0)
-            return &cameras->camera[i];
+        if (strcmp(cameras->list[i]->id, id) == 0)
+            return cameras->list[i];
     return NULL;
+}
+
+struct camera *cameras_of(const struct cameras *cameras, const struct msg_place *at)
+{
+    int position = position_of(cameras, at);
+    return position >= 0 ? cameras->list[position] : NULL;
 }
 
 void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *state)
 {
-    struct camera *camera = cameras_at(cameras, state->index);
+    struct camera *camera = cameras_of(cameras, &state->at);
     if (!camera || state->state < CAMERA_STARTING || state->state >= CAMERA_STATE_END)
         return;
     if (camera->state == CAMERA_LIVE || state->since_ns < camera->away_ns)

@@ -24,9 +24,10 @@ struct camera_stat {
 
 /* For others to read; only camera.c writes. */
 struct camera {
-    unsigned index;
+    struct msg_place at; /* on the board; the place tells those that there are now apart */
+    unsigned order;      /* in the configuration; they are in that order in the list */
     char id[RING_ID_SIZE];
-    const struct conf_camera *conf;
+    const struct conf_camera *conf; /* its own copy, which changes with the configuration */
     enum conf_offline offline;
     int64_t stall_timeout_ns;
     /* the same for pictures: a cap of the rate (fps) makes them rarer than packets */
@@ -43,22 +44,34 @@ struct camera {
 
     struct ring_source source; /* of its own pictures, as it is configured */
 
-    struct camera_stat stat; /* private */
-    int64_t looked_ns;       /* private: when it was taken */
-    struct usage usage;      /* private: camera_usage */
+    struct conf_camera settings; /* private: conf */
+    struct camera_stat stat;     /* private */
+    int64_t looked_ns;           /* private: when it was taken */
+    struct usage usage;          /* private: camera_usage */
 };
 
 struct cameras;
 
-/* Attaches to the rings as far as that goes; the rest follows when a camera is looked at.  `waker`
- * is this process's number among those that rings can wake.  `setup` stays the caller's and
- * unchanged.  Fatal when out of memory. */
+/* With those of `setup`.  `waker` is this process's number among those that rings can wake.  Fatal
+ * when out of memory. */
 struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker);
 void cameras_destroy(struct cameras *cameras);
 
+/* Takes up a camera, or what has changed with one: its settings and its order.  Attaches to its
+ * rings as far as that goes; the rest follows when it is looked at.  Fatal when out of memory. */
+struct camera *cameras_take(struct cameras *cameras, const struct msg_camera *told);
+
+/* The camera has gone, and nothing here watches or names it any more. */
+void cameras_drop(struct cameras *cameras, struct camera *camera);
+
 unsigned cameras_count(const struct cameras *cameras);
-struct camera *cameras_at(const struct cameras *cameras, unsigned index); /* NULL: no such */
+/* The camera at that position of the list; NULL: no such. */
+struct camera *cameras_nth(const struct cameras *cameras, unsigned position);
 struct camera *cameras_find(const struct cameras *cameras, const char *id);
+/* The camera that the supervisor means; NULL: it isn't known here. */
+struct camera *cameras_of(const struct cameras *cameras, const struct msg_place *at);
+/* All their places are below this, for ever. */
+unsigned cameras_places(const struct cameras *cameras);
 
 /* A message of the supervisor's; one that makes no sense is ignored. */
 void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *state);

@@ -48,8 +48,8 @@ struct feed_set {
 struct feeds {
     struct board *board;
     unsigned server;
-    struct feed_set *set;
-    unsigned count, active; /* active: feeds that have viewers, or are a variant's */
+    struct feed_set **set;   /* by the camera's place; NULL: none */
+    unsigned places, active; /* active: feeds that have viewers, or are a variant's */
     struct event *tick, *more;
     int64_t drawing_ns; /* spent on placeholders since the last serial */
 };
@@ -215,8 +215,10 @@ static void look(struct feed *feed, int64_t now)
 void feeds_on_wake(struct feeds *feeds)
 {
     int64_t now = clock_now();
-    for (unsigned i = 0; i < feeds->count && feeds->active > 0; i++) {
-        struct feed_set *set = &feeds->set[i];
+    for (unsigned i = 0; i < feeds->places && feeds->active > 0; i++) {
+        struct feed_set *set = feeds->set[i];
+        if (!set)
+            continue;
         look(&set->own, now);
         for (unsigned slot = 0; slot < VARIANT_SLOTS && set->variants > 0; slot++)
             look(set->variant[slot], now);
@@ -324,9 +326,9 @@ static void destroy_variant(struct feed_set *set, unsigned slot)
 
 static void drop_unwatched(struct feeds *feeds, int64_t now)
 {
-    for (unsigned i = 0; i < feeds->count; i++) {
-        struct feed_set *set = &feeds->set[i];
-        for (unsigned slot = 0; slot < VARIANT_SLOTS && set->variants > 0; slot++) {
+    for (unsigned i = 0; i < feeds->places; i++) {
+        struct feed_set *set = feeds->set[i];
+        for (unsigned slot = 0; set && slot < VARIANT_SLOTS && set->variants > 0; slot++) {
             const struct feed *feed = set->variant[slot];
             if (feed && feed->viewer_count == 0 && now - feed->left_ns >= KEEP_NS)
                 destroy_variant(set, slot);
@@ -402,7 +404,7 @@ static struct feed *create_variant(struct feeds *feeds, struct feed_set *set,
 struct feed *feeds_get(struct feeds *feeds, struct camera *camera, unsigned width, unsigned quality,
                        struct error *err)
 {
-    struct feed_set *set = &feeds->set[camera->index];
+    struct feed_set *set = feeds->set[camera->at.place];
     bool passed_through = atomic_load_explicit(&camera->board->passthrough, memory_order_relaxed);
     struct variant variant = variant_round(width, quality, camera->width,
                                            passed_through ? 0 : camera->conf->jpeg_quality);
@@ -447,23 +449,54 @@ struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, str
         fatal("out of memory");
     feeds->board = board;
     feeds->server = server;
-    feeds->count = cameras_count(cameras);
-    feeds->set = calloc(feeds->count + 1, sizeof *feeds->set);
+    feeds->places = cameras_places(cameras);
+    feeds->set = calloc(feeds->places, sizeof(struct feed_set *));
     feeds->tick = event_new(base, -1, EV_PERSIST, on_tick, feeds);
     feeds->more = evtimer_new(base, on_more, feeds);
     if (!feeds->set || !feeds->tick || !feeds->more)
         fatal("out of memory");
-    for (unsigned i = 0; i < feeds->count; i++)
-        init_feed(&feeds->set[i].own, feeds, cameras_at(cameras, i));
+    for (unsigned i = 0; i < cameras_count(cameras); i++)
+        feeds_add(feeds, cameras_nth(cameras, i));
     return feeds;
+}
+
+void feeds_add(struct feeds *feeds, struct camera *camera)
+{
+    struct feed_set *set = calloc(1, sizeof *set);
+    if (!set)
+        fatal("out of memory");
+    init_feed(&set->own, feeds, camera);
+    feeds->set[camera->at.place] = set;
+}
+
+static void send_away(struct feed *feed)
+{
+    struct feed_viewer *viewer;
+    while (feed && (viewer = TAILQ_FIRST(&feed->viewers))) {
+        viewer->on_gone(viewer);
+        if (TAILQ_FIRST(&feed->viewers) == viewer)
+            feed_leave(viewer);
+    }
+}
+
+void feeds_remove(struct feeds *feeds, struct camera *camera)
+{
+    struct feed_set *set = feeds->set[camera->at.place];
+    send_away(&set->own);
+    for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
+        send_away(set->variant[slot]);
+        if (set->variant[slot])
+            destroy_variant(set, slot);
+    }
+    feeds->set[camera->at.place] = NULL;
+    free(set);
 }
 
 void feeds_destroy(struct feeds *feeds)
 {
-    for (unsigned i = 0; i < feeds->count; i++)
-        for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
-            if (feeds->set[i].variant[slot])
-                destroy_variant(&feeds->set[i], slot);
+    for (unsigned i = 0; i < feeds->places; i++)
+        if (feeds->set[i])
+            feeds_remove(feeds, feeds->set[i]->own.camera);
     event_free(feeds->tick);
     event_free(feeds->more);
     free(feeds->set);
@@ -474,5 +507,5 @@ bool feeds_are_closed(struct feeds *feeds, struct camera *camera)
 {
     camera_refresh(camera);
     return camera->offline == CONF_OFFLINE_CLOSE &&
-           shown_of(&feeds->set[camera->index].own, clock_now()) == FRESHNESS_OFFLINE;
+           shown_of(&feeds->set[camera->at.place]->own, clock_now()) == FRESHNESS_OFFLINE;
 }

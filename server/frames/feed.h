@@ -30,6 +30,8 @@ struct feed_viewer {
     void (*on_picture)(struct feed_viewer *viewer);
     /* over until the camera is back, if ever: leave, or wait for on_picture */
     void (*on_end)(struct feed_viewer *viewer);
+    /* the camera has gone for good: leave now */
+    void (*on_gone)(struct feed_viewer *viewer);
     /* on_picture follows shortly: fetch its memory; NULL: nothing */
     void (*on_soon)(struct feed_viewer *viewer);
     void *arg;         /* whose viewer it is */
@@ -41,6 +43,10 @@ struct feed_viewer {
 struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, struct board *board,
                            unsigned server);
 void feeds_destroy(struct feeds *feeds);
+
+/* A camera is there; it has gone, and all its viewers are told. */
+void feeds_add(struct feeds *feeds, struct camera *camera);
+void feeds_remove(struct feeds *feeds, struct camera *camera);
 
 /* The feed of the camera's pictures in that width and quality (0: as the camera has it), begun now
  * if there is none: it stays for some seconds, or as long as it has viewers.  NULL with err: the

@@ -26,12 +26,15 @@ static bool read_page(struct http_request *request, unsigned *first, unsigned *l
     *limit = (unsigned)number;
     *first = 0;
     if (cursor) {
-        const struct camera *last = cameras_find(request->server->cameras, cursor);
+        const struct cameras *cameras = request->server->cameras;
+        const struct camera *last = cameras_find(cameras, cursor);
         if (!last) {
             http_reply_error(request, 400, "cursor must be the \"next\" of the page before");
             return false;
         }
-        *first = last->index + 1;
+        while (*first < cameras_count(cameras) &&
+               cameras_nth(cameras, *first)->order <= last->order)
+            (*first)++;
     }
     return true;
 }
@@ -42,7 +45,7 @@ static json_t *count_states(const struct cameras *cameras)
     unsigned found[CAMERA_STATE_END] = {0};
     json_t *json = json_object();
     for (unsigned i = 0; i < cameras_count(cameras); i++)
-        found[cameras_at(cameras, i)->state]++;
+        found[cameras_nth(cameras, i)->state]++;
     for (enum camera_state state = CAMERA_STARTING; state < CAMERA_STATE_END; state++)
         if (found[state] > 0)
             json_object_set_new(json, camera_state_name(state), json_integer(found[state]));
@@ -59,9 +62,9 @@ void api_handle_cameras(struct http_request *request)
              last = count - first > limit ? first + limit : count;
     json_t *list = json_array();
     for (unsigned i = first; i < last; i++)
-        json_array_append_new(list, camera_json(server, cameras_at(server->cameras, i)));
+        json_array_append_new(list, camera_json(server, cameras_nth(server->cameras, i)));
     json_t *next =
-        last < count ? json_string(cameras_at(server->cameras, last - 1)->id) : json_null();
+        last < count ? json_string(cameras_nth(server->cameras, last - 1)->id) : json_null();
     http_reply_json(request, 200,
                     json_pack("{s:o, s:o, s:i, s:o}", "cameras", list, "next", next, "total",
                               (int)count, "states", count_states(server->cameras)));
@@ -72,11 +75,10 @@ void api_handle_cameras(struct http_request *request)
 void api_handle_restart(struct http_request *request)
 {
     const struct conf_http *conf = &request->server->setup->hello.http;
-    const struct msg_index which = {.index = request->camera->index};
     if (!auth_has_token(request))
         http_reply_error(request, 403, "a restart needs a token%s",
                          conf->tokens_file[0] ? "" : ": set http.tokens_file");
-    else if (!channel_send(MSG_RESTART, &which))
+    else if (!channel_send(MSG_RESTART, &request->camera->at))
         http_reply_later(request, "the supervisor is busy");
     else
         http_reply_json(request, 202,
@@ -101,7 +103,7 @@ void api_handle_ready(struct http_request *request)
     unsigned unready = 0, count = cameras_count(cameras);
     json_t *list = json_array();
     for (unsigned i = 0; i < count; i++) {
-        struct camera *camera = cameras_at(cameras, i);
+        struct camera *camera = cameras_nth(cameras, i);
         if (camera_is_fresh(camera))
             continue;
         if (unready++ < PAGE_MAX)

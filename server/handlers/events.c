@@ -41,9 +41,11 @@ struct events_client {
     struct push_client push; /* first: a push_client is its events_client */
     struct events *events;
     int64_t heard_ns; /* when something was last sent */
-    unsigned next;    /* the camera to look at first: none waits for ever behind others */
+    unsigned next;    /* the place to look at first: none waits for ever behind others */
+    char *gone;       /* events it has yet to hear of: cameras that were removed; NULL: none */
+    size_t gone_length;
     TAILQ_ENTRY(events_client) entry;
-    bool due[]; /* cameras it has yet to hear of */
+    bool due[]; /* cameras it has yet to hear of, by place */
 };
 
 TAILQ_HEAD(events_list, events_client);
@@ -51,8 +53,9 @@ TAILQ_HEAD(events_list, events_client);
 struct events {
     const struct server *server;
     struct cameras *cameras;
-    struct news *news;
-    uint64_t count; /* of events made: their ids */
+    struct news *news;      /* by place */
+    struct camera **camera; /* by place, NULL: none */
+    uint64_t count;         /* of events made: their ids */
     struct events_list clients;
     struct event *tick, *more;
 };
@@ -92,7 +95,7 @@ static bool prepare(struct events *events, unsigned index, int64_t now)
         return true;
     forget(news);
     struct evbuffer *text = evbuffer_new();
-    json_t *json = camera_json(events->server, cameras_at(events->cameras, index));
+    json_t *json = camera_json(events->server, events->camera[index]);
     char *data = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(json);
     if (text && data &&
@@ -119,10 +122,16 @@ static bool prepare(struct events *events, unsigned index, int64_t now)
 static bool gather(struct events_client *client, struct evbuffer *out, int64_t now)
 {
     struct events *events = client->events;
-    unsigned count = cameras_count(events->cameras), told = 0;
+    unsigned count = cameras_places(events->cameras), told = 0;
+    if (client->gone) {
+        evbuffer_add(out, client->gone, client->gone_length);
+        free(client->gone);
+        client->gone = NULL;
+        client->gone_length = 0;
+    }
     for (unsigned i = 0; i < count && told < BATCH; i++) {
         unsigned index = (client->next + i) % count;
-        if (!client->due[index])
+        if (!client->due[index] || !events->camera[index])
             continue;
         if (!prepare(events, index, now) ||
             evbuffer_add(out, events->news[index].text, events->news[index].length) < 0)
@@ -131,7 +140,7 @@ static bool gather(struct events_client *client, struct evbuffer *out, int64_t n
         if (++told == BATCH)
             client->next = index + 1;
     }
-    if (told == 0 && now - client->heard_ns >= HEARTBEAT_NS)
+    if (evbuffer_get_length(out) == 0 && now - client->heard_ns >= HEARTBEAT_NS)
         evbuffer_add(out, HEARTBEAT, strlen(HEARTBEAT));
     return told == BATCH;
 }
@@ -170,7 +179,7 @@ static void advance_all(struct events *events)
 /* True if there is something to say about the camera. */
 static bool note(struct events *events, struct camera *camera)
 {
-    struct news *news = &events->news[camera->index];
+    struct news *news = &events->news[camera->at.place];
     struct sight sight = look(camera);
     if (same(&sight, &news->sight))
         return false;
@@ -178,14 +187,42 @@ static bool note(struct events *events, struct camera *camera)
     forget(news);
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
          client = TAILQ_NEXT(client, entry))
-        client->due[camera->index] = true;
+        client->due[camera->at.place] = true;
     return true;
 }
 
 void events_on_state(struct events *events, struct camera *camera)
 {
+    events->camera[camera->at.place] = camera;
     if (!TAILQ_EMPTY(&events->clients) && note(events, camera))
         advance_all(events);
+}
+
+static void note_gone(struct events_client *client, const char *text, size_t length)
+{
+    char *gone = realloc(client->gone, client->gone_length + length);
+    if (!gone)
+        return; /* the page finds out when it asks */
+    memcpy(gone + client->gone_length, text, length);
+    client->gone = gone;
+    client->gone_length += length;
+}
+
+void events_on_gone(struct events *events, struct camera *camera)
+{
+    char text[RING_ID_SIZE + 80];
+    int length = snprintf(text, sizeof text, "event: gone\nid: %llu\ndata: {\"id\":\"%s\"}\n\n",
+                          (unsigned long long)++events->count, camera->id);
+    unsigned place = camera->at.place;
+    forget(&events->news[place]);
+    events->news[place].sight = (struct sight){0};
+    events->camera[place] = NULL;
+    for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
+         client = TAILQ_NEXT(client, entry)) {
+        client->due[place] = false;
+        note_gone(client, text, (size_t)length);
+    }
+    advance_all(events);
 }
 
 static void on_tick(int fd, short what, void *arg)
@@ -195,7 +232,7 @@ static void on_tick(int fd, short what, void *arg)
     struct events *events = arg;
     loop_begin("events tick");
     for (unsigned i = 0; i < cameras_count(events->cameras); i++)
-        note(events, cameras_at(events->cameras, i));
+        note(events, cameras_nth(events->cameras, i));
     advance_all(events);
 }
 
@@ -222,9 +259,10 @@ static void destroy(struct push_client *push)
     if (TAILQ_EMPTY(&events->clients)) {
         event_del(events->tick);
         event_del(events->more);
-        for (unsigned i = 0; i < cameras_count(events->cameras); i++)
+        for (unsigned i = 0; i < cameras_places(events->cameras); i++)
             forget(&events->news[i]);
     }
+    free(client->gone);
     free(client);
 }
 
@@ -233,12 +271,15 @@ static void enter(struct events *events, struct events_client *client)
     unsigned count = cameras_count(events->cameras);
     if (TAILQ_EMPTY(&events->clients)) {
         event_add(events->tick, &(struct timeval){.tv_sec = TICK_S});
-        for (unsigned i = 0; i < count; i++)
-            events->news[i].sight = look(cameras_at(events->cameras, i));
+        for (unsigned i = 0; i < count; i++) {
+            struct camera *camera = cameras_nth(events->cameras, i);
+            events->camera[camera->at.place] = camera;
+            events->news[camera->at.place].sight = look(camera);
+        }
     }
     TAILQ_INSERT_TAIL(&events->clients, client, entry);
     for (unsigned i = 0; i < count; i++)
-        client->due[i] = true;
+        client->due[cameras_nth(events->cameras, i)->at.place] = true;
 }
 
 void events_handle(struct http_request *request)
@@ -252,7 +293,7 @@ void events_handle(struct http_request *request)
     if (!push_admit(request, kind.type))
         return;
     struct events_client *client =
-        calloc(1, sizeof *client + cameras_count(events->cameras) * sizeof *client->due);
+        calloc(1, sizeof *client + cameras_places(events->cameras) * sizeof *client->due);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
@@ -275,10 +316,11 @@ struct events *events_create(const struct server *server)
         fatal("out of memory");
     events->server = server;
     events->cameras = server->cameras;
-    events->news = calloc(cameras_count(server->cameras) + 1, sizeof *events->news);
+    events->news = calloc(cameras_places(server->cameras), sizeof *events->news);
+    events->camera = calloc(cameras_places(server->cameras), sizeof(struct camera *));
     events->tick = event_new(server->base, -1, EV_PERSIST, on_tick, events);
     events->more = evtimer_new(server->base, on_more, events);
-    if (!events->news || !events->tick || !events->more)
+    if (!events->news || !events->camera || !events->tick || !events->more)
         fatal("out of memory");
     TAILQ_INIT(&events->clients);
     return events;
@@ -289,5 +331,6 @@ void events_destroy(struct events *events)
     event_free(events->tick);
     event_free(events->more);
     free(events->news);
+    free(events->camera);
     free(events);
 }

@@ -1,6 +1,7 @@
 #include "server/handlers/live.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/rate_limit.h"
 #include "server/frames/camera.h"
 #include "server/frames/feed.h"
@@ -14,6 +15,7 @@
 struct live_camera {
     struct feed_viewer viewer; /* first: a viewer is its camera; `arg` is the client */
     const struct camera *camera;
+    unsigned place; /* the camera's */
     struct rate_limit rate_limit;
 };
 
@@ -21,8 +23,17 @@ struct live_client {
     struct push_client push;  /* first: a push_client is its live client */
     struct round_robin order; /* of the cameras that show a picture which the client has not had */
     uint64_t *bits;
-    unsigned count;
-    struct live_camera camera[];
+    struct query *all; /* it wants all cameras, in this way; NULL: those that it named */
+    unsigned places, count;
+    TAILQ_ENTRY(live_client) entry; /* among those who want all */
+    struct live *live;
+    struct live_camera *camera[]; /* by place, NULL: not watched */
+};
+
+TAILQ_HEAD(live_list, live_client);
+
+struct live {
+    struct live_list all; /* who want all cameras */
 };
 
 struct choice {
@@ -34,7 +45,8 @@ struct choice {
 /* Which cameras the query asks for, each once, and how it wants to see them. */
 struct selection {
     unsigned count, known;
-    bool *chosen;          /* of the known ones, by index */
+    bool all;
+    bool *chosen;          /* by place */
     struct choice *choice; /* in the order of the query */
 };
 
@@ -44,9 +56,9 @@ struct selection {
 static void advance(struct live_client *client)
 {
     while (round_robin_any(&client->order) && push_ready(&client->push)) {
-        const struct live_camera *next = &client->camera[round_robin_take(&client->order)];
+        const struct live_camera *next = client->camera[round_robin_take(&client->order)];
         uint64_t serial;
-        struct picture *picture = feed_picture(next->viewer.feed, &serial);
+        struct picture *picture = next ? feed_picture(next->viewer.feed, &serial) : NULL;
         if (picture && !push_picture(&client->push, picture, next->camera->id))
             return;
     }
@@ -58,7 +70,7 @@ static void look(struct live_client *client, struct live_camera *camera)
     uint64_t serial;
     const struct picture *picture = feed_picture(camera->viewer.feed, &serial);
     if (picture && rate_limit_due(&camera->rate_limit, picture->frame.captured_ns, clock_now()))
-        round_robin_mark(&client->order, (unsigned)(camera - client->camera));
+        round_robin_mark(&client->order, camera->place);
 }
 
 static void on_picture(struct feed_viewer *viewer)
@@ -74,6 +86,22 @@ static void on_end(struct feed_viewer *viewer)
     (void)viewer;
 }
 
+static void drop(struct live_client *client, struct live_camera *camera)
+{
+    feed_leave(&camera->viewer);
+    client->camera[camera->place] = NULL;
+    client->count--;
+    free(camera);
+}
+
+static void on_gone(struct feed_viewer *viewer)
+{
+    struct live_client *client = viewer->arg;
+    drop(client, (struct live_camera *)viewer);
+    if (client->count == 0 && !client->all)
+        push_end(&client->push, "its last camera has been removed");
+}
+
 static void on_ready(struct push_client *push)
 {
     advance((struct live_client *)push);
@@ -82,34 +110,59 @@ static void on_ready(struct push_client *push)
 static void destroy(struct push_client *push)
 {
     struct live_client *client = (struct live_client *)push;
-    for (unsigned i = 0; i < client->count; i++)
-        feed_leave(&client->camera[i].viewer);
+    for (unsigned i = 0; i < client->places; i++)
+        if (client->camera[i])
+            drop(client, client->camera[i]);
+    if (client->all)
+        TAILQ_REMOVE(&client->live->all, client, entry);
+    free(client->all);
     free(client->bits);
     free(client);
 }
 
 /* ---- joining ---- */
 
-static struct live_client *create(const struct selection *selection)
+static struct live_client *create(const struct http_request *request,
+                                  const struct selection *selection)
 {
     struct live_client *client =
-        calloc(1, sizeof *client + selection->count * sizeof client->camera[0]);
+        calloc(1, sizeof *client + selection->known * sizeof client->camera[0]);
     if (!client)
         return NULL;
-    client->bits = calloc(ROUND_ROBIN_WORDS(selection->count) + 1, sizeof *client->bits);
-    if (!client->bits) {
+    client->bits = calloc(ROUND_ROBIN_WORDS(selection->known) + 1, sizeof *client->bits);
+    client->all = selection->all ? malloc(sizeof *client->all) : NULL;
+    if (!client->bits || (selection->all && !client->all)) {
+        free(client->bits);
+        free(client->all);
         free(client);
         return NULL;
     }
-    client->count = selection->count;
-    round_robin_init(&client->order, client->count, client->bits);
-    for (unsigned i = 0; i < client->count; i++)
-        client->camera[i] = (struct live_camera){
-            .viewer = {.on_picture = on_picture, .on_end = on_end, .arg = client},
-            .camera = selection->choice[i].camera,
-            .rate_limit = rate_limit_of(selection->choice[i].params.fps),
-        };
+    client->places = selection->known;
+    client->live = request->server->live;
+    round_robin_init(&client->order, client->places, client->bits);
+    if (client->all) {
+        *client->all = *request->query;
+        TAILQ_INSERT_TAIL(&client->live->all, client, entry);
+    }
     return client;
+}
+
+/* A camera that there is no memory for is missing. */
+static void watch(struct live_client *client, const struct choice *choice)
+{
+    struct live_camera *camera = calloc(1, sizeof *camera);
+    if (!camera)
+        return;
+    *camera = (struct live_camera){
+        .viewer = {.on_picture = on_picture, .on_end = on_end, .on_gone = on_gone, .arg = client},
+        .camera = choice->camera,
+        .place = choice->camera->at.place,
+        .rate_limit = rate_limit_of(choice->params.fps),
+    };
+    client->camera[camera->place] = camera;
+    client->count++;
+    feed_join(choice->feed, &camera->viewer);
+    look(client, camera);
 }
 
 /* The status line leaves at once, whatever the cameras do. */
@@ -117,7 +170,7 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
                  const struct selection *selection)
 {
     static const struct push_kind kind = {.name = "live", .on_ready = on_ready, .destroy = destroy};
-    struct live_client *client = create(selection);
+    struct live_client *client = create(request, selection);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
@@ -126,18 +179,51 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         push_end(&client->push, "it could not begin");
         return;
     }
-    for (unsigned i = 0; i < client->count; i++) {
-        feed_join(selection->choice[i].feed, &client->camera[i].viewer);
-        look(client, &client->camera[i]);
-    }
+    for (unsigned i = 0; i < selection->count; i++)
+        watch(client, &selection->choice[i]);
     advance(client);
 }
 
+/* Who asked for what this camera hasn't (a profile) goes without it. */
+void live_on_joined(struct live *live, const struct server *server, struct camera *camera)
+{
+    struct live_client *client = TAILQ_FIRST(&live->all), *next;
+    for (; client; client = next) {
+        struct choice choice = {.camera = camera};
+        struct error ignored;
+        next = TAILQ_NEXT(client, entry);
+        if (!stream_params_read(client->all, camera->conf, &choice.params, &ignored))
+            continue;
+        choice.feed =
+            feeds_get(server->feeds, camera, choice.params.width, choice.params.quality, &ignored);
+        if (!choice.feed)
+            continue;
+        watch(client, &choice);
+        advance(client);
+    }
+}
+
+struct live *live_create(void)
+{
+    struct live *live = calloc(1, sizeof *live);
+    if (!live)
+        fatal("out of memory");
+    TAILQ_INIT(&live->all);
+    return live;
+}
+
+void live_destroy(struct live *live)
+{
+    free(live);
+}
+
+/* ---- which cameras ---- */
+
 static void choose(struct selection *selection, struct camera *camera)
 {
-    if (selection->chosen[camera->index])
+    if (selection->chosen[camera->at.place])
         return;
-    selection->chosen[camera->index] = true;
+    selection->chosen[camera->at.place] = true;
     selection->choice[selection->count++].camera = camera;
 }
 
@@ -146,8 +232,9 @@ static bool select_cameras(struct http_request *request, struct selection *selec
 {
     const struct cameras *cameras = request->server->cameras;
     const char *ids = query_get(request->query, "cameras");
-    for (unsigned i = 0; !ids && i < selection->known; i++)
-        choose(selection, cameras_at(cameras, i));
+    selection->all = !ids;
+    for (unsigned i = 0; !ids && i < cameras_count(cameras); i++)
+        choose(selection, cameras_nth(cameras, i));
     while (ids) {
         char id[RING_ID_SIZE];
         size_t length = strcspn(ids, ",");
@@ -218,7 +305,7 @@ static bool read_wishes(struct http_request *request, struct push_wishes *wishes
 void live_handle(struct http_request *request)
 {
     struct push_wishes wishes;
-    unsigned known = cameras_count(request->server->cameras);
+    unsigned known = cameras_places(request->server->cameras);
     struct selection selection = {
         .known = known,
         .chosen = calloc(known + 1, sizeof *selection.chosen),

@@ -58,6 +58,12 @@ static void on_end(struct feed_viewer *viewer)
     push_end(&client->push, "the camera is away");
 }
 
+static void on_gone(struct feed_viewer *viewer)
+{
+    struct stream_client *client = viewer->arg;
+    push_end(&client->push, "the camera has been removed");
+}
+
 static void on_ready(struct push_client *push)
 {
     advance((struct stream_client *)push);
@@ -82,8 +88,11 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     client->rate_limit = rate_limit_of(fps);
-    client->viewer = (struct feed_viewer){
-        .on_picture = on_picture, .on_end = on_end, .on_soon = on_soon, .arg = client};
+    client->viewer = (struct feed_viewer){.on_picture = on_picture,
+                                          .on_end = on_end,
+                                          .on_gone = on_gone,
+                                          .on_soon = on_soon,
+                                          .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
         push_end(&client->push, "it could not begin");
         return;

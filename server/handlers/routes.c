@@ -61,14 +61,14 @@ bool route_find_camera(struct http_request *request, const struct route_match *m
     case ROUTE_NUMBER:
         request->camera = cameras_find(cameras, match->camera);
         if (!request->camera && query_number(match->camera, 1, cameras_count(cameras), &number))
-            request->camera = cameras_at(cameras, (unsigned)number - 1);
+            request->camera = cameras_nth(cameras, (unsigned)number - 1);
         break;
     case ROUTE_SRC:
         request->camera = src ? cameras_find(cameras, src) : NULL;
         break;
     case ROUTE_FIRST:
     case ROUTE_ACTION:
-        request->camera = cameras_at(cameras, match->number);
+        request->camera = cameras_nth(cameras, match->number);
         break;
     }
     if (request->camera)

@@ -124,6 +124,14 @@ static void on_timeout(int fd, short what, void *arg)
     destroy(snapshot);
 }
 
+static void on_camera_gone(struct feed_viewer *viewer)
+{
+    struct snapshot *snapshot = viewer->arg;
+    http_reply_error(snapshot->request, 404, "camera \"%s\" has been removed",
+                     snapshot->wish.camera->id);
+    destroy(snapshot);
+}
+
 static void on_gone(void *arg)
 {
     destroy(arg);
@@ -145,8 +153,8 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
         return;
     }
     snapshot->wish = *wish;
-    snapshot->viewer =
-        (struct feed_viewer){.on_picture = on_change, .on_end = on_change, .arg = snapshot};
+    snapshot->viewer = (struct feed_viewer){
+        .on_picture = on_change, .on_end = on_change, .on_gone = on_camera_gone, .arg = snapshot};
     feed_join(wish->feed, &snapshot->viewer);
     look(snapshot);
 }

@@ -35,8 +35,7 @@ struct acceptor {
     struct board_server *place;
     struct connections *connections;
     struct tls *tls;
-    unsigned index, servers; /* this one, and how many there are */
-    unsigned first_child;    /* the first server's number among the children */
+    unsigned number; /* of this server */
     struct accept_share share;
     unsigned count;
     struct listener listener[CONF_MAX_LISTEN];
@@ -54,26 +53,30 @@ static uint32_t publish_load(const struct acceptor *acceptor, int64_t now)
     return load;
 }
 
-/* Of the living ones. */
+/* Of those that take connections; UINT32_MAX: there are none. */
 static uint32_t least_of_others(const struct acceptor *acceptor)
 {
     uint32_t least = UINT32_MAX;
-    for (unsigned i = 0; i < acceptor->servers; i++) {
-        if (i == acceptor->index ||
-            atomic_load(&board_child(acceptor->board, acceptor->first_child + i)->pid) == 0)
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {
+        const struct board_server *other = board_server(acceptor->board, i);
+        if (i == acceptor->number || !atomic_load_explicit(&other->accepting, memory_order_relaxed))
             continue;
-        uint32_t load =
-            atomic_load_explicit(&board_server(acceptor->board, i)->load, memory_order_relaxed);
+        uint32_t load = atomic_load_explicit(&other->load, memory_order_relaxed);
         least = load < least ? load : least;
     }
     return least;
 }
 
+static bool is_alone(const struct acceptor *acceptor)
+{
+    return least_of_others(acceptor) == UINT32_MAX;
+}
+
 static bool may_take(struct acceptor *acceptor)
 {
-    return acceptor->servers == 1 ||
-           accept_share_may_take(&acceptor->share, publish_load(acceptor, clock_now()),
-                                 least_of_others(acceptor));
+    uint32_t least = least_of_others(acceptor);
+    return least == UINT32_MAX ||
+           accept_share_may_take(&acceptor->share, publish_load(acceptor, clock_now()), least);
 }
 
 /* ---- pauses ---- */
@@ -138,11 +141,9 @@ static bool take(const struct listener *listener)
     board_count(&acceptor->place->accepted, 1);
     connections_add(acceptor->connections, fd, (struct sockaddr *)&address,
                     listener->tcp ? acceptor->tls : NULL);
-    if (acceptor->servers > 1) {
-        int64_t now = clock_now();
-        accept_share_take(&acceptor->share, now);
-        publish_load(acceptor, now);
-    }
+    int64_t now = clock_now();
+    accept_share_take(&acceptor->share, now);
+    publish_load(acceptor, now);
     return true;
 }
 
@@ -158,7 +159,7 @@ static void on_readable(int fd, short what, void *arg)
         pause_all(acceptor, ACCEPT_SHARE_HEAD_START_NS);
         return;
     }
-    unsigned most = acceptor->servers == 1 ? BURST : 1;
+    unsigned most = is_alone(acceptor) ? BURST : 1;
     for (unsigned i = 0; i < most && take(listener); i++)
         continue;
 }
@@ -202,6 +203,7 @@ void accept_set_listeners(struct acceptor *acceptor, const int *fds, unsigned co
     acceptor->count = 0;
     for (unsigned i = 0; i < count && i < CONF_MAX_LISTEN; i++)
         open_listener(acceptor, fds[i]);
+    atomic_store_explicit(&acceptor->place->accepting, count > 0, memory_order_relaxed);
 }
 
 /* ---- all of it ---- */
@@ -218,11 +220,7 @@ struct acceptor *accept_create(const struct server *server, struct connections *
     acceptor->place = server->place;
     acceptor->connections = connections;
     acceptor->tls = tls;
-    acceptor->index = hello->index;
-    acceptor->first_child = hello->child - hello->index;
-    if (hello->child < hello->index)
-        fatal("server %u can't be child %u", hello->index, hello->child);
-    acceptor->servers = board_children(server->board) - acceptor->first_child;
+    acceptor->number = hello->number;
     accept_set_listeners(acceptor, server->setup->listeners, server->setup->listener_count);
     return acceptor;
 }

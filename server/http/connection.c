@@ -46,6 +46,8 @@ struct connection {
 };
 
 struct connections {
+    unsigned open;            /* taken ones included */
+    void (*on_drained)(void); /* NULL: they don't drain */
     struct event_base *base;
     struct board_server *place;
     struct conn_limits *limits;
@@ -218,7 +220,7 @@ struct evbuffer *connection_headers(struct connection *connection)
 void connection_send(struct connection *connection, struct evbuffer *answer, bool closes)
 {
     connection->phase = ANSWERING;
-    connection->closes = closes;
+    connection->closes = closes || connection->all->on_drained;
     connection->on_gone = NULL;
     /* a client that has nothing more to send may still want the answer: its end is read later */
     bufferevent_disable(connection->bufev, EV_READ);
@@ -293,9 +295,28 @@ void connection_close(struct connection *connection)
     bufferevent_free(connection->bufev);
     evbuffer_free(connection->headers);
     free(connection->text);
+    struct connections *all = connection->all;
     free(connection);
+    all->open--;
     if (on_gone)
         on_gone(arg);
+    if (all->open == 0 && all->on_drained)
+        all->on_drained();
+}
+
+void connections_drain(struct connections *all, void (*on_drained)(void))
+{
+    struct conn_limits_member *member;
+    all->on_drained = on_drained;
+    while ((member = conn_limits_idlest(all->limits)) && member->state == CONN_LIMITS_IDLE)
+        connection_close((struct connection *)member);
+    if (all->open == 0)
+        on_drained();
+}
+
+bool connection_drains(const struct connection *connection)
+{
+    return connection->all->on_drained;
 }
 
 static void on_event(struct bufferevent *bufev, short what, void *arg)
@@ -379,6 +400,7 @@ void connections_add(struct connections *all, int fd, const struct sockaddr *add
         close(fd);
         return;
     }
+    all->open++;
     forwarded_address(address, connection->address);
     struct conn_limits_key key = key_of(connection->address);
     conn_limits_join(all->limits, &connection->member, &key, clock_now());
@@ -395,7 +417,7 @@ static unsigned limit_of(const struct server *server)
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
     int64_t left = limit.rlim_cur > 1 << 20 ? 1 << 20 : (int64_t)limit.rlim_cur;
-    left -= OTHER_DESCRIPTORS + (int64_t)CAMERA_DESCRIPTORS * server->setup->hello.cameras;
+    left -= OTHER_DESCRIPTORS + (int64_t)CAMERA_DESCRIPTORS * server->setup->camera_count;
     left -= server->setup->hello.http.max_clients;
     return left > CONNECTIONS_MAX   ? CONNECTIONS_MAX
            : left < CONNECTIONS_MIN ? CONNECTIONS_MIN

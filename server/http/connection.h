@@ -31,6 +31,13 @@ void connections_destroy(struct connections *connections); /* closes all that ar
 void connections_add(struct connections *connections, int fd, const struct sockaddr *address,
                      struct tls *tls);
 
+/* From now on each connection ends with the answer it waits for, idle ones at once; `on_drained` is
+ * called when there is none any more, which may be at once, and may be more than once. */
+void connections_drain(struct connections *connections, void (*on_drained)(void));
+
+/* True if the connection is to end with its answer, since all do. */
+bool connection_drains(const struct connection *connection);
+
 /* Closes some that have been idle for longest; false: there are none. */
 bool connections_make_room(struct connections *connections);
 

@@ -61,7 +61,8 @@ static struct evbuffer *complete_head(struct http_request *request, int status)
     const struct http_head *asked = connection_head(request->connection);
     bool fault = connection_fault(request->connection);
     char first[128], date[64];
-    request->closes |= fault || !http_head_keeps_alive(asked);
+    request->closes |=
+        fault || connection_drains(request->connection) || !http_head_keeps_alive(asked);
     evutil_date_rfc1123(date, sizeof date, NULL);
     int length = snprintf(first, sizeof first, "HTTP/1.%u %d %s\r\nDate: %s\r\n",
                           fault ? 1 : asked->minor, status, phrase(status), date);

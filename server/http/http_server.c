@@ -201,7 +201,8 @@ void http_server_destroy(struct http_server *http)
     free(http);
 }
 
-void http_server_listen(struct http_server *http, const int *fds, unsigned count)
+void http_server_drain(struct http_server *http, void (*on_drained)(void))
 {
-    accept_set_listeners(http->acceptor, fds, count);
+    accept_set_listeners(http->acceptor, NULL, 0);
+    connections_drain(http->connections, on_drained);
 }

@@ -11,7 +11,8 @@ struct http_server;
 struct http_server *http_server_create(struct server *server);
 void http_server_destroy(struct http_server *http); /* after the worker, before auth */
 
-/* Accepts on these sockets from now on: accept_set_listeners. */
-void http_server_listen(struct http_server *http, const int *fds, unsigned count);
+/* Takes no new connections, but for what waits already; `on_drained` is called once the last of
+ * those there are has ended. */
+void http_server_drain(struct http_server *http, void (*on_drained)(void));
 
 #endif

@@ -14,7 +14,7 @@ struct metrics *metrics_create(const struct server *server)
     if (!metrics)
         fatal("out of memory");
     metrics->server = server;
-    metrics->processes = processes_create(server->setup, server->board);
+    metrics->processes = processes_create(server->board);
     metrics->rings = metrics_rings_create(server);
     return metrics;
 }
@@ -24,6 +24,11 @@ void metrics_destroy(struct metrics *metrics)
     metrics_rings_destroy(metrics->rings);
     processes_destroy(metrics->processes);
     free(metrics);
+}
+
+void metrics_forget(struct metrics *metrics, unsigned place)
+{
+    metrics_rings_forget(metrics->rings, place);
 }
 
 /* ---- the instance and its HTTP ---- */

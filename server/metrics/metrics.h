@@ -12,6 +12,9 @@ struct metrics;
 struct metrics *metrics_create(const struct server *server);
 void metrics_destroy(struct metrics *metrics);
 
+/* The camera at that place has gone: lets go of its rings. */
+void metrics_forget(struct metrics *metrics, unsigned place);
+
 void metrics_handle(struct http_request *request);
 
 #endif

@@ -54,7 +54,7 @@ static void counters(const struct cameras *cameras, struct exposition *out)
         exposition_family(out, families[i].name, "counter", families[i].help);
         for (unsigned n = 0; n < cameras_count(cameras); n++)
             for (const struct counter *counter = families[i].counters; counter->label; counter++) {
-                const struct camera *camera = cameras_at(cameras, n);
+                const struct camera *camera = cameras_nth(cameras, n);
                 snprintf(labels, sizeof labels, "camera=\"%s\"%s", camera->id, counter->label);
                 exposition_count(out, labels, counter_of(camera->board, counter->at));
             }
@@ -68,7 +68,7 @@ static void states(const struct cameras *cameras, struct exposition *out)
                       "1 for the state the camera is in, 0 for the others.");
     for (unsigned i = 0; i < cameras_count(cameras); i++)
         for (unsigned state = CAMERA_STARTING; state < CAMERA_STATE_END; state++) {
-            const struct camera *camera = cameras_at(cameras, i);
+            const struct camera *camera = cameras_nth(cameras, i);
             snprintf(labels, sizeof labels, "camera=\"%s\",state=\"%s\"", camera->id,
                      camera_state_name(state));
             exposition_count(out, labels, camera->state == state);
@@ -127,7 +127,7 @@ static void gauges(const struct cameras *cameras, struct exposition *out)
     for (unsigned i = 0; i < sizeof gauge / sizeof gauge[0]; i++) {
         exposition_family(out, gauge[i].name, "gauge", gauge[i].help);
         for (unsigned n = 0; n < cameras_count(cameras); n++)
-            sample(i, cameras_at(cameras, n), now, out);
+            sample(i, cameras_nth(cameras, n), now, out);
     }
 }
 
@@ -142,7 +142,7 @@ static void histograms(const struct cameras *cameras, struct exposition *out)
         "How long a camera's frames took, by stage; none for a stage that has not occurred.");
     for (unsigned i = 0; i < cameras_count(cameras); i++)
         for (unsigned stage = 0; stage < STATS_STAGES; stage++) {
-            const struct camera *camera = cameras_at(cameras, i);
+            const struct camera *camera = cameras_nth(cameras, i);
             stats_read(&camera->board->took[stage], &reading);
             if (reading.cumulative[STATS_BOUNDS] == 0)
                 continue;

@@ -23,6 +23,7 @@ void metrics_cameras(const struct metrics *metrics, struct exposition *out);
 /* fatal when out of memory */
 struct metrics_rings *metrics_rings_create(const struct server *server);
 void metrics_rings_destroy(struct metrics_rings *rings);
+void metrics_rings_forget(struct metrics_rings *rings, unsigned place);
 void metrics_rings(const struct metrics *metrics, struct exposition *out);
 
 /* metrics_processes.c */

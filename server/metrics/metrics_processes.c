@@ -6,54 +6,77 @@
 #include <stdio.h>
 
 /* A capture goes by its camera's name. */
-static const char *labels_of(const struct metrics *metrics, unsigned place,
-                             char out[METRICS_LABELS_SIZE])
+static const char *labels_of(const struct metrics *metrics, enum msg_child_kind kind,
+                             unsigned number, char out[METRICS_LABELS_SIZE])
 {
-    struct processes_role role = processes_role(metrics->processes, place);
-    if (place < board_cameras(metrics->server->board))
-        snprintf(out, METRICS_LABELS_SIZE, "kind=\"%s\",name=\"%.*s\"", role.kind, RING_ID_SIZE - 1,
-                 board_camera(metrics->server->board, place)->id);
+    const struct board_camera *camera = board_camera(metrics->server->board, number);
+    if (kind == MSG_CAPTURE && camera)
+        snprintf(out, METRICS_LABELS_SIZE, "kind=\"%s\",name=\"%.*s\"", msg_child_kind_name(kind),
+                 RING_ID_SIZE - 1, camera->id);
     else
-        snprintf(out, METRICS_LABELS_SIZE, "kind=\"%s\",name=\"%u\"", role.kind, role.number);
+        snprintf(out, METRICS_LABELS_SIZE, "kind=\"%s\",name=\"%u\"", msg_child_kind_name(kind),
+                 number);
     return out;
+}
+
+/* The next child of that kind from `number` on that there is or was; -1: no more. */
+static int next_child(struct board *board, enum msg_child_kind kind, unsigned number)
+{
+    for (; number < board_child_numbers(board, kind); number++) {
+        const struct board_child *child = board_child(board, kind, number);
+        if (child && atomic_load_explicit(&child->start_time, memory_order_relaxed) > 0)
+            return (int)number;
+    }
+    return -1;
 }
 
 static void restarts(const struct metrics *metrics, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
+    struct board *board = metrics->server->board;
     exposition_family(out, "camring_process_restarts_total", "counter",
                       "Deaths that nobody had asked for.");
-    for (unsigned i = 0; i < board_children(metrics->server->board); i++)
-        exposition_count(out, labels_of(metrics, i, labels),
-                         atomic_load_explicit(&board_child(metrics->server->board, i)->restarts,
-                                              memory_order_relaxed));
+    for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
+        for (int i = -1; (i = next_child(board, kind, (unsigned)(i + 1))) >= 0;)
+            exposition_count(out, labels_of(metrics, kind, (unsigned)i, labels),
+                             atomic_load_explicit(&board_child(board, kind, (unsigned)i)->restarts,
+                                                  memory_order_relaxed));
 }
 
 enum what { UP, CPU, RESIDENT, PRIVATE };
 
-static void sample(const struct metrics *metrics, enum what what, unsigned place,
+static void sample(enum what what, const char *labels, bool up, const struct processes_usage *usage,
                    struct exposition *out)
 {
-    char labels[METRICS_LABELS_SIZE];
-    struct processes_usage usage;
-    bool up = processes_look(metrics->processes, place, &usage);
     if (what != UP && !up)
         return;
-    labels_of(metrics, place, labels);
     switch (what) {
     case UP:
         exposition_count(out, labels, up);
         break;
     case CPU:
-        exposition_seconds(out, labels, usage.cpu_ns);
+        exposition_seconds(out, labels, usage->cpu_ns);
         break;
     case RESIDENT:
-        exposition_count(out, labels, (uint64_t)usage.memory);
+        exposition_count(out, labels, (uint64_t)usage->memory);
         break;
     case PRIVATE:
-        exposition_count(out, labels, (uint64_t)usage.private_memory);
+        exposition_count(out, labels, (uint64_t)usage->private_memory);
         break;
     }
+}
+
+static void sample_all(const struct metrics *metrics, enum what what, struct exposition *out)
+{
+    char labels[METRICS_LABELS_SIZE];
+    struct processes_usage usage;
+    for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
+        for (int i = -1; (i = next_child(metrics->server->board, kind, (unsigned)(i + 1))) >= 0;) {
+            bool up = processes_look(metrics->processes, kind, (unsigned)i, &usage);
+            sample(what, labels_of(metrics, kind, (unsigned)i, labels), up, &usage, out);
+        }
+    bool up = processes_look_at_supervisor(metrics->processes, &usage);
+    sample(what, "kind=\"supervisor\",name=\"0\"", up, &usage, out);
 }
 
 void metrics_processes(const struct metrics *metrics, struct exposition *out)
@@ -71,8 +94,7 @@ void metrics_processes(const struct metrics *metrics, struct exposition *out)
     };
     for (unsigned what = 0; what < sizeof families / sizeof families[0]; what++) {
         exposition_family(out, families[what].name, families[what].type, families[what].help);
-        for (unsigned i = 0; i < processes_count(metrics->processes); i++)
-            sample(metrics, what, i, out);
+        sample_all(metrics, what, out);
     }
     restarts(metrics, out);
 }

@@ -34,30 +34,42 @@ struct ring {
 };
 
 struct metrics_rings {
-    unsigned count;
-    struct ring ring[]; /* CAMERA_RINGS for each camera */
+    unsigned places;
+    struct ring ring[][CAMERA_RINGS]; /* by the camera's place */
 };
 
 struct metrics_rings *metrics_rings_create(const struct server *server)
 {
-    unsigned cameras = cameras_count(server->cameras);
-    struct metrics_rings *rings =
-        calloc(1, sizeof *rings + (size_t)cameras * CAMERA_RINGS * sizeof rings->ring[0]);
+    unsigned places = cameras_places(server->cameras);
+    struct metrics_rings *rings = calloc(1, sizeof *rings + places * sizeof rings->ring[0]);
     if (!rings)
         fatal("out of memory");
-    rings->count = cameras * CAMERA_RINGS;
-    for (unsigned i = 0; i < rings->count; i++)
-        snprintf(rings->ring[i].labels, sizeof rings->ring[i].labels, "camera=\"%s\",ring=\"%s\"",
-                 cameras_at(server->cameras, i / CAMERA_RINGS)->id,
-                 camera_ring(i % CAMERA_RINGS).variant);
+    rings->places = places;
     return rings;
+}
+
+void metrics_rings_forget(struct metrics_rings *rings, unsigned place)
+{
+    for (unsigned number = 0; number < CAMERA_RINGS; number++)
+        ring_reader_close(rings->ring[place][number].reader);
+    memset(rings->ring[place], 0, sizeof rings->ring[place]);
 }
 
 void metrics_rings_destroy(struct metrics_rings *rings)
 {
-    for (unsigned i = 0; i < rings->count; i++)
-        ring_reader_close(rings->ring[i].reader);
+    for (unsigned place = 0; place < rings->places; place++)
+        metrics_rings_forget(rings, place);
     free(rings);
+}
+
+/* From the first ring on (NULL) to the next that was seen; NULL: no more. */
+static const struct ring *next_seen(const struct metrics_rings *rings, const struct ring *ring)
+{
+    const struct ring *end = rings->ring[rings->places];
+    ring = ring ? ring + 1 : rings->ring[0];
+    while (ring < end && !ring->seen)
+        ring++;
+    return ring < end ? ring : NULL;
 }
 
 /* ---- looking ---- */
@@ -66,9 +78,9 @@ static bool is_ours(struct board *board, const struct ring_row_stat *row)
 {
     if (row->row == 0)
         return true;
-    for (unsigned i = board_cameras(board); i < board_children(board); i++)
-        if (row->pid > 0 &&
-            atomic_load_explicit(&board_child(board, i)->pid, memory_order_relaxed) == row->pid)
+    for (unsigned i = 0; i < board_child_numbers(board, MSG_SERVER); i++)
+        if (row->pid > 0 && atomic_load_explicit(&board_child(board, MSG_SERVER, i)->pid,
+                                                 memory_order_relaxed) == row->pid)
             return true;
     return false;
 }
@@ -153,6 +165,8 @@ static void look(const struct server *server, struct ring *ring, const struct ca
     if (!reader || ring_reader_stat(reader, &stat, &ignored) < 0)
         return;
     ring->seen = true;
+    snprintf(ring->labels, sizeof ring->labels, "camera=\"%s\",ring=\"%s\"", camera->id,
+             camera_ring(number).variant);
     summarize(ring, server->board, &stat);
 }
 
@@ -163,9 +177,8 @@ static void by_state(const struct metrics_rings *rings, const char *name, const 
 {
     char labels[METRICS_LABELS_SIZE + 24];
     exposition_family(out, name, "gauge", help);
-    for (unsigned i = 0; i < rings->count; i++)
-        for (unsigned state = 0; rings->ring[i].seen && state < STATES; state++) {
-            const struct ring *ring = &rings->ring[i];
+    for (const struct ring *ring = NULL; (ring = next_seen(rings, ring));)
+        for (unsigned state = 0; state < STATES; state++) {
             snprintf(labels, sizeof labels, "%s,state=\"%s\"", ring->labels, state_names[state]);
             exposition_count(out, labels, pinned ? ring->pinned[state] : ring->readers[state]);
         }
@@ -175,9 +188,9 @@ static void oldest_pins(const struct metrics_rings *rings, struct exposition *ou
 {
     exposition_family(out, "camring_ring_oldest_pin_age_seconds", "gauge",
                       "Age of the oldest frame that a program holds; none while nothing is held.");
-    for (unsigned i = 0; i < rings->count; i++)
-        if (rings->ring[i].seen && rings->ring[i].oldest_pin_ns >= 0)
-            exposition_seconds(out, rings->ring[i].labels, rings->ring[i].oldest_pin_ns);
+    for (const struct ring *ring = NULL; (ring = next_seen(rings, ring));)
+        if (ring->oldest_pin_ns >= 0)
+            exposition_seconds(out, ring->labels, ring->oldest_pin_ns);
 }
 
 enum number { BYTES, ROWS, TAKEN, MISSED, REAPED };
@@ -214,9 +227,8 @@ static void numbers(const struct metrics_rings *rings, struct exposition *out)
     };
     for (unsigned n = 0; n < sizeof families / sizeof families[0]; n++) {
         exposition_family(out, families[n].name, families[n].type, families[n].help);
-        for (unsigned i = 0; i < rings->count; i++)
-            if (rings->ring[i].seen)
-                exposition_count(out, rings->ring[i].labels, number_of(&rings->ring[i], n));
+        for (const struct ring *ring = NULL; (ring = next_seen(rings, ring));)
+            exposition_count(out, ring->labels, number_of(ring, n));
     }
 }
 
@@ -224,8 +236,8 @@ static void memory(const struct metrics_rings *rings, struct exposition *out)
 {
     struct statvfs fs;
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < rings->count; i++)
-        bytes += rings->ring[i].seen ? rings->ring[i].bytes : 0;
+    for (const struct ring *ring = NULL; (ring = next_seen(rings, ring));)
+        bytes += ring->bytes;
     exposition_family(out, "camring_shm_bytes", "gauge", "Shared memory of all rings.");
     exposition_count(out, "", bytes);
     if (statvfs(SHM_DIRECTORY, &fs) < 0)
@@ -238,9 +250,12 @@ static void memory(const struct metrics_rings *rings, struct exposition *out)
 void metrics_rings(const struct metrics *metrics, struct exposition *out)
 {
     struct metrics_rings *rings = metrics->rings;
-    for (unsigned i = 0; i < rings->count; i++)
-        look(metrics->server, &rings->ring[i],
-             cameras_at(metrics->server->cameras, i / CAMERA_RINGS), i % CAMERA_RINGS);
+    const struct server *server = metrics->server;
+    for (unsigned i = 0; i < cameras_count(server->cameras); i++) {
+        const struct camera *camera = cameras_nth(server->cameras, i);
+        for (unsigned number = 0; number < CAMERA_RINGS; number++)
+            look(server, &rings->ring[camera->at.place][number], camera, number);
+    }
     memory(rings, out);
     numbers(rings, out);
     by_state(rings, "camring_ring_readers", "Programs attached to the ring.", false, out);

@@ -16,55 +16,40 @@ struct process {
 
 struct processes {
     struct board *board;
-    unsigned children, cameras, first_server;
-    pid_t supervisor;
+    struct process *child[MSG_SERVER + 1]; /* by kind and number */
+    pid_t supervisor_pid;
     uint64_t supervisor_start;
-    struct process process[];
+    struct process supervisor;
 };
 
-struct processes *processes_create(const struct channel_setup *setup, struct board *board)
+struct processes *processes_create(struct board *board)
 {
-    unsigned children = board_children(board);
-    struct processes *processes =
-        calloc(1, sizeof *processes + (children + 1) * sizeof processes->process[0]);
+    struct processes *processes = calloc(1, sizeof *processes);
+    for (unsigned kind = MSG_CAPTURE; processes && kind <= MSG_SERVER; kind++)
+        if (!(processes->child[kind] =
+                  calloc(board_child_numbers(board, kind), sizeof(struct process))))
+            fatal("out of memory");
     if (!processes)
         fatal("out of memory");
     processes->board = board;
-    processes->children = children;
-    processes->cameras = board_cameras(board);
-    processes->first_server = setup->hello.child - setup->hello.index;
-    processes->supervisor = getppid();
-    processes->supervisor_start = process_start_time(processes->supervisor);
+    processes->supervisor_pid = getppid();
+    processes->supervisor_start = process_start_time(processes->supervisor_pid);
     return processes;
 }
 
 void processes_destroy(struct processes *processes)
 {
+    for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
+        free(processes->child[kind]);
     free(processes);
 }
 
-unsigned processes_count(const struct processes *processes)
+static bool look(struct process *process, pid_t pid, uint64_t start, struct processes_usage *out)
 {
-    return processes->children + 1;
-}
-
-static void look(struct process *process, pid_t pid, uint64_t start, int64_t now)
-{
+    int64_t now = clock_now();
     usage_look(&process->usage, pid, start, now);
     if (process->usage.looked_ns == now)
         process->private = process_private_memory(pid);
-}
-
-bool processes_look(struct processes *processes, unsigned place, struct processes_usage *out)
-{
-    struct process *process = &processes->process[place];
-    int64_t now = clock_now();
-    if (place < processes->children) {
-        const struct board_child *child = board_child(processes->board, place);
-        look(process, atomic_load(&child->pid), atomic_load(&child->start_time), now);
-    } else {
-        look(process, processes->supervisor, processes->supervisor_start, now);
-    }
     if (process->usage.known)
         *out = (struct processes_usage){.cpu_ns = process->usage.last.cpu_ns,
                                         .memory = process->usage.memory,
@@ -72,13 +57,16 @@ bool processes_look(struct processes *processes, unsigned place, struct processe
     return process->usage.known;
 }
 
-struct processes_role processes_role(const struct processes *processes, unsigned place)
+bool processes_look(struct processes *processes, enum msg_child_kind kind, unsigned number,
+                    struct processes_usage *out)
 {
-    if (place < processes->cameras)
-        return (struct processes_role){.kind = "capture", .number = place};
-    if (place < processes->first_server)
-        return (struct processes_role){.kind = "encoder", .number = place - processes->cameras};
-    if (place < processes->children)
-        return (struct processes_role){.kind = "server", .number = place - processes->first_server};
-    return (struct processes_role){.kind = "supervisor"};
+    const struct board_child *child = board_child(processes->board, kind, number);
+    return child && look(&processes->child[kind][number], atomic_load(&child->pid),
+                         atomic_load(&child->start_time), out);
+}
+
+bool processes_look_at_supervisor(struct processes *processes, struct processes_usage *out)
+{
+    return look(&processes->supervisor, processes->supervisor_pid, processes->supervisor_start,
+                out);
 }

@@ -10,12 +10,9 @@
 
 struct processes;
 
-/* Borrows both for its life.  Fatal when out of memory. */
-struct processes *processes_create(const struct channel_setup *setup, struct board *board);
+/* Borrows the board for its life.  Fatal when out of memory. */
+struct processes *processes_create(struct board *board);
 void processes_destroy(struct processes *processes);
-
-/* The children by their places on the board, and the supervisor after them. */
-unsigned processes_count(const struct processes *processes);
 
 struct processes_usage {
     int64_t cpu_ns;
@@ -23,16 +20,9 @@ struct processes_usage {
     int64_t memory, private_memory;
 };
 
-/* False: it doesn't run; *out stays as it is. */
-bool processes_look(struct processes *processes, unsigned place, struct processes_usage *out);
-
-/* What the process is: "capture", "encoder", "server" or "supervisor", and its number among these.
- */
-struct processes_role {
-    const char *kind;
-    unsigned number;
-};
-
-struct processes_role processes_role(const struct processes *processes, unsigned place);
+/* Of the child of that kind and number.  False: it doesn't run; *out stays as it is. */
+bool processes_look(struct processes *processes, enum msg_child_kind kind, unsigned number,
+                    struct processes_usage *out);
+bool processes_look_at_supervisor(struct processes *processes, struct processes_usage *out);
 
 #endif

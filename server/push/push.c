@@ -294,6 +294,14 @@ struct push *push_create(const struct server *server)
     return push;
 }
 
+void push_forget_place(struct push *push, const struct board_camera *place)
+{
+    struct push_client *client;
+    TAILQ_FOREACH(client, &push->clients, entry)
+    if (client->transit.place == place)
+        client->transit.place = NULL;
+}
+
 void push_destroy(struct push *push)
 {
     struct push_client *client = TAILQ_FIRST(&push->clients), *next;

@@ -85,6 +85,9 @@ bool push_picture(struct push_client *client, struct picture *picture, const cha
 /* Sends text in place of a picture, after push_ready.  False: the client has ended and is gone. */
 bool push_text(struct push_client *client, const char *text, size_t size);
 
+/* The place on the board is another camera's from now on: nothing is counted there any more. */
+void push_forget_place(struct push *push, const struct board_camera *place);
+
 /* Destroys the client, which is not to be touched any more. */
 void push_end(struct push_client *client, const char *why);
 

@@ -162,6 +162,7 @@ function listen() {
     cameras.learn(JSON.parse(data));
     showSummary();
   });
+  events?.addEventListener('gone', ({ data }) => onGone(JSON.parse(data).id));
 }
 
 // Pictures come, answers don't: other windows have the rest of the six connections that a browser
@@ -198,6 +199,22 @@ function onAdded(added) {
   resize(0);
   showSummary();
   read();
+}
+
+function onGone(id) {
+  const tile = tiles.get(id);
+  cameras.forget(id);
+  if (viewer.camera?.info.id === id)
+    leave();
+  if (tile) {
+    watcher.unobserve(tile.element);
+    tile.element.remove();
+    tiles.delete(id);
+    inView.delete(id);
+    kept.delete(tile);
+    choose();
+  }
+  showSummary();
 }
 
 function onChanged(camera) {

@@ -150,9 +150,25 @@ export class Cameras {
     this.#take([await ask('api/v1/cameras/' + encodeURIComponent(camera.info.id))]);
   }
 
+  // The camera has been removed.
+  forget(id) {
+    const camera = this.#byId.get(id);
+    if (!camera)
+      return;
+    this.#byId.delete(id);
+    this.#states[camera.info.state]--;
+    for (const page of this.#pages)
+      page.ids = page.ids.filter(other => other !== id);
+  }
+
   // What an event says of a camera.
   learn(news) {
     const camera = this.#byId.get(news.id);
+    if (!camera && this.done) { // it has joined
+      this.#states[news.state] = (this.#states[news.state] || 0) + 1;
+      this.#pages.at(-1)?.ids.push(news.id);
+      this.#take([news]);
+    }
     if (!camera)
       return;
     if (news.state !== camera.info.state) {

@@ -90,8 +90,10 @@ static int print_broken(const char *instance, const char *camera, const char *va
 static unsigned count_hands(const char *instance, struct board *board)
 {
     unsigned hands = 0;
-    for (unsigned i = 0; i < board_cameras(board); i++) {
+    for (unsigned i = 0; i < board_places(board); i++) {
         struct board_camera *camera = board_camera(board, i);
+        if (!camera)
+            continue;
         int holder = lease_holder(&camera->lease);
         hands += holder >= 0 && holder != LEASE_CAPTURE;
         hands += lease_holder(&camera->variant_lease) >= 0;
@@ -160,8 +162,10 @@ int main(int argc, char **argv)
         return 0;
     }
     printf("[");
-    for (unsigned i = 0; i < board_cameras(board); i++) {
-        printf("%s", i ? ", " : "");
+    for (unsigned i = 0, printed = 0; i < board_places(board); i++) {
+        if (!board_camera(board, i))
+            continue;
+        printf("%s", printed++ ? ", " : "");
         if (print_camera(argv[1], board_camera(board, i)) != 0)
             return 1;
     }

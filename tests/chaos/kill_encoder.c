@@ -21,7 +21,8 @@ static void work(struct job *job, struct jpeg_encoder *encoder)
 void kill_encoder_act(void)
 {
     struct jpeg_encoder *encoder = jpeg_encoder_create();
-    struct job *job = job_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
+    struct job *job =
+        job_create(world.conf.instance, &world.camera, world.place, WORLD_EPOCH, DEAD_WORKER);
     stage_must(encoder && job, "memory");
     int wakers[RING_MAX_WAKERS] = {world.waker};
     for (unsigned i = 1; i < RING_MAX_WAKERS; i++)

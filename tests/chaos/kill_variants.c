@@ -33,7 +33,7 @@ static void act_make(void)
     struct variants_tools tools = {
         .encoder = jpeg_encoder_create(), .scale = scale_create(), .is_urgent = never};
     struct variants *variants =
-        variants_create(world.conf.instance, &world.camera, world.place, DEAD_WORKER);
+        variants_create(world.conf.instance, &world.camera, world.place, WORLD_EPOCH, DEAD_WORKER);
     stage_must(tools.encoder && tools.scale && variants, "memory");
     int wakers[RING_MAX_WAKERS] = {world.waker};
     for (unsigned i = 1; i < RING_MAX_WAKERS; i++)

@@ -168,7 +168,7 @@ void a_writer_that_gives_slots_back(void **state)
 static void act_passthrough(void)
 {
     struct error err;
-    stage_must(lease_acquire(&world.place->lease, LEASE_CAPTURE), "the lease");
+    stage_must(lease_acquire(&world.place->lease, LEASE_CAPTURE, WORLD_EPOCH), "the lease");
     struct ring_writer *writer = ring_writer_open(world.conf.instance, WORLD_JPEG, false, &err);
     stage_must(writer, "opening");
     ring_writer_set_wakers(writer, &world.waker, 1);
@@ -191,7 +191,7 @@ void a_capture_that_passes_through(void **state)
         recover_capture(&world.recover, 0);
         stage_check_nobody_waits(WORLD_JPEG);
         assert_true(world_is_tidy());
-        assert_true(lease_acquire(&world.place->lease, LIVING_WORKER));
+        assert_true(lease_acquire(&world.place->lease, LIVING_WORKER, WORLD_EPOCH));
         struct ring_writer *writer = stage_open_writer(WORLD_JPEG, false);
         ring_writer_takeover(writer);
         stage_check_new_frames(writer, WORLD_JPEG, picture_publish_jpeg);

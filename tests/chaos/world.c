@@ -4,7 +4,6 @@
 #include "common/camera_rings.h"
 #include "common/channel.h"
 #include "common/clock.h"
-#include "common/supervisor/memory.h"
 #include "encoder/pool.h"
 #include "picture.h"
 
@@ -27,8 +26,6 @@ struct world world;
 
 /* ---- start and end ---- */
 
-static const struct process_counts counts = {.captures = 1, .encoders = 2, .servers = 1};
-
 void world_configure(void)
 {
     static char name[RING_ID_SIZE]; /* the same in processes that are forked later */
@@ -44,12 +41,18 @@ bool world_start(struct error *err)
 {
     world_configure();
     world.instance = instance_acquire(world.conf.instance, err);
-    world.board = world.instance ? memory_create(&world.conf, &counts, err) : NULL;
-    if (!world.board || instance_guard_board(world.instance, err) != 0)
+    world.board = world.instance ? board_create(world.conf.instance, 2, err) : NULL;
+    if (!world.board || instance_guard_board(world.instance, err) != 0 ||
+        board_join(world.board, world.camera.id, err) != 0)
         return false;
     world.place = board_camera(world.board, 0);
-    world.recover = (struct recover){
-        .conf = &world.conf, .board = world.board, .wakers = &world.waker, .waker_count = 1};
+    if (camera_rings_fit(&world.conf, world.place, err) != 0)
+        return false;
+    static int wakers[RING_MAX_WAKERS];
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        wakers[i] = i == 0 ? world.waker : -1;
+    world.recover =
+        (struct recover){.instance = world.conf.instance, .board = world.board, .wakers = wakers};
     return true;
 }
 
@@ -287,7 +290,7 @@ void follower_end(struct follower *follower)
 
 pid_t survivor_start(unsigned worker)
 {
-    _Atomic int64_t *deadline = &board_child(world.board, 1 + worker)->deadline_ns;
+    _Atomic int64_t *deadline = &board_child(world.board, MSG_ENCODER, worker)->deadline_ns;
     atomic_store(deadline, 0);
     pid_t pid = fork_for_life();
     if (pid != 0) {
@@ -297,13 +300,17 @@ pid_t survivor_start(unsigned worker)
         return pid;
     }
     static struct channel_setup setup;
-    setup.hello =
-        (struct msg_hello){.kind = MSG_ENCODER, .index = worker, .child = 1 + worker, .cameras = 1};
+    setup.hello = (struct msg_hello){.kind = MSG_ENCODER, .number = worker};
     snprintf(setup.hello.instance, sizeof setup.hello.instance, "%s", world.conf.instance);
-    setup.cameras = &world.camera;
-    int waker = dup(world.waker); /* the wakers' own */
-    struct wakers *wakers = wakers_create(&waker, 1);
-    struct pool *pool = wakers ? pool_create(&setup, world.board, wakers) : NULL;
+    static struct msg_camera camera;
+    camera = (struct msg_camera){.at = {.place = 0, .epoch = board_epoch(world.board, 0)},
+                                 .conf = world.camera};
+    setup.cameras = &camera;
+    setup.camera_count = 1;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        setup.wakers[i] = i == 0 ? world.waker : -1;
+    struct inbox *inbox = inbox_create();
+    struct pool *pool = inbox ? pool_create(&setup, world.board, inbox) : NULL;
     static const atomic_bool never;
     if (pool)
         pool_run(pool, &never);

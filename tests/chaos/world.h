@@ -27,6 +27,8 @@ struct world {
 
 extern struct world world;
 
+#define WORLD_EPOCH (board_epoch(world.board, 0)) /* of the one camera's place */
+
 /* Fills world.conf; world_start does it, too. */
 void world_configure(void);
 

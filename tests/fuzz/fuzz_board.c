@@ -57,15 +57,17 @@ static void use(const char *instance)
             abort();
         return;
     }
-    for (unsigned i = 0; i < board_cameras(board); i++) {
+    for (unsigned i = 0; i < board_places(board); i++) {
         struct board_camera *camera = board_camera(board, i);
+        if (!camera)
+            continue;
         board_count(&camera->captured, 1);
-        if (lease_acquire(&camera->lease, i & 7))
+        if (lease_acquire(&camera->lease, i & 7, board_epoch(board, i)))
             lease_release(&camera->lease, i & 7);
         lease_holder(&camera->lease);
     }
-    for (unsigned i = 0; i < board_children(board); i++)
-        atomic_store(&board_child(board, i)->deadline_ns, 1);
+    for (unsigned i = 0; i < board_child_numbers(board, MSG_ENCODER); i++)
+        atomic_store(&board_child(board, MSG_ENCODER, i)->deadline_ns, 1);
     bell_ring(board_pool_bell(board), 1);
     board_close(board);
 }

@@ -59,7 +59,7 @@ struct client {
 
 static struct {
     struct channel_setup setup;
-    struct conf_camera cameras[CAMERAS];
+    struct msg_camera cameras[CAMERAS];
     struct server server;
     struct sockaddr_un address;
     socklen_t address_size;
@@ -156,25 +156,28 @@ static void make_instance(void)
     struct error err;
     snprintf(hello->instance, sizeof hello->instance, "fuzz%d", (int)getpid());
     hello->kind = MSG_SERVER;
-    hello->child = CAMERAS;
-    hello->cameras = CAMERAS;
     make_settings(&hello->http);
     world.setup.cameras = world.cameras;
+    world.setup.camera_count = CAMERAS;
     for (unsigned i = 0; i < CAMERAS; i++) {
-        snprintf(world.cameras[i].id, sizeof world.cameras[i].id, "%s", ids[i]);
-        world.cameras[i].offline = offline[i];
-        world.cameras[i].stall_timeout_ns = 3600 * NS_PER_S;
-        world.cameras[i].profile_count = 1;
-        world.cameras[i].profiles[0] =
+        snprintf(world.cameras[i].conf.id, sizeof world.cameras[i].conf.id, "%s", ids[i]);
+        world.cameras[i].conf.offline = offline[i];
+        world.cameras[i].conf.stall_timeout_ns = 3600 * NS_PER_S;
+        world.cameras[i].conf.profile_count = 1;
+        world.cameras[i].conf.profiles[0] =
             (struct conf_profile){.name = "thumb", .width = 16, .quality = 50, .fps = 2};
     }
-    struct board *board = board_create(hello->instance, ids, CAMERAS, CAMERAS + 1, &err);
+    struct board *board = board_create(hello->instance, CAMERAS, &err);
     if (!board)
         die(err.text);
     snprintf(conf.instance, sizeof conf.instance, "%s", hello->instance);
-    for (unsigned i = 0; i < CAMERAS; i++)
-        if (camera_rings_fit(&conf, 1, board_camera(board, i), &err) < 0)
+    for (unsigned i = 0; i < CAMERAS; i++) {
+        if (board_join(board, ids[i], &err) < 0 ||
+            camera_rings_fit(&conf, board_camera(board, i), &err) < 0)
             die(err.text);
+        world.cameras[i].at = (struct msg_place){.place = i, .epoch = board_epoch(board, i)};
+        world.cameras[i].order = i;
+    }
     atomic_store(&board_camera(board, 0)->packet_ns, clock_now());
     board_close(board);
     world.writer = ring_writer_open(hello->instance, "door.jpeg", false, &err);

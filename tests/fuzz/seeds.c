@@ -248,20 +248,20 @@ static void write_boards(void)
     const char *const ids[] = {"door", "yard", "gate"};
     struct error err;
     for (unsigned cameras = 0; cameras < 4; cameras++) {
-        struct board *board = board_create(instance, ids, cameras, 2 * cameras, &err);
+        struct board *board = board_create(instance, cameras + 1, &err);
+        for (unsigned i = 0; board && i < cameras; i++)
+            board_join(board, ids[i], &err);
         if (!board)
             die(err.text);
         size_t size = read_object("", bytes, sizeof bytes);
         board_close(board);
         board_unlink(instance);
-        /* what comes last, who failed to log in, is empty and need not stand in the input */
         uint32_t all = (uint32_t)size;
         uint32_t heads[2][6] = {{all}, {all, 1u << 8, 16 / 4, 1000, 20 / 4, 1000}};
         for (unsigned i = 0; i < 2; i++) {
             char name[32];
             snprintf(name, sizeof name, "board-%u-%u", cameras, i);
-            write_seed("board", name, heads[i], sizeof heads[i], bytes,
-                       size - sizeof(struct throttle));
+            write_seed("board", name, heads[i], sizeof heads[i], bytes, size);
         }
     }
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -31,19 +32,34 @@ static int teardown(void **state)
     return access(path, F_OK) == 0;
 }
 
+static struct board *make(void)
+{
+    struct error err;
+    struct board *board = board_create(instance, 5, &err);
+    assert_non_null(board);
+    assert_int_equal(board_join(board, ids[0], &err), 0);
+    assert_int_equal(board_join(board, ids[1], &err), 1);
+    return board;
+}
+
 static void attached_processes_share_it(void **state)
 {
     (void)state;
     struct error err;
-    struct board *owner = board_create(instance, ids, 2, 5, &err);
-    assert_non_null(owner);
+    struct board *owner = make();
     struct board *child = board_open(instance, &err);
     assert_non_null(child);
-    assert_int_equal(board_cameras(child), 2);
-    assert_int_equal(board_children(child), 5);
+    assert_int_equal(board_places(child), 5);
+    assert_null(board_camera(child, 2));
+    assert_null(board_camera(child, 5));
     assert_string_equal(board_camera(child, 1)->id, "yard");
     assert_int_equal(lease_holder(&board_camera(child, 0)->lease), -1);
-    assert_true(board_child(child, 4)->deadline_ns == CLOCK_NEVER);
+    assert_true(board_child(child, MSG_CAPTURE, 1)->deadline_ns == CLOCK_NEVER);
+    assert_true(board_child(child, MSG_ENCODER, CONF_MAX_ENCODERS - 1)->deadline_ns == CLOCK_NEVER);
+    assert_true(board_child(child, MSG_SERVER, 0)->deadline_ns == CLOCK_NEVER);
+    assert_null(board_child(child, MSG_CAPTURE, 2));
+    assert_null(board_child(child, MSG_ENCODER, CONF_MAX_ENCODERS));
+    assert_null(board_child(child, MSG_SERVER, RING_MAX_WAKERS));
 
     board_count(&board_camera(child, 1)->captured, 3);
     assert_int_equal(board_camera(owner, 1)->captured, 3);
@@ -62,9 +78,7 @@ static void attached_processes_share_it(void **state)
 static void a_dead_server_is_cleared(void **state)
 {
     (void)state;
-    struct error err;
-    struct board *board = board_create(instance, ids, 2, 5, &err);
-    assert_non_null(board);
+    struct board *board = make();
     assert_int_equal(board_clients(board), 0);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {
         board_server(board, i)->clients = i;
@@ -83,8 +97,82 @@ static void a_dead_server_is_cleared(void **state)
     assert_int_equal(board_viewers(board_camera(board, 1)), 30 * 31 / 2);
     assert_int_equal(board_server(board, 31)->accepted, 131);
     assert_string_equal(board_camera(board, 0)->id, "door");
-    assert_int_equal(board_child(board, 0)->pid, 0);
+    assert_int_equal(board_child(board, MSG_CAPTURE, 0)->pid, 0);
     board_close(board);
+}
+
+/* A place is used again under another epoch: who knew the camera before can't acquire its lease. */
+static void a_place_is_used_again(void **state)
+{
+    (void)state;
+    struct error err;
+    struct board *board = make();
+    uint32_t epoch = board_epoch(board, 0);
+    struct lease *lease = &board_camera(board, 0)->lease;
+    assert_int_equal(epoch % 2, 1);
+    assert_true(lease_acquire(lease, 3, epoch));
+    lease_release(lease, 3);
+    board_count(&board_camera(board, 0)->captured, 7);
+    board_leave(board, 0);
+    assert_null(board_camera(board, 0));
+    assert_int_equal(board_epoch(board, 0), epoch + 1);
+    assert_false(lease_acquire(lease, 3, epoch));
+
+    assert_int_equal(board_join(board, "gate", &err), 0);
+    assert_int_equal(board_epoch(board, 0), epoch + 2);
+    assert_string_equal(board_camera(board, 0)->id, "gate");
+    assert_int_equal(board_camera(board, 0)->captured, 0);
+    assert_false(lease_acquire(lease, 3, epoch));
+    assert_true(lease_acquire(lease, 3, epoch + 2));
+    board_close(board);
+}
+
+static off_t memory_of_board(void)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_blocks * 512;
+}
+
+static void free_places_take_no_memory(void **state)
+{
+    (void)state;
+    struct error err;
+    char id[16];
+    board_close(board_create(instance, 1, &err));
+    off_t of_one = memory_of_board();
+    board_unlink(instance);
+    struct board *board = board_create(instance, CONF_MAX_CAMERAS, &err);
+    assert_non_null(board);
+    assert_true(memory_of_board() <= of_one + 2 * 4096); /* the epochs */
+    struct board *other = board_open(instance, &err);
+    assert_non_null(other);
+    for (unsigned i = 0; i < CONF_MAX_CAMERAS; i++) {
+        assert_null(board_camera(other, i));
+        snprintf(id, sizeof id, "c%u", i);
+        assert_int_equal(board_join(board, id, &err), i);
+    }
+    assert_string_equal(board_camera(other, CONF_MAX_CAMERAS - 1)->id, "c999");
+    assert_int_equal(board_join(board, "more", &err), -1);
+    assert_non_null(strstr(err.text, "max_cameras"));
+    board_close(other);
+    board_close(board);
+}
+
+/* A place that is in use must have its memory. */
+static void a_board_with_holes_is_refused(void **state)
+{
+    (void)state;
+    struct error err;
+    board_close(make());
+    int fd = open(path, O_RDWR);
+    off_t size = lseek(fd, 0, SEEK_END), data = lseek(fd, 0, SEEK_HOLE);
+    assert_int_equal(
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, data - 4096, size - data + 4096),
+        0);
+    close(fd);
+    assert_null(board_open(instance, &err));
+    assert_non_null(strstr(err.text, "memory"));
 }
 
 static void poke(off_t at, uint32_t value)
@@ -99,8 +187,8 @@ static void damaged_or_absent_boards_are_refused(void **state)
     (void)state;
     struct error err;
     assert_null(board_open(instance, &err));
-    board_close(board_create(instance, ids, 2, 5, &err));
-    poke(16, 1000); /* camera count */
+    board_close(make());
+    poke(16, 1000); /* places */
     assert_null(board_open(instance, &err));
     assert_non_null(strstr(err.text, "damaged"));
     assert_int_equal(truncate(path, 10), 0);
@@ -112,6 +200,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(attached_processes_share_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dead_server_is_cleared, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_place_is_used_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(free_places_take_no_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_board_with_holes_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_or_absent_boards_are_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

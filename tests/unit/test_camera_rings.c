@@ -25,12 +25,12 @@ static struct board_camera *place;
 static int set_up(void **state)
 {
     (void)state;
-    static const char *const ids[] = {"door"};
     struct error err;
     conf = (struct conf){.shm_reader_rows = READERS};
     snprintf(conf.instance, sizeof conf.instance, "unit-rings-%d", (int)getpid());
-    board = board_create(conf.instance, ids, 1, 1, &err);
+    board = board_create(conf.instance, 1, &err);
     assert_non_null(board);
+    assert_int_equal(board_join(board, "door", &err), 0);
     place = board_camera(board, 0);
     return 0;
 }
@@ -96,7 +96,7 @@ static void test_each_ring_is_made_as_the_table_says(void **state)
     struct error err;
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_false(camera_ring_exists(number, place));
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
         const struct ring_stat *stat = stat_of(number);
@@ -114,11 +114,11 @@ static void test_rings_that_are_there_stay(void **state)
 {
     (void)state;
     struct error err;
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     struct ring_reader *reader =
         ring_reader_open(conf.instance, "door.jpeg", RING_MEMBER, "test", &err);
     ring_unlink(conf.instance, "door.v3");
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     assert_int_equal(objects(), CAMERA_RINGS - 1);
     assert_false(ring_reader_closed(reader));
     ring_reader_close(reader);
@@ -128,7 +128,7 @@ static void test_nothing_stays_behind(void **state)
 {
     (void)state;
     struct error err;
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     struct ring_writer *writer = ring_writer_open(conf.instance, "door.raw", true, &err);
     assert_int_equal(ring_writer_reserve(writer, 4096, 0, &err), 0);
     assert_int_equal(objects(), CAMERA_RINGS + 1);
@@ -147,12 +147,12 @@ static void test_a_ring_that_cannot_be_made(void **state)
     struct error err = {0};
     snprintf(path, sizeof path, "/dev/shm/camring.%s.door.v2", conf.instance);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), -1);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), -1);
     assert_non_null(strstr(err.text, "door.v2"));
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_int_equal(camera_ring_exists(number, place), number < CAMERA_RING_VARIANT + 2);
     assert_int_equal(rmdir(path), 0);
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     assert_int_equal(objects(), CAMERA_RINGS);
 }
 
@@ -161,7 +161,7 @@ static void test_a_variant_is_in_use_once_it_was_wanted(void **state)
     (void)state;
     struct error err;
     assert_false(camera_ring_in_use(CAMERA_RING_RAW, place));
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_int_equal(camera_ring_in_use(number, place), !camera_ring(number).is_on_demand);
     int slot = variant_join(place, 0, (struct variant){.width = 320});
@@ -179,7 +179,7 @@ static void test_bytes_are_those_that_are_taken(void **state)
     (void)state;
     struct error err;
     uint64_t taken = 0;
-    assert_int_equal(camera_rings_fit(&conf, SERVERS, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
         char name[RING_NAME_SIZE];
@@ -193,7 +193,7 @@ static void test_bytes_are_those_that_are_taken(void **state)
         ring_writer_close(writer);
         taken += stat_of(number)->bytes - before;
     }
-    assert_int_equal(camera_rings_bytes(&conf, SERVERS, 640, 480, 0), taken);
+    assert_int_equal(camera_rings_bytes(&conf, 640, 480, 0), taken);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

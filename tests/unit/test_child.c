@@ -27,6 +27,7 @@ static struct child child_in(enum child_state state)
         [CHILD_CYCLING] = {CHILD_ON_START + 1, CHILD_ON_READY + 1, CHILD_ON_RESTART + 1},
         [CHILD_STOPPING] = {CHILD_ON_START + 1, CHILD_ON_READY + 1, CHILD_ON_STOP + 1},
         [CHILD_BACKOFF] = {CHILD_ON_START + 1, CHILD_ON_DEATH + 1},
+        [CHILD_DRAINING] = {CHILD_ON_START + 1, CHILD_ON_READY + 1, CHILD_ON_DRAIN + 1},
     };
     struct child child;
     child_init(&child, &limits);
@@ -57,6 +58,7 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                     [CHILD_ON_HANG] = IGNORED(CHILD_IDLE),
                     [CHILD_ON_RESTART] = {CHILD_STARTING, CHILD_DO_SPAWN, 10 * NS_PER_S},
                     [CHILD_ON_STOP] = IGNORED(CHILD_IDLE),
+                    [CHILD_ON_DRAIN] = IGNORED(CHILD_IDLE),
                     [CHILD_ON_ABORT] = IGNORED(CHILD_IDLE)},
     [CHILD_STARTING] = {[CHILD_ON_START] = IGNORED(CHILD_STARTING),
                         [CHILD_ON_READY] = {CHILD_READY, CHILD_DO_NOTHING, NEVER},
@@ -65,6 +67,7 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                         [CHILD_ON_HANG] = {CHILD_KILLING, CHILD_DO_KILL, NEVER},
                         [CHILD_ON_RESTART] = {CHILD_CYCLING, CHILD_DO_TERM, 3 * NS_PER_S},
                         [CHILD_ON_STOP] = {CHILD_STOPPING, CHILD_DO_TERM, 3 * NS_PER_S},
+                        [CHILD_ON_DRAIN] = {CHILD_STOPPING, CHILD_DO_TERM, 3 * NS_PER_S},
                         [CHILD_ON_ABORT] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER}},
     [CHILD_READY] = {[CHILD_ON_START] = IGNORED(CHILD_READY),
                      [CHILD_ON_READY] = IGNORED(CHILD_READY),
@@ -73,6 +76,7 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                      [CHILD_ON_HANG] = {CHILD_KILLING, CHILD_DO_KILL, NEVER},
                      [CHILD_ON_RESTART] = {CHILD_CYCLING, CHILD_DO_TERM, 3 * NS_PER_S},
                      [CHILD_ON_STOP] = {CHILD_STOPPING, CHILD_DO_TERM, 3 * NS_PER_S},
+                     [CHILD_ON_DRAIN] = {CHILD_DRAINING, CHILD_DO_NOTHING, NEVER},
                      [CHILD_ON_ABORT] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER}},
     [CHILD_KILLING] = {[CHILD_ON_START] = IGNORED(CHILD_KILLING),
                        [CHILD_ON_READY] = IGNORED(CHILD_KILLING),
@@ -81,6 +85,7 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                        [CHILD_ON_HANG] = IGNORED(CHILD_KILLING),
                        [CHILD_ON_RESTART] = IGNORED(CHILD_KILLING),
                        [CHILD_ON_STOP] = {CHILD_STOPPING, CHILD_DO_NOTHING, NEVER},
+                       [CHILD_ON_DRAIN] = {CHILD_STOPPING, CHILD_DO_NOTHING, NEVER},
                        [CHILD_ON_ABORT] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER}},
     [CHILD_CYCLING] = {[CHILD_ON_START] = IGNORED(CHILD_CYCLING),
                        [CHILD_ON_READY] = IGNORED(CHILD_CYCLING),
@@ -89,6 +94,7 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                        [CHILD_ON_HANG] = IGNORED(CHILD_CYCLING),
                        [CHILD_ON_RESTART] = IGNORED(CHILD_CYCLING),
                        [CHILD_ON_STOP] = {CHILD_STOPPING, CHILD_DO_NOTHING, SAME},
+                       [CHILD_ON_DRAIN] = {CHILD_STOPPING, CHILD_DO_NOTHING, SAME},
                        [CHILD_ON_ABORT] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER}},
     [CHILD_STOPPING] = {[CHILD_ON_START] = {CHILD_CYCLING, CHILD_DO_NOTHING, SAME},
                         [CHILD_ON_READY] = IGNORED(CHILD_STOPPING),
@@ -97,6 +103,7 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                         [CHILD_ON_HANG] = IGNORED(CHILD_STOPPING),
                         [CHILD_ON_RESTART] = {CHILD_CYCLING, CHILD_DO_NOTHING, SAME},
                         [CHILD_ON_STOP] = IGNORED(CHILD_STOPPING),
+                        [CHILD_ON_DRAIN] = IGNORED(CHILD_STOPPING),
                         [CHILD_ON_ABORT] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER}},
     [CHILD_BACKOFF] = {[CHILD_ON_START] = {CHILD_STARTING, CHILD_DO_SPAWN, 10 * NS_PER_S},
                        [CHILD_ON_READY] = IGNORED(CHILD_BACKOFF),
@@ -105,7 +112,17 @@ static const struct expectation table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
                        [CHILD_ON_HANG] = IGNORED(CHILD_BACKOFF),
                        [CHILD_ON_RESTART] = {CHILD_STARTING, CHILD_DO_SPAWN, 10 * NS_PER_S},
                        [CHILD_ON_STOP] = {CHILD_IDLE, CHILD_DO_NOTHING, NEVER},
+                       [CHILD_ON_DRAIN] = {CHILD_IDLE, CHILD_DO_NOTHING, NEVER},
                        [CHILD_ON_ABORT] = {CHILD_IDLE, CHILD_DO_NOTHING, NEVER}},
+    [CHILD_DRAINING] = {[CHILD_ON_START] = IGNORED(CHILD_DRAINING),
+                        [CHILD_ON_READY] = IGNORED(CHILD_DRAINING),
+                        [CHILD_ON_DEATH] = {CHILD_IDLE, CHILD_DO_NOTHING, NEVER},
+                        [CHILD_ON_TIME] = IGNORED(CHILD_DRAINING),
+                        [CHILD_ON_HANG] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER},
+                        [CHILD_ON_RESTART] = IGNORED(CHILD_DRAINING),
+                        [CHILD_ON_STOP] = {CHILD_STOPPING, CHILD_DO_TERM, 3 * NS_PER_S},
+                        [CHILD_ON_DRAIN] = IGNORED(CHILD_DRAINING),
+                        [CHILD_ON_ABORT] = {CHILD_STOPPING, CHILD_DO_KILL, NEVER}},
 };
 
 static void every_state_and_event(void **context)

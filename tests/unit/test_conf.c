@@ -359,7 +359,7 @@ static void test_too_many_cameras(void **state)
     size_t size;
     for (unsigned count = CONF_MAX_CAMERAS; count <= CONF_MAX_CAMERAS + 1; count++) {
         FILE *stream = open_memstream(&text, &size);
-        fprintf(stream, "cameras:\n");
+        fprintf(stream, "max_cameras: 1000\ncameras:\n");
         for (unsigned i = 0; i < count; i++)
             fprintf(stream, "  c%u: 'test:'\n", i);
         fclose(stream);
@@ -369,7 +369,7 @@ static void test_too_many_cameras(void **state)
             assert_string_equal(conf->cameras[count - 1].id, "c999");
             conf_free(conf);
         } else {
-            expect_fault(text, "f:1:1: 1001 cameras", "at most 1000");
+            expect_fault(text, "f:2:1: 1001 cameras", "max_cameras is 1000");
         }
         free(text);
     }

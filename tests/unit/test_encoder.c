@@ -4,11 +4,11 @@
 #include "common/clock.h"
 #include "encoder/job.h"
 #include "encoder/pool.h"
-#include "encoder/wakers.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -40,21 +40,29 @@ static void make_ring(const char *camera, const char *variant, enum ring_kind ki
     assert_int_equal(ring_create(&options, &err), 0);
 }
 
+#define PLACE (board_camera(board, 0))
+#define EPOCH (board_epoch(board, 0))
+
 static int set_up(void **state)
 {
     (void)state;
     struct error err;
     static const char *const ids[CAMERAS] = {"door", "yard"};
     snprintf(instance, sizeof instance, "unit-encoder-%d", (int)getpid());
-    board = board_create(instance, ids, CAMERAS, 2, &err);
+    board = board_create(instance, CAMERAS + 1, &err);
     assert_non_null(board);
     memset(&setup, 0, sizeof setup);
-    setup.hello = (struct msg_hello){.kind = MSG_ENCODER, .cameras = CAMERAS};
+    setup.hello = (struct msg_hello){.kind = MSG_ENCODER};
     snprintf(setup.hello.instance, sizeof setup.hello.instance, "%s", instance);
     setup.cameras = calloc(CAMERAS, sizeof *setup.cameras);
+    setup.camera_count = CAMERAS;
+    for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
+        setup.wakers[i] = -1;
     for (unsigned i = 0; i < CAMERAS; i++) {
-        snprintf(setup.cameras[i].id, RING_ID_SIZE, "%s", ids[i]);
-        setup.cameras[i].jpeg_quality = 80;
+        assert_int_equal(board_join(board, ids[i], &err), i);
+        setup.cameras[i].at = (struct msg_place){.place = i, .epoch = board_epoch(board, i)};
+        snprintf(setup.cameras[i].conf.id, RING_ID_SIZE, "%s", ids[i]);
+        setup.cameras[i].conf.jpeg_quality = 80;
         make_ring(ids[i], "raw", RING_RAW, 0);
         make_ring(ids[i], "jpeg", RING_JPEG, 0);
         char name[RING_NAME_SIZE];
@@ -126,12 +134,10 @@ static struct ring_frame newest_jpeg(void)
 
 static struct job *door(unsigned worker)
 {
-    struct job *job = job_create(instance, &setup.cameras[0], board_camera(board, 0), worker);
+    struct job *job = job_create(instance, &setup.cameras[0].conf, PLACE, EPOCH, worker);
     assert_non_null(job);
     return job;
 }
-
-#define PLACE (board_camera(board, 0))
 
 /* ---- one worker ---- */
 
@@ -179,7 +185,7 @@ static void test_a_busy_lease_is_left_alone(void **state)
     (void)state;
     struct job *job = door(0);
     commit(0, 64, 48, false);
-    assert_true(lease_acquire(&PLACE->lease, LEASE_CAPTURE));
+    assert_true(lease_acquire(&PLACE->lease, LEASE_CAPTURE, board_epoch(board, 0)));
     assert_false(job_work(job, encoder));
     assert_int_equal(PLACE->taken, 0);
     lease_release(&PLACE->lease, LEASE_CAPTURE);
@@ -194,7 +200,8 @@ static void test_a_new_worker_goes_on_after_a_dead_one(void **state)
     struct job *first = door(0), *second = door(1);
     commit(0, 64, 48, false);
     assert_true(job_work(first, encoder));
-    assert_true(lease_acquire(&PLACE->lease, 0)); /* and dies with a frame in hand */
+    assert_true(
+        lease_acquire(&PLACE->lease, 0, board_epoch(board, 0))); /* and dies with a frame in hand */
     commit(0, 64, 48, false);
     atomic_store(&PLACE->taken, 2);
     assert_true(lease_reset(&PLACE->lease, 0));
@@ -246,7 +253,7 @@ static void test_slots_grow_for_a_picture_of_noise(void **state)
 {
     (void)state;
     struct job *job = door(0);
-    setup.cameras[0].jpeg_quality = 100;
+    setup.cameras[0].conf.jpeg_quality = 100;
     commit(0, 640, 480, true);
     assert_true(job_work(job, encoder));
     struct ring_frame frame = newest_jpeg();
@@ -281,12 +288,12 @@ static void test_no_room_to_grow(void **state)
     uint64_t others = 3 << 20; /* the rings that are there, and the first generation */
     make_ring("door", "jpeg", RING_JPEG, others);
     struct job *job = door(0);
-    setup.cameras[0].jpeg_quality = 100;
+    setup.cameras[0].conf.jpeg_quality = 100;
     commit(0, 320, 240, true);
     assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->oversize, 1);
     assert_int_equal(PLACE->encode_failed, 0);
-    setup.cameras[0].jpeg_quality = 20;
+    setup.cameras[0].conf.jpeg_quality = 20;
     commit(0, 320, 240, false);
     assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encoded, 1);
@@ -297,7 +304,7 @@ static void test_no_ring_at_all(void **state)
 {
     (void)state;
     static struct conf_camera conf = {.id = "nowhere", .jpeg_quality = 80};
-    struct job *job = job_create(instance, &conf, PLACE, 0);
+    struct job *job = job_create(instance, &conf, PLACE, EPOCH, 0);
     assert_false(job_work(job, encoder));
     make_ring("nowhere", "raw", RING_RAW, 0); /* comes later, still empty */
     assert_false(job_work(job, encoder));
@@ -312,7 +319,7 @@ static void test_no_jpeg_ring(void **state)
     make_ring("half", "raw", RING_RAW, 0);
     struct ring_writer *door_raw = raw[0];
     raw[0] = ring_writer_open(instance, "half.raw", true, &err);
-    struct job *job = job_create(instance, &conf, PLACE, 0);
+    struct job *job = job_create(instance, &conf, PLACE, EPOCH, 0);
     commit(0, 64, 48, false);
     assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encode_failed, 1);
@@ -351,7 +358,7 @@ static void test_rings_are_made_anew(void **state)
 struct worker {
     pthread_t thread;
     struct channel_setup setup;
-    struct wakers *wakers;
+    struct inbox *inbox;
     struct pool *pool;
     atomic_bool *stop;
 };
@@ -359,7 +366,7 @@ struct worker {
 static void *run_worker(void *arg)
 {
     struct worker *worker = arg;
-    worker->pool = pool_create(&worker->setup, board, worker->wakers);
+    worker->pool = pool_create(&worker->setup, board, worker->inbox);
     if (worker->pool)
         pool_run(worker->pool, worker->stop);
     pool_destroy(worker->pool);
@@ -369,10 +376,10 @@ static void *run_worker(void *arg)
 static void start_worker(struct worker *worker, unsigned index, atomic_bool *stop)
 {
     worker->setup = setup;
-    worker->setup.hello.index = worker->setup.hello.child = index;
-    worker->wakers = wakers_create(NULL, 0);
+    worker->setup.hello.number = index;
+    worker->inbox = inbox_create();
     worker->stop = stop;
-    assert_non_null(worker->wakers);
+    assert_non_null(worker->inbox);
     assert_int_equal(pthread_create(&worker->thread, NULL, run_worker, worker), 0);
 }
 
@@ -414,8 +421,9 @@ static void test_two_workers_strand_no_frame(void **state)
     bell_ring(board_pool_bell(board), BELL_ALL);
     for (unsigned i = 0; i < 2; i++) {
         pthread_join(workers[i].thread, NULL);
-        assert_int_equal(atomic_load(&board_child(board, i)->deadline_ns), CLOCK_NEVER);
-        free(workers[i].wakers);
+        assert_int_equal(atomic_load(&board_child(board, MSG_ENCODER, i)->deadline_ns),
+                         CLOCK_NEVER);
+        free(workers[i].inbox);
     }
     for (unsigned c = 0; c < CAMERAS; c++) {
         struct board_camera *place = board_camera(board, c);
@@ -432,32 +440,88 @@ static bool fd_is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
-static void test_wakers_change_hands(void **state)
+static void test_an_inbox_keeps_order(void **state)
 {
     (void)state;
-    int fds[RING_MAX_WAKERS], first[2] = {bell_eventfd(), -1};
-    int second = bell_eventfd(), third = bell_eventfd(), beyond = bell_eventfd();
-    struct wakers *wakers = wakers_create(first, 2);
-    assert_true(wakers_take(wakers, fds));
-    assert_int_equal(fds[0], first[0]);
-    assert_int_equal(fds[1], -1);
-    assert_int_equal(fds[RING_MAX_WAKERS - 1], -1);
-    assert_false(wakers_take(wakers, fds));
+    struct inbox *inbox = inbox_create();
+    struct msg msg = {.type = MSG_WAKER, .fd = -1};
+    assert_false(inbox_take(inbox, &msg));
+    for (unsigned i = 0; i < 3; i++) {
+        msg.body.index.index = i;
+        assert_true(inbox_put(inbox, &msg));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(inbox_take(inbox, &msg));
+        assert_int_equal(msg.body.index.index, i);
+    }
+    assert_false(inbox_take(inbox, &msg));
+    free(inbox);
+}
 
-    wakers_offer(wakers, 0, second);
-    assert_true(fd_is_open(first[0])); /* still in use */
-    wakers_offer(wakers, 0, third);
-    assert_false(fd_is_open(second)); /* never was */
-    wakers_offer(wakers, RING_MAX_WAKERS, beyond);
-    assert_false(fd_is_open(beyond));
-    assert_true(wakers_take(wakers, fds));
-    assert_int_equal(fds[0], third);
-    assert_false(fd_is_open(first[0]));
-    wakers_offer(wakers, 0, -1);
-    assert_true(wakers_take(wakers, fds));
-    assert_int_equal(fds[0], -1);
-    assert_false(fd_is_open(third));
-    free(wakers);
+static void tell(struct worker *worker, const struct msg *msg)
+{
+    assert_true(inbox_put(worker->inbox, msg));
+    bell_ring(board_pool_bell(board), BELL_ALL);
+}
+
+static bool wait_closed(int fd)
+{
+    for (int64_t end = clock_now() + 10 * NS_PER_S; clock_now() < end; sched_yield())
+        if (!fd_is_open(fd))
+            return true;
+    return false;
+}
+
+/* Cameras join, change and go while a worker runs; a place that is used again is another camera's.
+ */
+static void test_a_worker_takes_up_cameras_and_lets_them_go(void **state)
+{
+    (void)state;
+    struct worker worker;
+    atomic_bool stop = false;
+    struct msg yard = {.type = MSG_CAMERA, .body.camera = setup.cameras[1], .fd = -1};
+    struct msg gone = {.type = MSG_CAMERA_GONE, .body.place = setup.cameras[0].at, .fd = -1};
+    struct msg waker = {.type = MSG_WAKER, .body.index.index = 2, .fd = bell_eventfd()};
+    int watched = dup(waker.fd), first = waker.fd;
+    setup.camera_count = 1;
+    start_worker(&worker, 0, &stop);
+    commit(1, 48, 32, false);
+    tell(&worker, &yard);
+    assert_true(wait_finished(1, 1));
+    tell(&worker, &waker);
+    waker.fd = -1; /* in its stead: the first is closed */
+    tell(&worker, &waker);
+    assert_true(wait_closed(first));
+    close(watched);
+
+    tell(&worker, &gone);
+    commit(0, 48, 32, false);
+    commit(1, 48, 32, false);
+    tell(&worker, &yard); /* again: it is known already */
+    assert_true(wait_finished(1, 2));
+    assert_int_equal(PLACE->taken, 0);
+    atomic_store(&stop, true);
+    bell_ring(board_pool_bell(board), BELL_ALL);
+    pthread_join(worker.thread, NULL);
+    free(worker.inbox);
+}
+
+/* A worker that missed the end of a camera can't work at the next one's place. */
+static void test_another_epoch_is_another_camera(void **state)
+{
+    (void)state;
+    struct error err;
+    struct job *job = job_create(instance, &setup.cameras[0].conf, PLACE, EPOCH, 0);
+    commit(0, 48, 32, false);
+    assert_true(job_work(job, encoder));
+    commit(0, 48, 32, false);
+    board_leave(board, 0);
+    assert_false(job_work(job, encoder));
+    assert_int_equal(board_join(board, "door", &err), 0);
+    commit(0, 48, 32, false);
+    assert_false(job_work(job, encoder));
+    assert_int_equal(PLACE->taken, 0);
+    job_destroy(job);
 }
 
 static void test_a_commit_signals_the_wakers(void **state)
@@ -501,7 +565,9 @@ int main(void)
         TEST(test_rings_are_made_anew),
         TEST(test_two_workers_strand_no_frame),
         TEST(test_a_commit_signals_the_wakers),
-        cmocka_unit_test(test_wakers_change_hands),
+        TEST(test_an_inbox_keeps_order),
+        TEST(test_a_worker_takes_up_cameras_and_lets_them_go),
+        TEST(test_another_epoch_is_another_camera),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

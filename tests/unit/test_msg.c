@@ -32,8 +32,10 @@ static int close_pair(void **state)
 static void payload_arrives_as_sent(void **state)
 {
     (void)state;
-    struct msg_camera_state sent = {
-        .index = 7, .state = CAMERA_AWAY, .since_ns = 123, .why = "connection refused"};
+    struct msg_camera_state sent = {.at = {.place = 7, .epoch = 3},
+                                    .state = CAMERA_AWAY,
+                                    .since_ns = 123,
+                                    .why = "connection refused"};
     struct msg msg;
     struct error err;
     assert_int_equal(msg_send(pair[0], MSG_CAMERA_STATE, &sent, -1), 0);

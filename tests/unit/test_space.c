@@ -27,12 +27,12 @@ static void a_camera_needs_so_much(void **state)
 {
     (void)state;
     struct conf conf = conf_of(0, 1);
-    struct space_need one = space_need(&conf, 1);
+    struct space_need one = space_need(&conf);
     assert_int_equal(one.certain, 0);
     assert_int_equal(one.unknown, 1);
     assert_true(one.likely > 25 * MIB && one.likely < 34000000);
     conf = conf_of(2, 1);
-    struct space_need three = space_need(&conf, 1);
+    struct space_need three = space_need(&conf);
     assert_int_equal(three.unknown, 1);
     assert_int_equal(three.largest, one.likely);
     assert_int_equal(three.certain + one.likely, three.likely);
@@ -44,7 +44,7 @@ static enum space_verdict judge(unsigned known, unsigned unknown, struct space_r
 {
     char text[400] = "";
     struct conf conf = conf_of(known, unknown);
-    struct space_need need = space_need(&conf, 1);
+    struct space_need need = space_need(&conf);
     enum space_verdict verdict = space_judge(&need, &room, known + unknown, text, sizeof text);
     if (!strstr(text, words))
         fail_msg("\"%s\" is not in \"%s\"", words, text);
@@ -72,7 +72,7 @@ static void a_limit_of_the_configuration_is_named(void **state)
     (void)state;
     struct conf conf = conf_of(0, 1);
     conf.shm_max_bytes = 4096;
-    struct space_room room = space_room(&conf);
+    struct space_room room = space_room(&conf, 0);
     assert_true(room.is_configured);
     assert_int_equal(room.available, 4096);
     assert_int_equal(judge(2, 0, room, "shm.max_bytes allows 4096: set it to 67108864 or more"),
@@ -80,10 +80,10 @@ static void a_limit_of_the_configuration_is_named(void **state)
     struct error err;
     conf = conf_of(0, 1);
     conf.shm_max_bytes = 4096;
-    assert_int_equal(space_check(&conf, 1, &err), 0); /* doubtful: a warning */
+    assert_int_equal(space_check(&conf, 0, &err), 0); /* doubtful: a warning */
     conf = conf_of(1, 0);
     conf.shm_max_bytes = 4096;
-    assert_int_equal(space_check(&conf, 1, &err), -1);
+    assert_int_equal(space_check(&conf, 0, &err), -1);
 }
 
 int main(void)

@@ -9,8 +9,9 @@ static void test_a_busy_lease_is_left_alone(void **state)
     struct variants *variants = worker(0);
     join(0, small);
     commit(640, 480);
-    assert_true(lease_acquire(&place->lease, 1)); /* the camera's own is no matter */
-    assert_true(lease_acquire(&place->variant_lease, 1));
+    assert_true(
+        lease_acquire(&place->lease, 1, board_epoch(board, 0))); /* the camera's own is no matter */
+    assert_true(lease_acquire(&place->variant_lease, 1, board_epoch(board, 0)));
     assert_false(variants_work(variants, &tools));
     assert_int_equal(newest_number(0), 0);
     lease_release(&place->variant_lease, 1);
@@ -168,7 +169,7 @@ static void test_no_ring(void **state)
 struct hand {
     pthread_t thread;
     struct channel_setup setup;
-    struct wakers *wakers;
+    struct inbox *inbox;
 };
 
 static atomic_bool stop;
@@ -176,7 +177,7 @@ static atomic_bool stop;
 static void *run(void *arg)
 {
     struct hand *hand = arg;
-    struct pool *pool = pool_create(&hand->setup, board, hand->wakers);
+    struct pool *pool = pool_create(&hand->setup, board, hand->inbox);
     if (pool)
         pool_run(pool, &stop);
     pool_destroy(pool);
@@ -208,13 +209,15 @@ static void test_two_workers_strand_nothing(void **state)
     struct hand hands[2];
     struct error err;
     struct ring_reader *readers[2];
+    struct msg_camera camera = {.at = {.place = 0, .epoch = board_epoch(board, 0)}, .conf = conf};
     atomic_store(&stop, false);
     for (unsigned i = 0; i < 2; i++) {
-        hands[i].setup = (struct channel_setup){
-            .hello = {.kind = MSG_ENCODER, .cameras = 1, .index = i, .child = i}};
+        hands[i].setup =
+            (struct channel_setup){.hello = {.kind = MSG_ENCODER, .number = i}, .camera_count = 1};
         snprintf(hands[i].setup.hello.instance, RING_ID_SIZE, "%s", instance);
-        hands[i].setup.cameras = &conf;
-        hands[i].wakers = wakers_create(NULL, 0);
+        hands[i].setup.cameras = &camera;
+        memset(hands[i].setup.wakers, -1, sizeof hands[i].setup.wakers);
+        hands[i].inbox = inbox_create();
         assert_int_equal(pthread_create(&hands[i].thread, NULL, run, &hands[i]), 0);
     }
     readers[0] = ring_reader_open(instance, "door.v0", RING_MEMBER, "test", &err);
@@ -238,7 +241,7 @@ static void test_two_workers_strand_nothing(void **state)
     bell_ring(board_pool_bell(board), BELL_ALL);
     for (unsigned i = 0; i < 2; i++) {
         pthread_join(hands[i].thread, NULL);
-        free(hands[i].wakers);
+        free(hands[i].inbox);
         ring_reader_close(readers[i]);
     }
     assert_int_equal(place->variant_taken, place->variant_encoded + place->variant_failed);

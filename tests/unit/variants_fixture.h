@@ -9,7 +9,6 @@
 #include "common/clock.h"
 #include "common/jpeg_decode.h"
 #include "encoder/pool.h"
-#include "encoder/wakers.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -68,10 +67,10 @@ static inline int set_up(void **state)
 {
     (void)state;
     struct error err;
-    static const char *const ids[] = {"door"};
     snprintf(instance, sizeof instance, "unit-variants-%d", (int)getpid());
-    board = board_create(instance, ids, 1, 2, &err);
+    board = board_create(instance, 1, &err);
     assert_non_null(board);
+    assert_int_equal(board_join(board, "door", &err), 0);
     place = board_camera(board, 0);
     conf = (struct conf_camera){.id = "door", .jpeg_quality = 80};
     make_rings(0);
@@ -246,7 +245,7 @@ static const struct variant small = {.width = 320}, coarse = {.quality = 40},
 
 static inline struct variants *worker(unsigned number)
 {
-    struct variants *variants = variants_create(instance, &conf, place, number);
+    struct variants *variants = variants_create(instance, &conf, place, board_epoch(board, 0), number);
     assert_non_null(variants);
     return variants;
 }

@@ -1,0 +1,43 @@
+/* conf_diff.h: what a new configuration means to an instance that runs with an old one.  No system
+ * calls.  Each key's effect stands beside it in the option table (conf_private.h). */
+#ifndef CAMRING_CONF_DIFF_H
+#define CAMRING_CONF_DIFF_H
+
+#include "conf.h"
+
+#include <stdbool.h>
+
+/* What becomes of a camera; they are told apart by their ids, so a new id is another camera. */
+enum conf_camera_fate {
+    CONF_CAMERA_SAME,
+    CONF_CAMERA_ADDED,
+    CONF_CAMERA_CHANGED,   /* its processes are told; its capture goes on */
+    CONF_CAMERA_RECAPTURED /* a fresh capture process, and the others are told */
+};
+
+#define CONF_DIFF_KEYS 64
+
+/* Names of keys, as in the file. */
+struct conf_diff_keys {
+    unsigned count;
+    const char *name[CONF_DIFF_KEYS];
+};
+
+struct conf_diff {
+    enum conf_camera_fate *cameras;             /* of each camera of the new configuration */
+    bool *removed;                              /* of each camera of the old one */
+    unsigned count[CONF_CAMERA_RECAPTURED + 1]; /* how many cameras have that fate */
+    unsigned removed_count;
+
+    struct conf_diff_keys settings; /* keys that changed and take effect, but cameras' */
+    struct conf_diff_keys fixed;    /* keys that changed and can't while the instance runs */
+    bool listeners;                 /* http.listen, or what is said of its sockets */
+    bool servers; /* what server processes know from their start: others are needed */
+    bool log;
+};
+
+/* Compares.  -1: out of memory.  conf_diff_free frees what it allocated. */
+int conf_diff(const struct conf *before, const struct conf *after, struct conf_diff *out);
+void conf_diff_free(struct conf_diff *diff);
+
+#endif

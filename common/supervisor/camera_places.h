@@ -1,0 +1,39 @@
+/* camera_places.h: the cameras of the instance as the supervisor keeps them: which place on the
+ * board each has, with its settings and rings.  By place, and in the order of the configuration. */
+#ifndef CAMRING_CAMERA_PLACES_H
+#define CAMRING_CAMERA_PLACES_H
+
+#include "common/board.h"
+#include "common/conf.h"
+
+struct camera_places;
+
+/* For others to read. */
+struct camera_place {
+    struct msg_place at;
+    bool taken;      /* by a camera */
+    bool is_leaving; /* which has gone from the configuration; processes may still know it */
+    unsigned order;  /* in the configuration */
+    struct conf_camera conf;
+};
+
+/* Borrows the board.  NULL: out of memory. */
+struct camera_places *camera_places_create(struct board *board);
+void camera_places_destroy(struct camera_places *places);
+
+/* NULL: no camera has that place. */
+struct camera_place *camera_places_at(struct camera_places *places, unsigned place);
+/* The camera of that id that isn't leaving; NULL: none. */
+struct camera_place *camera_places_find(struct camera_places *places, const char *id);
+/* The camera at that position of the configuration; NULL: none. */
+struct camera_place *camera_places_nth(struct camera_places *places, unsigned order);
+
+/* A place and rings for a camera.  NULL with err: no place or no memory; nothing is left behind. */
+struct camera_place *camera_places_join(struct camera_places *places, const struct conf *conf,
+                                        unsigned order, struct error *err);
+
+/* Unlinks its rings and frees the place: no process knows it any more. */
+void camera_places_leave(struct camera_places *places, const char *instance,
+                         struct camera_place *camera);
+
+#endif

@@ -1,0 +1,225 @@
+#include "camera_states.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum turn { TURN_NONE, TURN_QUEUED, TURN_HELD };
+
+struct camera {
+    struct msg_camera_state state;
+    char last_why[sizeof((struct msg_camera_state){0}).why];
+    enum camera_state noted; /* the last state that was worth a line in the log */
+    bool joined, settled;
+    enum turn turn;
+};
+
+struct camera_states {
+    unsigned count, max_connecting, held, settled;
+    unsigned *queue; /* of those with TURN_QUEUED, in order of their requests */
+    unsigned queued;
+    struct camera camera[];
+};
+
+struct camera_states *camera_states_create(unsigned places, unsigned max_connecting)
+{
+    struct camera_states *cameras = calloc(1, sizeof *cameras + places * sizeof *cameras->camera);
+    unsigned *queue = calloc(places ? places : 1, sizeof *queue);
+    if (!cameras || !queue) {
+        free(cameras);
+        free(queue);
+        return NULL;
+    }
+    cameras->queue = queue;
+    camera_states_set_max_connecting(cameras, max_connecting);
+    return cameras;
+}
+
+void camera_states_set_max_connecting(struct camera_states *cameras, unsigned max_connecting)
+{
+    cameras->max_connecting = max_connecting ? max_connecting : 1;
+}
+
+void camera_states_join(struct camera_states *cameras, struct msg_place at, int64_t now)
+{
+    cameras->camera[at.place] = (struct camera){
+        .joined = true, .state = {.at = at, .state = CAMERA_STARTING, .since_ns = now}};
+    cameras->count++;
+}
+
+void camera_states_destroy(struct camera_states *cameras)
+{
+    if (!cameras)
+        return;
+    free(cameras->queue);
+    free(cameras);
+}
+
+const struct msg_camera_state *camera_states_state(const struct camera_states *cameras,
+                                                   unsigned place)
+{
+    return &cameras->camera[place].state;
+}
+
+bool camera_states_settled(const struct camera_states *cameras, unsigned place)
+{
+    return cameras->camera[place].settled;
+}
+
+bool camera_states_all_settled(const struct camera_states *cameras)
+{
+    return cameras->settled == cameras->count;
+}
+
+bool camera_states_fine(const struct camera_states *cameras, unsigned place)
+{
+    uint32_t state = cameras->camera[place].state.state;
+    return state == CAMERA_LIVE || state == CAMERA_ENDED;
+}
+
+const char *camera_states_last_why(const struct camera_states *cameras, unsigned place)
+{
+    return cameras->camera[place].last_why;
+}
+
+void camera_states_give_up(struct camera_states *cameras, unsigned place)
+{
+    if (cameras->camera[place].joined && !cameras->camera[place].settled) {
+        cameras->camera[place].settled = true;
+        cameras->settled++;
+    }
+}
+
+/* ---- states ---- */
+
+/* Makes text that may come from a camera fit for logs and JSON: terminated, no control characters,
+ * valid UTF-8. */
+static void clean_text(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    json_t *probe = json_string(text);
+    bool utf8 = probe != NULL;
+    json_decref(probe);
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127 || (!utf8 && (unsigned char)*text > 127))
+            *text = '?';
+}
+
+static void end_turn(struct camera_states *cameras, unsigned place)
+{
+    struct camera *camera = &cameras->camera[place];
+    if (camera->turn == TURN_HELD) {
+        cameras->held--;
+    } else if (camera->turn == TURN_QUEUED) {
+        unsigned at = 0;
+        while (cameras->queue[at] != place)
+            at++;
+        cameras->queued--;
+        memmove(&cameras->queue[at], &cameras->queue[at + 1],
+                (cameras->queued - at) * sizeof *cameras->queue);
+    }
+    camera->turn = TURN_NONE;
+}
+
+/* Everything but the moment: a camera that says the same again has nothing new to tell. */
+static bool same_state(const struct msg_camera_state *a, const struct msg_camera_state *b)
+{
+    return a->state == b->state && a->width == b->width && a->height == b->height &&
+           strcmp(a->codec, b->codec) == 0 && strcmp(a->why, b->why) == 0;
+}
+
+static enum camera_change set_state(struct camera *camera, const struct msg_camera_state *state)
+{
+    if (same_state(&camera->state, state))
+        return CAMERA_CHANGE_SAME;
+    bool new_size = camera->state.width != state->width || camera->state.height != state->height;
+    camera->state = *state;
+
+    bool new_why = state->why[0] && strcmp(camera->last_why, state->why) != 0;
+    if (state->why[0])
+        snprintf(camera->last_why, sizeof camera->last_why, "%s", state->why);
+    if (state->state == CAMERA_STARTING || state->state == CAMERA_CONNECTING)
+        return CAMERA_CHANGE_CHANGED;
+    bool notable =
+        camera->noted != state->state || new_why || (state->state == CAMERA_LIVE && new_size);
+    camera->noted = state->state;
+    return notable ? CAMERA_CHANGE_NOTABLE : CAMERA_CHANGE_CHANGED;
+}
+
+enum camera_change camera_states_report(struct camera_states *cameras, unsigned place, int64_t now,
+                                        const struct msg_camera_state *report)
+{
+    if (!cameras->camera[place].joined || report->state < CAMERA_STARTING ||
+        report->state >= CAMERA_STATE_END)
+        return CAMERA_CHANGE_SAME;
+    struct msg_camera_state state = *report;
+    state.at = cameras->camera[place].state.at;
+    clean_text(state.codec, sizeof state.codec);
+    clean_text(state.why, sizeof state.why);
+    if (state.width > RING_MAX_DIMENSION || state.height > RING_MAX_DIMENSION)
+        state.width = state.height = 0;
+    if (state.since_ns <= 0 || state.since_ns > now)
+        state.since_ns = now;
+
+    if (state.state == CAMERA_LIVE || state.state == CAMERA_AWAY || state.state == CAMERA_ENDED) {
+        end_turn(cameras, place);
+        camera_states_give_up(cameras, place);
+    }
+    return set_state(&cameras->camera[place], &state);
+}
+
+enum camera_change camera_states_lost(struct camera_states *cameras, unsigned place, int64_t now,
+                                      const char *why)
+{
+    end_turn(cameras, place);
+    struct camera *camera = &cameras->camera[place];
+    if (!camera->joined || camera->state.state == CAMERA_AWAY)
+        return CAMERA_CHANGE_SAME;
+    struct msg_camera_state state = {
+        .at = camera->state.at, .state = CAMERA_STARTING, .since_ns = now};
+    snprintf(state.why, sizeof state.why, "%s", why);
+    return set_state(camera, &state);
+}
+
+void camera_states_leave(struct camera_states *cameras, unsigned place)
+{
+    struct camera *camera = &cameras->camera[place];
+    if (!camera->joined)
+        return;
+    end_turn(cameras, place);
+    cameras->count--;
+    cameras->settled -= camera->settled;
+    camera->joined = camera->settled = false;
+}
+
+/* ---- turns ---- */
+
+void camera_states_request(struct camera_states *cameras, unsigned place)
+{
+    struct camera *camera = &cameras->camera[place];
+    if (!camera->joined || camera->turn == TURN_QUEUED)
+        return;
+    if (camera->turn == TURN_HELD) /* it begins anew: to the end of the queue like everybody */
+        end_turn(cameras, place);
+    camera->turn = TURN_QUEUED;
+    cameras->queue[cameras->queued++] = place;
+}
+
+void camera_states_opened(struct camera_states *cameras, unsigned place)
+{
+    if (cameras->camera[place].turn == TURN_HELD)
+        end_turn(cameras, place);
+}
+
+int camera_states_grant(struct camera_states *cameras)
+{
+    if (cameras->queued == 0 || cameras->held >= cameras->max_connecting)
+        return -1;
+    unsigned place = cameras->queue[0];
+    cameras->queued--;
+    memmove(&cameras->queue[0], &cameras->queue[1], cameras->queued * sizeof *cameras->queue);
+    cameras->camera[place].turn = TURN_HELD;
+    cameras->held++;
+    return (int)place;
+}

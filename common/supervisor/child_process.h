@@ -1,0 +1,94 @@
+/* child_process.h: one supervised process: started, talked to, watched, started again when it dies,
+ * stopped.  When is for child.h to decide; what it is told is for the owner. */
+#ifndef CAMRING_CHILD_PROCESS_H
+#define CAMRING_CHILD_PROCESS_H
+
+#include "child.h"
+#include "child_line.h"
+
+#include "common/board.h"
+
+#include <sys/types.h>
+
+struct child_process;
+
+/* Called from the event loop; `arg` is the owner's. */
+struct child_process_owner {
+    /* A new process runs: says all that it has to be told first. */
+    void (*greet)(struct child_process *process, void *arg);
+    /* Sends what the item stands for.  -1 with errno. */
+    int (*send)(const struct child_process *process, int socket, const struct outbox_item *item,
+                void *arg);
+    void (*on_message)(struct child_process *process, const struct msg *msg, void *arg);
+    /* It is dead, and its successor is not started yet: shared memory can be put in order. */
+    void (*on_death)(struct child_process *process, void *arg);
+    /* After a death, and what follows from it, is dealt with.  `wanted`: it had been told to end.
+     */
+    void (*on_lost)(struct child_process *process, bool wanted, const char *cause, void *arg);
+    /* Its state is another one. */
+    void (*on_state)(struct child_process *process, enum child_state before, void *arg);
+    void *arg;
+};
+
+/* For the owner to read. */
+struct child_process {
+    enum msg_child_kind kind;
+    unsigned number; /* among those of its kind; a capture's is its camera's place */
+    char name[64];   /* "capture door" */
+    struct child life;
+    pid_t pid; /* 0: no process */
+
+    /* the owner's */
+    bool leaving;     /* not needed any more: to be destroyed once idle */
+    bool is_replaced; /* to drain as soon as its successors serve */
+    /* by place: the epoch of a camera that it was told has gone and has not let go of yet, else 0
+     */
+    uint32_t *owes;
+    bool was_ready;   /* in some life */
+    int64_t asked_ns; /* when its restart was last asked for over HTTP, 0: never */
+
+    /* private */
+    struct event_base *base;
+    const struct child_process_owner *owner;
+    const char *program;
+    const char *label; /* its argument, for `ps` */
+    struct board_child *heartbeat;
+    unsigned places;
+    struct child_line *line; /* NULL: no process */
+    struct event *timer;
+    int64_t stopped_ns;         /* when it was stopped (SIGSTOP), 0: it is not */
+    unsigned hung_up;           /* ticks since its channel ended */
+    struct child_process *next; /* the owner's list */
+};
+
+struct child_process_options {
+    enum msg_child_kind kind;
+    unsigned number;
+    const char *what;    /* behind its kind in its name; NULL: the number */
+    const char *program; /* path; stays */
+    const char *label;   /* stays */
+    struct child_limits limits;
+    struct board *board;
+};
+
+/* NULL: out of memory.  Nothing runs before child_process_event(CHILD_ON_START). */
+struct child_process *child_process_create(struct event_base *base,
+                                           const struct child_process_options *options,
+                                           const struct child_process_owner *owner);
+void child_process_destroy(struct child_process *process);
+
+void child_process_event(struct child_process *process, enum child_event event);
+
+/* Kills it, to start it anew. */
+void child_process_condemn(struct child_process *process, const char *why);
+
+/* Does nothing while no process runs: the next one is greeted. */
+void child_process_say(struct child_process *process, enum msg_type type, struct msg_place at);
+
+/* After SIGCHLD: takes all that the kernel has to tell of it. */
+void child_process_reap(struct child_process *process);
+
+/* Once a second: condemns one that hangs. */
+void child_process_check(struct child_process *process, int64_t now);
+
+#endif

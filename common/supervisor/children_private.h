@@ -1,0 +1,79 @@
+/* children_private.h: what children.c (life), children_talk.c (what processes are told) and
+ * children_reload.c (changes) share.  reload -> children -> talk. */
+#ifndef CAMRING_CHILDREN_PRIVATE_H
+#define CAMRING_CHILDREN_PRIVATE_H
+
+#include "children.h"
+#include "reaper.h"
+#include "recover.h"
+
+#include <limits.h>
+
+struct children {
+    struct event_base *base;
+    const struct conf *conf;
+    struct board *board;
+    const struct listen_set *listen;
+    struct children_watch watch;
+    struct camera_places *cameras;
+    struct camera_states *states;
+    struct recover recover;
+    struct reaper *reaper;
+    int wakers[RING_MAX_WAKERS]; /* one eventfd for each server number that was ever used, else -1
+                                  */
+    char programs[MSG_SERVER + 1][PATH_MAX];
+    struct event *sigchld, *tick, *settle;
+    int64_t next_tick_ns;
+    bool up, stopping, idle, changing;
+    char instance[RING_ID_SIZE];
+    struct child_process_owner owner;
+    struct child_process *first; /* servers, encoders, captures */
+};
+
+/* ---- children_talk.c ---- */
+
+/* child_process_owner's. */
+void children_talk_greet(struct child_process *process, void *arg);
+int children_talk_send(const struct child_process *process, int socket,
+                       const struct outbox_item *item, void *arg);
+
+/* To all processes of that kind. */
+void children_talk_say(struct children *children, enum msg_child_kind kind, enum msg_type type,
+                       struct msg_place at);
+
+/* ---- children.c ---- */
+
+/* Creates it, in front of the list; a server with its eventfd, which the others are told of.  NULL:
+ * out of memory or descriptors. */
+struct child_process *children_add(struct children *children, enum msg_child_kind kind,
+                                   unsigned number);
+
+/* The process of that kind and number; NULL: none. */
+struct child_process *children_find(const struct children *children, enum msg_child_kind kind,
+                                    unsigned number);
+
+/* The lowest number that no process of that kind has; -1: none is free. */
+int children_free_number(const struct children *children, enum msg_child_kind kind);
+
+/* The process ends, as `event` says (CHILD_ON_STOP or CHILD_ON_DRAIN), and is forgotten. */
+void children_remove(struct children *children, struct child_process *process,
+                     enum child_event event);
+
+/* Looks, in the event loop's next turn, whether something that was begun is done. */
+void children_settle_soon(struct children *children);
+
+void children_publish(struct children *children, const struct camera_place *camera,
+                      enum camera_change change);
+
+/* Passes free turns to open cameras on. */
+void children_grant(struct children *children);
+
+/* -1 with err: more open files are needed than there may be. */
+int children_check_descriptors(const struct conf *conf, struct error *err);
+
+/* ---- children_reload.c ---- */
+
+/* Goes on with what was begun.  Returns whether all of it is done. */
+bool children_reload_step(struct children *children);
+
+#endif

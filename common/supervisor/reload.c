@@ -1,0 +1,276 @@
+#include "reload.h"
+
+#include "settings.h"
+#include "space.h"
+#include "tell.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/ring_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LIMIT_S 30 /* a process that doesn't end is killed long before */
+
+struct reload {
+    struct event_base *base;
+    struct reload_target target;
+    const struct conf *first; /* the one the instance was started with, which is the caller's */
+    struct event *late;
+    json_t *done; /* the answer once it is done; NULL: none is under way */
+    bool again;   /* asked for meanwhile */
+    bool stopping;
+};
+
+/* ---- answers ---- */
+
+static json_t *error_of(const struct error *err)
+{
+    return json_pack("{s:s}", "error", err->text);
+}
+
+static void log_answer(const json_t *answer)
+{
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    const json_t *line;
+    size_t i;
+    if (error)
+        log_error("not reloaded: %s", error);
+    json_array_foreach(json_object_get(answer, "faults"), i, line)
+    {
+        log_error("not reloaded: %s", json_string_value(line));
+    }
+    if (json_is_true(json_object_get(answer, "ok")))
+        log_info("reloaded: %zu cameras added, %zu removed, %zu changed, %d unchanged",
+                 json_array_size(json_object_get(answer, "added")),
+                 json_array_size(json_object_get(answer, "removed")),
+                 json_array_size(json_object_get(answer, "changed")),
+                 (int)json_integer_value(json_object_get(answer, "unchanged")));
+}
+
+static json_t *ids_of(const struct conf *conf, const struct conf_diff *diff, unsigned fates)
+{
+    json_t *ids = json_array();
+    for (unsigned i = 0; i < conf->camera_count; i++)
+        if (fates & 1u << diff->cameras[i])
+            json_array_append_new(ids, json_string(conf->cameras[i].id));
+    return ids;
+}
+
+static json_t *describe(const struct conf *before, const struct conf *after,
+                        const struct conf_diff *diff)
+{
+    json_t *removed = json_array(), *settings = json_array();
+    for (unsigned i = 0; i < before->camera_count; i++)
+        if (diff->removed[i])
+            json_array_append_new(removed, json_string(before->cameras[i].id));
+    for (unsigned i = 0; i < diff->settings.count; i++)
+        json_array_append_new(settings, json_string(diff->settings.name[i]));
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:i, s:o}", "ok", 1, "added",
+                     ids_of(after, diff, 1u << CONF_CAMERA_ADDED), "removed", removed, "changed",
+                     ids_of(after, diff, 1u << CONF_CAMERA_CHANGED | 1u << CONF_CAMERA_RECAPTURED),
+                     "restarted", ids_of(after, diff, 1u << CONF_CAMERA_RECAPTURED), "unchanged",
+                     (int)diff->count[CONF_CAMERA_SAME], "settings", settings);
+}
+
+/* ---- reading ---- */
+
+/* A pipe would have this process wait for its writer. */
+static bool is_file(const char *path, FILE *faults)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        fprintf(faults, "%s:1:1: can't read the file: %s\n", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        fprintf(faults, "%s:1:1: is not a file any more that can be read again\n", path);
+    else
+        return true;
+    return false;
+}
+
+static struct conf *load(const struct reload *reload, FILE *faults)
+{
+    char path[PATH_MAX];
+    const struct options *options = reload->target.options;
+    const char *name = options->config ? options->config : conf_default_path();
+    return !name || is_file(name, faults) ? settings_load(options, path, faults) : NULL;
+}
+
+static void refuse_fixed(const struct options *options, const struct conf_diff *diff, FILE *faults)
+{
+    const char *name = options->config ? options->config : conf_default_path();
+    for (unsigned i = 0; i < diff->fixed.count; i++)
+        fprintf(faults,
+                "%s:1:1: %s can't change while the instance runs; camring restart does it\n",
+                name ? name : "camring.yaml", diff->fixed.name[i]);
+}
+
+/* ---- taking over ---- */
+
+static int take_over(struct reload *reload, struct conf *conf, const struct conf_diff *diff,
+                     struct error *err)
+{
+    struct reload_target *target = &reload->target;
+    struct listen_set before = *target->listen, next;
+    if ((diff->count[CONF_CAMERA_ADDED] > 0 &&
+         space_check(conf, ring_instance_bytes(conf->instance), err) != 0) ||
+        listen_change(&before, &conf->http, &next, err) != 0)
+        return -1;
+    *target->listen = next;
+    if (children_reload(target->children, conf, diff, err) != 0) {
+        *target->listen = before;
+        listen_close_other(&next, &before);
+        return -1;
+    }
+    listen_close_other(&before, &next);
+    if (diff->log)
+        log_set(conf->log.level, conf->log.format);
+    if (*target->conf != reload->first)
+        conf_free((struct conf *)*target->conf);
+    *target->conf = conf;
+    return 0;
+}
+
+/* Returns the answer, if it is due now; NULL: when all is done. */
+static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, FILE *faults)
+{
+    struct conf_diff diff;
+    struct error err;
+    json_t *answer = NULL;
+    if (conf_diff(*reload->target.conf, conf, &diff) != 0) {
+        conf_free(conf);
+        return json_pack("{s:s}", "error", "out of memory");
+    }
+    if (diff.fixed.count > 0) {
+        refuse_fixed(reload->target.options, &diff, faults);
+        conf_free(conf);
+    } else {
+        json_t *done = describe(*reload->target.conf, conf, &diff);
+        if (take_over(reload, conf, &diff, &err) == 0) {
+            reload->done = done;
+        } else {
+            json_decref(done);
+            conf_free(conf);
+            answer = error_of(&err);
+        }
+    }
+    conf_diff_free(&diff);
+    return answer;
+}
+
+static void finish(struct reload *reload, json_t *answer);
+
+static void begin(struct reload *reload)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *answer = NULL;
+    const struct options *options = reload->target.options;
+    if (options->config && strcmp(options->config, "-") == 0) {
+        finish(reload, json_pack("{s:s}", "error",
+                                 "the configuration came from standard input and can't be read "
+                                 "again"));
+        return;
+    }
+    FILE *faults = open_memstream(&text, &size);
+    struct conf *conf = faults ? load(reload, faults) : NULL;
+    if (conf)
+        answer = compare_and_take_over(reload, conf, faults);
+    if (faults)
+        fclose(faults);
+    if (!answer && !reload->done)
+        answer = text ? json_pack("{s:b, s:o}", "ok", 0, "faults", tell_lines(text))
+                      : json_pack("{s:s}", "error", "out of memory");
+    free(text);
+    if (answer)
+        finish(reload, answer);
+    else
+        evtimer_add(reload->late, &(struct timeval){.tv_sec = LIMIT_S});
+}
+
+static void finish(struct reload *reload, json_t *answer)
+{
+    evtimer_del(reload->late);
+    json_decref(reload->done);
+    reload->done = NULL;
+    log_answer(answer);
+    control_tell_last(reload->target.control, CONTROL_RELOAD, answer);
+    control_move(reload->target.control, CONTROL_NEXT_RELOAD, CONTROL_RELOAD);
+    if (!reload->again || reload->stopping)
+        return;
+    reload->again = false;
+    begin(reload);
+}
+
+/* ---- events ---- */
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    finish(arg,
+           json_pack("{s:s}", "error",
+                     "taken over, but not done yet: processes still start or end; see the log"));
+}
+
+void reload_on_changed(struct reload *reload)
+{
+    if (reload->done)
+        finish(reload, json_incref(reload->done));
+}
+
+void reload_ask(struct reload *reload, struct control_client *client)
+{
+    if (reload->stopping) {
+        if (client)
+            control_send(client, json_pack("{s:s}", "error", "the instance is stopping"));
+        return;
+    }
+    bool busy = reload->done != NULL;
+    if (client)
+        control_subscribe(client, busy ? CONTROL_NEXT_RELOAD : CONTROL_RELOAD);
+    if (busy)
+        reload->again = true;
+    else
+        begin(reload);
+}
+
+void reload_stop(struct reload *reload)
+{
+    reload->stopping = true;
+    reload->again = false;
+    for (int i = 0; i < 2; i++) { /* who asked, and who waits for the next one */
+        control_tell_last(reload->target.control, CONTROL_RELOAD,
+                          json_pack("{s:s}", "error", "the instance is stopping"));
+        control_move(reload->target.control, CONTROL_NEXT_RELOAD, CONTROL_RELOAD);
+    }
+}
+
+/* ---- life ---- */
+
+struct reload *reload_create(struct event_base *base, const struct reload_target *target)
+{
+    struct reload *reload = calloc(1, sizeof *reload);
+    if (!reload)
+        return NULL;
+    *reload = (struct reload){.base = base, .target = *target, .first = *target->conf};
+    reload->late = evtimer_new(base, on_late, reload);
+    if (reload->late)
+        return reload;
+    free(reload);
+    return NULL;
+}
+
+void reload_destroy(struct reload *reload)
+{
+    if (!reload)
+        return;
+    event_free(reload->late);
+    json_decref(reload->done);
+    if (*reload->target.conf != reload->first)
+        conf_free((struct conf *)*reload->target.conf);
+    *reload->target.conf = reload->first;
+    free(reload);
+}
