@@ -484,6 +484,7 @@ static void test_a_worker_takes_up_cameras_and_lets_them_go(void **state)
     struct msg waker = {.type = MSG_WAKER, .body.index.index = 2, .fd = bell_eventfd()};
     int watched = dup(waker.fd), first = waker.fd;
     setup.camera_count = 1;
+    board_camera(board, 1)->lossless = 1; /* so that `demand` rings */
     start_worker(&worker, 0, &stop);
     commit(1, 48, 32, false);
     tell(&worker, &yard);
