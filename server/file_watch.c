@@ -158,7 +158,7 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool is_same(const struct identity *a, const struct identity *b)
+static bool file_watch_is_same(const struct identity *a, const struct identity *b)
 {
     return a->failure == b->failure && a->device == b->device && a->inode == b->inode &&
            a->size == b->size && same_time(a->modified, b->modified) &&
@@ -167,17 +167,17 @@ static bool is_same(const struct identity *a, const struct identity *b)
 
 /* The identity is taken before the content is read: what changes in between is seen at the next
  * look. */
-static void look(struct item *item)
+static void file_watch_look(struct item *item)
 {
     item->changed = false;
     for (unsigned i = 0; i < 2; i++) {
         struct identity now = identify(item->target.path[i]);
-        item->changed = item->changed || !is_same(&now, &item->identity[i]);
+        item->changed = item->changed || !file_watch_is_same(&now, &item->identity[i]);
         item->identity[i] = now;
     }
 }
 
-static void load(struct item *item)
+static void file_watch_load(struct item *item)
 {
     size_t size;
     item->faults = NULL;
@@ -189,14 +189,14 @@ static void load(struct item *item)
     fclose(faults);
 }
 
-static void run(struct worker_job *job)
+static void file_watch_run(struct worker_job *job)
 {
     struct file_watch *files = (struct file_watch *)job;
     watch_all(files);
     for (unsigned i = 0; i < files->items; i++) {
-        look(&files->item[i]);
+        file_watch_look(&files->item[i]);
         if (files->item[i].changed)
-            load(&files->item[i]);
+            file_watch_load(&files->item[i]);
     }
 }
 
@@ -209,7 +209,7 @@ static void say_faults(const struct item *item)
 }
 
 /* True if there is something new. */
-static bool finish(struct item *item)
+static bool file_watch_finish(struct item *item)
 {
     bool loaded = item->loaded != NULL;
     if (loaded)
@@ -229,14 +229,14 @@ static void begin(struct file_watch *files)
     worker_post(files->worker, &files->job);
 }
 
-static void done(struct worker_job *job)
+static void file_watch_done(struct worker_job *job)
 {
     struct file_watch *files = (struct file_watch *)job;
     files->busy = false;
     for (unsigned i = 0; i < files->items; i++) {
         if (!files->item[i].changed)
             continue;
-        if (finish(&files->item[i]))
+        if (file_watch_finish(&files->item[i]))
             log_info("%s: read again", files->item[i].target.name);
         else
             log_error("%s: those from before stay", files->item[i].target.name);
@@ -259,7 +259,7 @@ static void on_settled(int fd, short what, void *arg)
         begin(files);
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void file_watch_on_readable(int fd, short what, void *arg)
 {
     struct file_watch *files = arg;
     char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -276,9 +276,10 @@ struct file_watch *file_watch_create(struct event_base *base, struct worker *wor
     struct file_watch *files = calloc(1, sizeof *files);
     if (!files || (files->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) < 0)
         fatal("can't watch files: %s", strerror(errno));
-    files->job = (struct worker_job){.run = run, .done = done};
+    files->job = (struct worker_job){.run = file_watch_run, .done = file_watch_done};
     files->worker = worker;
-    files->readable = event_new(base, files->inotify, EV_READ | EV_PERSIST, on_readable, files);
+    files->readable =
+        event_new(base, files->inotify, EV_READ | EV_PERSIST, file_watch_on_readable, files);
     files->settled = evtimer_new(base, on_settled, files);
     if (!files->readable || !files->settled || event_add(files->readable, NULL) < 0)
         fatal("can't watch files");
@@ -300,7 +301,7 @@ void file_watch_add(struct file_watch *files, const struct file_watch_target *ta
     struct item *item = &files->item[files->items++];
     item->target = *target;
     watch_all(files);
-    look(item);
-    load(item);
-    finish(item);
+    file_watch_look(item);
+    file_watch_load(item);
+    file_watch_finish(item);
 }

@@ -1,4 +1,4 @@
-/* freshness.h: is a camera's picture current, and what do its viewers get to see?  Pure decisions.
+/* freshness.h: decides whether a camera's picture is current and what its viewers are shown.  Pure.
  */
 #ifndef SERVER_FRESHNESS_H
 #define SERVER_FRESHNESS_H
@@ -25,7 +25,7 @@ struct freshness_facts {
     bool cause; /* why it is, or lately was, away is known */
     int64_t now_ns;
     int64_t newest_ns;  /* when the newest picture was made, -1: there is none */
-    int64_t watched_ns; /* since when somebody watches */
+    int64_t watched_ns; /* since when there are viewers */
     int64_t first_ns;   /* so long they wait for a first picture */
     int64_t offline_ns; /* since when viewers are told that it is offline, -1: they are not */
     int64_t stall_timeout_ns;

@@ -32,7 +32,7 @@ struct picture *picture_acquire(struct picture *picture)
     return picture;
 }
 
-static void destroy(struct picture *picture)
+static void picture_destroy(struct picture *picture)
 {
     free(picture->buffer.data);
     free(picture);
@@ -43,7 +43,7 @@ void picture_release(struct picture *picture)
     if (!picture || --picture->references > 0)
         return;
     if (pool.count == POOL_MAX) {
-        destroy(picture);
+        picture_destroy(picture);
         return;
     }
     picture->next = pool.first;
@@ -51,7 +51,7 @@ void picture_release(struct picture *picture)
     pool.count++;
 }
 
-static void on_sent(const void *data, size_t size, void *arg)
+static void picture_on_sent(const void *data, size_t size, void *arg)
 {
     (void)data;
     (void)size;
@@ -60,8 +60,8 @@ static void on_sent(const void *data, size_t size, void *arg)
 
 bool picture_append(struct picture *picture, struct evbuffer *out)
 {
-    if (evbuffer_add_reference(out, picture->buffer.data, picture->frame.bytes, on_sent, picture) <
-        0)
+    if (evbuffer_add_reference(out, picture->buffer.data, picture->frame.bytes, picture_on_sent,
+                               picture) < 0)
         return false;
     picture_acquire(picture);
     return true;
@@ -72,7 +72,7 @@ void picture_trim(void)
     while (pool.first) {
         struct picture *picture = pool.first;
         pool.first = picture->next;
-        destroy(picture);
+        picture_destroy(picture);
     }
     pool.count = 0;
 }

@@ -1,5 +1,5 @@
-/* picture.h: one JPEG, shared by all who send it.  Its bytes never change while anyone but the
- * maker holds it.  Buffers of pictures that nobody holds any more are kept for the next ones.  For
+/* picture.h: one JPEG, reference-counted, shared by all clients that get it.  Its bytes never
+ * change once it is shared.  Buffers of released pictures are kept in a pool for the next ones. For
  * one thread. */
 #ifndef SERVER_PICTURE_H
 #define SERVER_PICTURE_H
@@ -12,7 +12,9 @@ struct picture {
     struct ring_buffer buffer; /* its first frame.bytes bytes are the JPEG */
     struct ring_frame frame;
     int64_t wall_ns; /* when it was captured, since the epoch */
-    /* whose times it tells when it is sent, NULL: drawn here, or sent before */
+    /* the camera whose latency histograms count it when it is sent, NULL: drawn here, or sent
+     * before
+     */
     struct board_camera *place;
     unsigned references;
     struct picture *next; /* in the pool */

@@ -1,5 +1,5 @@
-/* snapshot_policy.h: may a single picture be answered with, is it worth waiting for the next, or is
- * there nothing to wait for?  Pure decisions. */
+/* snapshot_policy.h: decides whether a request for one picture is answered with the newest, waits
+ * for the next, or is refused.  Pure. */
 #ifndef SERVER_SNAPSHOT_POLICY_H
 #define SERVER_SNAPSHOT_POLICY_H
 
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SNAPSHOT_POLICY_MAX_NS INT64_C(3000000000) /* nobody waits longer */
+#define SNAPSHOT_POLICY_MAX_NS INT64_C(3000000000) /* the longest wait */
 
 enum snapshot_policy {
     SNAPSHOT_SEND, /* the newest picture is good */

@@ -87,7 +87,7 @@ bool auth_has_token(const struct http_request *request)
 
 /* ---- refusals ---- */
 
-static void ask(struct http_request *request, const char *why)
+static void auth_ask(struct http_request *request, const char *why)
 {
     const struct conf_http *conf = &request->server->auth->conf;
     if (conf->users_file[0])
@@ -97,7 +97,7 @@ static void ask(struct http_request *request, const char *why)
     http_reply_error(request, 401, "%s", why);
 }
 
-static void limit(struct http_request *request)
+static void auth_limit(struct http_request *request)
 {
     uint8_t address[16];
     char seconds[24];
@@ -112,29 +112,29 @@ void auth_refuse(struct http_request *request, enum auth_verdict verdict)
 {
     switch (verdict) {
     case AUTH_MISSING:
-        ask(request, "this needs a login");
+        auth_ask(request, "this needs a login");
         break;
     case AUTH_LIMITED:
-        limit(request);
+        auth_limit(request);
         break;
     case AUTH_BUSY:
         http_reply_later(request, "too many logins at once");
         break;
     default:
-        ask(request, "the login is wrong");
+        auth_ask(request, "the login is wrong");
         break;
     }
 }
 
 /* ---- all of it ---- */
 
-static void *load(const void *arg, FILE *faults)
+static void *auth_load(const void *arg, FILE *faults)
 {
     const struct auth *auth = arg;
     return credentials_load(&auth->conf, faults);
 }
 
-static void apply(void *arg, void *loaded)
+static void auth_apply(void *arg, void *loaded)
 {
     const struct auth *auth = arg;
     login_set(auth->login, loaded);
@@ -152,8 +152,8 @@ struct auth *auth_create(const struct server *server, struct worker *worker,
         .name = "users and tokens",
         .path = {auth->conf.users_file, auth->conf.tokens_file},
         .arg = auth,
-        .load = load,
-        .apply = apply};
+        .load = auth_load,
+        .apply = auth_apply};
     if (has_logins(auth))
         file_watch_add(watch, &target);
     return auth;

@@ -1,9 +1,10 @@
-/* auth.h: who may ask for what.
+/* auth.h: whether a request is allowed.
  *
- * Where the configuration names users or tokens, the routes in http.protect need one of them, and
- * whatever changes things: "Authorization: Basic" or "Bearer".  /healthz and /readyz answer all,
- * but name cameras only to those.  Who comes by a unix socket and runs as this process's user or as
- * root needs none, unless a proxy's headers show that it speaks for others. */
+ * Where the configuration names users or tokens, the routes in http.protect and all requests that
+ * change something need "Authorization: Basic" or "Bearer".  /healthz and /readyz are answered
+ * without a login, but then don't name cameras.  A client on a unix socket that runs as this
+ * process's user or as root needs no login, unless a header shows that a proxy passed the request
+ * on. */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
 
@@ -23,7 +24,7 @@ enum auth_verdict {
     AUTH_LATER, /* call auth_wait to hear the verdict */
 };
 
-/* Embedded in whoever waits. */
+/* Embedded in what waits for a verdict. */
 struct auth_waiter {
     /* first: a login_waiter is its auth_waiter */
     struct login_waiter login;
@@ -47,7 +48,7 @@ void auth_cancel(struct http_request *request, struct auth_waiter *waiter);
 /* Answers a request that was not granted. */
 void auth_refuse(struct http_request *request, enum auth_verdict verdict);
 
-/* True if the request may change things: a token, or a unix socket as above. */
+/* True if the request may change things: it has a token, or comes by a unix socket as above. */
 bool auth_has_token(const struct http_request *request);
 
 #endif

@@ -1,4 +1,4 @@
-/* cors.h: pages of other origins that may read what is answered here (http.cors_origins). */
+/* cors.h: lets pages of other origins (http.cors_origins) read the answers. */
 #ifndef SERVER_CORS_H
 #define SERVER_CORS_H
 

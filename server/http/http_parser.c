@@ -36,7 +36,7 @@ static bool is_text(char c)
     return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
 }
 
-static void keep(struct http_parser *parser, char c)
+static void http_parser_keep(struct http_parser *parser, char c)
 {
     if (parser->length + 1 < sizeof parser->name) {
         parser->name[parser->length] = c;
@@ -50,7 +50,7 @@ static bool is_name(const struct http_parser *parser, const char *name)
     return parser->length < sizeof parser->name && strcmp(parser->name, name) == 0;
 }
 
-static void enter(struct http_parser *parser, enum state state)
+static void http_parser_enter(struct http_parser *parser, enum state state)
 {
     parser->state = (uint8_t)state;
     parser->length = 0;
@@ -67,13 +67,13 @@ static void end_method(struct http_parser *parser)
     parser->is_head = is_name(parser, "HEAD");
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         parser->body_method |= is_name(parser, methods[i]);
-    enter(parser, IN_TARGET);
+    http_parser_enter(parser, IN_TARGET);
 }
 
 static void in_method(struct http_parser *parser, char c)
 {
     if (is_token(c))
-        keep(parser, c);
+        http_parser_keep(parser, c);
     else if (c == ' ' && parser->length > 0)
         end_method(parser);
     else
@@ -83,7 +83,7 @@ static void in_method(struct http_parser *parser, char c)
 static void in_target(struct http_parser *parser, char c)
 {
     if (c == ' ' && parser->length > 0)
-        enter(parser, IN_VERSION);
+        http_parser_enter(parser, IN_VERSION);
     else if ((unsigned char)c <= ' ' || c == 0x7f)
         set_fault(parser, HTTP_FAULT_LINE);
     else if (++parser->length > HTTP_TARGET_MAX)
@@ -92,7 +92,7 @@ static void in_target(struct http_parser *parser, char c)
 
 static void in_version(struct http_parser *parser, char c)
 {
-    keep(parser, c);
+    http_parser_keep(parser, c);
     if (c != '\n')
         return;
     if (!is_name(parser, "HTTP/1.0\r\n") && !is_name(parser, "HTTP/1.1\r\n"))
@@ -100,7 +100,7 @@ static void in_version(struct http_parser *parser, char c)
     parser->old = parser->name[7] == '0';
     parser->hosted = parser->encoded = parser->measured = false;
     parser->body = 0;
-    enter(parser, AT_LINE);
+    http_parser_enter(parser, AT_LINE);
 }
 
 /* ---- header lines ---- */
@@ -112,13 +112,13 @@ static void end_name(struct http_parser *parser)
                      : is_name(parser, "transfer-encoding") ? ENCODING
                                                             : OTHER;
     parser->has_space = false;
-    enter(parser, IN_VALUE);
+    http_parser_enter(parser, IN_VALUE);
 }
 
 static void in_name(struct http_parser *parser, char c)
 {
     if (is_token(c))
-        keep(parser, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+        http_parser_keep(parser, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
     else if (c == ':' && parser->length > 0)
         end_name(parser);
     else
@@ -129,10 +129,10 @@ static void in_name(struct http_parser *parser, char c)
 static void at_line(struct http_parser *parser, char c)
 {
     if (c == '\r') {
-        enter(parser, AFTER_HEAD);
+        http_parser_enter(parser, AFTER_HEAD);
         return;
     }
-    enter(parser, IN_NAME);
+    http_parser_enter(parser, IN_NAME);
     in_name(parser, c);
 }
 
@@ -211,7 +211,7 @@ static enum http_fault fault_of_head(const struct http_parser *parser)
 static void expect_feed(struct http_parser *parser, char c, enum state next)
 {
     if (c == '\n')
-        enter(parser, next);
+        http_parser_enter(parser, next);
     else
         set_fault(parser, HTTP_FAULT_HEADER);
 }
@@ -226,15 +226,15 @@ static void end_head(struct http_parser *parser, char c)
     parser->requests++;
     parser->bytes = 0;
     if (parser->body == 0)
-        enter(parser, AT_START);
+        http_parser_enter(parser, AT_START);
 }
 
-static void step(struct http_parser *parser, char c)
+static void http_parser_step(struct http_parser *parser, char c)
 {
     switch ((enum state)parser->state) {
     case AT_START:
         parser->is_head = false;
-        enter(parser, IN_METHOD);
+        http_parser_enter(parser, IN_METHOD);
         in_method(parser, c);
         break;
     case IN_METHOD:
@@ -271,7 +271,7 @@ static size_t skip_body(struct http_parser *parser, size_t size)
     size_t n = size < parser->body ? size : (size_t)parser->body;
     parser->body -= n;
     if (parser->body == 0)
-        enter(parser, AT_START);
+        http_parser_enter(parser, AT_START);
     return n;
 }
 
@@ -284,7 +284,7 @@ size_t http_parser_feed(struct http_parser *parser, const char *bytes, size_t si
         if (++parser->bytes > HTTP_HEAD_MAX)
             set_fault(parser, HTTP_FAULT_HEAD_LONG);
         else
-            step(parser, bytes[i]);
+            http_parser_step(parser, bytes[i]);
         if (parser->fault)
             return i;
         if (parser->requests > requests)

@@ -24,7 +24,7 @@ TAILQ_HEAD(refused_list, refused);
 static struct refused_list all = TAILQ_HEAD_INITIALIZER(all);
 static unsigned count;
 
-static void destroy(struct refused *refused)
+static void lingering_close_end(struct refused *refused)
 {
     TAILQ_REMOVE(&all, refused, entry);
     count--;
@@ -42,7 +42,7 @@ static void on_linger(int fd, short what, void *arg)
     struct refused *refused = arg;
     loop_begin("refused client");
     if (what & EV_TIMEOUT || read(fd, waste, sizeof waste) <= 0 || clock_now() > refused->end_ns)
-        destroy(refused);
+        lingering_close_end(refused);
 }
 
 void lingering_close_start(struct event_base *base, int fd)
@@ -59,7 +59,7 @@ void lingering_close_start(struct event_base *base, int fd)
                          ? event_new(base, refused->fd, EV_READ | EV_PERSIST, on_linger, refused)
                          : NULL;
     if (!refused->event || event_add(refused->event, &timeout) < 0)
-        destroy(refused);
+        lingering_close_end(refused);
 }
 
 void lingering_close_stop_all(void)
@@ -67,6 +67,6 @@ void lingering_close_stop_all(void)
     struct refused *refused = TAILQ_FIRST(&all), *next;
     for (; refused; refused = next) {
         next = TAILQ_NEXT(refused, entry);
-        destroy(refused);
+        lingering_close_end(refused);
     }
 }

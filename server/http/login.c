@@ -74,7 +74,7 @@ static struct digest digest_of(const struct login *login, const char *text)
     return digest;
 }
 
-static bool is_same(const struct digest *a, const struct digest *b)
+static bool login_is_same(const struct digest *a, const struct digest *b)
 {
     return CRYPTO_memcmp(a->bytes, b->bytes, DIGEST_SIZE) == 0;
 }
@@ -97,12 +97,12 @@ bool login_is_token(const struct login *login, const char *authorization)
     struct digest digest = digest_of(login, token);
     bool known = false;
     for (unsigned i = 0; i < login->credentials->token_count; i++)
-        known |= is_same(&digest, &login->tokens[i]);
+        known |= login_is_same(&digest, &login->tokens[i]);
     return known;
 }
 
 /* "NAME:PASSWORD", base64; NULL if it is not that. */
-static char *decode(const char *text, char out[HEADER_MAX])
+static char *login_decode(const char *text, char out[HEADER_MAX])
 {
     size_t length = strlen(text), padding = 0;
     while (padding < length && padding < 2 && text[length - 1 - padding] == '=')
@@ -118,7 +118,7 @@ static char *decode(const char *text, char out[HEADER_MAX])
 
 /* ---- hashing: on the worker's thread ---- */
 
-static void run(struct worker_job *job)
+static void login_run(struct worker_job *job)
 {
     struct login_attempt *attempt = (struct login_attempt *)job;
     struct crypt_data *data = calloc(1, sizeof *data);
@@ -139,12 +139,12 @@ static const struct kept *find_kept(const struct login *login, const struct dige
                                     int64_t now_ns)
 {
     for (unsigned i = 0; i < KEPT_MAX; i++)
-        if (login->kept[i].until_ns > now_ns && is_same(&login->kept[i].digest, digest))
+        if (login->kept[i].until_ns > now_ns && login_is_same(&login->kept[i].digest, digest))
             return &login->kept[i];
     return NULL;
 }
 
-static void keep(struct login *login, const struct digest *digest, int64_t now_ns)
+static void login_keep(struct login *login, const struct digest *digest, int64_t now_ns)
 {
     struct kept *oldest = &login->kept[0];
     for (unsigned i = 1; i < KEPT_MAX; i++)
@@ -153,7 +153,7 @@ static void keep(struct login *login, const struct digest *digest, int64_t now_n
     *oldest = (struct kept){.digest = *digest, .until_ns = now_ns + LOGIN_KEEP_NS};
 }
 
-static void fail(struct login *login, const uint8_t address[16])
+static void login_fail(struct login *login, const uint8_t address[16])
 {
     char who[64];
     forwarded_describe(address, who, sizeof who);
@@ -165,7 +165,7 @@ static void fail(struct login *login, const uint8_t address[16])
         log_warn("a login failed, from %s", who);
 }
 
-static void destroy(struct login_attempt *attempt)
+static void login_attempt_destroy(struct login_attempt *attempt)
 {
     attempt->login->attempts--;
     free(attempt->hash);
@@ -174,12 +174,12 @@ static void destroy(struct login_attempt *attempt)
 }
 
 /* The attempt is gone before anybody hears of it: who does may ask again. */
-static void settle(struct login_attempt *attempt, enum login_verdict verdict)
+static void login_settle(struct login_attempt *attempt, enum login_verdict verdict)
 {
     struct login *login = attempt->login;
     struct waiter_list waiters = TAILQ_HEAD_INITIALIZER(waiters);
     TAILQ_CONCAT(&waiters, &attempt->waiters, entry);
-    destroy(attempt);
+    login_attempt_destroy(attempt);
     for (struct login_waiter *waiter = TAILQ_FIRST(&waiters), *next; waiter; waiter = next) {
         next = TAILQ_NEXT(waiter, entry);
         login->waiters--;
@@ -189,13 +189,13 @@ static void settle(struct login_attempt *attempt, enum login_verdict verdict)
 
 /* Sets up what the worker needs.  A name that nobody has is given the hash of somebody, always the
  * same one's. */
-static bool prepare(struct login_attempt *attempt)
+static bool login_prepare(struct login_attempt *attempt)
 {
     const struct login *login = attempt->login;
     char text[HEADER_MAX];
     const char *hash = NULL;
     const char *value = value_of(attempt->header, "Basic"),
-               *name = value ? decode(value, text) : NULL;
+               *name = value ? login_decode(value, text) : NULL;
     if (!name || !login->credentials || login->credentials->user_count == 0)
         return false;
     char *password = strchr(text, ':');
@@ -224,7 +224,7 @@ static bool prepare(struct login_attempt *attempt)
 }
 
 /* Next is who has failed least, and of those who waits longest. */
-static struct login_attempt *choose(struct login *login)
+static struct login_attempt *login_choose(struct login *login)
 {
     struct login_attempt *best = NULL;
     unsigned fewest = 0;
@@ -239,21 +239,21 @@ static struct login_attempt *choose(struct login *login)
     return best;
 }
 
-static void go_on(struct login *login)
+static void login_go_on(struct login *login)
 {
     while (!login->running) {
-        struct login_attempt *attempt = choose(login);
+        struct login_attempt *attempt = login_choose(login);
         if (!attempt)
             return;
         TAILQ_REMOVE(&login->waiting, attempt, entry);
         int64_t now = clock_now();
         if (throttle_wait(login->throttle, attempt->address, now) > 0) {
-            settle(attempt, LOGIN_LIMITED);
+            login_settle(attempt, LOGIN_LIMITED);
         } else if (find_kept(login, &attempt->digest, now)) {
-            settle(attempt, LOGIN_RIGHT);
-        } else if (!prepare(attempt)) {
-            fail(login, attempt->address);
-            settle(attempt, LOGIN_WRONG);
+            login_settle(attempt, LOGIN_RIGHT);
+        } else if (!login_prepare(attempt)) {
+            login_fail(login, attempt->address);
+            login_settle(attempt, LOGIN_WRONG);
         } else {
             login->running = attempt;
             worker_post(login->worker, &attempt->job);
@@ -261,7 +261,7 @@ static void go_on(struct login *login)
     }
 }
 
-static void done(struct worker_job *job)
+static void login_done(struct worker_job *job)
 {
     struct login_attempt *attempt = (struct login_attempt *)job;
     struct login *login = attempt->login;
@@ -271,12 +271,12 @@ static void done(struct worker_job *job)
         TAILQ_INSERT_HEAD(&login->waiting, attempt, entry);
     } else {
         if (right)
-            keep(login, &attempt->digest, clock_now());
+            login_keep(login, &attempt->digest, clock_now());
         else
-            fail(login, attempt->address);
-        settle(attempt, right ? LOGIN_RIGHT : LOGIN_WRONG);
+            login_fail(login, attempt->address);
+        login_settle(attempt, right ? LOGIN_RIGHT : LOGIN_WRONG);
     }
-    go_on(login);
+    login_go_on(login);
 }
 
 /* ---- asking ---- */
@@ -296,13 +296,13 @@ enum login_verdict login_check(struct login *login, const char *authorization,
         return LOGIN_LIMITED;
     if (login_is_token(login, authorization))
         return LOGIN_RIGHT;
-    if (value && strlen(authorization) < HEADER_MAX && decode(value, text) && login->credentials &&
-        login->credentials->user_count > 0) {
+    if (value && strlen(authorization) < HEADER_MAX && login_decode(value, text) &&
+        login->credentials && login->credentials->user_count > 0) {
         explicit_bzero(text, sizeof text);
         struct digest digest = digest_of(login, authorization);
         return find_kept(login, &digest, now) ? LOGIN_RIGHT : LOGIN_LATER;
     }
-    fail(login, address);
+    login_fail(login, address);
     return LOGIN_WRONG;
 }
 
@@ -310,10 +310,11 @@ static struct login_attempt *find_attempt(const struct login *login, const struc
                                           const uint8_t address[16])
 {
     struct login_attempt *attempt = login->running;
-    if (attempt && is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
+    if (attempt && login_is_same(&attempt->digest, digest) &&
+        memcmp(attempt->address, address, 16) == 0)
         return attempt;
     for (attempt = TAILQ_FIRST(&login->waiting); attempt; attempt = TAILQ_NEXT(attempt, entry))
-        if (is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
+        if (login_is_same(&attempt->digest, digest) && memcmp(attempt->address, address, 16) == 0)
             return attempt;
     return NULL;
 }
@@ -328,7 +329,7 @@ static bool has_too_many(const struct login *login, const uint8_t address[16])
 }
 
 /* Where all places are taken, who has failed most gives way to who has failed less. */
-static bool make_room(struct login *login, const uint8_t address[16])
+static bool login_make_room(struct login *login, const uint8_t address[16])
 {
     int64_t now = clock_now();
     if (login->attempts < ATTEMPTS_MAX)
@@ -345,19 +346,19 @@ static bool make_room(struct login *login, const uint8_t address[16])
     if (!worst)
         return false;
     TAILQ_REMOVE(&login->waiting, worst, entry);
-    settle(worst, LOGIN_BUSY);
+    login_settle(worst, LOGIN_BUSY);
     return true;
 }
 
 static struct login_attempt *add_attempt(struct login *login, const char *authorization,
                                          const struct digest *digest, const uint8_t address[16])
 {
-    struct login_attempt *attempt = !has_too_many(login, address) && make_room(login, address)
+    struct login_attempt *attempt = !has_too_many(login, address) && login_make_room(login, address)
                                         ? calloc(1, sizeof *attempt)
                                         : NULL;
     if (!attempt)
         return NULL;
-    attempt->job = (struct worker_job){.run = run, .done = done};
+    attempt->job = (struct worker_job){.run = login_run, .done = login_done};
     attempt->login = login;
     attempt->digest = *digest;
     memcpy(attempt->address, address, 16);
@@ -382,7 +383,7 @@ enum login_verdict login_join(struct login *login, const char *authorization,
     waiter->attempt = attempt;
     TAILQ_INSERT_TAIL(&attempt->waiters, waiter, entry);
     login->waiters++;
-    go_on(login);
+    login_go_on(login);
     return LOGIN_LATER;
 }
 
@@ -410,12 +411,12 @@ void login_destroy(struct login *login)
     struct login_attempt *attempt = TAILQ_FIRST(&login->waiting), *next;
     for (; attempt; attempt = next) {
         next = TAILQ_NEXT(attempt, entry);
-        destroy(attempt);
+        login_attempt_destroy(attempt);
     }
     credentials_free(login->credentials);
     free(login->tokens);
     if (login->running)
-        destroy(login->running);
+        login_attempt_destroy(login->running);
     free(login);
 }
 

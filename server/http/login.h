@@ -1,13 +1,13 @@
-/* login.h: is an Authorization header one that lets its sender in?
+/* login.h: checks the credentials in an Authorization header.
  *
- * Tokens are compared in constant time.  A password's hash takes its time on purpose, a tenth of a
- * second or more, so it is the worker's: one at a time, and each password that was right counts as
- * right for LOGIN_KEEP_NS without being hashed again, or until the users change.  Who asks while
- * the same password is being hashed waits for that.
+ * Tokens are compared in constant time.  Hashing a password takes a tenth of a second or more, on
+ * purpose, so the worker thread does it, one at a time.  A password that was right counts as right
+ * for LOGIN_KEEP_NS, or until the users change, without being hashed again.  Requests with the same
+ * password, while it is being hashed, wait for that one result.
  *
- * A name that nobody has takes as long as one that somebody has.  An address that fails too often
- * has to wait (throttle.h), and those that have failed are served after those that have not, so
- * that guessing hurts only who guesses. */
+ * An unknown user name takes as long as a known one.  An address that fails too often has to wait
+ * (throttle.h), and addresses that have failed are served after those that have not, so that
+ * guessing passwords slows down only the client that guesses. */
 #ifndef SERVER_LOGIN_H
 #define SERVER_LOGIN_H
 
@@ -31,7 +31,7 @@ enum login_verdict {
     LOGIN_LATER,   /* it is being hashed */
 };
 
-/* Embedded in whoever waits for a verdict. */
+/* Embedded in what waits for a verdict. */
 struct login_waiter {
     /* never LOGIN_LATER */
     void (*on_verdict)(struct login_waiter *waiter, enum login_verdict verdict);
@@ -40,18 +40,17 @@ struct login_waiter {
 };
 
 /* Fatal when out of memory.  Nobody can log in until login_set.  Failures are counted in
- * `throttle`, others' there count, too.
- */
+ * `throttle`, which all server processes may share. */
 struct throttle;
 struct login *login_create(struct worker *worker, struct throttle *throttle);
 
 /* After the worker.  Waiters hear nothing any more. */
 void login_destroy(struct login *login);
 
-/* From now on these count.  Takes them. */
+/* Replaces the users and tokens.  Takes `credentials`. */
 void login_set(struct login *login, struct credentials *credentials);
 
-/* `authorization` is the header's value, `address` who sent it (as in throttle.h).  LOGIN_LATER:
+/* `authorization` is the header's value, `address` the client's (as in throttle.h).  LOGIN_LATER:
  * call login_join to hear the verdict. */
 enum login_verdict login_check(struct login *login, const char *authorization,
                                const uint8_t address[16]);

@@ -8,14 +8,14 @@
 
 static size_t pending;
 
-static void on_sent(const void *data, size_t size, void *text)
+static void pending_on_sent(const void *data, size_t size, void *text)
 {
     (void)data;
     pending -= size;
     free(text);
 }
 
-static bool make_room(const struct connection *connection, size_t size)
+static bool pending_make_room(const struct connection *connection, size_t size)
 {
     while (pending + size > PENDING_MAX)
         if (!connection_cut_slowest(connection))
@@ -26,8 +26,8 @@ static bool make_room(const struct connection *connection, size_t size)
 bool pending_add(const struct connection *connection, struct evbuffer *body, char *text,
                  size_t size)
 {
-    if (!make_room(connection, size) ||
-        evbuffer_add_reference(body, text, size, on_sent, text) < 0) {
+    if (!pending_make_room(connection, size) ||
+        evbuffer_add_reference(body, text, size, pending_on_sent, text) < 0) {
         free(text);
         return false;
     }

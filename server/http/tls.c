@@ -98,14 +98,14 @@ void tls_say_end(struct ssl_st *connection)
 
 /* ---- certificates ---- */
 
-static void *load(const void *arg, FILE *faults)
+static void *tls_load(const void *arg, FILE *faults)
 {
     const struct tls *tls = arg;
     return certificate_load(&tls->server->setup->hello.http, faults);
 }
 
 /* Connections that there are keep the one they began with. */
-static void apply(void *arg, void *loaded)
+static void tls_apply(void *arg, void *loaded)
 {
     struct tls *tls = arg;
     SSL_CTX_free(tls->context);
@@ -129,8 +129,8 @@ struct tls *tls_create(const struct server *server)
     const struct file_watch_target target = {.name = "TLS certificate and key",
                                              .path = {http->tls_cert, http->tls_key},
                                              .arg = tls,
-                                             .load = load,
-                                             .apply = apply};
+                                             .load = tls_load,
+                                             .apply = tls_apply};
     file_watch_add(server->files, &target);
     return tls;
 }

@@ -9,7 +9,7 @@
 #define RECORD_SIZE 16384 /* TLS's largest */
 
 /* Sets errno for what SSL_read or SSL_write returned. */
-static void note_failure(SSL *tls, int result)
+static void transport_note_failure(SSL *tls, int result)
 {
     switch (SSL_get_error(tls, result)) {
     case SSL_ERROR_WANT_READ:
@@ -27,7 +27,8 @@ static void note_failure(SSL *tls, int result)
 }
 
 /* Copies what stands `skip` bytes behind the beginning of the spans; returns how much. */
-static size_t gather(const struct iovec *spans, int count, size_t skip, char *out, size_t size)
+static size_t transport_gather(const struct iovec *spans, int count, size_t skip, char *out,
+                               size_t size)
 {
     size_t used = 0;
     for (int i = 0; i < count && used < size; i++) {
@@ -50,12 +51,12 @@ static ssize_t write_tls(SSL *tls, const struct iovec *spans, int count)
 {
     static char record[RECORD_SIZE];
     size_t total = 0, length;
-    while ((length = gather(spans, count, total, record, sizeof record)) > 0) {
+    while ((length = transport_gather(spans, count, total, record, sizeof record)) > 0) {
         ERR_clear_error();
         errno = 0;
         int n = SSL_write(tls, record, (int)length);
         if (n <= 0) {
-            note_failure(tls, n);
+            transport_note_failure(tls, n);
             return total > 0 ? (ssize_t)total : -1;
         }
         total += (size_t)n;
@@ -80,6 +81,6 @@ ssize_t transport_read(const struct transport *transport, void *out, size_t size
         return n;
     if (SSL_get_error(transport->tls, n) == SSL_ERROR_ZERO_RETURN)
         return 0;
-    note_failure(transport->tls, n);
+    transport_note_failure(transport->tls, n);
     return -1;
 }

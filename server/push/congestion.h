@@ -1,20 +1,20 @@
-/* congestion.h: may a client's next picture begin, or does the kernel still hold too much of the
- * one before?  Pure decisions.
+/* congestion.h: may a client's next picture be sent, or does the kernel hold too much of the one
+ * before?  Pure decisions.
  *
- * Bytes that the kernel has taken can't be replaced by a newer picture, so a picture that is begun
- * behind others arrives as late as those take.  What the kernel holds has either not been sent yet
- * or not been acknowledged.  The latter alone says nothing bad: for one round trip every byte is in
- * that state, and a viewer far away has many pictures under way.  So the gate lets through as long
- * as the kernel holds no more than was written during the last round trip and a half (the shortest
- * trip seen, as a queue in the network makes it longer) and no more than twice what the link
- * delivers in one; in any case a quarter of a picture.  Twice, because a link that could carry more
- * shows so only when it is given more.
+ * Bytes that the kernel has taken can't be replaced by a newer picture, so a picture sent behind
+ * them arrives as late as they take.  What the kernel holds has either not been sent yet or not
+ * been acknowledged.  Unacknowledged bytes alone mean no congestion: every byte is in that state
+ * for one round trip, and a viewer far away has many pictures under way.  So a picture may be sent
+ * as long as the kernel holds no more than was written during the last round trip and a half (by
+ * the shortest trip seen, as a queue in the network makes it longer) and no more than twice what
+ * the link delivers in one; in any case a quarter of a picture.  Twice, because a link that could
+ * carry more shows so only when it is given more.
  *
- * A viewer whose link carries everything never meets a closed gate, wherever it is; for any other,
- * what waits on the way stays below one round trip's worth and a quarter of a picture.
+ * A viewer whose link carries everything never waits, wherever it is; for any other, what waits on
+ * the way stays below one round trip's worth and a quarter of a picture.
  *
- * The kernel tells nobody that bytes were acknowledged.  A closed gate therefore says when to look
- * again: when the queue will have drained at the rate at which it has been draining, between
+ * The kernel sends no event when bytes are acknowledged.  A congested client is therefore looked at
+ * again when its queue will have drained, by the rate at which it has been draining, between
  * CONGESTION_SOONEST_NS and CONGESTION_LATEST_NS from now.
  *
  * Looking costs some 7 % of what sending a picture does.  A client of which the kernel held nothing
@@ -69,10 +69,10 @@ void congestion_begin(struct congestion *congestion, size_t picture);
 /* The kernel took bytes. */
 void congestion_wrote(struct congestion *congestion, size_t bytes, int64_t now_ns);
 
-/* False: the client is trusted and was looked at lately; the gate is open. */
+/* False: the client is trusted and was looked at lately; it may be sent a picture. */
 bool congestion_wants_look(const struct congestion *congestion, int64_t now_ns);
 
-/* 0: open.  Else how long to wait before the next look, in ns. */
+/* 0: a picture may be sent.  Else how long to wait before the next look, in ns. */
 int64_t congestion_look(struct congestion *congestion, const struct congestion_facts *facts);
 
 #endif

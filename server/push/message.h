@@ -1,5 +1,5 @@
-/* message.h: the bytes that leave for a client in one go, made once and shared by all who are sent
- * the same: text, a picture, text. They never change.  For one thread. */
+/* message.h: bytes that are sent in one go: text, a picture, text.  Made once, reference-counted
+ * and shared by all clients that get the same; they never change.  For one thread. */
 #ifndef SERVER_MESSAGE_H
 #define SERVER_MESSAGE_H
 

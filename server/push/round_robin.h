@@ -1,5 +1,5 @@
-/* round_robin.h: whose turn is it?  Among many that have something new each is served once before
- * any is served again.  Pure. */
+/* round_robin.h: serves numbered items in turn: of those that have something new, each is served
+ * once before any is served again.  Pure. */
 #ifndef SERVER_ROUND_ROBIN_H
 #define SERVER_ROUND_ROBIN_H
 
@@ -9,20 +9,20 @@
 #define ROUND_ROBIN_WORDS(count) (((count) + 63) / 64)
 
 struct round_robin {
-    unsigned count, due, last; /* due: how many have something new; last: who was served last */
-    uint64_t *bits;            /* who has */
+    unsigned count, due, last; /* due: how many have something new; last: the one served last */
+    uint64_t *bits;            /* which have */
 };
 
-/* For 0 to count - 1, none of whom has anything new; `bits`: ROUND_ROBIN_WORDS(count) words of the
- * caller's, all zero. */
+/* For items 0 to count - 1, of which none has anything new; `bits`: ROUND_ROBIN_WORDS(count) words
+ * of the caller's, all zero. */
 void round_robin_init(struct round_robin *order, unsigned count, uint64_t *bits);
 
-/* Number `index` has something new; more often than once is once. */
+/* Item `index` has something new; marking it again before it is served changes nothing. */
 void round_robin_mark(struct round_robin *order, unsigned index);
 
 bool round_robin_any(const struct round_robin *order);
 
-/* Serves the next one: it has nothing new any more.  Only if round_robin_any. */
+/* Returns the item to serve next, which then has nothing new any more.  Only if round_robin_any. */
 unsigned round_robin_take(struct round_robin *order);
 
 #endif

@@ -62,14 +62,14 @@ bool sender_send(struct sender *sender, struct message *message)
 
 /* What the kernel still holds for the client goes with it, instead of lingering in the kernel after
  * the close. */
-static void give_up(struct sender *sender, const char *why)
+static void sender_give_up(struct sender *sender, const char *why)
 {
     struct linger none = {.l_onoff = 1};
     setsockopt(sender->transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     sender->events->on_gone(sender->arg, why);
 }
 
-static void on_writable(int fd, short what, void *arg)
+static void sender_on_writable(int fd, short what, void *arg)
 {
     struct sender *sender = arg;
     (void)fd;
@@ -82,13 +82,13 @@ static void on_writable(int fd, short what, void *arg)
         sender->message = NULL;
         sender->events->on_drained(sender->arg);
     } else if (what & EV_TIMEOUT && sender->sent == before) {
-        give_up(sender, "the client took nothing for too long");
+        sender_give_up(sender, "the client took nothing for too long");
     } else {
         wait_writable(sender);
     }
 }
 
-/* What the gate is to judge by.  False if the kernel doesn't say. */
+/* What the kernel holds for the client.  False if it doesn't say. */
 static bool read_facts(struct sender *sender, struct congestion_facts *facts)
 {
     struct tcp_info info = {0};
@@ -131,12 +131,12 @@ static void on_reopen(int fd, short what, void *arg)
     loop_begin("congested stream");
     sender->closed = false;
     if (loop_now() - sender->congestion.progress_ns > sender->timeout_ns)
-        give_up(sender, "the client took nothing for too long");
+        sender_give_up(sender, "the client took nothing for too long");
     else
         sender->events->on_drained(sender->arg);
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void sender_on_readable(int fd, short what, void *arg)
 {
     struct sender *sender = arg;
     char dump[16384];
@@ -150,7 +150,7 @@ static void on_readable(int fd, short what, void *arg)
     else if (n < 0 && errno != EAGAIN && errno != EINTR)
         sender->events->on_gone(sender->arg, strerror(errno));
     else if (sender->ignored > IGNORED_MAX)
-        give_up(sender, "the client sends without end");
+        sender_give_up(sender, "the client sends without end");
 }
 
 /* Bytes that the kernel has taken can't be replaced by a newer picture, so it takes few ahead of
@@ -173,8 +173,8 @@ bool sender_open(struct sender *sender, struct event_base *base, const struct tr
                               .progress_ns = loop_now(),
                               .events = events,
                               .arg = arg};
-    sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, sender);
-    sender->writable = event_new(base, fd, EV_WRITE, on_writable, sender);
+    sender->readable = event_new(base, fd, EV_READ | EV_PERSIST, sender_on_readable, sender);
+    sender->writable = event_new(base, fd, EV_WRITE, sender_on_writable, sender);
     sender->reopen = event_new(base, -1, 0, on_reopen, sender);
     sender->congestion.progress_ns = sender->progress_ns;
     tune_kernel(sender);

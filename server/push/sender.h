@@ -1,9 +1,9 @@
-/* sender.h: the bytes on their way to one streaming client: one message at a time.
+/* sender.h: sends messages to one streaming client, one at a time.
  *
- * It is written at once, straight from the shared picture; only when the kernel takes no more does
- * the event loop wait for the client.  A client that takes no byte for the time-out, while there is
- * something for it, is given up, however often something new would have been there to send: only
- * bytes that leave count.
+ * A message is written at once, straight from the shared picture; only when the kernel takes no
+ * more does the event loop wait for the client.  A client that takes no byte within the time-out,
+ * while there is something for it, is given up; only bytes that leave put that off, not new
+ * messages.
  *
  * The next message may be sent only when sender_ready says so (congestion.h says why and when). */
 #ifndef SERVER_SENDER_H
@@ -29,8 +29,8 @@ struct sender {
     struct transport transport;
     int64_t timeout_ns;
     int64_t progress_ns; /* when the last byte left, or the message came */
-    bool closed;         /* the gate, until its timer fires */
-    bool tcp;            /* else there is no gate */
+    bool closed;         /* congested, until the timer fires */
+    bool tcp;            /* else the kernel queues too little for congestion */
     struct message
         *message; /* which has not left as a whole: the kernel is waited for; NULL: none */
     size_t sent;  /* of it */
