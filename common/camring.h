@@ -97,7 +97,7 @@ CAMRING_API void camring_set_name(const char *name);
 struct camring_reader;
 
 #define CAMRING_OBSERVE                                                                            \
-    1u /* take no row: read-only mappings, uncounted, no demand on the camera; frames are copied,  \
+    1u /* take no row: read-only mappings, uncounted; frames are copied,  \
           not pinned */
 #define CAMRING_READY                                                                              \
     2u /* fail with CAMRING_EMPTY while there is no frame, instead of attaching and waiting for    \

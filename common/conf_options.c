@@ -125,7 +125,8 @@ const struct conf_option conf_options[] = {
     {"idle", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"max_size", IN_CAMERA(max_width), .type = CONF_PICTURE_SIZE, .min = 1,
      .max = RING_MAX_DIMENSION, .fallback = "0",
-     .help = "Picture size for which memory is reserved at the start; 0: by the first picture."},
+     .help = "Picture size for which memory is reserved at the start; larger pictures are refused; "
+             "0: by the first picture."},
     {"fps", IN_CAMERA(fps), .type = CONF_RATE, .min = 0, .max = 1000, .fallback = "0",
      .help = "Most pictures per second; 0: the source's."},
     {"tls_verify", IN_CAMERA(tls_verify), .type = CONF_BOOL, .fallback = "true",
@@ -149,7 +150,9 @@ const struct conf_option conf_options[] = {
     {"jpeg.quality", IN_CAMERA(jpeg_quality), .reload = CONF_RELOAD_TELL, .type = CONF_NUMBER,
      .min = 1, .max = 100, .fallback = "80", .help = "JPEG quality."},
     {"jpeg.passthrough", IN_CAMERA(passthrough), .type = CONF_CHOICE, .names = passthrough_names,
-     .fallback = "auto", .help = "auto: the pictures of a JPEG source go through unchanged."},
+     .fallback = "auto",
+     .help = "auto: the pictures of a JPEG source go through as they are, but for missing Huffman "
+             "tables and what stands behind their end."},
     {"offline", IN_CAMERA(offline), .reload = CONF_RELOAD_TELL, .type = CONF_CHOICE,
      .names = offline_names, .fallback = "placeholder",
      .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the "
@@ -162,9 +165,9 @@ const struct conf_option conf_options[] = {
 
     {"width", IN_PROFILE(width), .type = CONF_NUMBER_OR_ZERO, .min = VARIANT_MIN_WIDTH,
      .max = VARIANT_MAX_WIDTH,
-     .help = "Pictures of the next width of 160, 240, 320, 480, 640, 800, 960, 1280, 1600, 1920, "
-             "2560, 3840 below the camera's; "
-             "left out or 0: the camera's."},
+     .help = "Pictures of that width, or the next larger of 160, 240, 320, 480, 640, 800, 960, "
+             "1280, 1600, 1920, 2560, 3840; the camera's own if that is no larger, or with 0, "
+             "or if left out."},
     {"fps", IN_PROFILE(fps), .type = CONF_RATE, .min = 0, .max = 240,
      .help = "Most pictures per second; left out or 0: all."},
     {"quality", IN_PROFILE(quality), .type = CONF_NUMBER, .min = 1, .max = 100,

@@ -313,7 +313,7 @@ class Ring(_Handle):
     ("door.jpeg"), of camring's `instance` (default: "camring"). Iterating gives the newest frame,
     for ever; it ends when the owner retires the ring, or when a signal's handler closes this.
 
-    observe=True takes no reader row: it counts neither as reader nor as viewer, and gets copies.
+    observe=True takes no reader row: it does not count as a reader, and gets copies.
     ready=True raises Error EMPTY if there is no frame yet, instead of waiting for the first one
     later."""
 

@@ -182,11 +182,8 @@ static struct conf *load(const struct options *options, char path[PATH_MAX])
     struct conf *conf = faults ? settings_load(options, path, faults) : NULL;
     if (faults)
         fclose(faults);
-    if (!conf) {
-        fputs(text ? text : "camring: out of memory\n", stderr);
-        tell_answer(options, json_pack("{s:b, s:o}", "ok", 0, "faults",
-                                       text ? tell_lines(text) : json_array()));
-    }
+    if (!conf)
+        tell_faults(options, text);
     free(text);
     return conf;
 }

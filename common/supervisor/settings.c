@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "tell.h"
+
 #include "common/certificate.h"
 #include "common/credentials.h"
 
@@ -75,13 +77,17 @@ bool settings_instance(const struct options *options, char instance[RING_ID_SIZE
     snprintf(instance, RING_ID_SIZE, "%s", options->instance ? options->instance : "camring");
     if (options->instance)
         return true;
-    if (options->config)
-        return instance_of_file(options->config, stderr, instance);
-
-    FILE *nowhere = conf_default_path() ? fopen("/dev/null", "we") : NULL;
-    if (nowhere) {
-        instance_of_file(conf_default_path(), nowhere, instance);
-        fclose(nowhere);
-    }
-    return true;
+    const char *path = options->config ? options->config : conf_default_path();
+    if (!path)
+        return true;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *faults = open_memstream(&text, &size);
+    bool ok = faults && instance_of_file(path, faults, instance);
+    if (faults)
+        fclose(faults);
+    if (!ok && options->config)
+        tell_faults(options, text);
+    free(text);
+    return ok || !options->config;
 }

@@ -17,7 +17,7 @@ void settings_path(const char *path, char out[PATH_MAX]);
 struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults);
 
 /* The instance a command is about that needs no configuration: the option's, else that of the file,
- * else "camring".  False: a file was named, and is bad; its faults are on stderr. */
+ * else "camring".  False: a file was named, and is bad; tell_faults has told them. */
 bool settings_instance(const struct options *options, char instance[RING_ID_SIZE]);
 
 #endif

@@ -25,3 +25,10 @@ json_t *tell_lines(char *text)
             json_array_append_new(lines, json_string(line));
     return lines;
 }
+
+void tell_faults(const struct options *options, char *text)
+{
+    fputs(text ? text : "camring: out of memory\n", stderr);
+    tell_answer(options, json_pack("{s:b, s:o}", "ok", 0, "faults",
+                                   text ? tell_lines(text) : json_array()));
+}

@@ -16,6 +16,10 @@ void tell_answer(const struct options *options, json_t *answer);
 /* The lines of `text`, which is changed: faults of a configuration, for an answer. */
 json_t *tell_lines(char *text);
 
+/* Faults of a configuration, one a line, on stderr; with --json also as {"ok": false, "faults":
+ * [LINE, ...]} on stdout.  Changes `text`; NULL: out of memory. */
+void tell_faults(const struct options *options, char *text);
+
 /* All that `camring status` says.  EXIT_DONE, EXIT_NOT_LIVE, or why it can't be told. */
 enum exits tell_status(const struct options *options, const char *instance);
 

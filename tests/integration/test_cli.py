@@ -378,6 +378,17 @@ def test_unknown_scheme(tmp_path):
     assert f"{path}:2:" in done.stderr and "gopher" in done.stderr and SECRET not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["status", "restart"])
+def test_a_bad_file_is_told_to_programs_too(tmp_path, command):
+    path = tmp_path / "c.yaml"
+    path.write_text("cameras:\n  bad: gopher://10.0.0.1/\n")
+    done = cli(command, "-c", path, "--json")
+    assert done.returncode == 4
+    answer = json.loads(done.stdout)
+    assert not answer["ok"] and answer["faults"] == done.stderr.splitlines()
+    assert f"{path}:2:8: cameras.bad" in answer["faults"][0]
+
+
 @pytest.mark.parametrize("command", ["run", "start"])
 def test_port_in_use(instance, command):
     with socket.socket() as taken:
