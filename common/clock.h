@@ -40,6 +40,12 @@ static inline int64_t clock_wall(int64_t ns)
     return ns + offset;
 }
 
+/* Nanoseconds from `then` to `now`; -1 if `then` is 0 or in the future. */
+static inline int64_t clock_age(int64_t now, int64_t then)
+{
+    return then > 0 && then <= now ? now - then : -1;
+}
+
 static inline struct timespec clock_timespec(int64_t ns)
 {
     return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};

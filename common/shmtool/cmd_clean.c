@@ -109,7 +109,7 @@ static bool keep_locked(struct cleaning *cleaning, const struct find_ring *ring,
         if (!row->alive)
             continue;
         keep(cleaning, ring->instance, ring->name, "reader %s lives (process %" PRId32 ")",
-             describe_row_name(row).text, row->pid);
+             reader_name(row).text, row->pid);
         return true;
     }
     return false;

@@ -37,7 +37,7 @@ static void show_header(const struct ring_stat *stat)
 /* Milliseconds of a stage, if both its ends are known and in order. */
 static struct print_text duration(int64_t from, int64_t to)
 {
-    return print_age(from > 0 ? describe_age(to, from) : -1);
+    return print_age(from > 0 ? clock_age(to, from) : -1);
 }
 
 static void show_slots(const struct ring_stat *stat)
@@ -62,7 +62,7 @@ static void show_slots(const struct ring_stat *stat)
         }
         print_table_cell(table, "%" PRIu64, frame->number);
         print_table_cell(table, "%" PRIu64, frame->source);
-        print_table_cell(table, "%s", print_age(describe_age(now, frame->committed_ns)).text);
+        print_table_cell(table, "%s", print_age(clock_age(now, frame->committed_ns)).text);
         print_table_cell(table, "%" PRIu32, frame->bytes);
         print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(frame->format),
                          frame->width, frame->height);

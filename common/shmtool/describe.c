@@ -27,34 +27,6 @@ const char *describe_slot_state(const struct ring_stat *stat, unsigned slot)
     return seq / 2 == stat->head ? "newest" : "frame";
 }
 
-bool describe_row_used(const struct ring_row_stat *row)
-{
-    return row->alive || row->pid != 0 || (row->row == 0 && row->taken > 0);
-}
-
-struct print_text describe_row_name(const struct ring_row_stat *row)
-{
-    if (row->row == 0 && !row->who[0])
-        return (struct print_text){"encoder"};
-    return print_clean(row->who, sizeof row->who);
-}
-
-unsigned describe_rows(const struct ring_stat *stat)
-{
-    return stat->rows > 0 ? stat->rows - 1 : 0;
-}
-
-uint64_t describe_lag(const struct ring_stat *stat, const struct ring_row_stat *row)
-{
-    uint64_t seen = row->last > row->joined ? row->last : row->joined;
-    return stat->head > seen ? stat->head - seen : 0;
-}
-
-int64_t describe_age(int64_t now, int64_t then)
-{
-    return then > 0 && then <= now ? now - then : -1;
-}
-
 const char *describe_format(uint32_t format)
 {
     switch (format) {
@@ -96,7 +68,7 @@ static json_t *json_row(const struct ring_stat *stat, const struct ring_row_stat
     struct reader reader = reader_look(stat, row);
     return json_pack("{s:i, s:o, s:b, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "row",
                      (int)row->row, "pid", or_null(row->pid != 0, row->pid), "alive", row->alive,
-                     "state", reader_state_name(reader.state), "name", describe_row_name(row).text,
+                     "state", reader_state_name(reader.state), "name", reader_name(row).text,
                      "trouble", reader.trouble, "pin",
                      or_null(row->pinned_slot >= 0, row->pinned_slot), "pin_generation",
                      or_null(row->pinned_generation > 0, row->pinned_generation), "held_ns",
@@ -108,14 +80,14 @@ static json_t *json_readers(const struct ring_stat *stat)
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
-        if (describe_row_used(&stat->row[i]))
+        if (reader_used(&stat->row[i]))
             json_array_append_new(list, json_row(stat, &stat->row[i]));
     return list;
 }
 
 static json_t *json_frame(const struct ring_frame *frame, int64_t now)
 {
-    int64_t age = describe_age(now, frame->committed_ns);
+    int64_t age = clock_age(now, frame->committed_ns);
     return json_pack(
         "{s:I, s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I, s:I, s:I}", "frame",
         (json_int_t)frame->number, "source", (json_int_t)frame->source, "age_ns",
@@ -173,7 +145,7 @@ json_t *describe_json(const struct ring_stat *stat, bool slots)
     json_object_set_new(ring, "slot_count", json_integer(stat->allocated));
     json_object_set_new(ring, "slots_possible", json_integer(stat->slots));
     json_object_set_new(ring, "slot_bytes", json_integer((json_int_t)stat->slot_bytes));
-    json_object_set_new(ring, "reader_rows", json_integer(describe_rows(stat)));
+    json_object_set_new(ring, "reader_rows", json_integer(reader_room(stat)));
     json_object_set_new(ring, "no_slot", json_integer((json_int_t)stat->no_slot));
     json_object_set_new(ring, "aborted", json_integer((json_int_t)stat->aborted));
     json_object_set_new(ring, "readers", json_readers(stat));

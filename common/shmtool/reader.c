@@ -2,7 +2,6 @@
 
 #include "common/clock.h"
 #include "common/process.h"
-#include "describe.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -45,14 +44,37 @@ static int64_t held_since(const struct ring_stat *stat, const struct ring_row_st
     if (row->pinned_slot < 0 || row->pinned_slot >= RING_MAX_SLOTS)
         return -1;
     const struct ring_slot_stat *slot = &stat->slot[row->pinned_slot];
-    return slot->seq == 2 * row->last ? describe_age(clock_now(), slot->frame.committed_ns) : -1;
+    return slot->seq == 2 * row->last ? clock_age(clock_now(), slot->frame.committed_ns) : -1;
+}
+
+bool reader_used(const struct ring_row_stat *row)
+{
+    return row->alive || row->pid != 0 || (row->row == 0 && row->taken > 0);
+}
+
+struct print_text reader_name(const struct ring_row_stat *row)
+{
+    if (row->row == 0 && !row->who[0])
+        return (struct print_text){"encoder"};
+    return print_clean(row->who, sizeof row->who);
+}
+
+unsigned reader_room(const struct ring_stat *stat)
+{
+    return stat->rows > 0 ? stat->rows - 1 : 0;
+}
+
+uint64_t reader_lag(const struct ring_stat *stat, const struct ring_row_stat *row)
+{
+    uint64_t seen = row->last > row->joined ? row->last : row->joined;
+    return stat->head > seen ? stat->head - seen : 0;
 }
 
 struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
     struct reader reader = {.state = look_state(stat, row),
                             .held_ns = held_since(stat, row),
-                            .lag = describe_lag(stat, row)};
+                            .lag = reader_lag(stat, row)};
     bool old = row->pinned_generation > 0 && row->pinned_generation < stat->generation;
     bool overtaken = reader.held_ns > HELD_TOO_LONG && reader.lag > 0;
     reader.trouble =
@@ -83,14 +105,14 @@ unsigned reader_count(const struct ring_stat *stat)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
-        n += describe_row_used(&stat->row[i]);
+        n += reader_used(&stat->row[i]);
     return n;
 }
 
 static void print_one(const struct ring_stat *stat, const struct ring_row_stat *row,
                       const struct reader *reader, FILE *out)
 {
-    fprintf(out, "%s: reader %s", stat->name, describe_row_name(row).text);
+    fprintf(out, "%s: reader %s", stat->name, reader_name(row).text);
     if (row->pid > 0)
         fprintf(out, " (process %" PRId32 ")", row->pid);
     bool acts = reader->state == READER_ALIVE;
@@ -108,7 +130,7 @@ void reader_print_trouble(const struct ring_stat *stat, FILE *out)
 {
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++) {
         const struct ring_row_stat *row = &stat->row[i];
-        if (!describe_row_used(row))
+        if (!reader_used(row))
             continue;
         struct reader reader = reader_look(stat, row);
         if (reader.trouble)
@@ -125,7 +147,7 @@ static void add_line(struct print_table *table, const struct ring_stat *stat,
         print_table_cell(table, "%" PRId32, row->pid);
     else
         print_table_cell(table, "-");
-    print_table_cell(table, "%s", describe_row_name(row).text);
+    print_table_cell(table, "%s", reader_name(row).text);
     print_table_cell(table, "%s", reader_state_name(reader.state));
     print_table_cell(table, "%s", reader_pin(stat, row).text);
     print_table_cell(table, "%s", print_age(reader.held_ns).text);
@@ -140,11 +162,11 @@ void reader_print_table(const struct ring_stat *stat, FILE *out)
                                           ">HELD", ">LAG", ">TAKEN", ">MISSED", NULL};
     struct print_table *table = print_table_create(columns);
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
-        if (describe_row_used(&stat->row[i]))
+        if (reader_used(&stat->row[i]))
             add_line(table, stat, &stat->row[i]);
     if (reader_count(stat) > 0)
         print_table_write(table, "  ", out);
     else
-        fprintf(out, "  no readers; room for %u\n", describe_rows(stat));
+        fprintf(out, "  no readers; room for %u\n", reader_room(stat));
     print_table_destroy(table);
 }

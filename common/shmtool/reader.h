@@ -24,6 +24,17 @@ struct reader {
     bool trouble;    /* dead, stopped, or holding a frame that has long been overtaken */
 };
 
+/* True if the row has, or had, an owner. Row 0 goes from worker to worker with the camera's lease:
+ * it is "alive" while one holds a pin. */
+bool reader_used(const struct ring_row_stat *row);
+struct print_text reader_name(const struct ring_row_stat *row);
+
+/* How many readers there is room for, beside the encoder. */
+unsigned reader_room(const struct ring_stat *stat);
+
+/* Frames the reader has yet to see. */
+uint64_t reader_lag(const struct ring_stat *stat, const struct ring_row_stat *row);
+
 struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row);
 const char *reader_state_name(enum reader_state state);
 

@@ -41,7 +41,7 @@ static void count_readers(struct watched *watched)
     watched->troubles = 0;
     watched->missed = 0;
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++) {
-        if (!describe_row_used(&stat->row[i]))
+        if (!reader_used(&stat->row[i]))
             continue;
         watched->missed += stat->row[i].missed;
         watched->troubles += reader_look(stat, &stat->row[i]).trouble;

@@ -3,7 +3,10 @@
 #ifndef CAMRING_ACTIVATION_H
 #define CAMRING_ACTIVATION_H
 
-#include "listen.h"
+#include "listen_set.h"
+
+#include "common/conf.h"
+#include "common/error.h"
 
 /* Adds them to the set. Returns how many were added, 0 if none were given; -1 with err if one is
  * not a listening stream socket, or can be reached from other machines although the configuration

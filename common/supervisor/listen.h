@@ -4,18 +4,10 @@
 #ifndef CAMRING_LISTEN_H
 #define CAMRING_LISTEN_H
 
-#include "unixsocket.h"
+#include "listen_set.h"
 
 #include "common/conf.h"
-
-struct listen_set {
-    unsigned count;
-    bool given; /* by a service manager: they are its own */
-    int fds[CONF_MAX_LISTEN];
-    struct unixsocket_file files[CONF_MAX_LISTEN]; /* of those made here */
-    char texts[CONF_MAX_LISTEN][128]; /* as in http.listen; a name may stand for several sockets */
-    char urls[CONF_MAX_LISTEN][288];
-};
+#include "common/error.h"
 
 /* Opens all of http->listen, non-blocking and close-on-exec.  -1 with err, and nothing is left
  * open. */
