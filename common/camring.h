@@ -96,12 +96,10 @@ CAMRING_API void camring_set_name(const char *name);
 
 struct camring_reader;
 
-#define CAMRING_OBSERVE                                                                            \
-    1u /* take no row: read-only mappings, uncounted; frames are copied,  \
-          not pinned */
-#define CAMRING_READY                                                                              \
-    2u /* fail with CAMRING_EMPTY while there is no frame, instead of attaching and waiting for    \
-          the first in camring_next */
+/* Takes no row: read-only mappings, uncounted; frames are copied, not pinned. */
+#define CAMRING_OBSERVE 1u
+/* Fails with CAMRING_EMPTY while there is no frame, instead of attaching and waiting for one. */
+#define CAMRING_READY 2u
 
 /* Attaches to a ring of `instance` (NULL: "camring").  `ring` is its name ("door.jpeg"), or a
  * camera id ("door"), which means the camera's raw frames.  In a ring of raw frames a reader,

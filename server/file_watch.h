@@ -2,8 +2,8 @@
  *
  * Their folders are watched, and those of every symbolic link on the way to them: a file may be
  * written anew, replaced by mv, or be reached through a link that is switched, as containers'
- * secrets are.  The worker thread looks and loads.  Where that fails, the log says why, and what was
- * loaded before stays in use. */
+ * secrets are.  The worker thread looks and loads.  Where that fails, the log says why, and what
+ * was loaded before stays in use. */
 #ifndef SERVER_FILE_WATCH_H
 #define SERVER_FILE_WATCH_H
 

@@ -14,6 +14,7 @@
 #include "objects.h"
 #include "owner.h"
 #include "print.h"
+#include "reader.h"
 #include "shmtool.h"
 
 #include <errno.h>

@@ -29,6 +29,6 @@ json_t *tell_lines(char *text)
 void tell_faults(const struct options *options, char *text)
 {
     fputs(text ? text : "camring: out of memory\n", stderr);
-    tell_answer(options, json_pack("{s:b, s:o}", "ok", 0, "faults",
-                                   text ? tell_lines(text) : json_array()));
+    tell_answer(options,
+                json_pack("{s:b, s:o}", "ok", 0, "faults", text ? tell_lines(text) : json_array()));
 }

@@ -9,8 +9,8 @@
 #include "common/jpeg.h"
 #include "http_answers.h"
 #include "server/frames/camera.h"
-#include "server/handlers/events.h"
 #include "server/frames/feed.h"
+#include "server/handlers/events.h"
 #include "server/server.h"
 
 #include <errno.h>

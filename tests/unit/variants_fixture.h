@@ -245,7 +245,8 @@ static const struct variant small = {.width = 320}, coarse = {.quality = 40},
 
 static inline struct variants *worker(unsigned number)
 {
-    struct variants *variants = variants_create(instance, &conf, place, board_epoch(board, 0), number);
+    struct variants *variants =
+        variants_create(instance, &conf, place, board_epoch(board, 0), number);
     assert_non_null(variants);
     return variants;
 }
