@@ -18,7 +18,6 @@
 #define READERS 5
 
 static struct conf conf;
-static struct conf_camera camera = {.id = "door", .max_width = 640, .max_height = 480};
 static struct board *board;
 static struct board_camera *place;
 
