@@ -150,8 +150,9 @@ self_test()
         common/bad_supervisor.c:1 common/bad_up.c:1 common/supervisor/bad.c:1 encoder/bad.h:2 \
         server/bad.c:1 server/http/bad.c:{2,3,4} server/frames/bad.c:{2,3} \
         server/push/bad.c:{3,4} server/handlers/bad.c:{1,2} server/metrics/bad.c:1 \
-        "these modules include each other in a circle:$(printf ' capture/circle_%s' one two three)" |
-        sort)
+        "these modules include each other in a circle:$(
+            printf ' capture/circle_%s' one two three
+        )" | sort)
     [ "$found" = "$expected" ] && return
     echo "check-includes: the self-test failed; expected and found:" >&2
     diff <(echo "$expected") <(echo "$found") >&2

@@ -1,4 +1,5 @@
-"""`camring reload` and SIGHUP on instances that run: what changes, what doesn't, what is refused."""
+"""`camring reload` and SIGHUP on instances that run: what changes, what doesn't, what is
+refused."""
 import contextlib
 import json
 import os

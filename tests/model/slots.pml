@@ -1,22 +1,26 @@
-/* slots.pml: slots get memory when a reader takes a row and lose it when the reader has left, with writer and readers killed between
- * any two steps.
+/* slots.pml: slots get memory when a reader takes a row and lose it when the reader has left, with
+ * writer and readers killed between any two steps.
  *
  * What stands for what
  *   take_row        row_claim: row_lock, row_fill; and ring_slots_provide, which may find no memory
- *   read_frame      ring_reader_acquire, ring_reader_hold now and then, ring_reader_release; what is held is looked at after that
- *   leave_row       ring_reader_close: row_forget (what was held is the process's own now), ring_slots_leave, ring_unlock
+ *   read_frame      ring_reader_acquire, ring_reader_hold now and then, ring_reader_release; what
+ *                   is held is looked at after that
+ *   leave_row       ring_reader_close: row_forget (what was held is the process's own now),
+ *                   ring_slots_leave, ring_unlock
  *   give_back       give_back of ring_writer.c for one row, and ring_slots_give_back
  *   lend, publish   ring_loan, ring_commit and ring_loan_release
  *   take_over       ring_writer_takeover of the next writer
  *   reap            ring_ctl_reap
  *
- * A slot's memory is the file system's: `memory` is what fallocate gave and a punched hole took away.  Touching a slot that has none
- * would allocate a page, or kill the process if there is none to be had.  Copies are made with pread, which touches no mapping, and
- * are left out here; that copies are whole is pin.pml's business.
+ * A slot's memory is the file system's: `memory` is what fallocate gave and a punched hole took
+ * away. Touching a slot that has none would allocate a page, or kill the process if there is none
+ * to be had. Copies are made with pread, which touches no mapping, and are left out here; that
+ * copies are whole is pin.pml's business.
  *
- * Each reader has a row of its own here: who gets which row is row.pml's business.  Stores are in order and at once: a slot is taken
- * up to be given back as it is taken up to be lent, and pin.pml shows what the two fences are for.  A slot word names its generation,
- * and no writer of a later one heeds it, so there is one generation here.
+ * Each reader has a row of its own here: who gets which row is row.pml's business. Stores are in
+ * order and at once: a slot is taken up to be given back as it is taken up to be lent, and pin.pml
+ * shows what the two fences are for. A slot word names its generation, and no writer of a later one
+ * heeds it, so there is one generation here.
  *
  * Any free slot may be lent: more than the program does, which has an order. */
 
@@ -66,9 +70,10 @@ bool writer_doomed, reader_doomed[READERS];
 
 #define exists(slot) (slot < OWN || word[slot - OWN] == USABLE || word[slot - OWN] == UNWANTED)
 
-#define to_give_back(row) ((word[row] == PENDING || word[row] == UNWANTED) && head_slot != OWN + row)
+#define to_give_back(row) ((word[row] == PENDING || word[row] == UNWANTED) && \
+    head_slot != OWN + row)
 
-/* ---- writer --------------------------------------------------------------------------------------------------------- */
+/* ---- writer ---------------------------------------------------------------------------------- */
 
 inline take_over()
 {
@@ -179,14 +184,16 @@ inline give_back()
     give_back_locked();
 #else
     if
-    :: d_step { holder[row] == NOBODY -> holder[row] = WRITER }; give_back_locked(); holder[row] = NOBODY
+    :: d_step { holder[row] == NOBODY -> holder[row] = WRITER }; give_back_locked();
+        holder[row] = NOBODY
     :: holder[row] != NOBODY
     fi;
 #endif
     forget()
 }
 
-inline forget() { d_step { is_pinned = false; is_kept = false; giving = false; before = 0; row = 0; slot = 0; i = 0; tried = 0 } }
+inline forget() { d_step { is_pinned = false; is_kept = false; giving = false; before = 0;
+    row = 0; slot = 0; i = 0; tried = 0 } }
 
 /* The slots not yet tried, by nondeterministic choice; each loses its bit in turn. */
 inline lend()
@@ -243,12 +250,13 @@ end:       do
                i++
            :: else -> break
            od;
-           is_pinned = false; is_kept = false; giving = false; before = 0; row = 0; slot = 0; i = 0; tried = 0
+           is_pinned = false; is_kept = false; giving = false; before = 0; row = 0; slot = 0;
+               i = 0; tried = 0
        }
     od
 }
 
-/* ---- readers -------------------------------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 inline provide()
 {
@@ -299,7 +307,8 @@ inline read_frame()
         if
         :: seq[slot] == 2 * number ->
             look_at(slot);
-            must(seq[slot] == 2 * number || seq[slot] == WRITING || seq[slot] == 0, pinned_frame_stays);
+            must(seq[slot] == 2 * number || seq[slot] == WRITING || seq[slot] == 0,
+                pinned_frame_stays);
             if
             :: pin[me] = 0
 #ifdef KEEPS_LATE
@@ -362,7 +371,7 @@ end:
     od
 }
 
-/* ---- reaper and killer ---------------------------------------------------------------------------------------------- */
+/* ---- reaper and killer ----------------------------------------------------------------------- */
 
 proctype reaper(byte row)
 {
@@ -386,9 +395,11 @@ proctype killer()
 end:
     do
     :: d_step { writer_kills > 0 && !writer_doomed -> writer_kills--; writer_doomed = true }
-    :: d_step { reader_kills > 0 && !reader_doomed[0] && holder[0] == 1 -> reader_kills--; reader_doomed[0] = true }
+    :: d_step { reader_kills > 0 && !reader_doomed[0] && holder[0] == 1 -> reader_kills--;
+        reader_doomed[0] = true }
 #if READERS > 1
-    :: d_step { reader_kills > 0 && !reader_doomed[1] && holder[1] == 2 -> reader_kills--; reader_doomed[1] = true }
+    :: d_step { reader_kills > 0 && !reader_doomed[1] && holder[1] == 2 -> reader_kills--;
+        reader_doomed[1] = true }
 #endif
     od
 }
