@@ -14,7 +14,7 @@ import pytest
 from product import BIN, ROOT, wait_for
 
 LIBRARY = BIN.parent / "lib/libcamring.so.1"
-BEHIND_CHILDREN = 64 + 512 * 8 * 16  # bytes of the board there: struct throttle (common/board.c)
+ENCODER_CHILDREN = 10368  # where they are on the board, 64 bytes each (common/board.c)
 ENVIRONMENT = {
     **os.environ,
     "CAMRING_LIBRARY": str(LIBRARY),

@@ -12,7 +12,7 @@ import pytest
 
 from product import BIN, Process, wait_for
 from shmtool import (
-    BEHIND_CHILDREN,
+    ENCODER_CHILDREN,
     HOLD,
     PRODUCE,
     READ,
@@ -165,10 +165,7 @@ def test_children_that_outlive_the_supervisor_keep_it_all(instance):
     survivor = subprocess.Popen(["sleep", "1000"])
     try:
         with open(f"/dev/shm/camring.{camring.instance}", "r+b") as board:
-            children = struct.unpack_from("<I", board.read(24), 20)[0]
-            board.seek(
-                -64 * children - BEHIND_CHILDREN, os.SEEK_END
-            )  # board_child(0); see common/board.h
+            board.seek(ENCODER_CHILDREN)
             board.write(struct.pack("<iiQ", survivor.pid, 0, int(Process(survivor.pid).start)))
         for options in ([], ["--dry-run"]):
             removed, kept = clean(camring, *options)

@@ -15,14 +15,15 @@ import pytest
 
 from multipart import Stream
 from product import BIN, running, wait_for
-from shmtool import BEHIND_CHILDREN, HOLD, needs_library, program, rings, shm, shm_json
+from shmtool import ENCODER_CHILDREN, HOLD, needs_library, program, rings, shm, shm_json
 
 CAMERAS = {"door": "test:?size=320x240&fps=25", "nothing": "file:/nowhere.mp4"}
 WIDE = {"burst": 10000, "window": "30s", "max": "60s"}  # restarts are never damped
 
 # Where things lie in a camera's place on the board (common/board.h).
-LEASE, TAKEN, FINISHED, ENCODED, CAPTURED = 128, 136, 144, 152, 88
-VARIANT_LEASE, VARIANT_TAKEN = 384, 392
+LEASE, TAKEN, FINISHED, ENCODED, CAPTURED = 192, 200, 208, 216, 152
+VARIANT_LEASE, VARIANT_TAKEN = 448, 456
+FIRST_EPOCH = 1 << 48  # of a place, in a lease's word
 
 
 @pytest.fixture(scope="module")
@@ -152,16 +153,16 @@ def test_damage_is_for_people_too(live):
         (
             LEASE,
             "<Q",
-            0x10000 | 7 ^ 0xFFFF,
+            FIRST_EPOCH | 700 ^ 0xFFFF,
             [(None, "lease", "nothing")],
-            "worker 7, whom there can't be",
+            "worker 700, whom there can't be",
         ),
         (
             VARIANT_LEASE,
             "<Q",
-            0x10000 | 7 ^ 0xFFFF,
+            FIRST_EPOCH | 700 ^ 0xFFFF,
             [(None, "variant lease", "nothing")],
-            "worker 7, whom there can't be",
+            "worker 700, whom there can't be",
         ),
         (VARIANT_TAKEN, "<Q", 3, [(None, "accounts", "nothing")], "3 pictures of variants"),
         (0, "<B", ord("/"), [(None, "board", "")], "no proper name"),
@@ -184,13 +185,15 @@ def test_a_lease_of_the_dead(live):
     try:
         victim = live.children("encoder")[0]
         with mapped(board_of(live)) as memory:
-            cameras, children = struct.unpack_from("<II", memory, 16)
-            first = len(memory) - BEHIND_CHILDREN - 64 * children
-            pids = [struct.unpack_from("<i", memory, first + 64 * i)[0] for i in range(children)]
-        worker = pids.index(victim.pid) - cameras
+            pids = [
+                struct.unpack_from("<i", memory, ENCODER_CHILDREN + 64 * i)[0] for i in range(256)
+            ]
+        worker = pids.index(victim.pid)
         victim.kill()
         wait_for(lambda: not victim.alive(), 10, "a dead encoder")
-        with poked(board_of(live), place(live, "nothing") + LEASE, "<Q", 0x10000 | worker ^ 0xFFFF):
+        with poked(
+            board_of(live), place(live, "nothing") + LEASE, "<Q", FIRST_EPOCH | worker ^ 0xFFFF
+        ):
             assert (None, "lease", "nothing") in faults(live)
     finally:
         live.supervisor.kill(signal.SIGCONT)
