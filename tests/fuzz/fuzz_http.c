@@ -117,13 +117,16 @@ static void publish(void)
 
 static void tell_state(unsigned camera, enum camera_state state)
 {
-    struct msg_camera_state message = {
-        .index = camera, .state = state, .since_ns = clock_now(), .width = 32, .height = 24};
+    struct msg_camera_state message = {.at = world.cameras[camera].at,
+                                       .state = state,
+                                       .since_ns = clock_now(),
+                                       .width = 32,
+                                       .height = 24};
     snprintf(message.codec, sizeof message.codec, "test");
     if (state == CAMERA_AWAY)
         snprintf(message.why, sizeof message.why, "not \"there\" \\ \xff");
     cameras_on_state(world.server.cameras, &message);
-    events_on_state(world.server.events, cameras_at(world.server.cameras, camera));
+    events_on_state(world.server.events, cameras_of(world.server.cameras, &message.at));
 }
 
 /* Logins are asked for where a proxy's headers show that a client is not this process itself.  The

@@ -181,7 +181,9 @@ static void write_tiny(const char *name, struct hostile_input head, const uint8_
         slot[i].frame.format = RING_FORMAT_JPEG;
         slot[i].seq = slot[i].frame.number = 0;
     }
-    header->slot_count = header->writer_slots = header->writer_allocated = slots;
+    header->slot_count = slots;
+    header->writer_slots = slots;
+    header->writer_allocated = slots;
     header->slot_bytes = RING_LINE;
     header->payload_offset = payload_offset;
     header->object_bytes = payload_offset + slots * RING_LINE;
