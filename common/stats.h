@@ -1,14 +1,15 @@
 /* stats.h: how long frames take at each stage: histograms in shared memory, to which any number of
  * processes may add at once.
  *
- * * * DESIGN
+ * DESIGN
  *
  * An observation is two atomic additions: to the sum, then to the one bucket it falls into. There
  * are no locks; a process killed between the two leaves a time in the sum that no bucket counts,
- * and no other damage. Guaranteed to readers at any moment, with any number of writers: - the count
- * is the sum of the buckets as they were read, so the two always agree; - the sum has all that is
- * counted, and at most also what is being added just then (or was, by somebody who died of it); -
- * from one look to the next none of them falls. */
+ * and no other damage. Guaranteed to readers at any moment, with any number of writers:
+ *   - the count is the sum of the buckets as they were read, so the two always agree;
+ *   - the sum has all that is counted, and at most also what is being added just then (or was, by
+ *     a process killed there);
+ *   - from one reading to the next none of them falls. */
 #ifndef CAMRING_STATS_H
 #define CAMRING_STATS_H
 

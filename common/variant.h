@@ -1,7 +1,7 @@
 /* variant.h: variants: smaller or coarser copies of a camera's pictures, made while a server wants
  * them. The board records which servers want which.
  *
- * * DESIGN
+ * DESIGN
  *
  * Each camera has VARIANT_SLOTS words {width, quality, users}: users has a bit for each server
  * process.  Slot n's pictures are in the ring "CAMERA.vn".  A word is only ever changed whole, by
@@ -9,12 +9,12 @@
  * than it was made for is not made, and is worked out again.  So
  *   - nothing tears: width, quality and users that are read together belong together;
  *   - nothing leaks: joining twice is joining once, and a server killed before or after any
- * instruction leaves at most its own bits, which the supervisor clears when it is dead
- * (variant_clear_server) and which mean nothing else to anybody;
+ *     instruction leaves at most its own bits, which mean nothing to others and which the
+ *     supervisor clears when the server is dead (variant_clear_server);
  *   - nobody waits: a swap fails only because another one succeeded;
  *   - a value that comes back (A, B, A) is as good as one that never went: a word has no history.
  *
- * A slot's variant changes only while it has no users, so whoever has joined keeps what he joined.
+ * A slot's variant changes only while it has no users, so a server keeps the variant it joined.
  * Pictures of the slot's last variant may still lie in its ring: each says its own
  * (ring_frame.variant), and the reader passes over others. Two servers that join a new variant at
  * the same moment may come to have a slot each, when a lower one falls free between their looks:

@@ -1,8 +1,8 @@
 /* request.h: what can be asked of a running supervisor through its control socket.
  *
  *   {"command": "status"}                  cameras, processes, URLs; see request.c
- *   {"command": "wait"}                    one line per camera now and on each change, {"done":
- * true} once all have settled
+ *   {"command": "wait"}                    one line per camera now and on each change, and
+ *                                          {"done": true} once all have settled
  *   {"command": "restart", "camera": ID}   {"ok": true}
  *   {"command": "restart"}                 as anew_check answers; then the supervisor begins anew
  *   {"command": "reload"}                  what reload.h says, once it is done
