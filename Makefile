@@ -194,7 +194,7 @@ $(BUILD)/chaos/accounts: $(call chaos_obj,accounts) $(LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(call libs,common)
 
-.PHONY: chaos chaos-short chaos-build kill-tests chaos-programs chaos-tools
+.PHONY: chaos chaos-reload chaos-short chaos-build kill-tests chaos-programs chaos-tools
 .PHONY: chaos-kill chaos-break-pin chaos-break-seq
 kill-tests: $(BUILD)/chaos/test_kill
 chaos-programs: $(filter-out %-shm,$(BINARIES))
@@ -232,6 +232,14 @@ test-integration: deps-test
 test-browser: deps-browser
 	$(PARALLEL) all
 	$(RUN_TESTS) browser
+
+# Reloads of random configurations, and the same while processes die:
+# `make chaos-reload [RELOADS=200 SEED=N]`.
+chaos-reload: export RELOADS := $(or $(RELOADS),200)
+chaos-reload: export CHAOS_SEED = $(SEED)
+chaos-reload: deps-test
+	$(PARALLEL) all
+	$(RUN_TESTS) reload
 
 # Processes that die: the kill tests, then real instances whose processes are killed and stopped at
 # random, and two that break the ring's protocol on purpose, which must be noticed. A short run is

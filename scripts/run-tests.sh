@@ -1,11 +1,12 @@
 #!/bin/bash
-# run-tests.sh BUILD unit|integration|browser|kill|chaos...: runs tests that are built already, each
-# unit test program and each integration test under a time limit. Ends with
+# run-tests.sh BUILD unit|integration|browser|kill|chaos|reload...: runs tests that are built
+# already, each unit test program and each integration test under a time limit. Ends with
 # "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
 # UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest. At the same time run
 # UNIT_JOBS unit tests, TEST_JOBS integration tests (0: all in one process, as with PYTEST_ARGS),
 # and by themselves QUIET_JOBS of those that are marked `quiet` (tests/integration/parallel.py).
-# CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which.
+# CHAOS_SECONDS, CHAOS_KILLS and CHAOS_SEED say how much chaos, and which; RELOADS, how many
+# configurations `reload` walks through.
 # With TALLY=FILE the three numbers are also added to FILE.
 set -u
 
@@ -19,6 +20,7 @@ passed=0 failed=0 skipped=0
 # in one process, which takes less time to start.
 UNIT_JOBS=${UNIT_JOBS:-$(nproc)}
 TEST_JOBS=${TEST_JOBS:-$([ -n "${PYTEST_ARGS:-}" ] && echo 0 || echo $(($(nproc) * 3)))}
+RELOADS=${RELOADS:-12}
 QUIET_JOBS=${QUIET_JOBS:-$(($(nproc) * 2))}
 
 # Unit tests speak TAP (cmocka 1.1 marks a skipped test "not ok N # SKIP"). What was planned but
@@ -148,6 +150,18 @@ run_broken_chaos()
     add_counts "$work/break-seq"
 }
 
+# Random configurations on a running instance; with --kill while processes die.
+run_reload()
+{
+    if CAMRING_BUILD=$build timeout --signal=TERM --kill-after=60 "$1" \
+        "${PYTHON:-/usr/bin/python3}" -B tests/chaos/reload.py \
+        ${CHAOS_SEED:+--seed "$CHAOS_SEED"} "${@:2}" </dev/null; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+}
+
 for what; do
     case $what in
     unit) run_units ;;
@@ -166,6 +180,10 @@ for what; do
             --kills "${CHAOS_KILLS:-100}"
         add_counts "$work/chaos"
         run_broken_chaos
+        ;;
+    reload)
+        run_reload $((RELOADS * 60 + 120)) --steps "$RELOADS"
+        run_reload $((RELOADS * 60 + 120)) --steps "$RELOADS" --kill
         ;;
     *)
         echo "run-tests: unknown kind of test \"$what\"" >&2
