@@ -5,20 +5,21 @@
 
 #include <poll.h>
 
-/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up; *done: every camera has
- * settled. */
+/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up, or there is no memory;
+ * *done: every camera has settled. */
 static enum client_result take_news(struct client *client, struct progress *progress, bool *done)
 {
     json_t *message;
-    enum client_result result;
-    while ((result = client_next(client, &message)) == CLIENT_GOT && !*done) {
+    enum client_result result = CLIENT_LATER;
+    bool taken = true;
+    while (taken && !*done && (result = client_next(client, &message)) == CLIENT_GOT) {
         if (json_object_get(message, "done"))
             *done = true;
-        else if (!progress_update(progress, message))
-            result = CLIENT_GONE;
+        else
+            taken = progress_update(progress, message);
         json_decref(message);
     }
-    return result;
+    return taken ? result : CLIENT_GONE;
 }
 
 static enum following follow(struct client *client, struct progress *progress, int signals,
