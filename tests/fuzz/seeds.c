@@ -334,8 +334,8 @@ static void write_pictures(void)
 static void write_texts(void)
 {
     static const char *const urls[] = {
-        "\xff\x01rtsp://user:secret@camera.example:554/live?token=abc&loop=1\nsecret in "
-        "user:secret",
+        ("\xff\x01rtsp://user:secret@camera.example:554/live?token=abc&loop=1\nsecret in "
+         "user:secret"),
         "\x10\x00http://a%40b:p%3aw@[::1]:80/x?password=%41%4",
         "@\001file:a.mp4?loop=1&password=", "\x80\x00v4l2:/dev/video0", "\x08\x00test:?fps=30"};
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {

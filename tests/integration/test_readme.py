@@ -205,7 +205,8 @@ def one_test(*words):
 
 def make_words(*words):
     """A make of its own: neither the counts nor the choices of the one that runs this are its."""
-    own = ("TALLY", "UNIT", "PYTEST_ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "CAMRING_COUNTS")
+    own = ("TALLY", "UNIT", "PYTEST_ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    own += ("CAMRING_COUNTS", "CAMRING_TESTS")
     environment = {name: value for name, value in os.environ.items() if name not in own}
     return subprocess.run(
         ["make", *words],
