@@ -53,9 +53,10 @@ PKGS := $(sort $(foreach part,common encoder capture server supervisor shmtool,$
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
 
+supervisor_folders := children commands listening memory
 server_folders := http frames push handlers metrics
 src_common := $(wildcard common/*.c)
-src_supervisor := $(wildcard common/supervisor/*.c)
+src_supervisor := $(wildcard common/supervisor/*.c $(supervisor_folders:%=common/supervisor/%/*.c))
 src_shmtool := $(wildcard common/shmtool/*.c)
 src_capture := $(wildcard capture/*.c)
 src_encoder := $(wildcard encoder/*.c)
@@ -127,11 +128,11 @@ $(call obj,server/handlers/page.c server/handlers/openapi.c): $(wildcard server/
 # A unit test is one file; what it tests beyond libcamring stands in its own variable:
 # parts_test_NAME.
 parts_test_reconnect := capture/reconnect.c
-parts_test_held := common/supervisor/held.c
-parts_test_child := common/supervisor/child.c
-parts_test_camera_states := common/supervisor/camera_states.c common/supervisor/outbox.c
-parts_test_space := common/supervisor/space.c
-parts_test_process_counts := common/supervisor/process_counts.c
+parts_test_held := common/supervisor/memory/held.c
+parts_test_child := common/supervisor/children/child.c
+parts_test_camera_states := $(addprefix common/supervisor/children/,camera_states.c outbox.c)
+parts_test_space := common/supervisor/memory/space.c
+parts_test_process_counts := common/supervisor/children/process_counts.c
 encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c)
 parts_test_encoder := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
@@ -174,7 +175,8 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
-kill_parts := $(encoder_parts) $(addprefix common/supervisor/,recover.c space.c instance.c)
+kill_parts := $(encoder_parts) \
+	$(addprefix common/supervisor/,memory/recover.c memory/space.c instance.c)
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
 		$(call chaos_obj,kill_variants kill_supervisor stage world picture) \
 		$(call chaos_obj,kill_points jpeg_gray) \

@@ -171,7 +171,7 @@ static int publish(struct passthrough *passthrough, const AVPacket *packet,
     stats_observe(&shared->took[STATS_CAPTURE], frame.committed_ns - captured_ns);
     capture_tell_source(passthrough->capture, true);
     capture_tell_picture(passthrough->capture, info->width, info->height, "mjpeg");
-    if (variant_any_wanted(shared)) /* nobody else has anything to do with it */
+    if (variant_any_wanted(&shared->variants)) /* nobody else has anything to do with it */
         bell_ring(board_pool_bell(passthrough->capture->board), 1);
     return 0;
 }

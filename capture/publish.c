@@ -167,7 +167,8 @@ enum publish_result publish_commit(struct publish *publish, const struct ring_lo
     board_count(&capture->shared->captured, 1);
     capture_tell_source(capture, false);
     /* one for each lease */
-    bell_ring(board_pool_bell(capture->board), variant_any_wanted(capture->shared) ? 2 : 1);
+    bell_ring(board_pool_bell(capture->board),
+              variant_any_wanted(&capture->shared->variants) ? 2 : 1);
     stats_observe(&capture->shared->took[STATS_CAPTURE], frame->committed_ns - frame->captured_ns);
     return PUBLISH_DONE;
 }

@@ -362,6 +362,6 @@ void board_clear_server(struct board *board, unsigned index)
         if (!camera)
             continue;
         ring_store_u32(&camera->viewers[index], 0, memory_order_relaxed);
-        variant_clear_server(camera, index);
+        variant_clear_server(&camera->variants, index);
     }
 }

@@ -85,7 +85,7 @@ bool camera_ring_in_use(unsigned number, const struct board_camera *camera)
 {
     return camera_ring_exists(number, camera) &&
            (!row_of(number)->is_on_demand ||
-            variant_was_wanted(camera, number - CAMERA_RING_VARIANT));
+            variant_was_wanted(&camera->variants, number - CAMERA_RING_VARIANT));
 }
 
 /* ---- owner ---- */

@@ -1,6 +1,5 @@
 #include "variant.h"
 
-#include "board.h"
 #include "ring_store.h"
 
 #include <stdio.h>
@@ -84,19 +83,19 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
 
 /* ---- who wants one ---- */
 
-static uint64_t load(const struct board_camera *camera, unsigned slot)
+static uint64_t load(const struct variant_words *words, unsigned slot)
 {
-    return atomic_load(&camera->variants.slot[slot]);
+    return atomic_load(&words->slot[slot]);
 }
 
 /* The slot that has the variant and users, else the first without users; -1: neither.  *word is
  * what was there. */
-static int choose(const struct board_camera *camera, uint32_t variant, uint64_t *word)
+static int choose(const struct variant_words *words, uint32_t variant, uint64_t *word)
 {
     int empty = -1;
     uint64_t found = 0;
     for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
-        uint64_t there = load(camera, i);
+        uint64_t there = load(words, i);
         if (there >> 32 == variant && (there & USERS) != 0) {
             *word = there;
             return (int)i;
@@ -110,16 +109,16 @@ static int choose(const struct board_camera *camera, uint32_t variant, uint64_t 
     return empty;
 }
 
-int variant_join(struct board_camera *camera, unsigned server, struct variant wanted)
+int variant_join(struct variant_words *words, unsigned server, struct variant wanted)
 {
     uint32_t variant = variant_pack(wanted);
     uint64_t word, me = UINT64_C(1) << server;
     int slot;
     if (variant == 0 || server >= RING_MAX_WAKERS)
         return -1;
-    while ((slot = choose(camera, variant, &word)) >= 0) {
-        if (ring_swap_u64(&camera->variants.slot[slot], word,
-                          (uint64_t)variant << 32 | (word & USERS) | me, memory_order_seq_cst))
+    while ((slot = choose(words, variant, &word)) >= 0) {
+        if (ring_swap_u64(&words->slot[slot], word, (uint64_t)variant << 32 | (word & USERS) | me,
+                          memory_order_seq_cst))
             return slot;
     }
     return -1;
@@ -133,35 +132,35 @@ static void clear(_Atomic uint64_t *word, unsigned server)
         continue;
 }
 
-void variant_leave(struct board_camera *camera, unsigned server, unsigned slot)
+void variant_leave(struct variant_words *words, unsigned server, unsigned slot)
 {
     if (server < RING_MAX_WAKERS && slot < VARIANT_SLOTS)
-        clear(&camera->variants.slot[slot], server);
+        clear(&words->slot[slot], server);
 }
 
-void variant_clear_server(struct board_camera *camera, unsigned server)
+void variant_clear_server(struct variant_words *words, unsigned server)
 {
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-        variant_leave(camera, server, i);
+        variant_leave(words, server, i);
 }
 
-bool variant_wanted(const struct board_camera *camera, unsigned slot, struct variant *out)
+bool variant_wanted(const struct variant_words *words, unsigned slot, struct variant *out)
 {
-    uint64_t word = load(camera, slot);
+    uint64_t word = load(words, slot);
     *out = variant_unpack((uint32_t)(word >> 32));
     return (word & USERS) != 0;
 }
 
-bool variant_any_wanted(const struct board_camera *camera)
+bool variant_any_wanted(const struct variant_words *words)
 {
     atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-        if ((load(camera, i) & USERS) != 0)
+        if ((load(words, i) & USERS) != 0)
             return true;
     return false;
 }
 
-bool variant_was_wanted(const struct board_camera *camera, unsigned slot)
+bool variant_was_wanted(const struct variant_words *words, unsigned slot)
 {
-    return load(camera, slot) != 0;
+    return load(words, slot) != 0;
 }

@@ -41,8 +41,6 @@ struct variant_words {
     _Atomic uint64_t slot[VARIANT_SLOTS];
 };
 
-struct board_camera;
-
 /* ---- which there can be ---- */
 
 /* What is encoded for who wants `width` and `quality` (0: the camera's): the next width of a ladder
@@ -72,20 +70,20 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
  * variant but the camera's own picture.  The caller then rings the pool's bell, for a picture may
  * be there that was not wanted until now; and counts its own clients: it leaves once.
  */
-int variant_join(struct board_camera *camera, unsigned server, struct variant wanted);
-void variant_leave(struct board_camera *camera, unsigned server, unsigned slot);
+int variant_join(struct variant_words *words, unsigned server, struct variant wanted);
+void variant_leave(struct variant_words *words, unsigned server, unsigned slot);
 
 /* The supervisor, once the server is known to be dead: it wants nothing any more. */
-void variant_clear_server(struct board_camera *camera, unsigned server);
+void variant_clear_server(struct variant_words *words, unsigned server);
 
 /* True if somebody wants what slot number `slot` is for; *out is that. */
-bool variant_wanted(const struct board_camera *camera, unsigned slot, struct variant *out);
+bool variant_wanted(const struct variant_words *words, unsigned slot, struct variant *out);
 
 /* True if anybody wants any.  What the caller stored before is seen by whoever joins too late to be
  * seen here. */
-bool variant_any_wanted(const struct board_camera *camera);
+bool variant_any_wanted(const struct variant_words *words);
 
 /* False if nobody has wanted the slot yet: then its ring has no readers and no pictures. */
-bool variant_was_wanted(const struct board_camera *camera, unsigned slot);
+bool variant_was_wanted(const struct variant_words *words, unsigned slot);
 
 #endif

@@ -131,7 +131,7 @@ static bool find_slots(struct variants *variants, struct job *job)
     bool any = false;
     for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
         const _Atomic uint64_t *done = &variants->place->variant_done[slot];
-        bool is_wanted = variant_wanted(variants->place, slot, &job->wanted[slot]);
+        bool is_wanted = variant_wanted(&variants->place->variants, slot, &job->wanted[slot]);
         if (!is_wanted)
             close_writer(variants, slot);
         job->due[slot] = is_wanted && job->number > 0 &&
@@ -145,7 +145,7 @@ static bool find_slots(struct variants *variants, struct job *job)
 static bool find_job(struct variants *variants, struct job *job, struct ring_reader **source)
 {
     *source = NULL;
-    if (!variant_any_wanted(variants->place)) {
+    if (!variant_any_wanted(&variants->place->variants)) {
         close_sources(variants);
         for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
             close_writer(variants, slot);

@@ -3,7 +3,7 @@
 #ifndef SERVER_SUPERVISOR_LINK_H
 #define SERVER_SUPERVISOR_LINK_H
 
-#include "server/server.h"
+#include "server/context.h"
 
 struct supervisor_link;
 

@@ -1,77 +1,11 @@
-/* camring: starts, stops and watches an installation.  Each command is a row of the table and a
- * file of its own. */
-#include "command.h"
+/* camring: starts, stops and watches an installation: main() finds the command and its options. */
 
 #include "common/ring.h"
+#include "common/supervisor/commands/command.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-
-const struct command command_table[] = {
-    {"run", "[-c FILE]", "run in the foreground, until told to stop", TAKES_CONFIG, 0, cmd_run},
-    {"start", "[-c FILE] [--no-wait]",
-     "run in the background; returns when each camera is live or has failed",
-     TAKES_CONFIG | TAKES_NO_WAIT, 0, cmd_start},
-    {"stop", "", "stop, and leave nothing behind", TAKES_CONFIG, 0, cmd_stop},
-    {"restart", "[CAMERA] [--no-wait] [--json]", "restart one camera, or everything",
-     TAKES_CONFIG | TAKES_NO_WAIT | TAKES_JSON, 1, cmd_restart},
-    {"reload", "[--json]",
-     "read the configuration again and take over what changed, or say what is wrong with it",
-     TAKES_CONFIG | TAKES_JSON, 0, cmd_reload},
-    {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0,
-     cmd_status},
-    {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it",
-     TAKES_CONFIG | TAKES_JSON, 0, cmd_check},
-    {"shm", "list | show RING | watch [RING] | dump RING -o FILE | verify | clean",
-     "look into the rings (camring shm --help)", TAKES_ANYTHING, 0, cmd_shm},
-    {"version", "[--json]", "say which version this is", TAKES_JSON, 0, cmd_version},
-    {"help", "[COMMAND | config]", "explain a command, or every key of the configuration", 0, 1,
-     cmd_help},
-    {.name = NULL},
-};
-
-const struct command *command_find(const char *name)
-{
-    for (const struct command *command = command_table; command->name; command++)
-        if (strcmp(command->name, name) == 0)
-            return command;
-    return NULL;
-}
-
-static void print_option(FILE *out, bool wanted, const char *option, const char *meaning)
-{
-    if (wanted)
-        fprintf(out, "  %-16s  %s\n", option, meaning);
-}
-
-void command_usage(FILE *out, const struct command *only)
-{
-    unsigned takes = only ? only->takes : ~0u;
-    fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND",
-            only && *only->arguments ? " " : "", only ? only->arguments : "");
-    for (const struct command *command = command_table; !only && command->name; command++)
-        fprintf(out, "  %-8s %s\n", command->name, command->summary);
-    if (only)
-        fprintf(out, "%s\n", only->summary);
-    fprintf(out, "\n");
-    print_option(out, takes & TAKES_CONFIG, "-c, --config FILE",
-                 "instead of ./camring.yaml or /etc/camring/camring.yaml; - is standard input");
-    print_option(out, takes & TAKES_NO_WAIT, "--no-wait",
-                 "return as soon as the servers accept connections");
-    print_option(out, takes & TAKES_JSON, "--json", "output for programs");
-    print_option(out, true, "--instance NAME",
-                 "which installation; wins over the file's `instance` (default: camring)");
-    print_option(out, true, "-v, --verbose", "log more");
-    print_option(out, true, "--debug",
-                 "log everything; watch for slow callbacks, and frames held over 2 s");
-    print_option(out, true, "-h, --help", "this text");
-    if (!only)
-        fprintf(
-            out,
-            "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 bad configuration,\n"
-            "5 running, but not every camera is live.\n");
-}
 
 /* Says how it should have been. */
 static int wrong_usage(const struct command *command)

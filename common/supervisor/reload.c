@@ -1,12 +1,13 @@
 #include "reload.h"
 
 #include "settings.h"
-#include "space.h"
 #include "tell.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/ring_map.h"
+#include "common/supervisor/listening/listen.h"
+#include "common/supervisor/memory/space.h"
 
 #include <errno.h>
 #include <stdlib.h>

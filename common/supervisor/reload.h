@@ -11,9 +11,10 @@
 #ifndef CAMRING_RELOAD_H
 #define CAMRING_RELOAD_H
 
-#include "children.h"
-#include "command.h"
 #include "control.h"
+#include "options.h"
+
+#include "common/supervisor/children/children.h"
 
 struct reload;
 

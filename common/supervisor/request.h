@@ -4,7 +4,7 @@
  *   {"command": "wait"}                    one line per camera now and on each change, and
  *                                          {"done": true} once all have settled
  *   {"command": "restart", "camera": ID}   {"ok": true}
- *   {"command": "restart"}                 as anew_check answers; then the supervisor begins anew
+ *   {"command": "restart"}                 as reexec_check answers; then the supervisor begins anew
  *   {"command": "reload"}                  what reload.h says, once it is done
  *   {"command": "stop"}                    {"ok": true}; then the supervisor ends
  *
@@ -12,8 +12,9 @@
 #ifndef CAMRING_REQUEST_H
 #define CAMRING_REQUEST_H
 
-#include "children.h"
 #include "control.h"
+
+#include "common/supervisor/children/children.h"
 
 struct request_context {
     const char *instance;

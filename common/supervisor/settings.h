@@ -2,7 +2,7 @@
 #ifndef CAMRING_SETTINGS_H
 #define CAMRING_SETTINGS_H
 
-#include "command.h"
+#include "options.h"
 
 #include "common/conf.h"
 

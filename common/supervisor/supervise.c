@@ -1,17 +1,18 @@
 #include "supervise.h"
 
-#include "anew.h"
-#include "children.h"
 #include "control.h"
 #include "exits.h"
-#include "held_watch.h"
 #include "instance.h"
+#include "reexec.h"
 #include "reload.h"
 #include "request.h"
-#include "space.h"
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/supervisor/children/children.h"
+#include "common/supervisor/listening/listen.h"
+#include "common/supervisor/memory/held_watch.h"
+#include "common/supervisor/memory/space.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,7 @@ struct supervisor {
     struct control *control;
     struct request_context requests;
     int url_fd;
-    struct anew anew;
+    struct reexec reexec;
     bool stopping, begins_anew;
 };
 
@@ -106,7 +107,7 @@ static json_t *begin_anew(void *arg)
     struct supervisor *self = arg;
     if (self->stopping)
         return json_pack("{s:s}", "error", "it is stopping");
-    json_t *answer = anew_check(&self->anew);
+    json_t *answer = reexec_check(&self->reexec);
     if (json_is_true(json_object_get(answer, "ok"))) {
         log_info("restarted by request");
         self->begins_anew = true;
@@ -309,7 +310,7 @@ int supervise(const struct supervise *options)
     const struct conf *conf = options->conf;
     int status = EXIT_FAILED;
     log_open("supervisor", conf->log.level, conf->log.format);
-    anew_open(&self.anew, options->options);
+    reexec_open(&self.reexec, options->options);
     if (set_up(&self, &err) != 0) {
         fprintf(stderr, "camring: %s\n", err.text);
         goto out;
@@ -324,7 +325,7 @@ int supervise(const struct supervise *options)
 out:
     tear_down(&self);
     if (self.begins_anew) {
-        anew_go(&self.anew, &self.listen);
+        reexec_run(&self.reexec, &self.listen);
         status = EXIT_FAILED;
     }
     return status;

@@ -2,7 +2,7 @@
 #ifndef CAMRING_SUPERVISE_H
 #define CAMRING_SUPERVISE_H
 
-#include "command.h"
+#include "options.h"
 
 #include "common/conf.h"
 

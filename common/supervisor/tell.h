@@ -2,7 +2,7 @@
 #ifndef CAMRING_TELL_H
 #define CAMRING_TELL_H
 
-#include "command.h"
+#include "options.h"
 
 #include <jansson.h>
 
@@ -19,8 +19,5 @@ json_t *tell_lines(char *text);
 /* Faults of a configuration, one a line, on stderr; with --json also as {"ok": false, "faults":
  * [LINE, ...]} on stdout.  Changes `text`; NULL: out of memory. */
 void tell_faults(const struct options *options, char *text);
-
-/* All that `camring status` says.  EXIT_DONE, EXIT_NOT_LIVE, or why it can't be told. */
-enum exits tell_status(const struct options *options, const char *instance);
 
 #endif

@@ -316,7 +316,7 @@ static void destroy_variant(struct feed_set *set, unsigned slot)
 {
     struct feed *feed = set->variant[slot];
     struct feeds *feeds = feed->feeds;
-    variant_leave(feed->camera->board, feeds->server, slot);
+    variant_leave(&feed->camera->board->variants, feeds->server, slot);
     ring_source_close(&feed->own_source);
     set->variant[slot] = NULL;
     set->variants--;
@@ -354,9 +354,9 @@ static bool make_room(struct feed_set *set)
 static int join_slot(struct feeds *feeds, struct feed_set *set, struct variant variant)
 {
     struct board_camera *place = set->own.camera->board;
-    int slot = variant_join(place, feeds->server, variant);
+    int slot = variant_join(&place->variants, feeds->server, variant);
     if (slot < 0 && make_room(set))
-        slot = variant_join(place, feeds->server, variant);
+        slot = variant_join(&place->variants, feeds->server, variant);
     return slot;
 }
 

@@ -2,8 +2,8 @@
 #ifndef SERVER_CAMERA_JSON_H
 #define SERVER_CAMERA_JSON_H
 
+#include "server/context.h"
 #include "server/frames/camera.h"
-#include "server/server.h"
 
 #include <jansson.h>
 

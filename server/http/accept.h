@@ -3,8 +3,8 @@
 #ifndef SERVER_ACCEPT_H
 #define SERVER_ACCEPT_H
 
+#include "server/context.h"
 #include "server/http/connection.h"
-#include "server/server.h"
 
 struct acceptor;
 struct tls;

@@ -4,10 +4,10 @@
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
 
+#include "server/context.h"
 #include "server/http/http_head.h"
 #include "server/http/http_parser.h"
 #include "server/http/transport.h"
-#include "server/server.h"
 
 #include <event2/buffer.h>
 #include <stdbool.h>

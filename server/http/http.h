@@ -6,11 +6,11 @@
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
+#include "server/context.h"
 #include "server/http/connection.h"
 #include "server/http/query.h"
 #include "server/http/route.h"
 #include "server/http/transport.h"
-#include "server/server.h"
 
 #include <event2/buffer.h>
 #include <jansson.h>

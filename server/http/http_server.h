@@ -3,7 +3,7 @@
 #ifndef SERVER_HTTP_SERVER_H
 #define SERVER_HTTP_SERVER_H
 
-#include "server/server.h"
+#include "server/context.h"
 
 struct http_server;
 

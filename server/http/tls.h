@@ -3,7 +3,7 @@
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
 
-#include "server/server.h"
+#include "server/context.h"
 
 #include <event2/bufferevent.h>
 

@@ -2,9 +2,9 @@
 #ifndef SERVER_METRICS_PRIVATE_H
 #define SERVER_METRICS_PRIVATE_H
 
+#include "server/context.h"
 #include "server/metrics/exposition.h"
 #include "server/metrics/processes.h"
-#include "server/server.h"
 
 #define METRICS_LABELS_SIZE 160
 

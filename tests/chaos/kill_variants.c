@@ -122,7 +122,7 @@ static void begin(void)
     stage_follow(rings[0]);
     stage.survivor = survivor_start(LIVING_WORKER);
     for (unsigned i = 0; i < RINGS; i++)
-        assert_int_equal(variant_join(world.place, LIVING_SERVER, wanted[i]), i);
+        assert_int_equal(variant_join(&world.place->variants, LIVING_SERVER, wanted[i]), i);
     stage_open_raw();
 }
 
@@ -208,11 +208,11 @@ void a_supervisor_that_recovers_variants(void **state)
 static void act_ask(void)
 {
     for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
-        int slot = variant_join(world.place, DEAD_SERVER,
+        int slot = variant_join(&world.place->variants, DEAD_SERVER,
                                 (struct variant){.width = 160, .quality = (uint8_t)(10 + i / 2)});
         stage_must(slot >= 0, "joining");
         if (i % 3 == 2)
-            variant_leave(world.place, DEAD_SERVER, (unsigned)slot);
+            variant_leave(&world.place->variants, DEAD_SERVER, (unsigned)slot);
     }
 }
 
@@ -223,13 +223,13 @@ void a_server_that_asks_for_variants(void **state)
     for (bool died = true; died; at++) {
         struct variant found;
         stage_begin();
-        assert_int_equal(variant_join(world.place, LIVING_SERVER, wanted[0]), 0);
+        assert_int_equal(variant_join(&world.place->variants, LIVING_SERVER, wanted[0]), 0);
         died = stage_dies(act_ask, at, stage_serve_nothing);
         recover_server(&world.recover, DEAD_SERVER);
         for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-            assert_int_equal(variant_wanted(world.place, i, &found), i == 0);
+            assert_int_equal(variant_wanted(&world.place->variants, i, &found), i == 0);
         for (unsigned i = 1; i < VARIANT_SLOTS; i++)
-            assert_int_equal(variant_join(world.place, LIVING_SERVER,
+            assert_int_equal(variant_join(&world.place->variants, LIVING_SERVER,
                                           (struct variant){.width = (uint16_t)(160 * i)}),
                              i);
         stage_end();

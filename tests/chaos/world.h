@@ -7,7 +7,7 @@
 #include "common/board.h"
 #include "common/conf.h"
 #include "common/supervisor/instance.h"
-#include "common/supervisor/recover.h"
+#include "common/supervisor/memory/recover.h"
 
 #include <sys/types.h>
 

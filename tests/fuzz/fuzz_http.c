@@ -404,7 +404,7 @@ static bool keeps_variants(void)
     struct variant variant;
     for (unsigned i = 0; i < CAMERAS; i++)
         for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++)
-            if (variant_wanted(board_camera(world.server.board, i), slot, &variant))
+            if (variant_wanted(&board_camera(world.server.board, i)->variants, slot, &variant))
                 return true;
     return false;
 }

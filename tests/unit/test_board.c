@@ -89,9 +89,9 @@ static void a_dead_server_is_cleared(void **state)
     assert_int_equal(board_clients(board), 31 * 32 / 2);
     assert_int_equal(board_viewers(board_camera(board, 0)), 64);
     struct variant thumb = {.width = 320};
-    assert_int_equal(variant_join(board_camera(board, 1), 31, thumb), 0);
+    assert_int_equal(variant_join(&board_camera(board, 1)->variants, 31, thumb), 0);
     board_clear_server(board, 31);
-    assert_false(variant_any_wanted(board_camera(board, 1)));
+    assert_false(variant_any_wanted(&board_camera(board, 1)->variants));
     assert_int_equal(board_clients(board), 30 * 31 / 2);
     assert_int_equal(board_viewers(board_camera(board, 0)), 62);
     assert_int_equal(board_viewers(board_camera(board, 1)), 30 * 31 / 2);

@@ -163,12 +163,12 @@ static void test_a_variant_is_in_use_once_it_was_wanted(void **state)
     assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_int_equal(camera_ring_in_use(number, place), !camera_ring(number).is_on_demand);
-    int slot = variant_join(place, 0, (struct variant){.width = 320});
+    int slot = variant_join(&place->variants, 0, (struct variant){.width = 320});
     assert_true(slot >= 0);
     for (unsigned number = CAMERA_RING_VARIANT; number < CAMERA_RINGS; number++)
         assert_int_equal(camera_ring_in_use(number, place),
                          number == CAMERA_RING_VARIANT + (unsigned)slot);
-    variant_leave(place, 0, (unsigned)slot);
+    variant_leave(&place->variants, 0, (unsigned)slot);
     assert_true(camera_ring_in_use(CAMERA_RING_VARIANT + (unsigned)slot, place));
 }
 

@@ -1,8 +1,8 @@
 /* What the supervisor knows of cameras: states as reported, turns to open, and what it still has to
  * tell its children. */
 #include "common/clock.h"
-#include "common/supervisor/camera_states.h"
-#include "common/supervisor/outbox.h"
+#include "common/supervisor/children/camera_states.h"
+#include "common/supervisor/children/outbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* The life of a child process: every state x event, the pauses between deaths, and the escalation
  * of a stop. */
 #include "common/clock.h"
-#include "common/supervisor/child.h"
+#include "common/supervisor/children/child.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

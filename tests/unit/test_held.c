@@ -1,6 +1,6 @@
-#include "common/supervisor/held.h"
 
 #include "common/clock.h"
+#include "common/supervisor/memory/held.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* process_counts.h: what "auto" means. */
-#include "common/supervisor/process_counts.h"
+#include "common/supervisor/children/process_counts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

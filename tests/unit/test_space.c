@@ -1,5 +1,5 @@
 /* Whether the cameras' pictures fit into shared memory, and what is said if not. */
-#include "common/supervisor/space.h"
+#include "common/supervisor/memory/space.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

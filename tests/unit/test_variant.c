@@ -2,8 +2,6 @@
  * leave nothing behind. */
 #include "common/variant.h"
 
-#include "common/board.h"
-
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,12 +12,12 @@
 
 #include <cmocka.h>
 
-static struct board_camera camera;
+static struct variant_words words;
 
 static int set_up(void **state)
 {
     (void)state;
-    memset(&camera, 0, sizeof camera);
+    memset(&words, 0, sizeof words);
     return 0;
 }
 
@@ -28,7 +26,7 @@ static unsigned wanted_slots(void)
     struct variant ignored;
     unsigned count = 0;
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-        count += variant_wanted(&camera, i, &ignored);
+        count += variant_wanted(&words, i, &ignored);
     return count;
 }
 
@@ -108,31 +106,31 @@ static void joining_shares_a_slot(void **state)
 {
     (void)state;
     struct variant found;
-    assert_false(variant_any_wanted(&camera));
-    assert_false(variant_was_wanted(&camera, 0));
-    assert_int_equal(variant_join(&camera, 0, small), 0);
-    assert_int_equal(variant_join(&camera, 0, small), 0);
-    assert_int_equal(variant_join(&camera, 31, small), 0);
-    assert_int_equal(variant_join(&camera, 31, medium), 1);
-    assert_true(variant_any_wanted(&camera));
-    assert_true(variant_wanted(&camera, 0, &found));
+    assert_false(variant_any_wanted(&words));
+    assert_false(variant_was_wanted(&words, 0));
+    assert_int_equal(variant_join(&words, 0, small), 0);
+    assert_int_equal(variant_join(&words, 0, small), 0);
+    assert_int_equal(variant_join(&words, 31, small), 0);
+    assert_int_equal(variant_join(&words, 31, medium), 1);
+    assert_true(variant_any_wanted(&words));
+    assert_true(variant_wanted(&words, 0, &found));
     assert_int_equal(variant_pack(found), variant_pack(small));
-    variant_leave(&camera, 0, 0);
-    variant_leave(&camera, 0, 0);
-    assert_true(variant_wanted(&camera, 0, &found));
-    variant_leave(&camera, 31, 0);
-    assert_false(variant_wanted(&camera, 0, &found));
-    assert_true(variant_was_wanted(&camera, 0));
+    variant_leave(&words, 0, 0);
+    variant_leave(&words, 0, 0);
+    assert_true(variant_wanted(&words, 0, &found));
+    variant_leave(&words, 31, 0);
+    assert_false(variant_wanted(&words, 0, &found));
+    assert_true(variant_was_wanted(&words, 0));
     assert_int_equal(wanted_slots(), 1);
 }
 
 static void the_cameras_own_picture_is_no_variant(void **state)
 {
     (void)state;
-    assert_int_equal(variant_join(&camera, 0, (struct variant){0, 0}), -1);
-    assert_int_equal(variant_join(&camera, RING_MAX_WAKERS, small), -1);
-    variant_leave(&camera, RING_MAX_WAKERS, 0);
-    variant_leave(&camera, 0, VARIANT_SLOTS);
+    assert_int_equal(variant_join(&words, 0, (struct variant){0, 0}), -1);
+    assert_int_equal(variant_join(&words, RING_MAX_WAKERS, small), -1);
+    variant_leave(&words, RING_MAX_WAKERS, 0);
+    variant_leave(&words, 0, VARIANT_SLOTS);
     assert_int_equal(wanted_slots(), 0);
 }
 
@@ -141,10 +139,10 @@ static void every_server_has_its_bit(void **state)
     (void)state;
     struct variant ignored;
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
-        assert_int_equal(variant_join(&camera, i, small), 0);
+        assert_int_equal(variant_join(&words, i, small), 0);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {
-        assert_true(variant_wanted(&camera, 0, &ignored));
-        variant_clear_server(&camera, i);
+        assert_true(variant_wanted(&words, 0, &ignored));
+        variant_clear_server(&words, i);
     }
     assert_int_equal(wanted_slots(), 0);
 }
@@ -154,28 +152,28 @@ static void slots_run_out_and_are_used_again(void **state)
     (void)state;
     struct variant found;
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-        assert_int_equal(variant_join(&camera, i, (struct variant){160, (uint8_t)(10 + 5 * i)}), i);
-    assert_int_equal(variant_join(&camera, 9, medium), -1);
+        assert_int_equal(variant_join(&words, i, (struct variant){160, (uint8_t)(10 + 5 * i)}), i);
+    assert_int_equal(variant_join(&words, 9, medium), -1);
     /* one that is there is always to be had */
-    assert_int_equal(variant_join(&camera, 9, (struct variant){160, 20}), 2);
-    variant_leave(&camera, 5, 5);
-    assert_int_equal(variant_join(&camera, 9, medium), 5);
-    assert_true(variant_wanted(&camera, 5, &found));
+    assert_int_equal(variant_join(&words, 9, (struct variant){160, 20}), 2);
+    variant_leave(&words, 5, 5);
+    assert_int_equal(variant_join(&words, 9, medium), 5);
+    assert_true(variant_wanted(&words, 5, &found));
     assert_int_equal(variant_pack(found), variant_pack(medium));
-    variant_clear_server(&camera, 9);
+    variant_clear_server(&words, 9);
     assert_int_equal(wanted_slots(), 7);
 }
 
 static void a_dead_server_costs_others_nothing(void **state)
 {
     (void)state;
-    variant_join(&camera, 3, small);
-    variant_join(&camera, 4, small);
-    variant_join(&camera, 3, medium);
-    variant_clear_server(&camera, 3);
-    variant_clear_server(&camera, 3);
+    variant_join(&words, 3, small);
+    variant_join(&words, 4, small);
+    variant_join(&words, 3, medium);
+    variant_clear_server(&words, 3);
+    variant_clear_server(&words, 3);
     assert_int_equal(wanted_slots(), 1);
-    assert_int_equal(variant_join(&camera, 3, small), 0);
+    assert_int_equal(variant_join(&words, 3, small), 0);
 }
 
 /* ---- at the same time ---- */
@@ -201,17 +199,17 @@ static void *serve(void *arg)
         struct variant wanted = {(uint16_t)(160 + 80 * ((seed >> 24) % kinds)),
                                  (uint8_t)(60 + (seed >> 24) % kinds)},
                        found;
-        int slot = variant_join(&camera, server, wanted);
+        int slot = variant_join(&words, server, wanted);
         must(slot >= 0 || kinds >= VARIANT_SLOTS);
         if (slot < 0)
             continue;
-        must(variant_wanted(&camera, (unsigned)slot, &found) &&
+        must(variant_wanted(&words, (unsigned)slot, &found) &&
              variant_pack(found) == variant_pack(wanted));
-        must(variant_any_wanted(&camera));
+        must(variant_any_wanted(&words));
         if (seed >> 30) {
-            variant_leave(&camera, server, (unsigned)slot);
+            variant_leave(&words, server, (unsigned)slot);
         } else { /* dies, and the supervisor clears up */
-            variant_clear_server(&camera, server);
+            variant_clear_server(&words, server);
         }
     }
     return NULL;
@@ -226,7 +224,7 @@ static void *encode(void *arg)
     while (!atomic_load(&over))
         for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
             struct variant found;
-            if (variant_wanted(&camera, i, &found))
+            if (variant_wanted(&words, i, &found))
                 must(found.width == 160 + 80 * (found.quality - 60) && found.quality >= 60 &&
                      found.quality < 60 + kinds);
         }
@@ -251,7 +249,7 @@ static void race(unsigned of)
     assert_int_equal(atomic_load(&failures), 0);
     assert_int_equal(wanted_slots(), 0);
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-        assert_int_equal(variant_join(&camera, 0, (struct variant){160, (uint8_t)(10 + i)}), i);
+        assert_int_equal(variant_join(&words, 0, (struct variant){160, (uint8_t)(10 + i)}), i);
 }
 
 static void races_leave_nothing(void **state)

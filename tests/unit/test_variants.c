@@ -17,7 +17,7 @@ static void test_only_while_wanted(void **state)
     commit(640, 480);
     assert_true(variants_work(variants, &tools));
     check(slot, small, 320, 240, 3);
-    variant_leave(place, 3, slot);
+    variant_leave(&place->variants, 3, slot);
     commit(640, 480);
     assert_false(variants_work(variants, &tools));
     check_accounts(2, 0);
@@ -92,7 +92,7 @@ static void test_a_slot_is_used_again(void **state)
     unsigned slot = join(0, small);
     commit(640, 480);
     assert_true(variants_work(variants, &tools));
-    variant_clear_server(place, 0);
+    variant_clear_server(&place->variants, 0);
     assert_false(variants_work(variants, &tools));
     assert_int_equal(join(1, tiny), slot);
     assert_true(variants_work(variants, &tools));

@@ -233,8 +233,8 @@ static void test_two_workers_strand_nothing(void **state)
         for (unsigned i = 0; i < 2; i++)
             await(readers[i], frames);
         if (round % 2) {
-            variant_clear_server(place, 0);
-            variant_clear_server(place, 1);
+            variant_clear_server(&place->variants, 0);
+            variant_clear_server(&place->variants, 1);
         }
     }
     atomic_store(&stop, true);

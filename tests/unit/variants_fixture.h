@@ -253,7 +253,7 @@ static inline struct variants *worker(unsigned number)
 
 static inline unsigned join(unsigned server, struct variant wanted)
 {
-    int slot = variant_join(place, server, wanted);
+    int slot = variant_join(&place->variants, server, wanted);
     assert_true(slot >= 0);
     return (unsigned)slot;
 }

@@ -1,9 +1,9 @@
 #include "stopping.h"
 
 #include "client.h"
-#include "instance.h"
 
 #include "common/process.h"
+#include "common/supervisor/instance.h"
 
 #include <errno.h>
 #include <signal.h>

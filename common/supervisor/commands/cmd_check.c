@@ -1,5 +1,7 @@
-#include "settings.h"
-#include "tell.h"
+#include "command.h"
+
+#include "common/supervisor/settings.h"
+#include "common/supervisor/tell.h"
 
 #include <jansson.h>
 #include <stdlib.h>

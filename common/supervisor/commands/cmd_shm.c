@@ -1,6 +1,8 @@
 /* camring shm …: the same as camring-shm …, for the instance that the other commands are about. */
-#include "settings.h"
-#include "spawn.h"
+#include "command.h"
+
+#include "common/supervisor/children/spawn.h"
+#include "common/supervisor/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>

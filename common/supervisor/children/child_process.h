@@ -4,7 +4,7 @@
 #define CAMRING_CHILD_PROCESS_H
 
 #include "child.h"
-#include "child_line.h"
+#include "child_channel.h"
 
 #include "common/board.h"
 
@@ -54,7 +54,7 @@ struct child_process {
     const char *label; /* its argument, for `ps` */
     struct board_child *heartbeat;
     unsigned places;
-    struct child_line *line; /* NULL: no process */
+    struct child_channel *channel; /* NULL: no process */
     struct event *timer;
     int64_t stopped_ns;         /* when it was stopped (SIGSTOP), 0: it is not */
     unsigned hung_up;           /* ticks since its channel ended */

@@ -1,4 +1,4 @@
-#include "following.h"
+#include "startup_wait.h"
 
 #include "client.h"
 #include "progress.h"
@@ -22,15 +22,15 @@ static enum client_result take_news(struct client *client, struct progress *prog
     return taken ? result : CLIENT_GONE;
 }
 
-static enum following follow(struct client *client, struct progress *progress, int signals,
-                             struct error *err)
+static enum startup_wait follow(struct client *client, struct progress *progress, int signals,
+                                struct error *err)
 {
     bool done = false;
     for (;;) {
         if (take_news(client, progress, &done) == CLIENT_GONE && !done) {
             progress_erase(progress);
             error_set(err, 0, "the supervisor has ended");
-            return FOLLOWING_FAILED;
+            return STARTUP_WAIT_FAILED;
         }
         if (done)
             break;
@@ -40,16 +40,16 @@ static enum following follow(struct client *client, struct progress *progress, i
         poll(fds, 2, progress_interval(progress));
         if (fds[1].revents) {
             progress_erase(progress);
-            return FOLLOWING_CANCELLED;
+            return STARTUP_WAIT_CANCELLED;
         }
     }
     progress_erase(progress);
-    return progress_summary(progress) ? FOLLOWING_LIVE : FOLLOWING_NOT_LIVE;
+    return progress_summary(progress) ? STARTUP_WAIT_LIVE : STARTUP_WAIT_NOT_LIVE;
 }
 
-enum following following_run(const char *instance, int signals, bool quiet, struct error *err)
+enum startup_wait startup_wait_run(const char *instance, int signals, bool quiet, struct error *err)
 {
-    enum following result = FOLLOWING_FAILED;
+    enum startup_wait result = STARTUP_WAIT_FAILED;
     struct client *client = client_open(instance, err);
     struct progress *progress = progress_create(quiet);
     json_t *request = json_pack("{s:s}", "command", "wait");

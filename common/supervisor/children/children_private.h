@@ -1,11 +1,13 @@
-/* children_private.h: what children.c (life), children_talk.c (what processes are told) and
- * children_reload.c (changes) share.  reload -> children -> talk. */
+/* children_private.h: what children.c (processes start, die, end), children_talk.c (what they are
+ * told) and children_reload.c (another configuration) share.  Calls go one way: children_reload.c
+ * -> children.c -> children_talk.c. */
 #ifndef CAMRING_CHILDREN_PRIVATE_H
 #define CAMRING_CHILDREN_PRIVATE_H
 
 #include "children.h"
-#include "reaper.h"
-#include "recover.h"
+
+#include "common/supervisor/memory/reaper.h"
+#include "common/supervisor/memory/recover.h"
 
 #include <limits.h>
 
@@ -24,7 +26,10 @@ struct children {
     char programs[MSG_SERVER + 1][PATH_MAX];
     struct event *sigchld, *tick, *settle;
     int64_t next_tick_ns;
-    bool up, stopping, idle, changing;
+    bool up, stopping, idle;
+    /* goes on with the change of configuration that is under way, and returns true once all of it
+     * is done; NULL: none is */
+    bool (*change_step)(struct children *children);
     char instance[RING_ID_SIZE];
     struct child_process_owner owner;
     struct child_process *first; /* servers, encoders, captures */
@@ -70,10 +75,5 @@ void children_grant(struct children *children);
 
 /* -1 with err: more open files are needed than there may be. */
 int children_check_descriptors(const struct conf *conf, struct error *err);
-
-/* ---- children_reload.c ---- */
-
-/* Goes on with what was begun.  Returns whether all of it is done. */
-bool children_reload_step(struct children *children);
 
 #endif

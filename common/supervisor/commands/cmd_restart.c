@@ -3,13 +3,14 @@
  * read before anything is stopped. */
 #include "background.h"
 #include "client.h"
-#include "following.h"
-#include "settings.h"
+#include "command.h"
+#include "startup_wait.h"
 #include "stopping.h"
-#include "tell.h"
 
 #include "common/clock.h"
 #include "common/process.h"
+#include "common/supervisor/settings.h"
+#include "common/supervisor/tell.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -125,10 +126,10 @@ static enum exits await_anew(const struct options *options, const char *instance
     json_decref(status);
     if (options->no_wait)
         return EXIT_DONE;
-    switch (following_run(instance, -1, options->json, &err)) {
-    case FOLLOWING_LIVE:
+    switch (startup_wait_run(instance, -1, options->json, &err)) {
+    case STARTUP_WAIT_LIVE:
         return EXIT_DONE;
-    case FOLLOWING_NOT_LIVE:
+    case STARTUP_WAIT_NOT_LIVE:
         return EXIT_NOT_LIVE;
     default:
         return fail(options, err.text);
@@ -240,7 +241,7 @@ static enum exits restart_all(const struct options *given, const char *instance)
     }
     json_decref(status);
     if (given->json && (result == EXIT_DONE || result == EXIT_NOT_LIVE))
-        tell_status(given, instance);
+        cmd_status_show(given, instance);
     return result;
 }
 

@@ -2,19 +2,10 @@
 #ifndef CAMRING_COMMAND_H
 #define CAMRING_COMMAND_H
 
-#include "exits.h"
+#include "common/supervisor/exits.h"
+#include "common/supervisor/options.h"
 
-#include <stdbool.h>
 #include <stdio.h>
-
-struct options {
-    const char *config;   /* -c; NULL: the default */
-    const char *instance; /* --instance; NULL: the file's */
-    bool json, debug, verbose, no_wait;
-    int count; /* arguments that are not options */
-    char **arguments;
-    char **argv; /* all that the program was called with */
-};
 
 enum command_takes { TAKES_CONFIG = 1, TAKES_JSON = 2, TAKES_NO_WAIT = 4, TAKES_ANYTHING = 8 };
 
@@ -42,5 +33,9 @@ enum exits cmd_check(const struct options *options);
 enum exits cmd_shm(const struct options *options);
 enum exits cmd_version(const struct options *options);
 enum exits cmd_help(const struct options *options);
+
+/* What `camring status` prints, for an instance whose name is known.  EXIT_DONE, EXIT_NOT_LIVE, or
+ * why it can't be told. */
+enum exits cmd_status_show(const struct options *options, const char *instance);
 
 #endif

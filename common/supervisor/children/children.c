@@ -216,8 +216,8 @@ static void on_settle(evutil_socket_t fd, short what, void *arg)
     if (children->stopping)
         return;
     destroy_gone(children);
-    if (children_reload_step(children) && children->changing) {
-        children->changing = false;
+    if (children->change_step && children->change_step(children)) {
+        children->change_step = NULL;
         children->watch.on_changed(children->watch.arg);
     }
 }

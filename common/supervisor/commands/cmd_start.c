@@ -1,5 +1,7 @@
 #include "background.h"
-#include "settings.h"
+#include "command.h"
+
+#include "common/supervisor/settings.h"
 
 enum exits cmd_start(const struct options *options)
 {

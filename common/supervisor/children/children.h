@@ -7,10 +7,10 @@
 #include "camera_places.h"
 #include "camera_states.h"
 #include "child_process.h"
-#include "listen.h"
 #include "process_counts.h"
 
 #include "common/conf_diff.h"
+#include "common/supervisor/listening/listen_set.h"
 
 #include <event2/event.h>
 

@@ -17,7 +17,7 @@
 
 #define STOPPED_LIMIT_NS (10 * NS_PER_S)
 
-static int line_send(int socket, const struct outbox_item *item, void *arg)
+static int channel_send(int socket, const struct outbox_item *item, void *arg)
 {
     struct child_process *process = arg;
     return process->owner->send(process, socket, item, process->owner->arg);
@@ -56,12 +56,12 @@ static void spawn(struct child_process *process)
     atomic_store(&process->heartbeat->start_time, process_start_time(pid));
     atomic_store(&process->heartbeat->pid, pid);
     log_debug("%s: started as process %d", process->name, (int)pid);
-    const struct child_line_owner owner = {.send = line_send,
-                                           .on_message = line_on_message,
-                                           .on_broken = line_on_broken,
-                                           .arg = process};
-    process->line = child_line_open(process->base, channel, process->places, &owner);
-    if (process->line)
+    const struct child_channel_owner owner = {.send = channel_send,
+                                              .on_message = line_on_message,
+                                              .on_broken = line_on_broken,
+                                              .arg = process};
+    process->channel = child_channel_open(process->base, channel, process->places, &owner);
+    if (process->channel)
         process->owner->greet(process, process->owner->arg);
     else
         child_process_condemn(process, "out of memory for what it has to be told");
@@ -130,8 +130,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void child_process_say(struct child_process *process, enum msg_type type, struct msg_place at)
 {
-    if (process->line)
-        child_line_say(process->line, type, at);
+    if (process->channel)
+        child_channel_say(process->channel, type, at);
 }
 
 /* ---- dying ---- */
@@ -164,8 +164,8 @@ static void on_death(struct child_process *process, int status)
     process->pid = 0; /* from here on nobody may signal that number */
     atomic_store(&process->heartbeat->pid, 0);
     atomic_store(&process->heartbeat->deadline_ns, CLOCK_NEVER);
-    child_line_close(process->line);
-    process->line = NULL;
+    child_channel_close(process->channel);
+    process->channel = NULL;
     process->owner->on_death(process, process->owner->arg);
 
     enum child_state before = process->life.state;
@@ -196,7 +196,7 @@ void child_process_check(struct child_process *process, int64_t now)
         child_process_condemn(process, "hangs");
     else if (process->stopped_ns > 0 && now - process->stopped_ns > STOPPED_LIMIT_NS)
         child_process_condemn(process, "has been stopped for too long");
-    else if (process->line && child_line_hung_up(process->line) && process->hung_up++ > 0)
+    else if (process->channel && child_channel_hung_up(process->channel) && process->hung_up++ > 0)
         /* time enough to die of whatever closed it */
         child_process_condemn(process, "has closed its channel");
 }
@@ -237,7 +237,7 @@ void child_process_destroy(struct child_process *process)
 {
     if (!process)
         return;
-    child_line_close(process->line);
+    child_channel_close(process->channel);
     if (process->timer)
         event_free(process->timer);
     free(process->owes);

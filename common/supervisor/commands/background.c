@@ -1,13 +1,13 @@
 #include "background.h"
 
-#include "following.h"
-#include "instance.h"
 #include "logfile.h"
+#include "startup_wait.h"
 #include "stopping.h"
-#include "supervise.h"
 
 #include "common/clock.h"
 #include "common/process.h"
+#include "common/supervisor/instance.h"
+#include "common/supervisor/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,12 +168,12 @@ static enum exits await_up(const struct launch *launch, bool quiet)
 static enum exits await_cameras(const struct launch *launch, bool quiet)
 {
     struct error err;
-    switch (following_run(launch->conf->instance, launch->signals, quiet, &err)) {
-    case FOLLOWING_LIVE:
+    switch (startup_wait_run(launch->conf->instance, launch->signals, quiet, &err)) {
+    case STARTUP_WAIT_LIVE:
         return EXIT_DONE;
-    case FOLLOWING_NOT_LIVE:
+    case STARTUP_WAIT_NOT_LIVE:
         return EXIT_NOT_LIVE;
-    case FOLLOWING_CANCELLED:
+    case STARTUP_WAIT_CANCELLED:
         return give_up(launch, "cancelled");
     default:
         fprintf(stderr, "camring: %s; see %s\n", err.text, launch->log_path);

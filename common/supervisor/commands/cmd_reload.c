@@ -1,7 +1,9 @@
 /* reload: the running supervisor reads its configuration again and says what came of it. */
 #include "client.h"
-#include "settings.h"
-#include "tell.h"
+#include "command.h"
+
+#include "common/supervisor/settings.h"
+#include "common/supervisor/tell.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,13 +1,14 @@
 /* What the supervisor knows, with what the rings and the board say about the flow of pictures:
  * those are looked into from here, so that nothing the supervisor does takes longer for it. */
 #include "client.h"
-#include "settings.h"
-#include "tell.h"
+#include "command.h"
 
 #include "common/board.h"
 #include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/ring.h"
+#include "common/supervisor/settings.h"
+#include "common/supervisor/tell.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -211,7 +212,7 @@ static json_t *ask(const struct options *options, const char *instance, enum exi
     return status;
 }
 
-enum exits tell_status(const struct options *options, const char *instance)
+enum exits cmd_status_show(const struct options *options, const char *instance)
 {
     enum exits failure;
     json_t *status = ask(options, instance, &failure);
@@ -232,5 +233,5 @@ enum exits tell_status(const struct options *options, const char *instance)
 enum exits cmd_status(const struct options *options)
 {
     char instance[RING_ID_SIZE];
-    return settings_instance(options, instance) ? tell_status(options, instance) : EXIT_CONFIG;
+    return settings_instance(options, instance) ? cmd_status_show(options, instance) : EXIT_CONFIG;
 }

@@ -1,5 +1,7 @@
-#include "settings.h"
-#include "supervise.h"
+#include "command.h"
+
+#include "common/supervisor/settings.h"
+#include "common/supervisor/supervise.h"
 
 #include <fcntl.h>
 #include <unistd.h>

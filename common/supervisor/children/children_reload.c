@@ -1,11 +1,11 @@
 /* DESIGN
  *
  * children_reload changes what there is to be at once: places, settings, the list of processes.
- * What processes do about it takes its time, and children_reload_step, called after everything that
+ * What processes do about it takes its time, and reload_step, called after everything that
  * happens, goes on as far as that allows:
  *   - A place is free again when its capture has ended and every process that knew the camera has
- *     said that it has let go of it (or has died).  Until then nobody else can get it, and the
- * rings' memory is not given back, since it is mapped.
+ *     said that it has let go of it (or has died).  Until then no other camera gets it, and the
+ *     rings' memory is not given back, since it is mapped.
  *   - Servers that are replaced drain when all their successors serve, not before: no moment is
  *     without one.  Their clients stay with them as long as they like. */
 #include "children_private.h"
@@ -21,7 +21,7 @@
 static void tell_gone(struct children *children, const struct camera_place *camera)
 {
     for (struct child_process *process = children->first; process; process = process->next) {
-        if (process->kind == MSG_CAPTURE || !process->line)
+        if (process->kind == MSG_CAPTURE || !process->channel)
             continue;
         process->owes[camera->at.place] = camera->at.epoch;
         child_process_say(process, MSG_CAMERA_GONE, camera->at);
@@ -166,7 +166,7 @@ static void adjust(struct children *children, enum msg_child_kind kind, unsigned
         else if (number >= 0)
             log_error("out of memory for another %s", msg_child_kind_name(kind));
         else
-            end_a_drained_server(children); /* children_reload_step tries again */
+            end_a_drained_server(children); /* reload_step tries again */
         if (!process)
             return;
     }
@@ -192,25 +192,7 @@ static void tell_all(struct children *children, const struct conf_diff *diff)
     }
 }
 
-/* ---- all of it ---- */
-
-int children_reload(struct children *children, const struct conf *conf,
-                    const struct conf_diff *diff, struct error *err)
-{
-    const struct conf *before = children->conf;
-    if (children_check_descriptors(conf, err) != 0 ||
-        prepare_cameras(children, conf, diff, err) != 0)
-        return -1;
-    children->conf = conf;
-    children->changing = true;
-    camera_states_set_max_connecting(children->states, conf->max_connecting);
-    tell_all(children, diff);
-    change_cameras(children, before, conf, diff);
-    adjust_all(children);
-    children_grant(children);
-    children_settle_soon(children);
-    return 0;
-}
+/* ---- what is done when processes have let go ---- */
 
 static bool is_known(const struct children *children, const struct camera_place *camera)
 {
@@ -265,11 +247,29 @@ static bool are_busy(const struct children *children)
     return false;
 }
 
-bool children_reload_step(struct children *children)
+static bool reload_step(struct children *children)
 {
-    if (!children->changing)
-        return true;
     adjust_all(children);
     bool drained = drain_replaced(children), freed = free_places(children);
     return drained && freed && !are_busy(children);
+}
+
+/* ---- all of it ---- */
+
+int children_reload(struct children *children, const struct conf *conf,
+                    const struct conf_diff *diff, struct error *err)
+{
+    const struct conf *before = children->conf;
+    if (children_check_descriptors(conf, err) != 0 ||
+        prepare_cameras(children, conf, diff, err) != 0)
+        return -1;
+    children->conf = conf;
+    children->change_step = reload_step;
+    camera_states_set_max_connecting(children->states, conf->max_connecting);
+    tell_all(children, diff);
+    change_cameras(children, before, conf, diff);
+    adjust_all(children);
+    children_grant(children);
+    children_settle_soon(children);
+    return 0;
 }

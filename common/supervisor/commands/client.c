@@ -1,8 +1,7 @@
 #include "client.h"
 
-#include "instance.h"
-
 #include "common/clock.h"
+#include "common/supervisor/instance.h"
 
 #include <errno.h>
 #include <poll.h>

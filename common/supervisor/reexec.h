@@ -2,29 +2,30 @@
  * environment and working directory, the program and the configuration as they are on the disk by
  * then.  So whatever has started it (a container, a service manager, a shell) goes on waiting for
  * it. */
-#ifndef CAMRING_ANEW_H
-#define CAMRING_ANEW_H
+#ifndef CAMRING_REEXEC_H
+#define CAMRING_REEXEC_H
 
-#include "command.h"
-#include "listen.h"
+#include "options.h"
+
+#include "common/supervisor/listening/listen.h"
 
 #include <jansson.h>
 #include <limits.h>
 
-struct anew {
+struct reexec {
     const struct options *options;
     char program[PATH_MAX]; /* its path; "": unknown */
 };
 
 /* Notes where the program is, while that is sure. */
-void anew_open(struct anew *anew, const struct options *options);
+void reexec_open(struct reexec *reexec, const struct options *options);
 
 /* The answer to whoever asks for it: {"ok": true}, or what is in the way: {"error": TEXT}, or
  * {"ok": false, "faults": [LINE, ...]} of the configuration. */
-json_t *anew_check(const struct anew *anew);
+json_t *reexec_check(const struct reexec *reexec);
 
 /* Becomes the new one, with the sockets of `listen` that a service manager gave.  All else must be
  * closed.  Returns only if that failed, having said so on stderr. */
-void anew_go(const struct anew *anew, const struct listen_set *listen);
+void reexec_run(const struct reexec *reexec, const struct listen_set *listen);
 
 #endif

@@ -1,5 +1,7 @@
-#include "settings.h"
+#include "command.h"
 #include "stopping.h"
+
+#include "common/supervisor/settings.h"
 
 enum exits cmd_stop(const struct options *options)
 {

@@ -1,0 +1,16 @@
+/* options.h: what the command line of `camring` says. */
+#ifndef CAMRING_OPTIONS_H
+#define CAMRING_OPTIONS_H
+
+#include <stdbool.h>
+
+struct options {
+    const char *config;   /* -c; NULL: the default */
+    const char *instance; /* --instance; NULL: the file's */
+    bool json, debug, verbose, no_wait;
+    int count; /* arguments that are not options */
+    char **arguments;
+    char **argv; /* all that the program was called with */
+};
+
+#endif

@@ -1,0 +1,25 @@
+/* context.h: the parts of this process, as each of its modules is given them.  server.c fills it,
+ * part by part; what a part needs of another exists before it. */
+#ifndef SERVER_CONTEXT_H
+#define SERVER_CONTEXT_H
+
+#include "common/channel.h"
+
+struct server {
+    const struct channel_setup *setup;
+    struct event_base *base;
+    struct board *board;
+    struct board_server *place; /* this server's, on the board */
+    struct cameras *cameras;
+    struct feeds *feeds;
+    struct push *push;
+    struct events *events;
+    struct live *live;
+    struct worker *worker;
+    struct file_watch *files;
+    struct auth *auth;
+    struct metrics *metrics;
+    struct http_server *http;
+};
+
+#endif
