@@ -138,6 +138,8 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl)
         }
         ring_unlock(ctl->fd, (int)i);
     }
+    if (reaped > 0) /* a reader may be waiting for a row */
+        ring_ctl_ring(ctl);
     return reaped;
 }
 

@@ -13,6 +13,8 @@ struct ring_ctl {
     struct ring_ctl_header *header;
     size_t size;
     unsigned rows; /* checked copy, row 0 included */
+    /* rows whose lock this handle has to be their reader: locking them again would succeed */
+    bool own[RING_MAX_ROWS + 1];
     enum ring_kind kind;
     char instance[RING_ID_SIZE], camera[RING_ID_SIZE], variant[RING_ID_SIZE];
 };
@@ -61,6 +63,14 @@ bool ring_map_make_private(struct ring_map *map);
 static inline uint8_t *ring_map_payload(const struct ring_map *map, uint32_t slot)
 {
     return map->payloads + (size_t)slot * map->slot_bytes;
+}
+
+/* Number of the newest frame, and its slot; 0 if there is none that this generation holds. */
+static inline uint64_t ring_map_newest(const struct ring_map *map, uint32_t *slot)
+{
+    uint64_t head = atomic_load_explicit(&map->header->head, memory_order_acquire);
+    *slot = head & 0xff;
+    return *slot < map->slot_count ? head >> 8 : 0;
 }
 
 /* memcpy from memory that its writer may be overwriting: the caller compares seq before and after.

@@ -2,12 +2,12 @@
 #include "ring_map.h"
 
 #include "clock.h"
-#include "process.h"
+#include "ring_row.h"
 #include "ring_slots.h"
+#include "ring_stat.h"
 #include "ring_store.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,84 +30,23 @@ struct ring_reader {
 
 static bool follow(struct ring_reader *reader, struct error *err);
 
-/* ---- rows ---- */
+/* ---- opening ---- */
 
-static void row_fill(struct ring_row *row, const char *who, uint64_t head)
-{
-    ring_store_u64(&row->pin, 0, memory_order_release);
-    ring_store_u32(&row->waker, 0, memory_order_seq_cst);
-    ring_store_u32(&row->keeps, 0, memory_order_release);
-    char name[sizeof row->who] = "";
-    snprintf(name, sizeof name, "%s", who);
-    ring_store_bytes(row->who, name, sizeof name);
-    ring_store_u64(&row->joined, head, memory_order_seq_cst);
-    ring_store_u64(&row->last, head, memory_order_seq_cst);
-    ring_store_u64(&row->taken, 0, memory_order_seq_cst);
-    ring_store_i32(&row->pid, (int32_t)getpid(), memory_order_release);
-}
-
-/* Rows are locked for a moment by others, too, who clear them or give their slots back. */
-static bool row_lock(struct ring_reader *reader)
-{
-    for (int i = 0; i < ATTEMPTS; i++) {
-        for (unsigned row = 1; row < reader->ctl->rows; row++)
-            if (ring_lock(reader->ctl->fd, (int)row)) {
-                reader->row_number = row;
-                return true;
-            }
-        struct timespec moment = clock_timespec(NS_PER_MS);
-        nanosleep(&moment, NULL);
-    }
-    return false;
-}
-
-static int row_claim(struct ring_reader *reader, const char *name, const char *who,
-                     struct error *err)
+static int join(struct ring_reader *reader, const char *who, struct error *err)
 {
     struct error later; /* what is wrong with the frames is said by who asks for one */
-    if (!row_lock(reader)) {
-        error_set(err, RING_ERROR_ROWS, "%s: all %u reader rows are taken%s", name,
-                  reader->ctl->rows - 1,
-                  reader->ctl->header->unsupervised ? "" : " (shm.reader_rows)");
+    reader->row_number = ring_row_take(reader->ctl, err);
+    if (reader->row_number == 0)
         return -1;
-    }
     struct ring_row *row = &reader->ctl->header->rows[reader->row_number];
-    if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) /* its last owner died */
-        ring_add_u64(&reader->ctl->header->reaped, 1, memory_order_relaxed);
     bool attached = follow(reader, &later);
-    row_fill(row, who, attached ? atomic_load(&reader->map->header->head) >> 8 : 0);
+    ring_row_fill(row, who, attached ? atomic_load(&reader->map->header->head) >> 8 : 0);
     reader->row = row;
     if (!attached || follow(reader, &later) || later.code != RING_ERROR_SPACE)
         return 0;
     *err = later;
     return -1;
 }
-
-/* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the
- * lease.  What was missed is not counted but follows from the rest (row_missed), so that whoever
- * dies in here leaves the account wrong by one frame at most.
- */
-static void row_count(struct ring_row *row, uint64_t number)
-{
-    if (!row)
-        return;
-    uint64_t last = atomic_load_explicit(&row->last, memory_order_relaxed);
-    uint64_t taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
-    if (number == last && taken == 0) /* the frame that was there when it joined */
-        ring_store_u64(&row->joined, number - 1, memory_order_relaxed);
-    else if (number <= last) /* looked at once more */
-        return;
-    ring_store_u64(&row->last, number, memory_order_relaxed);
-    ring_store_u64(&row->taken, taken + 1, memory_order_relaxed);
-}
-
-static uint64_t row_missed(const struct ring_row_stat *row)
-{
-    uint64_t seen = row->joined + row->taken;
-    return row->last > seen ? row->last - seen : 0;
-}
-
-/* ---- opening ---- */
 
 struct ring_reader *ring_reader_open(const char *instance, const char *name, enum ring_role role,
                                      const char *who, struct error *err)
@@ -123,7 +62,7 @@ struct ring_reader *ring_reader_open(const char *instance, const char *name, enu
         goto fail;
     if (role == RING_ENCODER)
         reader->row = &reader->ctl->header->rows[0];
-    if (role == RING_MEMBER && row_claim(reader, name, who, err) < 0)
+    if (role == RING_MEMBER && join(reader, who, err) < 0)
         goto fail;
     return reader;
 fail:
@@ -153,14 +92,6 @@ static bool row_forget(struct ring_reader *reader)
     return true;
 }
 
-static void row_leave(struct ring_reader *reader)
-{
-    ring_store_u32(&reader->row->waker, 0, memory_order_seq_cst);
-    ring_slots_leave(reader->row);
-    ring_store_i32(&reader->row->pid, 0, memory_order_release);
-    ring_unlock(reader->ctl->fd, (int)reader->row_number);
-}
-
 void ring_reader_close(struct ring_reader *reader)
 {
     if (!reader)
@@ -170,7 +101,7 @@ void ring_reader_close(struct ring_reader *reader)
     if (reader->row_number > 0 && reader->row) {
         keeps_row = !row_forget(reader);
         if (!keeps_row)
-            row_leave(reader);
+            ring_row_leave(reader->ctl, reader->row_number);
     }
     ring_map_drop(reader->map);
     if (!keeps_row) /* else until the process ends: it has no memory for what it held */
@@ -258,21 +189,13 @@ static bool follow(struct ring_reader *reader, struct error *err)
     return false;
 }
 
-/* Frame number and slot of the newest frame; 0 if there is none that this generation holds. */
-static uint64_t newest(const struct ring_map *map, uint32_t *slot)
-{
-    uint64_t head = atomic_load_explicit(&map->header->head, memory_order_acquire);
-    *slot = head & 0xff;
-    return *slot < map->slot_count ? head >> 8 : 0;
-}
-
 uint64_t ring_reader_head(struct ring_reader *reader)
 {
     struct error ignored;
     uint32_t slot;
     if (!reader->pinned && !follow(reader, &ignored))
         return 0;
-    return newest(reader->map, &slot);
+    return ring_map_newest(reader->map, &slot);
 }
 
 static enum ring_result attach_failed(const struct error *err)
@@ -306,7 +229,7 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
     /* The lines that the writer's core has, all asked for at once: the fence below would wait for
      * one after the other. */
     __builtin_prefetch(&reader->row->pin, 1);
-    for (unsigned overtaken = 0; (number = newest(map, &slot)) > after; overtaken++) {
+    for (unsigned overtaken = 0; (number = ring_map_newest(map, &slot)) > after; overtaken++) {
         __builtin_prefetch(&map->slots[slot].seq);
         __builtin_prefetch(&map->slots[slot].pad);
         ring_store_u64(&reader->row->pin, ring_pin_pack(map->generation, slot),
@@ -316,7 +239,7 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
             ring_store_u64(&reader->row->pin, 0, memory_order_release);
             /* No newer one has come, or more than any writer makes in that time: head and slot
              * disagree. */
-            if (newest(map, &slot) == number || overtaken == OVERTAKEN_MAX)
+            if (ring_map_newest(map, &slot) == number || overtaken == OVERTAKEN_MAX)
                 return fail_corrupt(reader, number, err);
             continue; /* overtaken; head is newer now */
         }
@@ -329,7 +252,7 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
             return fail_corrupt(reader, number, err);
         }
         *data = ring_map_payload(map, slot);
-        row_count(reader->row, number);
+        ring_row_count(reader->row, number);
         return RING_GOT;
     }
     return RING_NONE;
@@ -380,7 +303,7 @@ static bool contradicts_head(const struct ring_map *map, uint32_t slot, uint64_t
 {
     uint32_t now;
     return atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number &&
-           newest(map, &now) == number;
+           ring_map_newest(map, &now) == number;
 }
 
 /* The slot may be given back meanwhile: reading its mapping would then allocate it anew, or kill.
@@ -414,7 +337,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
     const struct ring_map *map = reader->map;
     for (int i = 0; i < ATTEMPTS; i++) {
         uint32_t slot;
-        uint64_t number = newest(map, &slot);
+        uint64_t number = ring_map_newest(map, &slot);
         if (number <= after)
             return RING_NONE;
         if (!ring_map_descriptor(map, slot, number, frame)) {
@@ -435,7 +358,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
         }
         if (!unchanged(&map->slots[slot], number))
             continue;
-        row_count(reader->row, number);
+        ring_row_count(reader->row, number);
         return RING_GOT;
     }
     return RING_NONE;
@@ -489,115 +412,11 @@ void ring_reader_want(struct ring_reader *reader, int waker)
 
 /* ---- inspection ---- */
 
-static void stat_rows(const struct ring_reader *reader, struct ring_stat *stat)
-{
-    stat->rows = reader->ctl->rows;
-    for (unsigned i = 0; i < stat->rows; i++) {
-        struct ring_row *row = &reader->ctl->header->rows[i];
-        struct ring_row_stat *out = &stat->row[i];
-        uint64_t pin = atomic_load_explicit(&row->pin, memory_order_acquire);
-        out->row = i;
-        out->pid = atomic_load_explicit(&row->pid, memory_order_acquire);
-        /* without an owner it is locked only for a moment, by who gives its slot back */
-        out->alive = i == 0 ? pin != 0
-                            : out->pid != 0 && (i == reader->row_number ||
-                                                ring_lock_taken(reader->ctl->fd, (int)i));
-        ring_map_copy(out->who, row->who, sizeof out->who - 1);
-        out->pinned_slot =
-            pin && pin >> 32 == stat->generation ? (int32_t)((pin & 0xffffffff) - 1) : -1;
-        out->pinned_generation = (uint32_t)(pin >> 32);
-        out->joined = atomic_load_explicit(&row->joined, memory_order_relaxed);
-        out->last = atomic_load_explicit(&row->last, memory_order_relaxed);
-        out->taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
-        out->missed = row_missed(out);
-    }
-}
-
-/* Frames per second since a commit that was one to two seconds before the newest, or the first one.
- */
-static double stat_fps(const struct ring_data_header *header, const struct ring_stat *stat)
-{
-    uint64_t past = atomic_load_explicit(&header->past[0], memory_order_relaxed);
-    if (!past)
-        past = atomic_load_explicit(&header->past[1], memory_order_relaxed);
-    uint64_t now = ring_past_pack(stat->head, stat->newest.committed_ns);
-    uint64_t frames = ((now >> 40) - (past >> 40)) & 0xffffff,
-             span = ((now - past) & RING_PAST_TIME) << RING_PAST_SHIFT;
-    if (stat->head == 0 || !past || span == 0)
-        return 0;
-    double fps = (double)frames * NS_PER_S / (double)span;
-    bool stands =
-        stat->age_ns > NS_PER_S && (double)(stat->age_ns - NS_PER_S) * fps > 2.0 * NS_PER_S;
-    return stands ? 0 : fps;
-}
-
-static void stat_slots(const struct ring_ctl *ctl, const struct ring_map *map,
-                       struct ring_stat *stat)
-{
-    uint32_t head_slot;
-    stat->head = newest(map, &head_slot);
-    stat->slots = map->slot_count;
-    stat->slot_bytes = map->slot_bytes;
-    stat->allocated = 0;
-    for (uint32_t i = 0; i < map->slot_count; i++) {
-        struct ring_slot_stat *out = &stat->slot[i];
-        out->exists = ring_slots_exist(ctl, map, i);
-        stat->allocated += out->exists;
-        out->seq = atomic_load_explicit(&map->slots[i].seq, memory_order_acquire);
-        bool whole = out->seq > 0 && !(out->seq & 1) &&
-                     ring_map_descriptor(map, i, out->seq / 2, &out->frame);
-        if (!whole || !ring_frame_valid(&out->frame, map->slot_bytes) ||
-            out->frame.committed_ns < 0) {
-            ring_map_copy(&out->before, &map->slots[i].frame.number, sizeof out->before);
-            memset(&out->frame, 0, sizeof out->frame);
-            if (!(out->seq & 1))
-                out->seq = 0;
-        }
-        if (whole && out->seq / 2 == stat->head)
-            stat->newest = out->frame;
-    }
-    if (stat->newest.number != stat->head) /* overtaken while we looked */
-        stat->head = 0;
-}
-
-static void stat_data(const struct ring_ctl *ctl, const struct ring_map *map,
-                      struct ring_stat *stat)
-{
-    for (int i = 0; i < ATTEMPTS && stat->head == 0; i++)
-        stat_slots(ctl, map, stat);
-    stat->retired = atomic_load(&map->header->state) == RING_RETIRED;
-    stat->writer_pid = atomic_load(&map->header->writer_pid);
-    if (!stat->writer_alive && stat->writer_pid > 0) /* the lease's writers hold no lock */
-        stat->writer_alive =
-            process_start_time(stat->writer_pid) == atomic_load(&map->header->writer_start);
-    stat->bytes += ring_slots_bytes(map, stat->allocated);
-    if (stat->head > 0)
-        stat->age_ns = clock_now() - stat->newest.committed_ns;
-    stat->fps = stat_fps(map->header, stat);
-}
-
 int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct error *err)
 {
-    memset(stat, 0, sizeof *stat);
-    const struct ring_ctl *ctl = reader->ctl;
-    memcpy(stat->instance, ctl->instance, sizeof stat->instance);
-    memcpy(stat->camera, ctl->camera, sizeof stat->camera);
-    memcpy(stat->variant, ctl->variant, sizeof stat->variant);
-    snprintf(stat->name, sizeof stat->name, "%s.%s", ctl->camera, ctl->variant);
-    stat->kind = ctl->kind;
-    stat->unsupervised = ctl->header->unsupervised;
-    stat->age_ns = -1;
-    stat->bytes = ctl->size;
-    stat->no_slot = atomic_load(&ctl->header->no_slot);
-    stat->aborted = atomic_load(&ctl->header->aborted);
-    stat->reaped = atomic_load(&ctl->header->reaped);
-    stat->writer_alive = ring_lock_taken(ctl->fd, RING_LOCK_WRITER);
-    if (follow(reader, err) || (reader->map && err->code == RING_ERROR_SPACE)) {
-        stat->generation = reader->map->generation;
-        stat_data(ctl, reader->map, stat);
-    } else if (err->code != RING_ERROR_EMPTY) {
+    bool attached = follow(reader, err) || (reader->map && err->code == RING_ERROR_SPACE);
+    if (!attached && err->code != RING_ERROR_EMPTY)
         return -1;
-    }
-    stat_rows(reader, stat);
+    ring_stat_fill(reader->ctl, attached ? reader->map : NULL, stat);
     return 0;
 }

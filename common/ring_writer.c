@@ -380,6 +380,7 @@ static bool give_back(const struct ring_writer *writer, unsigned row_number)
     if (done)
         ring_slots_give_back(map, row, slot);
     ring_unlock(writer->ctl->fd, (int)row_number);
+    bell_ring(&writer->ctl->header->bell, BELL_ALL); /* a reader may be waiting for the row */
     return done;
 }
 
