@@ -4,6 +4,7 @@
 #ifndef CAMRING_CONF_H
 #define CAMRING_CONF_H
 
+#include "conf_chain.h"
 #include "log.h"
 #include "ring.h"
 
@@ -99,6 +100,7 @@ struct conf_camera {
     enum conf_offline offline;
     unsigned profile_count;
     struct conf_profile profiles[CONF_MAX_PROFILES];
+    struct conf_chain chain;
 };
 
 struct conf {

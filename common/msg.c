@@ -182,5 +182,9 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
     }
     msg->type = header.type;
     end_texts(msg);
+    if (msg->type == MSG_CAMERA && !conf_chain_valid(&msg->body.camera.conf.chain)) {
+        error_set(err, EPROTO, "message CAMERA has a chain that can't be");
+        return -1;
+    }
     return 1;
 }

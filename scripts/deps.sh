@@ -4,9 +4,9 @@
 # Asks dpkg once; with nothing missing it does nothing else, so it costs milliseconds.
 set -eu
 
-build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-    libjpeg62-turbo-dev libgnutls28-dev libevent-dev libssl-dev libcrypt-dev libyaml-dev
-    libjansson-dev libpng-dev"
+build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev
+    libswscale-dev libjpeg62-turbo-dev libgnutls28-dev libevent-dev libssl-dev libcrypt-dev
+    libyaml-dev libjansson-dev libpng-dev"
 test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-pytest-xdist python3-numpy
     python3-pil python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad glib-networking ca-certificates

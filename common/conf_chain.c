@@ -1,0 +1,129 @@
+#include "conf_chain.h"
+
+#include <string.h>
+
+const char *conf_step_name(enum conf_step_kind kind)
+{
+    static const char *const names[] = {
+        [CONF_STEP_CROP] = "crop",     [CONF_STEP_SCALE] = "scale",
+        [CONF_STEP_ROTATE] = "rotate", [CONF_STEP_FLIP] = "flip",
+        [CONF_STEP_MASK] = "mask",     [CONF_STEP_TEXT] = "text",
+        [CONF_STEP_GRAY] = "gray",     [CONF_STEP_DEINTERLACE] = "deinterlace",
+        [CONF_STEP_FILTER] = "filter"};
+    return kind >= CONF_STEP_CROP && kind < CONF_STEP_END ? names[kind] : "unknown";
+}
+
+const char *conf_chain_text(const struct conf_chain *chain, struct conf_piece piece)
+{
+    return piece.size > 0 ? (const char *)chain->data + piece.at : "";
+}
+
+bool conf_chain_store(struct conf_chain *chain, const void *bytes, size_t size,
+                      struct conf_piece *piece)
+{
+    if (size > sizeof chain->data - chain->used)
+        return false;
+    *piece = (struct conf_piece){(uint16_t)chain->used, (uint16_t)size};
+    memcpy(chain->data + chain->used, bytes, size);
+    chain->used += (uint32_t)size;
+    chain->used += chain->used % 2;
+    return true;
+}
+
+/* ---- pieces ---- */
+
+static bool same_piece(const struct conf_chain *a, struct conf_piece first,
+                       const struct conf_chain *b, struct conf_piece second)
+{
+    return first.size == second.size &&
+           memcmp(a->data + first.at, b->data + second.at, first.size) == 0;
+}
+
+static bool is_inside(struct conf_piece piece)
+{
+    return piece.at <= CONF_CHAIN_BYTES && piece.size <= CONF_CHAIN_BYTES - piece.at;
+}
+
+static bool is_text(const struct conf_chain *chain, struct conf_piece piece)
+{
+    return is_inside(piece) && piece.size > 0 && chain->data[piece.at + piece.size - 1] == '\0';
+}
+
+/* ---- steps ---- */
+
+static bool same_step(const struct conf_chain *a, const struct conf_step *first,
+                      const struct conf_chain *b, const struct conf_step *second)
+{
+    if (first->kind != second->kind)
+        return false;
+    switch ((enum conf_step_kind)first->kind) {
+    case CONF_STEP_CROP:
+        return memcmp(&first->crop, &second->crop, sizeof first->crop) == 0;
+    case CONF_STEP_SCALE:
+        return memcmp(&first->scale, &second->scale, sizeof first->scale) == 0;
+    case CONF_STEP_ROTATE:
+        return first->rotate == second->rotate;
+    case CONF_STEP_FLIP:
+        return first->flip == second->flip;
+    case CONF_STEP_MASK:
+        return same_piece(a, first->mask.points, b, second->mask.points);
+    case CONF_STEP_TEXT:
+        return first->text.position == second->text.position &&
+               first->text.size == second->text.size &&
+               same_piece(a, first->text.text, b, second->text.text) &&
+               same_piece(a, first->text.font, b, second->text.font);
+    case CONF_STEP_FILTER:
+        return same_piece(a, first->filter.graph, b, second->filter.graph);
+    case CONF_STEP_GRAY:
+    case CONF_STEP_DEINTERLACE:
+    case CONF_STEP_END:
+        break;
+    }
+    return true;
+}
+
+bool conf_chain_same(const struct conf_chain *a, const struct conf_chain *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (!same_step(a, &a->steps[i], b, &b->steps[i]))
+            return false;
+    return true;
+}
+
+/* The polygons' counts add up to the piece. */
+static bool valid_points(const struct conf_chain *chain, struct conf_piece piece)
+{
+    if (!is_inside(piece) || piece.at % 2 || piece.size % 2)
+        return false;
+    const uint16_t *points = (const uint16_t *)(const void *)(chain->data + piece.at);
+    size_t left = piece.size / 2;
+    while (left > 0 && 1 + 2 * (size_t)*points <= left) {
+        left -= 1 + 2 * (size_t)*points;
+        points += 1 + 2 * (size_t)*points;
+    }
+    return left == 0;
+}
+
+static bool valid_step(const struct conf_chain *chain, const struct conf_step *step)
+{
+    if (step->kind == CONF_STEP_MASK)
+        return valid_points(chain, step->mask.points);
+    if (step->kind == CONF_STEP_TEXT)
+        return is_text(chain, step->text.text) &&
+               (step->text.font.size == 0 || is_text(chain, step->text.font));
+    if (step->kind == CONF_STEP_FILTER)
+        return is_text(chain, step->filter.graph);
+    return step->kind >= CONF_STEP_CROP && step->kind < CONF_STEP_END;
+}
+
+bool conf_chain_valid(const struct conf_chain *chain)
+{
+    if (chain->count > CONF_CHAIN_STEPS || chain->used > sizeof chain->data)
+        return false;
+    for (uint32_t i = 0; i < chain->count; i++)
+        if (!valid_step(chain, &chain->steps[i]))
+            return false;
+    return true;
+}

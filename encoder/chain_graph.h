@@ -1,0 +1,22 @@
+/* chain_graph.h: steps of a chain that libavfilter does, as one of its graphs. */
+#ifndef CAMRING_ENCODER_CHAIN_GRAPH_H
+#define CAMRING_ENCODER_CHAIN_GRAPH_H
+
+#include "common/conf_chain.h"
+#include "common/error.h"
+
+#include <libavutil/frame.h>
+
+struct chain_graph;
+
+/* Steps `first` to before `end` of the chain, which stays the caller's.  NULL: out of memory. */
+struct chain_graph *chain_graph_create(const struct conf_chain *chain, unsigned first,
+                                       unsigned end);
+void chain_graph_destroy(struct chain_graph *graph);
+
+/* Puts the picture in, and the newest that comes out into `out`.  1: there is one; 0: none; -1 with
+ * err, whose code is a CHAIN_PLACE.  The graph is made anew when size, format, range, matrix or
+ * the shape of pixels differ from the last picture's. */
+int chain_graph_run(struct chain_graph *graph, AVFrame *in, AVFrame *out, struct error *err);
+
+#endif
