@@ -125,6 +125,7 @@ static int make(const struct conf *conf, struct board_camera *place, unsigned nu
                                   .variant = ring.variant,
                                   .kind = ring.kind,
                                   .rows = rows_of(conf, &ring),
+                                  .leased = ring.writer != CAMERA_RING_BY_CAPTURE,
                                   .max_bytes = conf->shm_max_bytes};
     if (ring_create(&options, err) != 0)
         return -1;

@@ -97,6 +97,7 @@ struct ring_create {
     unsigned rows; /* reader rows beside the encoder's own; at most RING_MAX_ROWS */
     /* what all rings of the instance may take together, 0: what /dev/shm holds */
     uint64_t max_bytes;
+    bool leased; /* written by the holder of a lease; exclusive writers are refused */
     /* no supervisor rings the bell when the writer has died, so readers wait half a second at most;
      * and a ring that exists is kept */
     bool unsupervised;
@@ -113,7 +114,8 @@ void ring_ctl_close(struct ring_ctl *ctl);
 unsigned ring_ctl_reap(struct ring_ctl *ctl);
 /* The encoder worker that held the camera's lease has died: drops its pin. */
 void ring_ctl_clear_encoder_row(struct ring_ctl *ctl);
-/* The writer has died: unlinks data objects beside the current one. */
+/* The writer has died: unlinks data objects beside the current one, and gives back memory with
+ * which a growth was cut short. */
 void ring_ctl_clear_writer(struct ring_ctl *ctl);
 /* Rings the ring's bell, as the dead writer may have failed to do. */
 void ring_ctl_ring(struct ring_ctl *ctl);
@@ -149,9 +151,9 @@ struct ring_loan {
 };
 
 /* Exclusive: this process is the writer for as long as the handle lives (capture); RING_ERROR_BUSY
- * if another living process is, or if the ring is written under a camera's lease.  Not exclusive:
- * the process that holds the camera's lease writes, and calls ring_writer_takeover each time it has
- * acquired it.  Raw rings need an exclusive writer. */
+ * if another living process is, or if the ring is leased.  Not exclusive: the process that holds
+ * the lease writes, calls ring_writer_takeover each time it has acquired it, and has released every
+ * loan before it releases the lease. */
 struct ring_writer *ring_writer_open(const char *instance, const char *name, bool exclusive,
                                      struct error *err);
 void ring_writer_close(struct ring_writer *writer);

@@ -54,6 +54,7 @@ static void fill_ctl(struct ring_ctl_header *header, const struct ring_create *o
     header->row_bytes = sizeof(struct ring_row);
     header->kind = options->kind;
     header->unsupervised = options->unsupervised;
+    header->leased = options->leased;
     header->max_bytes = options->max_bytes;
     snprintf(header->instance, sizeof header->instance, "%s", options->instance);
     snprintf(header->camera, sizeof header->camera, "%s", options->camera);
@@ -148,9 +149,20 @@ void ring_ctl_clear_encoder_row(struct ring_ctl *ctl)
     clear_row(&ctl->header->rows[0]);
 }
 
+static void trim(const struct ring_ctl *ctl, uint32_t generation)
+{
+    struct error ignored; /* damaged, or no memory for the mapping: then it stays as it is */
+    struct ring_map *map = generation ? ring_map_data(ctl, generation, RING_WRITE, &ignored) : NULL;
+    if (map)
+        ring_slots_trim(map);
+    ring_map_drop(map);
+}
+
 void ring_ctl_clear_writer(struct ring_ctl *ctl)
 {
     uint32_t generation = atomic_load(&ctl->header->generation);
+    if (ctl->kind == RING_RAW)
+        trim(ctl, generation);
     for (unsigned i = 0; i < 2; i++) {
         char path[RING_PATH_SIZE];
         ring_path_data(path, ctl, i ? generation - 1 : generation + 1);

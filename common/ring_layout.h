@@ -80,6 +80,13 @@
  * holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
  * a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
  *
+ * Writers.  A ring has an exclusive writer, which is told by its lock, or is leased: the process
+ * that holds a lease (lease.h) writes, and takes over whatever the holder before it left, since
+ * all of a writer's state is in shared memory.  A leased ring's writers keep no slot beyond their
+ * lease; so between two leases every slot but the newest's is free, and what the text above says
+ * of "the writer" (growing, giving slots back under a row's lock) holds for the holder of the
+ * lease.  Nothing tells an outsider that a lease is held: exclusive writers are refused.
+ *
  * The bell lies in ctl, not in data, so that waiters need not follow generations and the
  * supervisor can ring for the dead. */
 /* clang-format on */
@@ -98,7 +105,7 @@
 #define RING_CTL_MAGIC 0x54435243u  /* "CRCT" */
 #define RING_DATA_MAGIC 0x41445243u /* "CRDA" */
 #define RING_ABI_MAJOR 2
-#define RING_ABI_MINOR 0
+#define RING_ABI_MINOR 1
 #define RING_BYTE_ORDER 0x01020304u
 #define RING_LINE 64
 #define RING_SEQ_WRITING 1u
@@ -141,7 +148,8 @@ struct ring_ctl_header {
     uint32_t unsupervised; /* 1: nobody rings for a dead writer */
     uint64_t max_bytes;
     char instance[40], camera[40], variant[40];
-    uint8_t pad0[24];
+    uint32_t leased; /* 1: written under a lease, by writers that hold no lock */
+    uint8_t pad0[20];
     /* the writer's */
     _Atomic uint32_t generation; /* 0: none yet */
     _Atomic uint32_t closed;     /* 1: unlinked by its owner, attach anew */
@@ -196,6 +204,7 @@ _Static_assert(sizeof(struct ring_slot) == 128, "ABI");
 _Static_assert(sizeof(struct ring_row) == 128, "ABI");
 _Static_assert(sizeof(struct ring_ctl_header) == 320, "ABI");
 _Static_assert(sizeof(struct ring_data_header) == 192, "ABI");
+_Static_assert(offsetof(struct ring_ctl_header, leased) == 168, "ABI");
 _Static_assert(offsetof(struct ring_ctl_header, generation) == 192, "ABI");
 _Static_assert(offsetof(struct ring_ctl_header, bell) == 256, "ABI");
 _Static_assert(offsetof(struct ring_data_header, slot_bytes) == 56, "ABI");

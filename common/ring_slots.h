@@ -26,7 +26,8 @@ uint64_t ring_slots_bytes(const struct ring_map *map, unsigned count);
 int ring_slots_grow(const struct ring_ctl *ctl, const struct ring_map *map, unsigned count,
                     struct error *err);
 
-/* The writer: gives back memory that a growth was cut short with. */
+/* The writer, or who clears up after one that died: gives back memory that a growth was cut short
+ * with. */
 void ring_slots_trim(const struct ring_map *map);
 
 /* The owner of row `row`: makes the row's slot exist, so that it may pin in this generation.

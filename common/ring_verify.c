@@ -155,6 +155,9 @@ static void check_ctl(struct look *look, const char *instance, const char *name)
     if (ctl->header->unsupervised > 1)
         find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "unsupervised is %" PRIu32,
              ctl->header->unsupervised);
+    if (ctl->header->leased > 1)
+        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "leased is %" PRIu32,
+             ctl->header->leased);
     ring_path_ctl(path, instance, name);
     if (atomic_load(&ctl->header->closed) && is_linked(ctl, path))
         find(look, RING_FAULT_CLOSED, LASTING, 0, NULL, 0,

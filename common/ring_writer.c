@@ -269,8 +269,7 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
     writer->ctl = ring_map_ctl(instance, name, true, err);
     if (!writer->ctl)
         goto fail;
-    if (exclusive && writer->ctl->kind == RING_JPEG &&
-        !writer->ctl->header->unsupervised) { /* encoders write it, and hold no lock */
+    if (exclusive && writer->ctl->header->leased) {
         error_set(err, RING_ERROR_BUSY, "%s: written by the encoders of a running instance", name);
         goto fail;
     }
@@ -281,8 +280,6 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
     if (exclusive) {
         ring_ctl_clear_writer(writer->ctl);
         ring_writer_takeover(writer);
-        if (writer->map)
-            ring_slots_trim(writer->map);
     }
     return writer;
 fail:

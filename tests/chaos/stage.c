@@ -162,6 +162,7 @@ static bool clear_up(void)
     if (stage.survivor > 0)
         survivor_end(stage.survivor);
     stage.survivor = 0;
+    stage.rows_taken = 0;
     ring_reader_close(holder);
     holder = NULL;
     stage_close_raw();

@@ -124,9 +124,9 @@ static void other_abi_and_damage_are_told_apart(void **state)
     size_t abi = offsetof(struct ring_ctl_header, abi_major),
            order = offsetof(struct ring_ctl_header, byte_order);
     uint32_t before = poke("", abi, RING_ABI_MAJOR + 1);
-    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 3.0, this is 2.0)");
+    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 3.0, this is 2.1)");
     poke("", abi, 1); /* whose slots all existed */
-    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 1.0, this is 2.0)");
+    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 1.0, this is 2.1)");
     assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 2, &error));
     assert_int_equal(error.code, CAMRING_ABI);
     poke("", abi, before);
@@ -279,9 +279,15 @@ static void encoders_ring_has_no_second_writer(void **state)
     (void)state;
     struct error err;
     struct ring_create options = {
-        .instance = instance, .camera = "prog", .variant = "jpeg", .kind = RING_JPEG, .rows = 1};
+        .instance = instance, .camera = "prog", .kind = RING_JPEG, .rows = 1, .leased = true};
+    options.variant = "jpeg";
     assert_int_equal(ring_create(&options, &err), 0);
     assert_null(camring_writer_open(instance, "prog.jpeg", CAMRING_KIND_JPEG, 1, &error));
+    assert_int_equal(error.code, CAMRING_BUSY);
+    options.variant = "out";
+    options.kind = RING_RAW;
+    assert_int_equal(ring_create(&options, &err), 0);
+    assert_null(camring_writer_open(instance, "prog.out", CAMRING_KIND_RAW, 1, &error));
     assert_int_equal(error.code, CAMRING_BUSY);
     ring_unlink_all(instance);
 }

@@ -378,6 +378,122 @@ static void what_was_cut_short_is_finished(void **state)
     ring_writer_close(writer);
 }
 
+/* ---- written under a lease ---- */
+
+static void create_leased(void)
+{
+    struct error err;
+    struct ring_create options = {.instance = fixture_instance,
+                                  .camera = "cam",
+                                  .variant = "raw",
+                                  .kind = RING_RAW,
+                                  .rows = FIXTURE_ROWS,
+                                  .leased = true};
+    assert_int_equal(ring_create(&options, &err), 0);
+}
+
+static struct ring_writer *open_leased(void)
+{
+    struct error err;
+    struct ring_writer *writer = ring_writer_open(fixture_instance, "cam.raw", false, &err);
+    assert_non_null(writer);
+    return writer;
+}
+
+/* What a worker does with one frame under the lease. */
+static uint64_t publish_leased(struct ring_writer *writer, size_t bytes)
+{
+    struct error err;
+    uint64_t next = look().head + 1;
+    ring_writer_takeover(writer);
+    assert_int_equal(ring_writer_reserve(writer, bytes, 0, &err), 0);
+    return fixture_publish(writer, next);
+}
+
+static void a_leased_ring_has_no_exclusive_writer(void **state)
+{
+    (void)state;
+    struct error err;
+    create_leased();
+    assert_null(ring_writer_open(fixture_instance, "cam.raw", true, &err));
+    assert_int_equal(err.code, RING_ERROR_BUSY);
+    struct ring_writer *writer = open_leased();
+    publish_leased(writer, FIXTURE_BYTES);
+    assert_null(ring_writer_open(fixture_instance, "cam.raw", true, &err));
+    assert_int_equal(err.code, RING_ERROR_BUSY);
+    ring_writer_close(writer);
+}
+
+static void slots_come_and_go_whichever_worker_writes(void **state)
+{
+    (void)state;
+    struct ring_reader *readers[FIXTURE_ROWS];
+    struct ring_frame frame;
+    const uint8_t *data[FIXTURE_ROWS];
+    uint64_t number[FIXTURE_ROWS];
+    struct error err;
+    create_leased();
+    struct ring_writer *workers[] = {open_leased(), open_leased()};
+    publish_leased(workers[0], FIXTURE_BYTES);
+    for (unsigned i = 0; i < FIXTURE_ROWS; i++) {
+        readers[i] = fixture_reader(RING_MEMBER);
+        publish_leased(workers[i % 2], FIXTURE_BYTES);
+        assert_int_equal(ring_reader_acquire(readers[i], 0, &frame, &data[i], &err), RING_GOT);
+        number[i] = frame.number;
+    }
+    for (unsigned i = 0; i < 50; i++)
+        publish_leased(workers[i % 2], FIXTURE_BYTES);
+    assert_int_equal(allocated(), BASE + FIXTURE_ROWS);
+    for (unsigned i = 0; i < FIXTURE_ROWS; i++)
+        assert_true(fixture_holds(data[i], number[i]));
+    for (unsigned i = 0; i < FIXTURE_ROWS; i++)
+        ring_reader_close(readers[i]);
+    for (unsigned i = 0; i < FIXTURE_ROWS + 2; i++)
+        publish_leased(workers[i % 2], FIXTURE_BYTES);
+    assert_int_equal(allocated(), BASE);
+    assert_int_equal(look().no_slot, 0);
+    assert_int_equal(look().aborted, 0);
+    ring_writer_close(workers[0]);
+    ring_writer_close(workers[1]);
+}
+
+static void both_workers_follow_to_larger_slots(void **state)
+{
+    (void)state;
+    create_leased();
+    struct ring_writer *workers[] = {open_leased(), open_leased()};
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(publish_leased(workers[i % 2], (1 + i / 3) * (size_t)FIXTURE_BYTES),
+                         i + 1);
+    assert_int_equal(look().head, 8);
+    assert_int_equal(look().generation, 3);
+    assert_false(fixture_exists(".1"));
+    assert_false(fixture_exists(".2"));
+    ring_writer_close(workers[0]);
+    ring_writer_close(workers[1]);
+}
+
+/* A worker that dies as it allocates a slot; the next one has no use for it. */
+static void a_dead_workers_memory_is_given_back(void **state)
+{
+    (void)state;
+    char path[200];
+    struct error err;
+    create_leased();
+    struct ring_writer *writer = open_leased();
+    publish_leased(writer, FIXTURE_BYTES);
+    fixture_path(path, ".1");
+    int fd = open(path, O_RDWR);
+    assert_int_equal(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)blocks_bytes(), FIXTURE_BYTES), 0);
+    close(fd);
+    struct ring_ctl *ctl = ring_ctl_open(fixture_instance, "cam.raw", &err);
+    ring_ctl_clear_writer(ctl);
+    ring_ctl_close(ctl);
+    assert_int_equal(allocated(), BASE);
+    publish_leased(writer, FIXTURE_BYTES);
+    ring_writer_close(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +508,10 @@ int main(void)
         RING_TEST(a_reader_without_room_for_its_slot_is_told),
         RING_TEST(a_reader_that_waits_gets_its_slot_later),
         RING_TEST(what_was_cut_short_is_finished),
+        RING_TEST(a_leased_ring_has_no_exclusive_writer),
+        RING_TEST(slots_come_and_go_whichever_worker_writes),
+        RING_TEST(both_workers_follow_to_larger_slots),
+        RING_TEST(a_dead_workers_memory_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,9 @@ static void header_words_have_their_values(void **state)
     ring.ctl->header->unsupervised = 7;
     assert_found(RING_FAULT_LAYOUT, false, "", "unsupervised is 7");
     ring.ctl->header->unsupervised = 0;
+    ring.ctl->header->leased = 2;
+    assert_found(RING_FAULT_LAYOUT, false, "", "leased is 2");
+    ring.ctl->header->leased = 0;
     ring.map->header->payload_offset += 64 * ring.map->slot_count;
     ring.map->header->slot_bytes -= 64;
     verify();
