@@ -159,14 +159,13 @@ parts_test_sender := $(addprefix server/push/,sender.c message.c congestion.c) \
 	server/frames/picture.c server/http/transport.c server/loop.c
 parts_test_message := server/push/message.c server/frames/picture.c
 parts_test_congestion := server/push/congestion.c
-parts_test_usage := server/usage.c
 parts_test_forwarded := server/http/forwarded.c
 parts_test_login := $(addprefix server/,http/login.c http/forwarded.c worker.c loop.c)
 parts_test_accept_share := server/http/accept_share.c
 parts_test_round_robin := server/push/round_robin.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
 parts_test_shmtool := common/shmtool/image.c common/shmtool/print.c
-shmwatch_parts := describe find objects print reader spark terminal watched
+shmwatch_parts := describe find objects print reader spark watched
 parts_test_shmwatch := $(shmwatch_parts:%=common/shmtool/%.c)
 .SECONDARY: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c))
 .SECONDEXPANSION:

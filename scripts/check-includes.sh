@@ -8,7 +8,7 @@ set -u
 
 # Which folders, or single files, a folder's files may include. A folder that is not in the table
 # (tests, say) may include anything.
-loop="server/loop.h server/context.h server/usage.h"
+loop="server/loop.h server/context.h"
 supervisor=common/supervisor
 declare -A allowed=(
     [common]="common"

@@ -9,6 +9,7 @@
  * left) is looked for in /proc. */
 #include "common/clock.h"
 #include "common/lockfile.h"
+#include "common/quantity.h"
 #include "describe.h"
 #include "find.h"
 #include "objects.h"
@@ -63,7 +64,7 @@ static void say_removed(struct cleaning *cleaning, const struct object *object)
                                     "bytes", (json_int_t)object->bytes));
     if (!cleaning->options->json)
         printf("%s  %s  %s\n", cleaning->options->dry_run ? "would go" : "removed", object->file,
-               print_bytes(object->bytes).text);
+               quantity_bytes(object->bytes).text);
 }
 
 /* ---- what is used ---- */
@@ -301,7 +302,7 @@ static void say_all(const struct cleaning *cleaning)
     } else if (removed == 0) {
         puts("nothing to clean");
     } else {
-        printf("%zu objects, %s%s\n", removed, print_bytes(cleaning->bytes).text,
+        printf("%zu objects, %s%s\n", removed, quantity_bytes(cleaning->bytes).text,
                options->dry_run ? ", would go" : "");
     }
 }

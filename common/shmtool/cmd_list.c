@@ -1,3 +1,5 @@
+#include "common/quantity.h"
+#include "common/table.h"
 #include "describe.h"
 #include "find.h"
 #include "print.h"
@@ -14,41 +16,41 @@ static const char *const columns_all[] = {"INSTANCE", "RING",    "STATE", "PICTU
                                           ">FPS",     ">AGE",    ">GEN",  ">SLOTS",  ">BYTES",
                                           ">READERS", ">WRITER", NULL};
 
-static void add_line(struct print_table *table, const struct ring_stat *stat)
+static void add_line(struct table *table, const struct ring_stat *stat)
 {
     const struct ring_frame *newest = &stat->newest;
-    print_table_cell(table, "%s", stat->name);
-    print_table_cell(table, "%s", describe_state(stat));
+    table_cell(table, "%s", stat->name);
+    table_cell(table, "%s", describe_state(stat));
     if (stat->head)
-        print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(newest->format),
-                         newest->width, newest->height);
+        table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(newest->format), newest->width,
+                   newest->height);
     else
-        print_table_cell(table, "-");
-    print_table_cell(table, "%" PRIu64, stat->head);
-    print_table_cell(table, "%.1f", stat->fps);
-    print_table_cell(table, "%s", print_age(stat->head ? stat->age_ns : -1).text);
-    print_table_cell(table, "%" PRIu32, stat->generation);
-    print_table_cell(table, "%u/%u", stat->allocated, stat->slots);
-    print_table_cell(table, "%s", print_bytes(stat->bytes).text);
-    print_table_cell(table, "%u", reader_count(stat));
+        table_cell(table, "-");
+    table_cell(table, "%" PRIu64, stat->head);
+    table_cell(table, "%.1f", stat->fps);
+    table_cell(table, "%s", quantity_age(stat->head ? stat->age_ns : -1).text);
+    table_cell(table, "%" PRIu32, stat->generation);
+    table_cell(table, "%u/%u", stat->allocated, stat->slots);
+    table_cell(table, "%s", quantity_bytes(stat->bytes).text);
+    table_cell(table, "%u", reader_count(stat));
     if (stat->writer_pid)
-        print_table_cell(table, "%" PRId32, stat->writer_pid);
+        table_cell(table, "%" PRId32, stat->writer_pid);
     else
-        print_table_cell(table, "-");
+        table_cell(table, "-");
 }
 
-static void add_unreadable(struct print_table *table, const struct find_ring *ring)
+static void add_unreadable(struct table *table, const struct find_ring *ring)
 {
-    print_table_cell(table, "%s", ring->name);
-    print_table_cell(table, "unreadable");
+    table_cell(table, "%s", ring->name);
+    table_cell(table, "unreadable");
     for (size_t i = 2; columns[i]; i++)
-        print_table_cell(table, "-");
+        table_cell(table, "-");
 }
 
 /* Collects what is to be said while rings are looked at one by one. */
 struct listing {
     const struct shm_options *options;
-    struct print_table *table;
+    struct table *table;
     json_t *list;
     FILE *troubles; /* lines about readers, which go below the table */
     char *trouble_text;
@@ -72,7 +74,7 @@ static void add_ring(struct listing *listing, const struct find_ring *ring)
                                                   : describe_json_unreadable(ring, err.text));
     } else {
         if (listing->options->all)
-            print_table_cell(listing->table, "%s", ring->instance);
+            table_cell(listing->table, "%s", ring->instance);
         stat ? add_line(listing->table, stat) : add_unreadable(listing->table, ring);
         if (stat && listing->troubles)
             reader_print_trouble(stat, listing->troubles);
@@ -89,7 +91,7 @@ static void print_listing(struct listing *listing)
     else if (listing->rings == 0)
         puts("no rings");
     else
-        print_table_write(listing->table, "", stdout);
+        table_write(listing->table, "", stdout);
     if (listing->trouble_size > 0)
         printf("\n%s", listing->trouble_text);
 }
@@ -97,7 +99,7 @@ static void print_listing(struct listing *listing)
 enum shm_exit cmd_list(const struct shm_options *options)
 {
     struct listing listing = {.options = options,
-                              .table = print_table_create(options->all ? columns_all : columns),
+                              .table = table_create(options->all ? columns_all : columns),
                               .list = json_array(),
                               .code = SHM_DONE};
     listing.troubles = open_memstream(&listing.trouble_text, &listing.trouble_size);
@@ -108,6 +110,6 @@ enum shm_exit cmd_list(const struct shm_options *options)
     find_free(&set);
     free(listing.trouble_text);
     json_decref(listing.list);
-    print_table_destroy(listing.table);
+    table_destroy(listing.table);
     return listing.code;
 }

@@ -1,4 +1,6 @@
 #include "common/clock.h"
+#include "common/quantity.h"
+#include "common/table.h"
 #include "describe.h"
 #include "find.h"
 #include "print.h"
@@ -24,20 +26,20 @@ static void show_header(const struct ring_stat *stat)
         printf("  writer      nobody yet\n");
     if (stat->head)
         printf("  newest      frame %" PRIu64 ", %s ago, %.1f fps\n", stat->head,
-               print_age(stat->age_ns).text, stat->fps);
+               quantity_age(stat->age_ns).text, stat->fps);
     else
         printf("  newest      none\n");
     printf("  memory      %s, %u slots of %s allocated, %u possible\n",
-           print_bytes(stat->bytes).text, stat->allocated, print_bytes(stat->slot_bytes).text,
+           quantity_bytes(stat->bytes).text, stat->allocated, quantity_bytes(stat->slot_bytes).text,
            stat->slots);
     printf("  lost        %" PRIu64 " without a free slot, %" PRIu64 " aborted\n", stat->no_slot,
            stat->aborted);
 }
 
 /* Milliseconds of a stage, if both its ends are known and in order. */
-static struct print_text duration(int64_t from, int64_t to)
+static struct quantity_text duration(int64_t from, int64_t to)
 {
-    return print_age(from > 0 ? clock_age(to, from) : -1);
+    return quantity_age(from > 0 ? clock_age(to, from) : -1);
 }
 
 static void show_slots(const struct ring_stat *stat)
@@ -46,37 +48,36 @@ static void show_slots(const struct ring_stat *stat)
                                           ">AGE",    ">BYTES", "PICTURE",   "VARIANT", "COLOURS",
                                           ">QUEUED", ">WORK",  NULL};
     int64_t now = clock_now();
-    struct print_table *table = print_table_create(columns);
+    struct table *table = table_create(columns);
     for (unsigned i = 0; i < stat->slots && i < RING_MAX_SLOTS; i++) {
         uint64_t seq = stat->slot[i].seq;
         const struct ring_frame *frame = &stat->slot[i].frame;
         if (!stat->slot[i].exists)
             continue;
-        print_table_cell(table, "%u", i);
-        print_table_cell(table, "%s", describe_slot_state(stat, i));
-        print_table_cell(table, "%" PRIu64, seq);
+        table_cell(table, "%u", i);
+        table_cell(table, "%s", describe_slot_state(stat, i));
+        table_cell(table, "%" PRIu64, seq);
         if (seq == 0 || seq & 1) { /* the descriptor means nothing now */
             for (size_t column = 3; columns[column]; column++)
-                print_table_cell(table, "-");
+                table_cell(table, "-");
             continue;
         }
-        print_table_cell(table, "%" PRIu64, frame->number);
-        print_table_cell(table, "%" PRIu64, frame->source);
-        print_table_cell(table, "%s", print_age(clock_age(now, frame->committed_ns)).text);
-        print_table_cell(table, "%" PRIu32, frame->bytes);
-        print_table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(frame->format),
-                         frame->width, frame->height);
-        print_table_cell(table, "%s", describe_variant(frame->variant).text);
-        print_table_cell(table, "%s %s", describe_range(frame->range),
-                         describe_matrix(frame->matrix));
-        print_table_cell(table, "%s", duration(frame->captured_ns, frame->started_ns).text);
-        print_table_cell(table, "%s", duration(frame->started_ns, frame->committed_ns).text);
+        table_cell(table, "%" PRIu64, frame->number);
+        table_cell(table, "%" PRIu64, frame->source);
+        table_cell(table, "%s", quantity_age(clock_age(now, frame->committed_ns)).text);
+        table_cell(table, "%" PRIu32, frame->bytes);
+        table_cell(table, "%s %" PRIu32 "x%" PRIu32, describe_format(frame->format), frame->width,
+                   frame->height);
+        table_cell(table, "%s", describe_variant(frame->variant).text);
+        table_cell(table, "%s %s", describe_range(frame->range), describe_matrix(frame->matrix));
+        table_cell(table, "%s", duration(frame->captured_ns, frame->started_ns).text);
+        table_cell(table, "%s", duration(frame->started_ns, frame->committed_ns).text);
     }
     if (stat->slots > 0) {
         printf("\n");
-        print_table_write(table, "  ", stdout);
+        table_write(table, "  ", stdout);
     }
-    print_table_destroy(table);
+    table_destroy(table);
 }
 
 static void show_ring(const struct ring_stat *stat, bool first)

@@ -1,13 +1,15 @@
 #include "common/clock.h"
 #include "common/number.h"
+#include "common/quantity.h"
+#include "common/table.h"
+#include "common/terminal.h"
+#include "common/ticker.h"
 #include "describe.h"
 #include "find.h"
 #include "print.h"
 #include "reader.h"
 #include "shmtool.h"
 #include "spark.h"
-#include "terminal.h"
-#include "ticker.h"
 #include "watched.h"
 
 #include <ctype.h>
@@ -75,9 +77,9 @@ static const char *state_of(const struct watched *watched)
     return watched->stat ? describe_state(watched->stat) : watched->gone ? "gone" : "unreadable";
 }
 
-static struct print_text age_of(const struct watched *watched)
+static struct quantity_text age_of(const struct watched *watched)
 {
-    return print_age(watched->stat ? watched->stat->age_ns : -1);
+    return quantity_age(watched->stat ? watched->stat->age_ns : -1);
 }
 
 static struct print_text readers_of(const struct watched *watched)
@@ -160,23 +162,23 @@ static void draw_table(const struct watch *watch, size_t width, FILE *out)
     snprintf(heading, sizeof heading, "%-*s  %s", (int)width, "FPS", "AGE");
     const char *columns[] = {"INSTANCE", "RING",     "STATE",   ">FRAME", ">FPS",
                              ">AGE",     ">READERS", ">MISSED", heading,  NULL};
-    struct print_table *table = print_table_create(watch->instance ? columns + 1 : columns);
+    struct table *table = table_create(watch->instance ? columns + 1 : columns);
     for (size_t i = 0; i < watch->set.count; i++) {
         const struct watched *watched = watch->set.list[i];
         if (!watch->instance)
-            print_table_cell(table, "%s", watched->ring.instance);
-        print_table_cell(table, "%s", watched->ring.name);
-        print_table_cell(table, "%s", state_of(watched));
-        print_table_cell(table, "%" PRIu64, watched->stat ? watched->stat->head : 0);
-        print_table_cell(table, "%.1f", watched->fps);
-        print_table_cell(table, "%s", age_of(watched).text);
-        print_table_cell(table, "%s", readers_of(watched).text);
-        print_table_cell(table, "%" PRIu64, watched->missed);
+            table_cell(table, "%s", watched->ring.instance);
+        table_cell(table, "%s", watched->ring.name);
+        table_cell(table, "%s", state_of(watched));
+        table_cell(table, "%" PRIu64, watched->stat ? watched->stat->head : 0);
+        table_cell(table, "%.1f", watched->fps);
+        table_cell(table, "%s", age_of(watched).text);
+        table_cell(table, "%s", readers_of(watched).text);
+        table_cell(table, "%" PRIu64, watched->missed);
         draw_sparks(watched, width, fps, age, sizeof fps);
-        print_table_cell(table, "%s  %s", fps, age);
+        table_cell(table, "%s  %s", fps, age);
     }
-    print_table_write(table, "", out);
-    print_table_destroy(table);
+    table_write(table, "", out);
+    table_destroy(table);
 }
 
 /* The table with sparks as wide as the terminal leaves room for. */
@@ -227,7 +229,7 @@ static void draw_details(const struct watched *watched, FILE *out)
         fprintf(out, "  frame %" PRIu64 ", %s %" PRIu32 "x%" PRIu32 "\n", stat->head,
                 describe_format(stat->newest.format), stat->newest.width, stat->newest.height);
     fprintf(out, "  generation %" PRIu32 ", %u of %u slots, %s", stat->generation, stat->allocated,
-            stat->slots, print_bytes(stat->bytes).text);
+            stat->slots, quantity_bytes(stat->bytes).text);
     if (stat->writer_pid)
         fprintf(out, ", writer %" PRId32 " %s", stat->writer_pid,
                 stat->writer_alive ? "alive" : "dead");
@@ -245,7 +247,7 @@ static bool draw_page(struct watch *watch)
         return false;
     fprintf(out, "camring-shm watch   %s%s   every %s   q ends\n\n",
             watch->instance ? "instance " : "all instances", watch->instance ? watch->instance : "",
-            print_age(watch->interval_ns).text);
+            quantity_age(watch->interval_ns).text);
     if (watch->set.count == 0)
         fprintf(out, "no rings\n");
     else if (!watch->options->ring)

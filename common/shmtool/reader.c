@@ -1,4 +1,6 @@
 #include "reader.h"
+#include "common/quantity.h"
+#include "common/table.h"
 
 #include "common/clock.h"
 #include "common/process.h"
@@ -122,7 +124,8 @@ static void print_one(const struct ring_stat *stat, const struct ring_row_stat *
         fprintf(out, "%s %s", acts ? " does not release" : " and holds",
                 reader_pin(stat, row).text);
     if (reader->held_ns >= 0)
-        fprintf(out, " with frame %" PRIu64 ", %s old", row->last, print_age(reader->held_ns).text);
+        fprintf(out, " with frame %" PRIu64 ", %s old", row->last,
+                quantity_age(reader->held_ns).text);
     fprintf(out, "; %" PRIu64 " frames behind\n", reader->lag);
 }
 
@@ -138,35 +141,35 @@ void reader_print_trouble(const struct ring_stat *stat, FILE *out)
     }
 }
 
-static void add_line(struct print_table *table, const struct ring_stat *stat,
+static void add_line(struct table *table, const struct ring_stat *stat,
                      const struct ring_row_stat *row)
 {
     struct reader reader = reader_look(stat, row);
-    print_table_cell(table, "%u", row->row);
+    table_cell(table, "%u", row->row);
     if (row->pid != 0)
-        print_table_cell(table, "%" PRId32, row->pid);
+        table_cell(table, "%" PRId32, row->pid);
     else
-        print_table_cell(table, "-");
-    print_table_cell(table, "%s", reader_name(row).text);
-    print_table_cell(table, "%s", reader_state_name(reader.state));
-    print_table_cell(table, "%s", reader_pin(stat, row).text);
-    print_table_cell(table, "%s", print_age(reader.held_ns).text);
-    print_table_cell(table, "%" PRIu64, reader.lag);
-    print_table_cell(table, "%" PRIu64, row->taken);
-    print_table_cell(table, "%" PRIu64, row->missed);
+        table_cell(table, "-");
+    table_cell(table, "%s", reader_name(row).text);
+    table_cell(table, "%s", reader_state_name(reader.state));
+    table_cell(table, "%s", reader_pin(stat, row).text);
+    table_cell(table, "%s", quantity_age(reader.held_ns).text);
+    table_cell(table, "%" PRIu64, reader.lag);
+    table_cell(table, "%" PRIu64, row->taken);
+    table_cell(table, "%" PRIu64, row->missed);
 }
 
 void reader_print_table(const struct ring_stat *stat, FILE *out)
 {
     static const char *const columns[] = {"ROW",   ">PID", "NAME",   "STATE",   "PIN",
                                           ">HELD", ">LAG", ">TAKEN", ">MISSED", NULL};
-    struct print_table *table = print_table_create(columns);
+    struct table *table = table_create(columns);
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
         if (reader_used(&stat->row[i]))
             add_line(table, stat, &stat->row[i]);
     if (reader_count(stat) > 0)
-        print_table_write(table, "  ", out);
+        table_write(table, "  ", out);
     else
         fprintf(out, "  no readers; room for %u\n", reader_room(stat));
-    print_table_destroy(table);
+    table_destroy(table);
 }

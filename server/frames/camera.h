@@ -5,8 +5,8 @@
 
 #include "common/board.h"
 #include "common/channel.h"
+#include "common/usage.h"
 #include "server/frames/ring_source.h"
-#include "server/usage.h"
 
 #include <stdbool.h>
 #include <stdint.h>

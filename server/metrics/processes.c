@@ -3,7 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/process.h"
-#include "server/usage.h"
+#include "common/usage.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

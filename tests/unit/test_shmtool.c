@@ -3,6 +3,7 @@
  * terminal's controls. */
 #include "common/clock.h"
 #include "common/jpeg_decode.h"
+#include "common/quantity.h"
 #include "common/shmtool/image.h"
 #include "common/shmtool/print.h"
 
@@ -380,16 +381,16 @@ static void test_range_and_matrix_are_honoured(void **state)
 static void test_words(void **state)
 {
     (void)state;
-    assert_string_equal(print_age(-1).text, "-");
-    assert_string_equal(print_age(2400000).text, "2.4 ms");
-    assert_string_equal(print_age(33 * NS_PER_MS).text, "33 ms");
-    assert_string_equal(print_age(2500 * NS_PER_MS).text, "2.5 s");
-    assert_string_equal(print_age(240 * NS_PER_S).text, "4 min");
-    assert_string_equal(print_age(9000 * NS_PER_S).text, "2.5 h");
-    assert_string_equal(print_bytes(0).text, "0 B");
-    assert_string_equal(print_bytes(1023).text, "1023 B");
-    assert_string_equal(print_bytes(1536).text, "1.5 KiB");
-    assert_string_equal(print_bytes(UINT64_MAX).text, "16.0 EiB");
+    assert_string_equal(quantity_age(-1).text, "-");
+    assert_string_equal(quantity_age(2400000).text, "2.4 ms");
+    assert_string_equal(quantity_age(33 * NS_PER_MS).text, "33 ms");
+    assert_string_equal(quantity_age(2500 * NS_PER_MS).text, "2.5 s");
+    assert_string_equal(quantity_age(240 * NS_PER_S).text, "4 min");
+    assert_string_equal(quantity_age(9000 * NS_PER_S).text, "2.5 h");
+    assert_string_equal(quantity_bytes(0).text, "0 B");
+    assert_string_equal(quantity_bytes(1023).text, "1023 B");
+    assert_string_equal(quantity_bytes(1536).text, "1.5 KiB");
+    assert_string_equal(quantity_bytes(UINT64_MAX).text, "16.0 EiB");
     assert_string_equal(print_clean("a\033[2Jb\xff", 8).text, "a?[2Jb?");
     assert_string_equal(print_clean("full", 3).text, "ful");
 }

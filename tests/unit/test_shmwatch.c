@@ -5,8 +5,8 @@
 #include "common/clock.h"
 #include "common/shmtool/objects.h"
 #include "common/shmtool/spark.h"
-#include "common/shmtool/terminal.h"
 #include "common/shmtool/watched.h"
+#include "common/terminal.h"
 
 #include <fcntl.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* usage.h, process_usage: what a process uses. */
-#include "server/usage.h"
+#include "common/usage.h"
 
 #include "common/clock.h"
 

@@ -1,9 +1,9 @@
 /* usage.h: what share of a core a process uses, and how much memory.  Looked up at most once a
  * second, when asked. */
-#ifndef SERVER_USAGE_H
-#define SERVER_USAGE_H
+#ifndef CAMRING_USAGE_H
+#define CAMRING_USAGE_H
 
-#include "common/process.h"
+#include "process.h"
 
 /* All zero at first. */
 struct usage {

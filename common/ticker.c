@@ -1,6 +1,6 @@
 #include "ticker.h"
 
-#include "common/clock.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <poll.h>

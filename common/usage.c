@@ -1,6 +1,6 @@
-#include "server/usage.h"
+#include "usage.h"
 
-#include "common/clock.h"
+#include "clock.h"
 
 #define KEEP_NS NS_PER_S
 

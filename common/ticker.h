@@ -3,7 +3,7 @@
 #ifndef CAMRING_TICKER_H
 #define CAMRING_TICKER_H
 
-#include "common/error.h"
+#include "error.h"
 
 #include <stdbool.h>
 #include <stdint.h>

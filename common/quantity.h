@@ -1,0 +1,14 @@
+/* quantity.h: quantities as people like to read them. */
+#ifndef CAMRING_QUANTITY_H
+#define CAMRING_QUANTITY_H
+
+#include <stdint.h>
+
+struct quantity_text {
+    char text[32];
+};
+
+struct quantity_text quantity_age(int64_t ns);       /* "33 ms", "2.5 s", "4 min"; negative: "-" */
+struct quantity_text quantity_bytes(uint64_t bytes); /* "1.4 MiB" */
+
+#endif

@@ -1,0 +1,16 @@
+/* table.h: a table for people: cells are collected, then written with columns as wide as they need
+ * to be.  For commands: without memory it ends the process, with a line on stderr. */
+#ifndef CAMRING_TABLE_H
+#define CAMRING_TABLE_H
+
+#include <stdio.h>
+
+struct table;
+
+/* `columns`: headings, NULL at the end; one that begins with '>' is aligned right. */
+struct table *table_create(const char *const *columns);
+void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_write(const struct table *table, const char *indent, FILE *out);
+void table_destroy(struct table *table);
+
+#endif
