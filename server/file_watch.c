@@ -58,7 +58,7 @@ struct watching {
     int watch[WATCHES_MAX];
 };
 
-static void watch(struct watching *watching, const char *path)
+static void file_watch_add_path(struct watching *watching, const char *path)
 {
     int number = inotify_add_watch(watching->files->inotify, *path ? path : "/", EVENTS);
     if (number >= 0 && watching->count < WATCHES_MAX)
@@ -67,7 +67,7 @@ static void watch(struct watching *watching, const char *path)
 
 /* Puts what the link at `way`, whose name begins behind `parent`, stands for in the place of it.
  * `rest` follows the link. False: too long or gone. */
-static bool follow(char way[PATH_MAX], size_t parent, const char *rest)
+static bool resolve_link(char way[PATH_MAX], size_t parent, const char *rest)
 {
     char target[PATH_MAX], joined[PATH_MAX];
     ssize_t length = readlink(way, target, sizeof target - 1);
@@ -98,11 +98,11 @@ static void watch_way(struct watching *watching, const char *path)
         way[end] = '\0';
         bool there = lstat(way, &stat) == 0, link = there && S_ISLNK(stat.st_mode);
         if (last && there && !link)
-            watch(watching, way);
+            file_watch_add_path(watching, way);
         if (!there || link || last) {
             char kept = way[slash];
             way[slash] = '\0';
-            watch(watching, way);
+            file_watch_add_path(watching, way);
             way[slash] = kept;
         }
         if (!there || (last && !link))
@@ -110,7 +110,7 @@ static void watch_way(struct watching *watching, const char *path)
         if (!link) {
             way[end] = '/';
             slash = end;
-        } else if (follow(way, slash, rest)) {
+        } else if (resolve_link(way, slash, rest)) {
             slash = 0;
             links++;
         } else {
@@ -139,7 +139,7 @@ static void watch_all(struct file_watch *files)
 
 /* ---- loading ---- */
 
-static struct identity identify(const char *path)
+static struct identity identify_file(const char *path)
 {
     struct stat stat_;
     if (!*path)
@@ -171,7 +171,7 @@ static void file_watch_look(struct item *item)
 {
     item->changed = false;
     for (unsigned i = 0; i < 2; i++) {
-        struct identity now = identify(item->target.path[i]);
+        struct identity now = identify_file(item->target.path[i]);
         item->changed = item->changed || !file_watch_is_same(&now, &item->identity[i]);
         item->identity[i] = now;
     }
@@ -222,7 +222,7 @@ static bool file_watch_finish(struct item *item)
     return loaded;
 }
 
-static void begin(struct file_watch *files)
+static void file_watch_begin(struct file_watch *files)
 {
     files->busy = true;
     files->again = false;
@@ -242,7 +242,7 @@ static void file_watch_done(struct worker_job *job)
             log_error("%s: those from before stay", files->item[i].target.name);
     }
     if (files->again)
-        begin(files);
+        file_watch_begin(files);
 }
 
 /* ---- events ---- */
@@ -256,7 +256,7 @@ static void on_settled(int fd, short what, void *arg)
     if (files->busy)
         files->again = true;
     else
-        begin(files);
+        file_watch_begin(files);
 }
 
 static void file_watch_on_readable(int fd, short what, void *arg)

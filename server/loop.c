@@ -52,12 +52,12 @@ void loop_close(void)
     loop.base = NULL;
 }
 
-static void promise(int64_t deadline_ns)
+static void promise_heartbeat(int64_t deadline_ns)
 {
     atomic_store_explicit(&loop.child->deadline_ns, deadline_ns, memory_order_relaxed);
 }
 
-static void finish(int64_t now)
+static void loop_end_callback(int64_t now)
 {
     if (loop.debug && loop.running && now - loop.began_ns > SLOW_NS)
         log_warn("callback \"%s\" took %lld ms", loop.running,
@@ -68,10 +68,10 @@ static void finish(int64_t now)
 void loop_begin(const char *what)
 {
     int64_t now = loop_renew();
-    finish(now);
+    loop_end_callback(now);
     loop.running = what;
     loop.began_ns = now;
-    promise(now + PROMISE_NS);
+    promise_heartbeat(now + PROMISE_NS);
 }
 
 int64_t loop_now(void)
@@ -88,10 +88,10 @@ int64_t loop_renew(void)
 void loop_run(void)
 {
     while (!loop.stopped) {
-        promise(CLOCK_NEVER);
+        promise_heartbeat(CLOCK_NEVER);
         if (event_base_loop(loop.base, EVLOOP_ONCE) != 0)
             fatal("the event loop failed");
-        finish(clock_now());
+        loop_end_callback(clock_now());
     }
 }
 

@@ -13,7 +13,7 @@
 #include "server/push/push.h"
 #include "server/worker.h"
 
-static struct board *open_board(const struct channel_setup *setup)
+static struct board *server_open_board(const struct channel_setup *setup)
 {
     struct error err;
     struct board *board = board_open(setup->hello.instance, &err);
@@ -28,7 +28,7 @@ static struct board *open_board(const struct channel_setup *setup)
 void server_create(struct server *server, const struct channel_setup *setup)
 {
     *server = (struct server){.setup = setup};
-    server->board = open_board(setup);
+    server->board = server_open_board(setup);
     server->place = board_server(server->board, setup->hello.number);
     server->base =
         loop_open(board_child(server->board, MSG_SERVER, setup->hello.number), setup->hello.debug);

@@ -23,7 +23,7 @@ struct supervisor_link {
     struct event *message, *wake, *term;
 };
 
-static void on_state(const struct server *server, const struct msg_camera_state *state)
+static void link_on_state(const struct server *server, const struct msg_camera_state *state)
 {
     cameras_on_state(server->cameras, state);
     struct camera *camera = cameras_of(server->cameras, &state->at);
@@ -31,7 +31,7 @@ static void on_state(const struct server *server, const struct msg_camera_state 
         events_on_state(server->events, camera);
 }
 
-static void on_camera(const struct server *server, const struct msg_camera *told)
+static void link_on_camera(const struct server *server, const struct msg_camera *told)
 {
     bool joins = !cameras_of(server->cameras, &told->at);
     struct camera *camera = cameras_take(server->cameras, told);
@@ -43,7 +43,7 @@ static void on_camera(const struct server *server, const struct msg_camera *told
 }
 
 /* The supervisor waits for the answer before it gives the camera's place and memory to others. */
-static void on_gone(const struct server *server, const struct msg_place *at)
+static void link_on_gone(const struct server *server, const struct msg_place *at)
 {
     struct camera *camera = cameras_of(server->cameras, at);
     if (camera) {
@@ -58,15 +58,15 @@ static void on_gone(const struct server *server, const struct msg_place *at)
         fatal("can't tell the supervisor that a camera is forgotten");
 }
 
-static void handle(const struct supervisor_link *link, struct msg *msg)
+static void handle_message(const struct supervisor_link *link, struct msg *msg)
 {
     const struct server *server = link->server;
     if (msg->type == MSG_CAMERA_STATE)
-        on_state(server, &msg->body.state);
+        link_on_state(server, &msg->body.state);
     else if (msg->type == MSG_CAMERA)
-        on_camera(server, &msg->body.camera);
+        link_on_camera(server, &msg->body.camera);
     else if (msg->type == MSG_CAMERA_GONE)
-        on_gone(server, &msg->body.place);
+        link_on_gone(server, &msg->body.place);
     else if (msg->type == MSG_LOG)
         log_set(msg->body.log.level, msg->body.log.format);
     else if (msg->type == MSG_DRAIN)
@@ -77,7 +77,7 @@ static void handle(const struct supervisor_link *link, struct msg *msg)
         close(msg->fd);
 }
 
-static void on_message(int fd, short what, void *arg)
+static void link_on_message(int fd, short what, void *arg)
 {
     (void)what;
     loop_begin("supervisor's message");
@@ -86,7 +86,7 @@ static void on_message(int fd, short what, void *arg)
         struct error err;
         int got = msg_receive(fd, &msg, &err);
         if (got > 0) {
-            handle(arg, &msg);
+            handle_message(arg, &msg);
             continue;
         }
         if (got < 0 && err.code == EAGAIN)
@@ -136,7 +136,8 @@ struct supervisor_link *supervisor_link_create(const struct server *server)
     if (waker < 0)
         fatal("the supervisor gave no eventfd to wait on");
     evutil_make_socket_nonblocking(CHANNEL_FD);
-    link->message = event_new(server->base, CHANNEL_FD, EV_READ | EV_PERSIST, on_message, link);
+    link->message =
+        event_new(server->base, CHANNEL_FD, EV_READ | EV_PERSIST, link_on_message, link);
     link->wake = event_new(server->base, waker, EV_READ | EV_PERSIST, on_wake, link);
     link->term = evsignal_new(server->base, SIGTERM, on_term, link);
     if (!link->message || !link->wake || !link->term || event_add(link->message, NULL) < 0 ||

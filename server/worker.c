@@ -30,7 +30,7 @@ struct worker {
     bool stopping;
 };
 
-static void *work(void *arg)
+static void *run_jobs(void *arg)
 {
     struct worker *worker = arg;
     const uint64_t one = 1;
@@ -107,12 +107,12 @@ void worker_destroy(struct worker *worker)
 }
 
 /* Signals are for the loop's thread. */
-static void start(struct worker *worker)
+static void start_thread(struct worker *worker)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&worker->thread, NULL, work, worker);
+    int r = pthread_create(&worker->thread, NULL, run_jobs, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r != 0)
         fatal("can't start a thread: %s", strerror(r));
@@ -126,5 +126,5 @@ void worker_post(struct worker *worker, struct worker_job *job)
     pthread_cond_signal(&worker->posted);
     pthread_mutex_unlock(&worker->mutex);
     if (!worker->started)
-        start(worker);
+        start_thread(worker);
 }

@@ -45,7 +45,7 @@ static void set_conf(struct camera *camera, const struct conf_camera *conf)
         conf->stall_timeout_ns + (conf->fps > 0 ? (int64_t)(NS_PER_S / conf->fps) : 0);
 }
 
-static struct camera *join(struct cameras *cameras, const struct msg_camera *told)
+static struct camera *cameras_add(struct cameras *cameras, const struct msg_camera *told)
 {
     struct board_camera *place = board_camera(cameras->board, told->at.place);
     struct camera *camera = calloc(1, sizeof *camera);
@@ -69,7 +69,7 @@ struct camera *cameras_take(struct cameras *cameras, const struct msg_camera *to
 {
     struct camera *camera = cameras_of(cameras, &told->at);
     if (!camera)
-        camera = join(cameras, told);
+        camera = cameras_add(cameras, told);
     set_conf(camera, &told->conf);
     camera->order = told->order;
     qsort(cameras->list, cameras->count, sizeof cameras->list[0], compare_order);
@@ -183,7 +183,7 @@ void camera_drop_viewer(struct camera *camera)
 }
 
 /* One that can't be read shows no picture; why is logged where pictures are wanted. */
-static void look(struct camera *camera, struct camera_stat *out)
+static void read_ring_stat(struct camera *camera, struct camera_stat *out)
 {
     static struct ring_stat stat; /* large */
     struct error err;
@@ -204,7 +204,7 @@ void camera_stat(struct camera *camera, struct camera_stat *stat)
 {
     int64_t now = clock_now();
     if (now - camera->looked_ns >= STAT_NS) {
-        look(camera, &camera->stat);
+        read_ring_stat(camera, &camera->stat);
         camera->looked_ns = now;
     }
     *stat = camera->stat;

@@ -58,7 +58,7 @@ struct feeds {
 
 /* A picture goes through the caches between one viewer and the next, so what is known of a viewer
  * comes from far away: it is asked for while the viewer before is served. */
-static void prepare(struct feed_viewer *viewer)
+static void prefetch_viewer(struct feed_viewer *viewer)
 {
     __builtin_prefetch(TAILQ_NEXT(viewer, entry));
     if (viewer->on_soon)
@@ -66,13 +66,13 @@ static void prepare(struct feed_viewer *viewer)
 }
 
 /* A viewer may leave as it is told, but only itself. */
-static void tell(struct feed *feed, bool end)
+static void notify_viewers(struct feed *feed, bool end)
 {
     struct feed_viewer *viewer = TAILQ_FIRST(&feed->viewers), *next;
     for (; viewer; viewer = next) {
         next = TAILQ_NEXT(viewer, entry);
         if (next)
-            prepare(next);
+            prefetch_viewer(next);
         if (end)
             viewer->on_end(viewer);
         else
@@ -81,7 +81,7 @@ static void tell(struct feed *feed, bool end)
 }
 
 /* Takes the reference to `picture`. */
-static void show(struct feed *feed, struct picture *picture, int64_t now)
+static void feed_show(struct feed *feed, struct picture *picture, int64_t now)
 {
     if (picture == feed->shown)
         picture->place = NULL; /* shown once more: that it is old says nothing about the way */
@@ -130,7 +130,7 @@ static void show_placeholder(struct feed *feed, int64_t now)
     struct picture *picture = placeholder_picture(feed->placeholder, camera, feed->variant, since);
     feeds->drawing_ns += clock_now() - began_ns;
     if (picture)
-        show(feed, picture, now);
+        feed_show(feed, picture, now);
 }
 
 static enum freshness_shown shown_of(const struct feed *feed, int64_t now)
@@ -151,7 +151,7 @@ static enum freshness_shown shown_of(const struct feed *feed, int64_t now)
     return freshness_decide(&facts);
 }
 
-static void refresh(struct feed *feed)
+static void refresh_source(struct feed *feed)
 {
     if (is_variant(feed))
         ring_source_refresh(feed->source);
@@ -161,12 +161,12 @@ static void refresh(struct feed *feed)
 
 /* Brings the feed up to date without telling anybody; true if it shows something else, or the same
  * once more. */
-static bool update(struct feed *feed, int64_t now)
+static bool feed_update(struct feed *feed, int64_t now)
 {
     struct camera *camera = feed->camera;
     uint64_t before = feed->serial;
     bool due = now - feed->shown_ns >= REPEAT_NS;
-    refresh(feed);
+    refresh_source(feed);
     struct picture *newest = feed->source->newest;
     enum freshness_shown shown = shown_of(feed, now);
     bool went_offline = shown == FRESHNESS_OFFLINE && feed->offline_ns < 0;
@@ -176,17 +176,17 @@ static bool update(struct feed *feed, int64_t now)
         break;
     case FRESHNESS_LIVE:
         if (feed->shown != newest)
-            show(feed, picture_acquire(newest), now);
+            feed_show(feed, picture_acquire(newest), now);
         break;
     case FRESHNESS_ENDED:
         if (feed->shown != newest || due)
-            show(feed, picture_acquire(newest), now);
+            feed_show(feed, picture_acquire(newest), now);
         break;
     case FRESHNESS_OFFLINE:
         if (camera->offline == CONF_OFFLINE_PLACEHOLDER && (went_offline || due))
             show_placeholder(feed, now);
         else if (camera->offline == CONF_OFFLINE_LAST && newest && (feed->shown != newest || due))
-            show(feed, picture_acquire(newest), now);
+            feed_show(feed, picture_acquire(newest), now);
         break;
     }
     return feed->serial != before;
@@ -199,14 +199,14 @@ static bool is_closed(const struct feed *feed)
 
 static void update_and_tell(struct feed *feed, int64_t now)
 {
-    bool changed = update(feed, now);
+    bool changed = feed_update(feed, now);
     if (is_closed(feed))
-        tell(feed, true);
+        notify_viewers(feed, true);
     else if (changed)
-        tell(feed, false);
+        notify_viewers(feed, false);
 }
 
-static void look(struct feed *feed, int64_t now)
+static void feed_check(struct feed *feed, int64_t now)
 {
     if (feed && feed->viewer_count > 0)
         update_and_tell(feed, now);
@@ -219,9 +219,9 @@ void feeds_on_wake(struct feeds *feeds)
         struct feed_set *set = feeds->set[i];
         if (!set)
             continue;
-        look(&set->own, now);
+        feed_check(&set->own, now);
         for (unsigned slot = 0; slot < VARIANT_SLOTS && set->variants > 0; slot++)
-            look(set->variant[slot], now);
+            feed_check(set->variant[slot], now);
     }
 }
 
@@ -256,7 +256,7 @@ static void start_watching(struct feed *feed)
         add_active(feed->feeds);
 }
 
-static void stop_watching(struct feed *feed)
+static void feed_stop_watching(struct feed *feed)
 {
     ring_source_want(feed->source, false);
     picture_release(feed->shown);
@@ -276,7 +276,7 @@ void feed_join(struct feed *feed, struct feed_viewer *viewer)
     camera_add_viewer(feed->camera);
     if (feed->viewer_count++ == 0) {
         start_watching(feed);
-        update(feed, clock_now());
+        feed_update(feed, clock_now());
     }
 }
 
@@ -289,7 +289,7 @@ void feed_leave(struct feed_viewer *viewer)
     viewer->feed = NULL;
     camera_drop_viewer(feed->camera);
     if (--feed->viewer_count == 0)
-        stop_watching(feed);
+        feed_stop_watching(feed);
 }
 
 struct picture *feed_picture(const struct feed *feed, uint64_t *serial)
@@ -337,7 +337,7 @@ static void drop_unwatched(struct feeds *feeds, int64_t now)
 }
 
 /* Of those without viewers, the one whose last left first.  False: there is none. */
-static bool make_room(struct feed_set *set)
+static bool evict_unwatched(struct feed_set *set)
 {
     int oldest = -1;
     for (int slot = 0; slot < VARIANT_SLOTS; slot++) {
@@ -355,7 +355,7 @@ static int join_slot(struct feeds *feeds, struct feed_set *set, struct variant v
 {
     struct board_camera *place = set->own.camera->board;
     int slot = variant_join(&place->variants, feeds->server, variant);
-    if (slot < 0 && make_room(set))
+    if (slot < 0 && evict_unwatched(set))
         slot = variant_join(&place->variants, feeds->server, variant);
     return slot;
 }
@@ -418,7 +418,7 @@ struct feed *feeds_get(struct feeds *feeds, struct camera *camera, unsigned widt
     return create_variant(feeds, set, variant, err);
 }
 
-static void on_more(int fd, short what, void *arg)
+static void feeds_on_more(int fd, short what, void *arg)
 {
     struct feeds *feeds = arg;
     (void)fd;
@@ -428,7 +428,7 @@ static void on_more(int fd, short what, void *arg)
     feeds_on_wake(feeds);
 }
 
-static void on_tick(int fd, short what, void *arg)
+static void feeds_on_tick(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -451,8 +451,8 @@ struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, str
     feeds->server = server;
     feeds->places = cameras_places(cameras);
     feeds->set = calloc(feeds->places, sizeof(struct feed_set *));
-    feeds->tick = event_new(base, -1, EV_PERSIST, on_tick, feeds);
-    feeds->more = evtimer_new(base, on_more, feeds);
+    feeds->tick = event_new(base, -1, EV_PERSIST, feeds_on_tick, feeds);
+    feeds->more = evtimer_new(base, feeds_on_more, feeds);
     if (!feeds->set || !feeds->tick || !feeds->more)
         fatal("out of memory");
     for (unsigned i = 0; i < cameras_count(cameras); i++)

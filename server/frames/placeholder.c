@@ -59,8 +59,8 @@ static uint32_t clamp_side(uint64_t side)
     return side < MIN_SIDE ? MIN_SIDE : side > MAX_SIDE ? MAX_SIDE : (uint32_t)side;
 }
 
-static void choose_size(const struct camera *camera, struct variant variant,
-                        struct content *content)
+static void choose_picture_size(const struct camera *camera, struct variant variant,
+                                struct content *content)
 {
     bool known = camera->width > 0 && camera->height > 0;
     uint32_t scaled_width, scaled_height;
@@ -76,14 +76,14 @@ static void choose_size(const struct camera *camera, struct variant variant,
     content->height = clamp_side(height);
 }
 
-static void describe(const struct camera *camera, struct variant variant, int64_t since_ns,
-                     struct content *content)
+static void describe_camera(const struct camera *camera, struct variant variant, int64_t since_ns,
+                            struct content *content)
 {
     time_t seconds = clock_wall(since_ns) / NS_PER_S;
     struct tm local;
     char when[64];
     memset(content, 0, sizeof *content); /* compared as a whole */
-    choose_size(camera, variant, content);
+    choose_picture_size(camera, variant, content);
     localtime_r(&seconds, &local);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S %Z", &local);
     snprintf(content->line[0], LINE_SIZE, "%s", camera->id);
@@ -110,7 +110,7 @@ struct layout {
 };
 
 /* The largest scale, up to `scale`, at which `text` fits into `width`. */
-static int fit(const char *text, int scale, int width)
+static int largest_scale(const char *text, int scale, int width)
 {
     while (scale > 1 && draw_text_width(text, scale) > width)
         scale--;
@@ -122,7 +122,8 @@ static int row_height(const struct row *row)
     return 12 * row->scale;
 }
 
-static void add_row(struct layout *layout, const char *text, int length, int scale, uint8_t shade)
+static void layout_add_row(struct layout *layout, const char *text, int length, int scale,
+                           uint8_t shade)
 {
     if (layout->rows == ROWS)
         return;
@@ -148,7 +149,7 @@ static void add_wrapped(struct layout *layout, const char *text, int scale, int 
             if (text[cut] != ' ')
                 cut = columns;
         }
-        add_row(layout, text, cut, scale, SHADE_TEXT);
+        layout_add_row(layout, text, cut, scale, SHADE_TEXT);
         text += cut;
         text += strspn(text, " ");
     }
@@ -158,15 +159,16 @@ static void lay_out(struct layout *layout, const struct content *content, int sc
 {
     int width = (int)content->width * 9 / 10;
     layout->rows = layout->height = 0;
-    add_row(layout, content->line[1], LINE_SIZE, fit(content->line[1], scale * 2, width),
-            SHADE_TITLE);
-    add_row(layout, content->line[0], LINE_SIZE, fit(content->line[0], scale * 3 / 2, width),
-            SHADE_TITLE);
+    layout_add_row(layout, content->line[1], LINE_SIZE,
+                   largest_scale(content->line[1], scale * 2, width), SHADE_TITLE);
+    layout_add_row(layout, content->line[0], LINE_SIZE,
+                   largest_scale(content->line[0], scale * 3 / 2, width), SHADE_TITLE);
     add_wrapped(layout, content->line[2], scale, width);
-    add_row(layout, content->line[3], LINE_SIZE, fit(content->line[3], scale, width), SHADE_TEXT);
+    layout_add_row(layout, content->line[3], LINE_SIZE,
+                   largest_scale(content->line[3], scale, width), SHADE_TEXT);
 }
 
-static void draw(const struct draw_plane *plane, const struct content *content)
+static void draw_content(const struct draw_plane *plane, const struct content *content)
 {
     struct layout layout;
     int width = (int)plane->width, height = (int)plane->height, scale = (height + 199) / 200;
@@ -184,8 +186,8 @@ static void draw(const struct draw_plane *plane, const struct content *content)
     }
 }
 
-static size_t encode(struct placeholder *placeholder, const struct content *content,
-                     struct ring_buffer *out, struct error *err)
+static size_t encode_content(struct placeholder *placeholder, const struct content *content,
+                             struct ring_buffer *out, struct error *err)
 {
     uint32_t half_width = ring_plane_width(RING_I420, 1, content->width),
              half_height = ring_plane_height(RING_I420, 1, content->height);
@@ -206,11 +208,11 @@ static size_t encode(struct placeholder *placeholder, const struct content *cont
     if (!raw || !jpeg)
         goto out;
     memset(raw + luma, 128, 2 * chroma);
-    draw(&(struct draw_plane){.data = raw,
-                              .stride = content->width,
-                              .width = content->width,
-                              .height = content->height},
-         content);
+    draw_content(&(struct draw_plane){.data = raw,
+                                      .stride = content->width,
+                                      .width = content->width,
+                                      .height = content->height},
+                 content);
     length = jpeg_encode(placeholder->encoder, &frame, raw, QUALITY, jpeg, capacity, err);
     if (length > out->size) {
         uint8_t *grown = realloc(out->data, length);
@@ -227,13 +229,13 @@ out:
     return length;
 }
 
-static struct picture *make(struct placeholder *placeholder, const struct content *content)
+static struct picture *make_picture(struct placeholder *placeholder, const struct content *content)
 {
     struct error err;
     struct picture *picture = picture_create();
     if (!picture)
         return NULL;
-    size_t length = encode(placeholder, content, &picture->buffer, &err);
+    size_t length = encode_content(placeholder, content, &picture->buffer, &err);
     if (length == 0) {
         log_error("can't draw a placeholder: %s", err.text);
         picture_release(picture);
@@ -257,11 +259,11 @@ struct picture *placeholder_picture(struct placeholder *placeholder, const struc
                                     struct variant variant, int64_t since_ns)
 {
     struct content content;
-    describe(camera, variant, since_ns, &content);
+    describe_camera(camera, variant, since_ns, &content);
     if (!placeholder->picture || memcmp(&content, &placeholder->content, sizeof content) != 0) {
         picture_release(placeholder->picture);
         placeholder->content = content;
-        placeholder->picture = make(placeholder, &content);
+        placeholder->picture = make_picture(placeholder, &content);
     }
     if (!placeholder->picture)
         return NULL;

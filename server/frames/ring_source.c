@@ -62,7 +62,7 @@ void ring_source_only(struct ring_source *source, uint32_t variant, int64_t not_
 
 /* Looks at the clocks differ by some microseconds: of two pictures taken one right after the other,
  * the second is dated later all the same, by what a date can tell. */
-static int64_t date(const struct ring_source *source, const struct ring_frame *frame)
+static int64_t picture_time(const struct ring_source *source, const struct ring_frame *frame)
 {
     const struct picture *before = source->newest;
     int64_t wall_ns = clock_wall(frame->captured_ns);
@@ -73,7 +73,7 @@ static int64_t date(const struct ring_source *source, const struct ring_frame *f
 }
 
 /* Into a fresh picture, because clients may still be sending the last one. */
-static enum ring_result copy_newest(struct ring_source *source, struct error *err)
+static enum ring_result copy_newest_picture(struct ring_source *source, struct error *err)
 {
     struct picture *picture = picture_create();
     if (!picture) {
@@ -92,7 +92,7 @@ static enum ring_result copy_newest(struct ring_source *source, struct error *er
         picture_release(picture);
         return result;
     }
-    picture->wall_ns = date(source, &picture->frame);
+    picture->wall_ns = picture_time(source, &picture->frame);
     picture->place = source->board;
     picture_release(source->newest);
     source->newest = picture;
@@ -105,7 +105,7 @@ bool ring_source_refresh(struct ring_source *source)
     struct error err = {0};
     if (!reader || ring_reader_head(reader) <= source->seen)
         return false;
-    enum ring_result result = copy_newest(source, &err);
+    enum ring_result result = copy_newest_picture(source, &err);
     if (result == RING_FAILED)
         note_failure(source, err.text);
     else if (result == RING_GOT)

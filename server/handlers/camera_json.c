@@ -12,7 +12,7 @@ json_t *camera_json_text(const char *text)
     return json ? json : json_string("?");
 }
 
-static json_t *counter(const _Atomic uint64_t *value)
+static json_t *counter_json(const _Atomic uint64_t *value)
 {
     return json_integer((json_int_t)atomic_load_explicit(value, memory_order_relaxed));
 }
@@ -20,16 +20,16 @@ static json_t *counter(const _Atomic uint64_t *value)
 static json_t *counters_of(const struct board_camera *board)
 {
     json_t *json = json_object();
-    json_object_set_new(json, "packets", counter(&board->packets));
-    json_object_set_new(json, "captured", counter(&board->captured));
-    json_object_set_new(json, "no_slot", counter(&board->no_slot));
-    json_object_set_new(json, "corrupt", counter(&board->corrupt));
-    json_object_set_new(json, "capture_oversize", counter(&board->capture_oversize));
-    json_object_set_new(json, "encoded", counter(&board->encoded));
-    json_object_set_new(json, "late", counter(&board->late));
-    json_object_set_new(json, "oversize", counter(&board->oversize));
-    json_object_set_new(json, "aborted", counter(&board->aborted));
-    json_object_set_new(json, "encode_failed", counter(&board->encode_failed));
+    json_object_set_new(json, "packets", counter_json(&board->packets));
+    json_object_set_new(json, "captured", counter_json(&board->captured));
+    json_object_set_new(json, "no_slot", counter_json(&board->no_slot));
+    json_object_set_new(json, "corrupt", counter_json(&board->corrupt));
+    json_object_set_new(json, "capture_oversize", counter_json(&board->capture_oversize));
+    json_object_set_new(json, "encoded", counter_json(&board->encoded));
+    json_object_set_new(json, "late", counter_json(&board->late));
+    json_object_set_new(json, "oversize", counter_json(&board->oversize));
+    json_object_set_new(json, "aborted", counter_json(&board->aborted));
+    json_object_set_new(json, "encode_failed", counter_json(&board->encode_failed));
     return json;
 }
 
@@ -45,7 +45,7 @@ static void add_state(json_t *json, struct camera *camera)
 }
 
 /* Milliseconds between two times of the newest picture's life, to the microsecond. */
-static json_t *span(int64_t from_ns, int64_t to_ns)
+static json_t *span_json(int64_t from_ns, int64_t to_ns)
 {
     int64_t us = to_ns > from_ns ? (to_ns - from_ns) / NS_PER_US : 0;
     return json_real((double)us / 1000);
@@ -64,9 +64,9 @@ static void add_picture(json_t *json, struct camera *camera)
     json_object_set_new(json, "frame", json_integer((json_int_t)stat.frame));
     json_object_set_new(json, "age_ms", age < 0 ? json_null() : json_integer(age / NS_PER_MS));
     json_object_set_new(json, "queued_ms",
-                        age < 0 ? json_null() : span(stat.captured_ns, stat.started_ns));
+                        age < 0 ? json_null() : span_json(stat.captured_ns, stat.started_ns));
     json_object_set_new(json, "encoded_ms",
-                        age < 0 ? json_null() : span(stat.started_ns, stat.newest_ns));
+                        age < 0 ? json_null() : span_json(stat.started_ns, stat.newest_ns));
 }
 
 static void add_process(json_t *json, struct camera *camera)

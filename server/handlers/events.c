@@ -62,7 +62,7 @@ struct events {
 
 /* ---- what there is to say ---- */
 
-static struct sight look(struct camera *camera)
+static struct sight read_camera(struct camera *camera)
 {
     struct sight sight = {
         .state = camera->state,
@@ -75,25 +75,25 @@ static struct sight look(struct camera *camera)
     return sight;
 }
 
-static bool same(const struct sight *a, const struct sight *b)
+static bool is_same_news(const struct sight *a, const struct sight *b)
 {
     return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh &&
            a->viewers == b->viewers && a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
 }
 
-static void forget(struct news *news)
+static void forget_news(struct news *news)
 {
     free(news->text);
     news->text = NULL;
 }
 
 /* The event, made anew if it is not of this second.  False: out of memory. */
-static bool prepare(struct events *events, unsigned index, int64_t now)
+static bool prepare_event(struct events *events, unsigned index, int64_t now)
 {
     struct news *news = &events->news[index];
     if (news->text && now - news->made_ns < NS_PER_S)
         return true;
-    forget(news);
+    forget_news(news);
     struct evbuffer *text = evbuffer_new();
     json_t *json = camera_json(events->server, events->camera[index]);
     char *data = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
@@ -119,7 +119,7 @@ static bool prepare(struct events *events, unsigned index, int64_t now)
 
 /* Puts what the client is to hear next into `out`, at most BATCH cameras.  True: there may be more.
  */
-static bool gather(struct events_client *client, struct evbuffer *out, int64_t now)
+static bool gather_news(struct events_client *client, struct evbuffer *out, int64_t now)
 {
     struct events *events = client->events;
     unsigned count = cameras_places(events->cameras), told = 0;
@@ -133,7 +133,7 @@ static bool gather(struct events_client *client, struct evbuffer *out, int64_t n
         unsigned index = (client->next + i) % count;
         if (!client->due[index] || !events->camera[index])
             continue;
-        if (!prepare(events, index, now) ||
+        if (!prepare_event(events, index, now) ||
             evbuffer_add(out, events->news[index].text, events->news[index].length) < 0)
             return false; /* out of memory: some other time */
         client->due[index] = false;
@@ -147,7 +147,7 @@ static bool gather(struct events_client *client, struct evbuffer *out, int64_t n
 
 /* Sends the next batch, if the one before has left; what comes after it waits for a turn of the
  * loop, as others do.  The client may end. */
-static void advance(struct events_client *client)
+static void events_client_advance(struct events_client *client)
 {
     struct events *events = client->events; /* the client may end */
     int64_t now = clock_now();
@@ -156,7 +156,7 @@ static void advance(struct events_client *client)
     struct evbuffer *out = evbuffer_new();
     if (!out)
         return;
-    bool more = gather(client, out, now);
+    bool more = gather_news(client, out, now);
     size_t length = evbuffer_get_length(out);
     if (length > 0) {
         client->heard_ns = now;
@@ -172,19 +172,19 @@ static void advance_all(struct events *events)
     struct events_client *client = TAILQ_FIRST(&events->clients), *next;
     for (; client; client = next) {
         next = TAILQ_NEXT(client, entry);
-        advance(client);
+        events_client_advance(client);
     }
 }
 
 /* True if there is something to say about the camera. */
-static bool note(struct events *events, struct camera *camera)
+static bool note_change(struct events *events, struct camera *camera)
 {
     struct news *news = &events->news[camera->at.place];
-    struct sight sight = look(camera);
-    if (same(&sight, &news->sight))
+    struct sight sight = read_camera(camera);
+    if (is_same_news(&sight, &news->sight))
         return false;
     news->sight = sight;
-    forget(news);
+    forget_news(news);
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
          client = TAILQ_NEXT(client, entry))
         client->due[camera->at.place] = true;
@@ -194,7 +194,7 @@ static bool note(struct events *events, struct camera *camera)
 void events_on_state(struct events *events, struct camera *camera)
 {
     events->camera[camera->at.place] = camera;
-    if (!TAILQ_EMPTY(&events->clients) && note(events, camera))
+    if (!TAILQ_EMPTY(&events->clients) && note_change(events, camera))
         advance_all(events);
 }
 
@@ -214,7 +214,7 @@ void events_on_gone(struct events *events, struct camera *camera)
     int length = snprintf(text, sizeof text, "event: gone\nid: %llu\ndata: {\"id\":\"%s\"}\n\n",
                           (unsigned long long)++events->count, camera->id);
     unsigned place = camera->at.place;
-    forget(&events->news[place]);
+    forget_news(&events->news[place]);
     events->news[place].sight = (struct sight){0};
     events->camera[place] = NULL;
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
@@ -225,18 +225,18 @@ void events_on_gone(struct events *events, struct camera *camera)
     advance_all(events);
 }
 
-static void on_tick(int fd, short what, void *arg)
+static void events_on_tick(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct events *events = arg;
     loop_begin("events tick");
     for (unsigned i = 0; i < cameras_count(events->cameras); i++)
-        note(events, cameras_nth(events->cameras, i));
+        note_change(events, cameras_nth(events->cameras, i));
     advance_all(events);
 }
 
-static void on_more(int fd, short what, void *arg)
+static void events_on_more(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -246,12 +246,12 @@ static void on_more(int fd, short what, void *arg)
 
 /* ---- clients ---- */
 
-static void on_ready(struct push_client *push)
+static void events_on_ready(struct push_client *push)
 {
-    advance((struct events_client *)push);
+    events_client_advance((struct events_client *)push);
 }
 
-static void destroy(struct push_client *push)
+static void events_client_destroy(struct push_client *push)
 {
     struct events_client *client = (struct events_client *)push;
     struct events *events = client->events;
@@ -260,13 +260,13 @@ static void destroy(struct push_client *push)
         event_del(events->tick);
         event_del(events->more);
         for (unsigned i = 0; i < cameras_places(events->cameras); i++)
-            forget(&events->news[i]);
+            forget_news(&events->news[i]);
     }
     free(client->gone);
     free(client);
 }
 
-static void enter(struct events *events, struct events_client *client)
+static void subscribe(struct events *events, struct events_client *client)
 {
     unsigned count = cameras_count(events->cameras);
     if (TAILQ_EMPTY(&events->clients)) {
@@ -274,7 +274,7 @@ static void enter(struct events *events, struct events_client *client)
         for (unsigned i = 0; i < count; i++) {
             struct camera *camera = cameras_nth(events->cameras, i);
             events->camera[camera->at.place] = camera;
-            events->news[camera->at.place].sight = look(camera);
+            events->news[camera->at.place].sight = read_camera(camera);
         }
     }
     TAILQ_INSERT_TAIL(&events->clients, client, entry);
@@ -287,8 +287,8 @@ void events_handle(struct http_request *request)
     static const struct push_kind kind = {.name = "events",
                                           .type = "text/event-stream",
                                           .opening = OPENING,
-                                          .on_ready = on_ready,
-                                          .destroy = destroy};
+                                          .on_ready = events_on_ready,
+                                          .destroy = events_client_destroy};
     struct events *events = request->server->events;
     if (!push_admit(request, kind.type))
         return;
@@ -300,9 +300,9 @@ void events_handle(struct http_request *request)
     }
     client->events = events;
     client->heard_ns = clock_now();
-    enter(events, client);
+    subscribe(events, client);
     if (push_begin(&client->push, &kind, request, NULL))
-        advance(client);
+        events_client_advance(client);
     else
         push_end(&client->push, "it could not begin");
 }
@@ -318,8 +318,8 @@ struct events *events_create(const struct server *server)
     events->cameras = server->cameras;
     events->news = calloc(cameras_places(server->cameras), sizeof *events->news);
     events->camera = calloc(cameras_places(server->cameras), sizeof(struct camera *));
-    events->tick = event_new(server->base, -1, EV_PERSIST, on_tick, events);
-    events->more = evtimer_new(server->base, on_more, events);
+    events->tick = event_new(server->base, -1, EV_PERSIST, events_on_tick, events);
+    events->more = evtimer_new(server->base, events_on_more, events);
     if (!events->news || !events->camera || !events->tick || !events->more)
         fatal("out of memory");
     TAILQ_INIT(&events->clients);

@@ -53,7 +53,7 @@ struct selection {
 /* ---- one client ---- */
 
 /* A picture is chosen when it can leave, so it is the newest of its camera then. */
-static void advance(struct live_client *client)
+static void live_advance(struct live_client *client)
 {
     while (round_robin_any(&client->order) && push_ready(&client->push)) {
         const struct live_camera *next = client->camera[round_robin_take(&client->order)];
@@ -65,7 +65,7 @@ static void advance(struct live_client *client)
 }
 
 /* The camera shows another picture: is it due? */
-static void look(struct live_client *client, struct live_camera *camera)
+static void live_check(struct live_client *client, struct live_camera *camera)
 {
     uint64_t serial;
     const struct picture *picture = feed_picture(camera->viewer.feed, &serial);
@@ -73,20 +73,20 @@ static void look(struct live_client *client, struct live_camera *camera)
         round_robin_mark(&client->order, camera->place);
 }
 
-static void on_picture(struct feed_viewer *viewer)
+static void live_on_picture(struct feed_viewer *viewer)
 {
     struct live_client *client = viewer->arg;
-    look(client, (struct live_camera *)viewer);
-    advance(client);
+    live_check(client, (struct live_camera *)viewer);
+    live_advance(client);
 }
 
 /* The others go on, and this one when it is back. */
-static void on_end(struct feed_viewer *viewer)
+static void live_on_end(struct feed_viewer *viewer)
 {
     (void)viewer;
 }
 
-static void drop(struct live_client *client, struct live_camera *camera)
+static void live_drop_camera(struct live_client *client, struct live_camera *camera)
 {
     feed_leave(&camera->viewer);
     client->camera[camera->place] = NULL;
@@ -94,25 +94,25 @@ static void drop(struct live_client *client, struct live_camera *camera)
     free(camera);
 }
 
-static void on_gone(struct feed_viewer *viewer)
+static void live_on_gone(struct feed_viewer *viewer)
 {
     struct live_client *client = viewer->arg;
-    drop(client, (struct live_camera *)viewer);
+    live_drop_camera(client, (struct live_camera *)viewer);
     if (client->count == 0 && !client->all)
         push_end(&client->push, "its last camera has been removed");
 }
 
-static void on_ready(struct push_client *push)
+static void live_on_ready(struct push_client *push)
 {
-    advance((struct live_client *)push);
+    live_advance((struct live_client *)push);
 }
 
-static void destroy(struct push_client *push)
+static void live_client_destroy(struct push_client *push)
 {
     struct live_client *client = (struct live_client *)push;
     for (unsigned i = 0; i < client->places; i++)
         if (client->camera[i])
-            drop(client, client->camera[i]);
+            live_drop_camera(client, client->camera[i]);
     if (client->all)
         TAILQ_REMOVE(&client->live->all, client, entry);
     free(client->all);
@@ -122,8 +122,8 @@ static void destroy(struct push_client *push)
 
 /* ---- joining ---- */
 
-static struct live_client *create(const struct http_request *request,
-                                  const struct selection *selection)
+static struct live_client *live_client_create(const struct http_request *request,
+                                              const struct selection *selection)
 {
     struct live_client *client =
         calloc(1, sizeof *client + selection->known * sizeof client->camera[0]);
@@ -148,13 +148,16 @@ static struct live_client *create(const struct http_request *request,
 }
 
 /* A camera that there is no memory for is missing. */
-static void watch(struct live_client *client, const struct choice *choice)
+static void live_watch(struct live_client *client, const struct choice *choice)
 {
     struct live_camera *camera = calloc(1, sizeof *camera);
     if (!camera)
         return;
     *camera = (struct live_camera){
-        .viewer = {.on_picture = on_picture, .on_end = on_end, .on_gone = on_gone, .arg = client},
+        .viewer = {.on_picture = live_on_picture,
+                   .on_end = live_on_end,
+                   .on_gone = live_on_gone,
+                   .arg = client},
         .camera = choice->camera,
         .place = choice->camera->at.place,
         .rate_limit = rate_limit_of(choice->params.fps),
@@ -162,15 +165,16 @@ static void watch(struct live_client *client, const struct choice *choice)
     client->camera[camera->place] = camera;
     client->count++;
     feed_join(choice->feed, &camera->viewer);
-    look(client, camera);
+    live_check(client, camera);
 }
 
 /* The status line leaves at once, whatever the cameras do. */
-static void join(struct http_request *request, const struct push_wishes *wishes,
-                 const struct selection *selection)
+static void live_start(struct http_request *request, const struct push_wishes *wishes,
+                       const struct selection *selection)
 {
-    static const struct push_kind kind = {.name = "live", .on_ready = on_ready, .destroy = destroy};
-    struct live_client *client = create(request, selection);
+    static const struct push_kind kind = {
+        .name = "live", .on_ready = live_on_ready, .destroy = live_client_destroy};
+    struct live_client *client = live_client_create(request, selection);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
@@ -180,8 +184,8 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     for (unsigned i = 0; i < selection->count; i++)
-        watch(client, &selection->choice[i]);
-    advance(client);
+        live_watch(client, &selection->choice[i]);
+    live_advance(client);
 }
 
 /* Who asked for what this camera hasn't (a profile) goes without it. */
@@ -198,8 +202,8 @@ void live_on_joined(struct live *live, const struct server *server, struct camer
             feeds_get(server->feeds, camera, choice.params.width, choice.params.quality, &ignored);
         if (!choice.feed)
             continue;
-        watch(client, &choice);
-        advance(client);
+        live_watch(client, &choice);
+        live_advance(client);
     }
 }
 
@@ -219,7 +223,7 @@ void live_destroy(struct live *live)
 
 /* ---- which cameras ---- */
 
-static void choose(struct selection *selection, struct camera *camera)
+static void select_camera(struct selection *selection, struct camera *camera)
 {
     if (selection->chosen[camera->at.place])
         return;
@@ -234,7 +238,7 @@ static bool select_cameras(struct http_request *request, struct selection *selec
     const char *ids = query_get(request->query, "cameras");
     selection->all = !ids;
     for (unsigned i = 0; !ids && i < cameras_count(cameras); i++)
-        choose(selection, cameras_nth(cameras, i));
+        select_camera(selection, cameras_nth(cameras, i));
     while (ids) {
         char id[RING_ID_SIZE];
         size_t length = strcspn(ids, ",");
@@ -253,7 +257,7 @@ static bool select_cameras(struct http_request *request, struct selection *selec
             http_reply_error(request, 404, "unknown camera \"%.*s\"", (int)length, ids);
             return false;
         }
-        choose(selection, camera);
+        select_camera(selection, camera);
         ids = ids[length] == ',' ? ids + length + 1 : NULL;
     }
     return true;
@@ -316,7 +320,7 @@ void live_handle(struct http_request *request)
     else if (select_cameras(request, &selection) && read_views(request, &selection) &&
              read_wishes(request, &wishes) && push_admit(request, MULTIPART_CONTENT_TYPE) &&
              find_feeds(request, &selection))
-        join(request, &wishes, &selection);
+        live_start(request, &wishes, &selection);
     free(selection.chosen);
     free(selection.choice);
 }

@@ -17,7 +17,7 @@ struct stream_client {
     bool due;        /* for a picture: that one, or a newer one if the client is not ready for it */
 };
 
-static struct picture *look(struct stream_client *client)
+static struct picture *mjpeg_stream_check(struct stream_client *client)
 {
     uint64_t serial;
     struct picture *picture = feed_picture(client->viewer.feed, &serial);
@@ -31,18 +31,18 @@ static struct picture *look(struct stream_client *client)
 }
 
 /* Sends what the feed shows if it is due and what the client had before is on its way. */
-static void advance(struct stream_client *client)
+static void mjpeg_stream_advance(struct stream_client *client)
 {
-    struct picture *picture = look(client);
+    struct picture *picture = mjpeg_stream_check(client);
     if (!client->due || !push_ready(&client->push))
         return;
     client->due = false;
     push_picture(&client->push, picture, NULL);
 }
 
-static void on_picture(struct feed_viewer *viewer)
+static void mjpeg_stream_on_picture(struct feed_viewer *viewer)
 {
-    advance(viewer->arg);
+    mjpeg_stream_advance(viewer->arg);
 }
 
 static void on_soon(struct feed_viewer *viewer)
@@ -52,24 +52,24 @@ static void on_soon(struct feed_viewer *viewer)
     __builtin_prefetch(&client->due, 1);
 }
 
-static void on_end(struct feed_viewer *viewer)
+static void mjpeg_stream_on_end(struct feed_viewer *viewer)
 {
     struct stream_client *client = viewer->arg;
     push_end(&client->push, "the camera is away");
 }
 
-static void on_gone(struct feed_viewer *viewer)
+static void mjpeg_stream_on_gone(struct feed_viewer *viewer)
 {
     struct stream_client *client = viewer->arg;
     push_end(&client->push, "the camera has been removed");
 }
 
-static void on_ready(struct push_client *push)
+static void mjpeg_stream_on_ready(struct push_client *push)
 {
-    advance((struct stream_client *)push);
+    mjpeg_stream_advance((struct stream_client *)push);
 }
 
-static void destroy(struct push_client *push)
+static void mjpeg_stream_destroy(struct push_client *push)
 {
     struct stream_client *client = (struct stream_client *)push;
     feed_leave(&client->viewer);
@@ -77,20 +77,20 @@ static void destroy(struct push_client *push)
 }
 
 /* The status line leaves at once, with the newest picture if there is one. */
-static void join(struct http_request *request, const struct push_wishes *wishes, struct feed *feed,
-                 double fps)
+static void mjpeg_stream_start(struct http_request *request, const struct push_wishes *wishes,
+                               struct feed *feed, double fps)
 {
     static const struct push_kind kind = {
-        .name = "stream", .on_ready = on_ready, .destroy = destroy};
+        .name = "stream", .on_ready = mjpeg_stream_on_ready, .destroy = mjpeg_stream_destroy};
     struct stream_client *client = calloc(1, sizeof *client);
     if (!client) {
         http_reply_later(request, "out of memory");
         return;
     }
     client->rate_limit = rate_limit_of(fps);
-    client->viewer = (struct feed_viewer){.on_picture = on_picture,
-                                          .on_end = on_end,
-                                          .on_gone = on_gone,
+    client->viewer = (struct feed_viewer){.on_picture = mjpeg_stream_on_picture,
+                                          .on_end = mjpeg_stream_on_end,
+                                          .on_gone = mjpeg_stream_on_gone,
                                           .on_soon = on_soon,
                                           .arg = client};
     if (!push_begin(&client->push, &kind, request, wishes)) {
@@ -98,8 +98,8 @@ static void join(struct http_request *request, const struct push_wishes *wishes,
         return;
     }
     feed_join(feed, &client->viewer);
-    client->due = look(client) != NULL;
-    advance(client);
+    client->due = mjpeg_stream_check(client) != NULL;
+    mjpeg_stream_advance(client);
 }
 
 void mjpeg_stream_handle(struct http_request *request)
@@ -122,7 +122,7 @@ void mjpeg_stream_handle(struct http_request *request)
     }
     struct feed *feed = feeds_get(feeds, camera, params.width, params.quality, &err);
     if (feed)
-        join(request, &wishes, feed, params.fps);
+        mjpeg_stream_start(request, &wishes, feed, params.fps);
     else
         http_reply_later(request, "%s", err.text);
 }

@@ -40,7 +40,7 @@ static const struct file {
     "form-action 'none'; "                                                                         \
     "frame-ancestors 'self'"
 
-static void reply(struct http_request *request, const struct file *file)
+static void page_reply(struct http_request *request, const struct file *file)
 {
     http_add_header(request, "Content-Security-Policy", POLICY);
     http_add_header(request, "Cache-Control", "no-cache");
@@ -54,14 +54,14 @@ void page_handle_index(struct http_request *request)
         http_reply_error(request, 400,
                          "action must be \"stream\" or \"snapshot\", or one of these and \"_N\"");
     else
-        reply(request, &files[0]);
+        page_reply(request, &files[0]);
 }
 
 void page_handle_file(struct http_request *request)
 {
     for (size_t i = 1; i < sizeof files / sizeof files[0]; i++)
         if (strcmp(request->name, files[i].name) == 0) {
-            reply(request, &files[i]);
+            page_reply(request, &files[i]);
             return;
         }
     http_reply_error(request, 404, "there is no \"%s\" here", request->name);

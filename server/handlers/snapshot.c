@@ -47,7 +47,7 @@ static void send_picture(struct http_request *request, struct picture *picture)
         evbuffer_free(body);
 }
 
-static void refuse(struct http_request *request, const struct wish *wish)
+static void refuse_stale(struct http_request *request, const struct wish *wish)
 {
     const struct camera *camera = wish->camera;
     const struct picture *newest = feed_newest(wish->feed);
@@ -63,7 +63,7 @@ static void refuse(struct http_request *request, const struct wish *wish)
                          *why ? ": " : "", why);
 }
 
-static enum snapshot_policy decide(const struct wish *wish)
+static enum snapshot_policy snapshot_decide(const struct wish *wish)
 {
     const struct picture *newest = feed_newest(wish->feed), *original = wish->camera->source.newest;
     struct snapshot_policy_facts facts = {
@@ -79,14 +79,14 @@ static enum snapshot_policy decide(const struct wish *wish)
 }
 
 /* False: it is worth waiting. */
-static bool answer(struct http_request *request, const struct wish *wish)
+static bool answer_now(struct http_request *request, const struct wish *wish)
 {
-    switch (decide(wish)) {
+    switch (snapshot_decide(wish)) {
     case SNAPSHOT_SEND:
         send_picture(request, feed_newest(wish->feed));
         return true;
     case SNAPSHOT_END:
-        refuse(request, wish);
+        refuse_stale(request, wish);
         return true;
     default:
         return false;
@@ -95,22 +95,22 @@ static bool answer(struct http_request *request, const struct wish *wish)
 
 /* ---- waiting ---- */
 
-static void destroy(struct snapshot *snapshot)
+static void snapshot_destroy(struct snapshot *snapshot)
 {
     feed_leave(&snapshot->viewer);
     event_free(snapshot->timeout);
     free(snapshot);
 }
 
-static void look(struct snapshot *snapshot)
+static void snapshot_check(struct snapshot *snapshot)
 {
-    if (answer(snapshot->request, &snapshot->wish))
-        destroy(snapshot);
+    if (answer_now(snapshot->request, &snapshot->wish))
+        snapshot_destroy(snapshot);
 }
 
 static void on_change(struct feed_viewer *viewer)
 {
-    look(viewer->arg);
+    snapshot_check(viewer->arg);
 }
 
 static void on_timeout(int fd, short what, void *arg)
@@ -119,9 +119,9 @@ static void on_timeout(int fd, short what, void *arg)
     (void)fd;
     (void)what;
     loop_begin("snapshot timeout");
-    if (!answer(snapshot->request, &snapshot->wish))
-        refuse(snapshot->request, &snapshot->wish);
-    destroy(snapshot);
+    if (!answer_now(snapshot->request, &snapshot->wish))
+        refuse_stale(snapshot->request, &snapshot->wish);
+    snapshot_destroy(snapshot);
 }
 
 static void on_camera_gone(struct feed_viewer *viewer)
@@ -129,12 +129,12 @@ static void on_camera_gone(struct feed_viewer *viewer)
     struct snapshot *snapshot = viewer->arg;
     http_reply_error(snapshot->request, 404, "camera \"%s\" has been removed",
                      snapshot->wish.camera->id);
-    destroy(snapshot);
+    snapshot_destroy(snapshot);
 }
 
-static void on_gone(void *arg)
+static void snapshot_on_gone(void *arg)
 {
-    destroy(arg);
+    snapshot_destroy(arg);
 }
 
 static void wait_for_picture(struct http_request *request, const struct wish *wish)
@@ -145,7 +145,7 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
     if (!snapshot ||
         !(snapshot->timeout = evtimer_new(request->server->base, on_timeout, snapshot)) ||
         event_add(snapshot->timeout, &limit) < 0 ||
-        !(snapshot->request = http_defer(request, on_gone, snapshot))) {
+        !(snapshot->request = http_defer(request, snapshot_on_gone, snapshot))) {
         if (snapshot && snapshot->timeout)
             event_free(snapshot->timeout);
         free(snapshot);
@@ -156,7 +156,7 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
     snapshot->viewer = (struct feed_viewer){
         .on_picture = on_change, .on_end = on_change, .on_gone = on_camera_gone, .arg = snapshot};
     feed_join(wish->feed, &snapshot->viewer);
-    look(snapshot);
+    snapshot_check(snapshot);
 }
 
 /* False: it has been refused. */
@@ -188,6 +188,6 @@ void snapshot_handle(struct http_request *request)
     if (!read_wish(request, &wish))
         return;
     feed_refresh(wish.feed);
-    if (!answer(request, &wish))
+    if (!answer_now(request, &wish))
         wait_for_picture(request, &wish);
 }

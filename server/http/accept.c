@@ -112,7 +112,7 @@ static void on_resume(int fd, short what, void *arg)
 
 /* No descriptors or no memory left.  If no connection is idle, the new one stays in the queue: look
  * again a little later. */
-static void fail(struct acceptor *acceptor)
+static void pause_accepting(struct acceptor *acceptor)
 {
     if (connections_make_room(acceptor->connections))
         return;
@@ -126,7 +126,7 @@ static void fail(struct acceptor *acceptor)
 /* ---- connections ---- */
 
 /* False: none waits, or it can't be taken. */
-static bool take(const struct listener *listener)
+static bool accept_one(const struct listener *listener)
 {
     struct acceptor *acceptor = listener->acceptor;
     struct sockaddr_storage address = {0};
@@ -135,7 +135,7 @@ static bool take(const struct listener *listener)
         accept4(listener->fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            fail(acceptor);
+            pause_accepting(acceptor);
         return false;
     }
     board_count(&acceptor->place->accepted, 1);
@@ -147,7 +147,7 @@ static bool take(const struct listener *listener)
     return true;
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void accept_on_readable(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -160,7 +160,7 @@ static void on_readable(int fd, short what, void *arg)
         return;
     }
     unsigned most = is_alone(acceptor) ? BURST : 1;
-    for (unsigned i = 0; i < most && take(listener); i++)
+    for (unsigned i = 0; i < most && accept_one(listener); i++)
         continue;
 }
 
@@ -170,11 +170,12 @@ static void open_listener(struct acceptor *acceptor, int fd)
 {
     int on = 1; /* accepted sockets inherit it */
     struct listener *listener = &acceptor->listener[acceptor->count++];
-    *listener = (struct listener){
-        .acceptor = acceptor,
-        .fd = fd,
-        .tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
-        .readable = event_new(acceptor->base, fd, EV_READ | EV_PERSIST, on_readable, listener)};
+    *listener =
+        (struct listener){.acceptor = acceptor,
+                          .fd = fd,
+                          .tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
+                          .readable = event_new(acceptor->base, fd, EV_READ | EV_PERSIST,
+                                                accept_on_readable, listener)};
     if (!listener->readable || event_add(listener->readable, NULL) < 0)
         fatal("can't accept connections on descriptor %d", fd);
 }
@@ -191,7 +192,7 @@ void accept_set_listeners(struct acceptor *acceptor, const int *fds, unsigned co
 {
     for (unsigned i = 0; i < acceptor->count; i++)
         for (unsigned n = 0; !is_among(acceptor->listener[i].fd, fds, count) && n < BACKLOG; n++)
-            if (!take(&acceptor->listener[i]))
+            if (!accept_one(&acceptor->listener[i]))
                 break;
     for (unsigned i = 0; i < acceptor->count; i++) {
         event_free(acceptor->listener[i].readable);

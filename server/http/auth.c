@@ -15,7 +15,7 @@ struct auth {
     struct login *login;
 };
 
-static bool has_logins(const struct auth *auth)
+static bool auth_has_logins(const struct auth *auth)
 {
     return auth->conf.users_file[0] || auth->conf.tokens_file[0];
 }
@@ -50,7 +50,7 @@ enum auth_verdict auth_check(struct http_request *request, const struct route *r
     const struct auth *auth = request->server->auth;
     const char *authorization = http_header(request, "Authorization");
     uint8_t address[16];
-    if (!has_logins(auth) || !is_protected(auth, route) || client_is_local(request))
+    if (!auth_has_logins(auth) || !is_protected(auth, route) || client_is_local(request))
         return AUTH_GRANTED;
     if (!authorization)
         return AUTH_MISSING;
@@ -154,7 +154,7 @@ struct auth *auth_create(const struct server *server, struct worker *worker,
         .arg = auth,
         .load = auth_load,
         .apply = auth_apply};
-    if (has_logins(auth))
+    if (auth_has_logins(auth))
         file_watch_add(watch, &target);
     return auth;
 }

@@ -86,8 +86,8 @@ static void release_address(struct conn_limits_address *address)
 
 /* ---- members ---- */
 
-static void insert(struct conn_limits *limits, struct conn_limits_member *member,
-                   enum conn_limits_state state, int64_t now)
+static void conn_limits_insert(struct conn_limits *limits, struct conn_limits_member *member,
+                               enum conn_limits_state state, int64_t now)
 {
     member->state = state;
     member->since_ns = now;
@@ -98,7 +98,7 @@ void conn_limits_join(struct conn_limits *limits, struct conn_limits_member *mem
                       const struct conn_limits_key *key, int64_t now)
 {
     member->address = acquire_address(limits, key);
-    insert(limits, member, CONN_LIMITS_READING, now);
+    conn_limits_insert(limits, member, CONN_LIMITS_READING, now);
     limits->count++;
 }
 
@@ -106,7 +106,7 @@ void conn_limits_move(struct conn_limits *limits, struct conn_limits_member *mem
                       enum conn_limits_state state, int64_t now)
 {
     TAILQ_REMOVE(&limits->members[member->state], member, entry);
-    insert(limits, member, state, now);
+    conn_limits_insert(limits, member, state, now);
 }
 
 void conn_limits_leave(struct conn_limits *limits, struct conn_limits_member *member)
@@ -124,8 +124,8 @@ unsigned conn_limits_count(const struct conn_limits *limits)
 /* ---- eviction ---- */
 
 /* Of that address; NULL: of any. */
-static struct conn_limits_member *oldest(struct conn_limits *limits,
-                                         const struct conn_limits_address *address)
+static struct conn_limits_member *oldest_member(struct conn_limits *limits,
+                                                const struct conn_limits_address *address)
 {
     static const enum conn_limits_state order[] = {CONN_LIMITS_IDLE, CONN_LIMITS_READING};
     for (unsigned i = 0; i < 2; i++) {
@@ -143,12 +143,12 @@ struct conn_limits_member *conn_limits_surplus(struct conn_limits *limits,
     const struct conn_limits_address *address = newest->address;
     if (limits->count <= limits->max)
         return NULL;
-    return oldest(limits, address && address->count > limits->max / SHARE ? address : NULL);
+    return oldest_member(limits, address && address->count > limits->max / SHARE ? address : NULL);
 }
 
 struct conn_limits_member *conn_limits_idlest(struct conn_limits *limits)
 {
-    return oldest(limits, NULL);
+    return oldest_member(limits, NULL);
 }
 
 struct conn_limits_member *conn_limits_next_answered(struct conn_limits *limits,

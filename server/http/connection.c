@@ -59,7 +59,7 @@ struct connections {
 
 /* ---- time ---- */
 
-static void arm(struct connections *all)
+static void arm_timer(struct connections *all)
 {
     int64_t next = conn_limits_next(all->limits);
     if (next >= all->armed_ns)
@@ -71,10 +71,10 @@ static void arm(struct connections *all)
               &(struct timeval){.tv_sec = wait / NS_PER_S, .tv_usec = wait % NS_PER_S / NS_PER_US});
 }
 
-static void move(struct connection *connection, enum conn_limits_state state)
+static void change_state(struct connection *connection, enum conn_limits_state state)
 {
     conn_limits_move(connection->all->limits, &connection->member, state, clock_now());
-    arm(connection->all);
+    arm_timer(connection->all);
 }
 
 static void on_clock(int fd, short what, void *arg)
@@ -93,7 +93,7 @@ static void on_clock(int fd, short what, void *arg)
             connection_close(connection);
     }
     all->armed_ns = CLOCK_NEVER;
-    arm(all);
+    arm_timer(all);
 }
 
 /* Bytes leave the buffer as the kernel takes them. */
@@ -130,7 +130,7 @@ static void meet_expectation(struct connection *connection)
         evbuffer_add(bufferevent_get_output(connection->bufev), leave, sizeof leave - 1);
 }
 
-static void end_head(struct connection *connection)
+static void connection_end_head(struct connection *connection)
 {
     if (!http_head_split(&connection->head, connection->text, connection->length))
         connection->parser.fault = HTTP_FAULT_LINE;
@@ -155,7 +155,7 @@ static bool read_request(struct connection *connection)
         }
         evbuffer_drain(input, n);
         if (parser->requests > heads)
-            end_head(connection);
+            connection_end_head(connection);
         if (parser->fault || (connection->head.method && !http_parser_inside(parser)))
             return true;
     }
@@ -169,11 +169,11 @@ static void read_on(struct connection *connection)
         return;
     connection->phase = HANDLING;
     bufferevent_disable(connection->bufev, EV_READ);
-    move(connection, CONN_LIMITS_ANSWERING);
+    change_state(connection, CONN_LIMITS_ANSWERING);
     connection->all->on_request(connection, connection->all->arg);
 }
 
-static void on_readable(struct bufferevent *bufev, void *arg)
+static void connection_on_readable(struct bufferevent *bufev, void *arg)
 {
     struct connection *connection = arg;
     (void)bufev;
@@ -181,7 +181,7 @@ static void on_readable(struct bufferevent *bufev, void *arg)
     if (connection->phase != READING) /* it is deferred: the next request waits */
         return;
     if (connection->member.state == CONN_LIMITS_IDLE)
-        move(connection, CONN_LIMITS_READING);
+        change_state(connection, CONN_LIMITS_READING);
     read_on(connection);
 }
 
@@ -224,7 +224,7 @@ void connection_send(struct connection *connection, struct evbuffer *answer, boo
     connection->on_gone = NULL;
     /* a client that has nothing more to send may still want the answer: its end is read later */
     bufferevent_disable(connection->bufev, EV_READ);
-    move(connection, CONN_LIMITS_ANSWERING);
+    change_state(connection, CONN_LIMITS_ANSWERING);
     if (evbuffer_add_buffer(bufferevent_get_output(connection->bufev), answer) < 0)
         connection->closes = true;
 }
@@ -246,7 +246,7 @@ static void on_written(struct bufferevent *bufev, void *arg)
     connection->head = (struct http_head){0};
     connection->phase = READING;
     bool more = evbuffer_get_length(bufferevent_get_input(bufev)) > 0;
-    move(connection, more ? CONN_LIMITS_READING : CONN_LIMITS_IDLE);
+    change_state(connection, more ? CONN_LIMITS_READING : CONN_LIMITS_IDLE);
     bufferevent_enable(bufev, EV_READ);
     read_on(connection);
 }
@@ -274,7 +274,7 @@ void connection_take(struct connection *connection, struct transport *transport)
 /* ---- the end ---- */
 
 /* A client that is refused before it has sent everything shall hear why. */
-static void linger(const struct connection *connection)
+static void start_lingering_close(const struct connection *connection)
 {
     int fd = connection_fd(connection);
     lingering_close_start(connection->all->base, fd);
@@ -291,7 +291,7 @@ void connection_close(struct connection *connection)
     if (tls)
         tls_say_end(tls);
     if (connection->phase == ANSWERING && connection->parser.fault)
-        linger(connection);
+        start_lingering_close(connection);
     bufferevent_free(connection->bufev);
     evbuffer_free(connection->headers);
     free(connection->text);
@@ -319,7 +319,7 @@ bool connection_drains(const struct connection *connection)
     return connection->all->on_drained;
 }
 
-static void on_event(struct bufferevent *bufev, short what, void *arg)
+static void connection_on_event(struct bufferevent *bufev, short what, void *arg)
 {
     (void)bufev;
     loop_begin("HTTP connection's end");
@@ -383,7 +383,8 @@ static bool open_buffers(struct connection *connection, int fd, struct tls *tls)
     bufferevent_setwatermark(connection->bufev, EV_READ, 0, READ_AHEAD_BYTES);
     bufferevent_set_max_single_write(connection->bufev, WRITE_BYTES);
     evbuffer_add_cb(bufferevent_get_output(connection->bufev), on_output, all->place);
-    bufferevent_setcb(connection->bufev, on_readable, on_written, on_event, connection);
+    bufferevent_setcb(connection->bufev, connection_on_readable, on_written, connection_on_event,
+                      connection);
     bufferevent_enable(connection->bufev, EV_READ);
     return true;
 }
@@ -407,12 +408,12 @@ void connections_add(struct connections *all, int fd, const struct sockaddr *add
     struct conn_limits_member *surplus = conn_limits_surplus(all->limits, &connection->member);
     if (surplus)
         connection_close((struct connection *)surplus);
-    arm(all);
+    arm_timer(all);
 }
 
 /* ---- all of them ---- */
 
-static unsigned limit_of(const struct server *server)
+static unsigned max_connections(const struct server *server)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -429,7 +430,7 @@ struct connections *connections_create(const struct server *server,
                                        void *arg)
 {
     struct connections *all = calloc(1, sizeof *all);
-    if (!all || !(all->limits = conn_limits_create(limit_of(server))) ||
+    if (!all || !(all->limits = conn_limits_create(max_connections(server))) ||
         !(all->clock = evtimer_new(server->base, on_clock, all)))
         fatal("out of memory");
     all->base = server->base;

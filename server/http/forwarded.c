@@ -58,7 +58,7 @@ static bool is_trusted(const struct conf_proxies *trusted, const uint8_t address
 }
 
 /* ADDRESS, ADDRESS:PORT (IPv4) or [ADDRESS]:PORT */
-static bool parse(const char *text, size_t length, uint8_t out[16])
+static bool parse_address(const char *text, size_t length, uint8_t out[16])
 {
     char copy[64];
     if (length == 0 || length >= sizeof copy)
@@ -92,7 +92,7 @@ void forwarded_client(const struct conf_proxies *trusted, const char *forwarded,
         const char *first = from + strspn(from, " \t"), *last = end;
         while (last > first && (last[-1] == ' ' || last[-1] == '\t'))
             last--;
-        if (first > last || !parse(first, (size_t)(last - first), address))
+        if (first > last || !parse_address(first, (size_t)(last - first), address))
             return;
         end = from > forwarded ? from - 1 : NULL;
     }

@@ -19,7 +19,7 @@ struct http_wait {
     void *arg;
 };
 
-static const char *phrase(int status)
+static const char *status_phrase(int status)
 {
     static const struct {
         int status;
@@ -65,7 +65,7 @@ static struct evbuffer *complete_head(struct http_request *request, int status)
         fault || connection_drains(request->connection) || !http_head_keeps_alive(asked);
     evutil_date_rfc1123(date, sizeof date, NULL);
     int length = snprintf(first, sizeof first, "HTTP/1.%u %d %s\r\nDate: %s\r\n",
-                          fault ? 1 : asked->minor, status, phrase(status), date);
+                          fault ? 1 : asked->minor, status, status_phrase(status), date);
     evbuffer_prepend(headers, first, (size_t)length);
     if (request->closes)
         http_add_header(request, "Connection", "close");
@@ -184,7 +184,7 @@ void http_reply_later(struct http_request *request, const char *format, ...)
 
 /* ---- answers that come later, or without end ---- */
 
-static void on_client_gone(void *arg)
+static void http_on_client_gone(void *arg)
 {
     struct http_wait wait = *(struct http_wait *)arg;
     free(arg);
@@ -201,7 +201,7 @@ struct http_request *http_defer(const struct http_request *request, void (*on_go
     wait->request.query = NULL;
     wait->request.name = NULL;
     wait->request.wait = wait;
-    connection_defer(request->connection, on_client_gone, wait);
+    connection_defer(request->connection, http_on_client_gone, wait);
     return &wait->request;
 }
 

@@ -76,7 +76,7 @@ const char *http_head_get(const struct http_head *head, const char *name, const 
 }
 
 /* Whether a header that is a list of words contains this one. */
-static bool lists(const struct http_head *head, const char *name, const char *word)
+static bool header_lists(const struct http_head *head, const char *name, const char *word)
 {
     const char *value = NULL;
     while ((value = http_head_get(head, name, value)))
@@ -91,6 +91,6 @@ static bool lists(const struct http_head *head, const char *name, const char *wo
 
 bool http_head_keeps_alive(const struct http_head *head)
 {
-    return !lists(head, "Connection", "close") &&
-           (head->minor > 0 || lists(head, "Connection", "keep-alive"));
+    return !header_lists(head, "Connection", "close") &&
+           (head->minor > 0 || header_lists(head, "Connection", "keep-alive"));
 }

@@ -31,7 +31,7 @@ static bool is_token(char c)
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static bool is_text(char c)
+static bool is_field_char(char c)
 {
     return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
 }
@@ -187,7 +187,7 @@ static void in_value(struct http_parser *parser, char c)
 {
     if (c == '\r')
         end_value(parser);
-    else if (!is_text(c))
+    else if (!is_field_char(c))
         set_fault(parser, HTTP_FAULT_HEADER);
     else if (parser->header == LENGTH)
         in_length(parser, c);
@@ -216,7 +216,7 @@ static void expect_feed(struct http_parser *parser, char c, enum state next)
         set_fault(parser, HTTP_FAULT_HEADER);
 }
 
-static void end_head(struct http_parser *parser, char c)
+static void parser_end_head(struct http_parser *parser, char c)
 {
     expect_feed(parser, c, IN_BODY);
     if (!parser->fault)
@@ -259,7 +259,7 @@ static void http_parser_step(struct http_parser *parser, char c)
         expect_feed(parser, c, AT_LINE);
         break;
     case AFTER_HEAD:
-        end_head(parser, c);
+        parser_end_head(parser, c);
         break;
     case IN_BODY:
         break;

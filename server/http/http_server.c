@@ -30,8 +30,8 @@ struct login_wait {
 
 /* ---- logins ---- */
 
-static void handle(struct http_request *request, const struct route_match *match,
-                   enum auth_verdict verdict)
+static void handle_request(struct http_request *request, const struct route_match *match,
+                           enum auth_verdict verdict)
 {
     request->anonymous = verdict != AUTH_GRANTED;
     if (request->anonymous && match->route->class != ROUTE_PROBE)
@@ -44,11 +44,11 @@ static void on_verdict(struct auth_waiter *waiter, enum auth_verdict verdict)
 {
     struct login_wait *wait = (struct login_wait *)waiter;
     loop_begin("HTTP request after a login");
-    handle(&wait->request, &wait->match, verdict);
+    handle_request(&wait->request, &wait->match, verdict);
     free(wait);
 }
 
-static void on_client_gone(void *arg)
+static void http_server_on_client_gone(void *arg)
 {
     struct login_wait *wait = arg;
     auth_cancel(&wait->request, &wait->waiter);
@@ -68,7 +68,7 @@ static void wait_for_login(const struct http_request *request, const struct rout
                                 .match = *match,
                                 .query = *request->query};
     wait->request.query = &wait->query;
-    connection_defer(request->connection, on_client_gone, wait);
+    connection_defer(request->connection, http_server_on_client_gone, wait);
     enum auth_verdict verdict = auth_wait(&wait->request, &wait->waiter);
     if (verdict != AUTH_LATER)
         on_verdict(&wait->waiter, verdict);
@@ -85,8 +85,8 @@ static void reply_options(struct http_request *request, unsigned methods)
     http_reply_empty(request, 204);
 }
 
-static void follow(struct http_request *request, const struct route_match *match,
-                   enum http_method method)
+static void redirect(struct http_request *request, const struct route_match *match,
+                     enum http_method method)
 {
     request->class = match->route->class;
     if (method == HTTP_OPTIONS) {
@@ -97,7 +97,7 @@ static void follow(struct http_request *request, const struct route_match *match
     if (verdict == AUTH_LATER)
         wait_for_login(request, match);
     else
-        handle(request, match, verdict);
+        handle_request(request, match, verdict);
 }
 
 /* Probes don't come through the proxy: they find theirs at the root, too. */
@@ -137,7 +137,7 @@ static void route_request(struct http_request *request, const struct http_head *
     }
     switch (find_route(below, path, request->query, method, &match)) {
     case ROUTE_FOUND:
-        follow(request, &match, method);
+        redirect(request, &match, method);
         break;
     case ROUTE_UNKNOWN:
         http_reply_error(request, 404, "there is nothing at %s", path);

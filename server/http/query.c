@@ -9,7 +9,7 @@
 #define MAX_DURATION (24 * 3600 * NS_PER_S)
 
 /* The byte that the escape at `text` stands for, -1 if it is none. */
-static int unescape(const char *text, size_t length)
+static int unescape_byte(const char *text, size_t length)
 {
     if (length < 3)
         return -1;
@@ -25,7 +25,7 @@ bool query_decode(const char *text, size_t length, bool plus, char *out, size_t 
         if (c == '+' && plus)
             c = ' ';
         if (c == '%') {
-            c = unescape(text + i, length - i);
+            c = unescape_byte(text + i, length - i);
             i += 2;
         }
         if (c <= 0 || used + 1 >= size)

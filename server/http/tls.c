@@ -65,7 +65,7 @@ static void answer_plain(const SSL *connection)
         lingering_close_start(only->server->base, fd);
 }
 
-static void on_progress(const SSL *connection, int where, int result)
+static void tls_on_progress(const SSL *connection, int where, int result)
 {
     if (where & SSL_CB_HANDSHAKE_DONE)
         end_timer((SSL *)(uintptr_t)connection);
@@ -81,7 +81,7 @@ struct bufferevent *tls_accept(struct tls *tls, int fd)
     if (!timer || SSL_set_ex_data(connection, tls->timer, timer) != 1 ||
         event_add(timer, &(struct timeval){.tv_sec = HANDSHAKE_S}) < 0)
         fatal("out of memory");
-    SSL_set_info_callback(connection, on_progress);
+    SSL_set_info_callback(connection, tls_on_progress);
     struct bufferevent *bufev = bufferevent_openssl_socket_new(
         tls->server->base, fd, connection, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     if (!bufev)

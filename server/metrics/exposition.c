@@ -9,7 +9,7 @@
 #define FIRST_SIZE 65536
 
 /* Where so many bytes can be written; NULL: out of memory. */
-static char *reserve(struct exposition *out, size_t bytes)
+static char *exposition_reserve(struct exposition *out, size_t bytes)
 {
     if (out->length + bytes > out->size && !out->failed) {
         size_t size = out->size ? out->size : FIRST_SIZE;
@@ -25,10 +25,10 @@ static char *reserve(struct exposition *out, size_t bytes)
     return out->failed ? NULL : out->text + out->length;
 }
 
-static void put(struct exposition *out, const char *text)
+static void exposition_put(struct exposition *out, const char *text)
 {
     size_t length = strlen(text);
-    char *at = reserve(out, length);
+    char *at = exposition_reserve(out, length);
     if (!at)
         return;
     memcpy(at, text, length);
@@ -42,7 +42,7 @@ static void put_number(struct exposition *out, uint64_t value)
     do
         *--first = (char)('0' + value % 10);
     while (value /= 10);
-    put(out, first);
+    exposition_put(out, first);
 }
 
 /* All nine digits, as a double hasn't. */
@@ -56,26 +56,26 @@ static void put_seconds(struct exposition *out, uint64_t ns)
         fraction[i] = (char)('0' + ns % 10);
     for (int i = 9; fraction[i] == '0'; i--)
         fraction[i] = '\0';
-    put(out, fraction);
+    exposition_put(out, fraction);
 }
 
 static void put_name(struct exposition *out, const char *suffix, const char *labels)
 {
-    put(out, out->family);
-    put(out, suffix);
+    exposition_put(out, out->family);
+    exposition_put(out, suffix);
     if (*labels) {
-        put(out, "{");
-        put(out, labels);
-        put(out, "}");
+        exposition_put(out, "{");
+        exposition_put(out, labels);
+        exposition_put(out, "}");
     }
-    put(out, " ");
+    exposition_put(out, " ");
 }
 
 void exposition_family(struct exposition *out, const char *name, const char *type, const char *help)
 {
     const char *const parts[] = {"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        put(out, parts[i]);
+        exposition_put(out, parts[i]);
     out->family = name;
 }
 
@@ -83,7 +83,7 @@ void exposition_count(struct exposition *out, const char *labels, uint64_t value
 {
     put_name(out, "", labels);
     put_number(out, value);
-    put(out, "\n");
+    exposition_put(out, "\n");
 }
 
 void exposition_value(struct exposition *out, const char *labels, double value)
@@ -91,29 +91,29 @@ void exposition_value(struct exposition *out, const char *labels, double value)
     char text[40];
     snprintf(text, sizeof text, "%.9g\n", value);
     put_name(out, "", labels);
-    put(out, text);
+    exposition_put(out, text);
 }
 
 void exposition_seconds(struct exposition *out, const char *labels, int64_t ns)
 {
     put_name(out, "", labels);
     put_seconds(out, ns > 0 ? (uint64_t)ns : 0);
-    put(out, "\n");
+    exposition_put(out, "\n");
 }
 
 static void put_bucket(struct exposition *out, const char *labels, int64_t bound_ns, uint64_t count)
 {
-    put(out, out->family);
-    put(out, "_bucket{");
-    put(out, labels);
-    put(out, *labels ? ",le=\"" : "le=\"");
+    exposition_put(out, out->family);
+    exposition_put(out, "_bucket{");
+    exposition_put(out, labels);
+    exposition_put(out, *labels ? ",le=\"" : "le=\"");
     if (bound_ns == CLOCK_NEVER)
-        put(out, "+Inf");
+        exposition_put(out, "+Inf");
     else
         put_seconds(out, (uint64_t)bound_ns);
-    put(out, "\"} ");
+    exposition_put(out, "\"} ");
     put_number(out, count);
-    put(out, "\n");
+    exposition_put(out, "\n");
 }
 
 void exposition_histogram(struct exposition *out, const char *labels,
@@ -124,8 +124,8 @@ void exposition_histogram(struct exposition *out, const char *labels,
     put_bucket(out, labels, CLOCK_NEVER, reading->cumulative[STATS_BOUNDS]);
     put_name(out, "_sum", labels);
     put_seconds(out, reading->sum_ns);
-    put(out, "\n");
+    exposition_put(out, "\n");
     put_name(out, "_count", labels);
     put_number(out, reading->cumulative[STATS_BOUNDS]);
-    put(out, "\n");
+    exposition_put(out, "\n");
 }

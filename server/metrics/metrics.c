@@ -33,7 +33,7 @@ void metrics_forget(struct metrics *metrics, unsigned place)
 
 /* ---- the instance and its HTTP ---- */
 
-static void instance(const struct server *server, struct exposition *out)
+static void write_instance(const struct server *server, struct exposition *out)
 {
     exposition_family(out, "camring_build_info", "gauge", "The version that runs; always 1.");
     exposition_count(out, "version=\"" CAMRING_VERSION "\"", 1);
@@ -60,7 +60,7 @@ static uint64_t answers_of(struct board *board, unsigned class, unsigned status)
     return sum;
 }
 
-static void answers(struct board *board, struct exposition *out)
+static void write_answers(struct board *board, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     exposition_family(out, "camring_http_requests_total", "counter",
@@ -73,7 +73,7 @@ static void answers(struct board *board, struct exposition *out)
         }
 }
 
-static void http(const struct server *server, struct exposition *out)
+static void write_http(const struct server *server, struct exposition *out)
 {
     uint64_t accepted = 0, bytes = 0;
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {
@@ -91,7 +91,7 @@ static void http(const struct server *server, struct exposition *out)
     exposition_family(out, "camring_http_sent_bytes_total", "counter",
                       "Bytes that the kernel took for clients.");
     exposition_count(out, "", bytes);
-    answers(server->board, out);
+    write_answers(server->board, out);
 }
 
 /* ---- the answer ---- */
@@ -100,9 +100,9 @@ void metrics_handle(struct http_request *request)
 {
     const struct metrics *metrics = request->server->metrics;
     struct exposition out = {0};
-    instance(metrics->server, &out);
+    write_instance(metrics->server, &out);
     metrics_cameras(metrics, &out);
-    http(metrics->server, &out);
+    write_http(metrics->server, &out);
     metrics_rings(metrics, &out);
     metrics_processes(metrics, &out);
     if (!out.failed) {

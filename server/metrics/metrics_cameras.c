@@ -47,7 +47,7 @@ static uint64_t counter_of(const struct board_camera *camera, size_t at)
                                 memory_order_relaxed);
 }
 
-static void counters(const struct cameras *cameras, struct exposition *out)
+static void write_counters(const struct cameras *cameras, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
@@ -61,7 +61,7 @@ static void counters(const struct cameras *cameras, struct exposition *out)
     }
 }
 
-static void states(const struct cameras *cameras, struct exposition *out)
+static void write_states(const struct cameras *cameras, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     exposition_family(out, "camring_camera_state", "gauge",
@@ -79,7 +79,8 @@ static void states(const struct cameras *cameras, struct exposition *out)
 
 enum gauge { FRESH, VIEWERS, RATE, FRAME_AGE, PACKET_AGE };
 
-static void sample(enum gauge gauge, struct camera *camera, int64_t now, struct exposition *out)
+static void write_gauge_sample(enum gauge gauge, struct camera *camera, int64_t now,
+                               struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     struct camera_stat stat;
@@ -108,7 +109,7 @@ static void sample(enum gauge gauge, struct camera *camera, int64_t now, struct 
     }
 }
 
-static void gauges(const struct cameras *cameras, struct exposition *out)
+static void write_gauges(const struct cameras *cameras, struct exposition *out)
 {
     static const struct {
         const char *name, *help;
@@ -127,13 +128,13 @@ static void gauges(const struct cameras *cameras, struct exposition *out)
     for (unsigned i = 0; i < sizeof gauge / sizeof gauge[0]; i++) {
         exposition_family(out, gauge[i].name, "gauge", gauge[i].help);
         for (unsigned n = 0; n < cameras_count(cameras); n++)
-            sample(i, cameras_nth(cameras, n), now, out);
+            write_gauge_sample(i, cameras_nth(cameras, n), now, out);
     }
 }
 
 /* ---- how long frames take ---- */
 
-static void histograms(const struct cameras *cameras, struct exposition *out)
+static void write_histograms(const struct cameras *cameras, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     struct stats_reading reading;
@@ -155,8 +156,8 @@ static void histograms(const struct cameras *cameras, struct exposition *out)
 void metrics_cameras(const struct metrics *metrics, struct exposition *out)
 {
     const struct cameras *cameras = metrics->server->cameras;
-    states(cameras, out);
-    gauges(cameras, out);
-    counters(cameras, out);
-    histograms(cameras, out);
+    write_states(cameras, out);
+    write_gauges(cameras, out);
+    write_counters(cameras, out);
+    write_histograms(cameras, out);
 }

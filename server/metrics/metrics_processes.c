@@ -30,7 +30,7 @@ static int next_child(struct board *board, enum msg_child_kind kind, unsigned nu
     return -1;
 }
 
-static void restarts(const struct metrics *metrics, struct exposition *out)
+static void write_restarts(const struct metrics *metrics, struct exposition *out)
 {
     char labels[METRICS_LABELS_SIZE];
     struct board *board = metrics->server->board;
@@ -45,8 +45,8 @@ static void restarts(const struct metrics *metrics, struct exposition *out)
 
 enum what { UP, CPU, RESIDENT, PRIVATE };
 
-static void sample(enum what what, const char *labels, bool up, const struct processes_usage *usage,
-                   struct exposition *out)
+static void write_process_sample(enum what what, const char *labels, bool up,
+                                 const struct processes_usage *usage, struct exposition *out)
 {
     if (what != UP && !up)
         return;
@@ -73,10 +73,11 @@ static void sample_all(const struct metrics *metrics, enum what what, struct exp
     for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
         for (int i = -1; (i = next_child(metrics->server->board, kind, (unsigned)(i + 1))) >= 0;) {
             bool up = processes_look(metrics->processes, kind, (unsigned)i, &usage);
-            sample(what, labels_of(metrics, kind, (unsigned)i, labels), up, &usage, out);
+            write_process_sample(what, labels_of(metrics, kind, (unsigned)i, labels), up, &usage,
+                                 out);
         }
     bool up = processes_look_at_supervisor(metrics->processes, &usage);
-    sample(what, "kind=\"supervisor\",name=\"0\"", up, &usage, out);
+    write_process_sample(what, "kind=\"supervisor\",name=\"0\"", up, &usage, out);
 }
 
 void metrics_processes(const struct metrics *metrics, struct exposition *out)
@@ -96,5 +97,5 @@ void metrics_processes(const struct metrics *metrics, struct exposition *out)
         exposition_family(out, families[what].name, families[what].type, families[what].help);
         sample_all(metrics, what, out);
     }
-    restarts(metrics, out);
+    write_restarts(metrics, out);
 }

@@ -85,7 +85,7 @@ static bool is_ours(struct board *board, const struct ring_row_stat *row)
     return false;
 }
 
-static enum state state_of(const struct ring_row_stat *row)
+static enum state row_state(const struct ring_row_stat *row)
 {
     if (!row->alive)
         return DEAD;
@@ -108,10 +108,10 @@ static int64_t pin_age(const struct ring_stat *stat, const struct ring_row_stat 
     return since > 0 && since < now ? now - since : 0;
 }
 
-static void add_row(struct ring *ring, const struct ring_stat *stat,
+static void sum_row(struct ring *ring, const struct ring_stat *stat,
                     const struct ring_row_stat *row, int64_t now)
 {
-    enum state state = state_of(row);
+    enum state state = row_state(row);
     ring->readers[state]++;
     ring->missed += row->missed;
     if (row->pinned_generation == 0)
@@ -121,7 +121,7 @@ static void add_row(struct ring *ring, const struct ring_stat *stat,
     ring->oldest_pin_ns = age > ring->oldest_pin_ns ? age : ring->oldest_pin_ns;
 }
 
-static void summarize(struct ring *ring, struct board *board, const struct ring_stat *stat)
+static void sum_ring(struct ring *ring, struct board *board, const struct ring_stat *stat)
 {
     int64_t now = clock_now();
     ring->bytes = stat->bytes;
@@ -138,13 +138,13 @@ static void summarize(struct ring *ring, struct board *board, const struct ring_
             continue;
         ring->taken++;
         if (!is_ours(board, row))
-            add_row(ring, stat, row, now);
+            sum_row(ring, stat, row, now);
     }
 }
 
 /* The ring may not be there yet, and one that was made anew has to be opened anew. */
-static struct ring_reader *attach(const struct server *server, struct ring *ring,
-                                  const char *camera, unsigned number)
+static struct ring_reader *attach_ring(const struct server *server, struct ring *ring,
+                                       const char *camera, unsigned number)
 {
     char name[RING_NAME_SIZE];
     struct error ignored;
@@ -153,21 +153,21 @@ static struct ring_reader *attach(const struct server *server, struct ring *ring
                               &ignored);
 }
 
-static void look(const struct server *server, struct ring *ring, const struct camera *camera,
-                 unsigned number)
+static void read_ring(const struct server *server, struct ring *ring, const struct camera *camera,
+                      unsigned number)
 {
     static struct ring_stat stat; /* large */
     struct error ignored;
     ring->seen = false;
     if (!camera_ring_in_use(number, camera->board))
         return;
-    struct ring_reader *reader = attach(server, ring, camera->id, number);
+    struct ring_reader *reader = attach_ring(server, ring, camera->id, number);
     if (!reader || ring_reader_stat(reader, &stat, &ignored) < 0)
         return;
     ring->seen = true;
     snprintf(ring->labels, sizeof ring->labels, "camera=\"%s\",ring=\"%s\"", camera->id,
              camera_ring(number).variant);
-    summarize(ring, server->board, &stat);
+    sum_ring(ring, server->board, &stat);
 }
 
 /* ---- telling ---- */
@@ -211,7 +211,7 @@ static uint64_t number_of(const struct ring *ring, enum number number)
     }
 }
 
-static void numbers(const struct metrics_rings *rings, struct exposition *out)
+static void write_numbers(const struct metrics_rings *rings, struct exposition *out)
 {
     static const struct {
         const char *name, *type, *help;
@@ -232,7 +232,7 @@ static void numbers(const struct metrics_rings *rings, struct exposition *out)
     }
 }
 
-static void memory(const struct metrics_rings *rings, struct exposition *out)
+static void write_memory(const struct metrics_rings *rings, struct exposition *out)
 {
     struct statvfs fs;
     uint64_t bytes = 0;
@@ -254,10 +254,10 @@ void metrics_rings(const struct metrics *metrics, struct exposition *out)
     for (unsigned i = 0; i < cameras_count(server->cameras); i++) {
         const struct camera *camera = cameras_nth(server->cameras, i);
         for (unsigned number = 0; number < CAMERA_RINGS; number++)
-            look(server, &rings->ring[camera->at.place][number], camera, number);
+            read_ring(server, &rings->ring[camera->at.place][number], camera, number);
     }
-    memory(rings, out);
-    numbers(rings, out);
+    write_memory(rings, out);
+    write_numbers(rings, out);
     by_state(rings, "camring_ring_readers", "Programs attached to the ring.", false, out);
     by_state(rings, "camring_ring_pinned_readers", "Of these, those that hold a frame.", true, out);
     oldest_pins(rings, out);

@@ -44,7 +44,8 @@ void processes_destroy(struct processes *processes)
     free(processes);
 }
 
-static bool look(struct process *process, pid_t pid, uint64_t start, struct processes_usage *out)
+static bool read_usage(struct process *process, pid_t pid, uint64_t start,
+                       struct processes_usage *out)
 {
     int64_t now = clock_now();
     usage_look(&process->usage, pid, start, now);
@@ -61,12 +62,12 @@ bool processes_look(struct processes *processes, enum msg_child_kind kind, unsig
                     struct processes_usage *out)
 {
     const struct board_child *child = board_child(processes->board, kind, number);
-    return child && look(&processes->child[kind][number], atomic_load(&child->pid),
-                         atomic_load(&child->start_time), out);
+    return child && read_usage(&processes->child[kind][number], atomic_load(&child->pid),
+                               atomic_load(&child->start_time), out);
 }
 
 bool processes_look_at_supervisor(struct processes *processes, struct processes_usage *out)
 {
-    return look(&processes->supervisor, processes->supervisor_pid, processes->supervisor_start,
-                out);
+    return read_usage(&processes->supervisor, processes->supervisor_pid,
+                      processes->supervisor_start, out);
 }

@@ -41,7 +41,7 @@ static size_t written_since(const struct congestion *congestion, int64_t since_n
     return sum;
 }
 
-static void account(struct congestion *congestion, const struct congestion_facts *facts)
+static void congestion_account(struct congestion *congestion, const struct congestion_facts *facts)
 {
     uint64_t delivered = facts->held < congestion->written ? congestion->written - facts->held : 0;
     uint64_t more = delivered > congestion->delivered ? delivered - congestion->delivered : 0;
@@ -58,7 +58,8 @@ static void account(struct congestion *congestion, const struct congestion_facts
         congestion->progress_ns = facts->now_ns;
 }
 
-static size_t limit_of(const struct congestion *congestion, const struct congestion_facts *facts)
+static size_t buffer_limit(const struct congestion *congestion,
+                           const struct congestion_facts *facts)
 {
     size_t limit = congestion->picture / 4;
     if (limit < 2 * facts->segment)
@@ -82,13 +83,13 @@ bool congestion_wants_look(const struct congestion *congestion, int64_t now_ns)
 
 int64_t congestion_look(struct congestion *congestion, const struct congestion_facts *facts)
 {
-    account(congestion, facts);
+    congestion_account(congestion, facts);
     if (facts->held > 0)
         congestion->clear = 0;
     else if (congestion->clear < CONGESTION_TRUST)
         congestion->clear++;
     congestion->seen_ns = facts->now_ns;
-    size_t limit = facts->held > 0 ? limit_of(congestion, facts) : 0;
+    size_t limit = facts->held > 0 ? buffer_limit(congestion, facts) : 0;
     if (facts->held <= limit)
         return 0;
     if (congestion->rate == 0)

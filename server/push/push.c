@@ -55,7 +55,7 @@ static void count_clients(struct push *push, uint32_t change)
 }
 
 /* Books what the kernel has taken; and how long the picture took, once that is all of it. */
-static void book(struct push_client *client)
+static void account_sent(struct push_client *client)
 {
     struct push_transit *transit = &client->transit;
     uint64_t written = sender_written(&client->sender);
@@ -77,10 +77,10 @@ static void forget_parts(struct push *push)
     }
 }
 
-static void destroy(struct push_client *client)
+static void push_client_destroy(struct push_client *client)
 {
     struct push *push = client->push;
-    book(client);
+    account_sent(client);
     sender_close(&client->sender);
     connection_close(client->connection);
     TAILQ_REMOVE(&push->clients, client, entry);
@@ -93,17 +93,17 @@ static void destroy(struct push_client *client)
 void push_end(struct push_client *client, const char *why)
 {
     log_debug("%s ends: %s", client->kind->name, why);
-    destroy(client);
+    push_client_destroy(client);
 }
 
 static void on_drained(void *arg)
 {
     struct push_client *client = arg;
-    book(client);
+    account_sent(client);
     client->kind->on_ready(client);
 }
 
-static void on_gone(void *arg, const char *why)
+static void push_on_gone(void *arg, const char *why)
 {
     push_end(arg, why);
 }
@@ -133,7 +133,7 @@ static bool send_response(struct push_client *client, const char *head, size_t l
 bool push_begin(struct push_client *client, const struct push_kind *kind,
                 struct http_request *request, const struct push_wishes *wishes)
 {
-    static const struct sender_events events = {.on_drained = on_drained, .on_gone = on_gone};
+    static const struct sender_events events = {.on_drained = on_drained, .on_gone = push_on_gone};
     struct push *push = request->server->push;
     struct transport transport;
     char head[RESPONSE_SIZE];
@@ -219,7 +219,7 @@ bool push_picture(struct push_client *client, struct picture *picture, const cha
     bool sent = part && sender_send(&client->sender, part);
     if (sent) {
         client->transit = transit_of(client, picture);
-        book(client);
+        account_sent(client);
     } else {
         push_end(client, part ? "the client is gone" : "out of memory");
     }
@@ -232,7 +232,7 @@ bool push_text(struct push_client *client, const char *text, size_t size)
     struct message *message = message_create(text, size, NULL, "");
     bool sent = message && sender_send(&client->sender, message);
     if (sent)
-        book(client);
+        account_sent(client);
     else
         push_end(client, message ? "the client is gone" : "out of memory");
     message_release(message);
@@ -307,7 +307,7 @@ void push_destroy(struct push *push)
     struct push_client *client = TAILQ_FIRST(&push->clients), *next;
     for (; client; client = next) {
         next = TAILQ_NEXT(client, entry);
-        destroy(client);
+        push_client_destroy(client);
     }
     free(push);
 }

@@ -20,7 +20,7 @@ bool round_robin_any(const struct round_robin *order)
 }
 
 /* The first marked one at or after `first`, `count` if there is none. */
-static unsigned find(const struct round_robin *order, unsigned first)
+static unsigned find_marked(const struct round_robin *order, unsigned first)
 {
     unsigned words = ROUND_ROBIN_WORDS(order->count), word = first / 64;
     uint64_t ignored = (UINT64_C(1) << first % 64) - 1;
@@ -32,9 +32,9 @@ static unsigned find(const struct round_robin *order, unsigned first)
 
 unsigned round_robin_take(struct round_robin *order)
 {
-    unsigned index = find(order, order->last + 1);
+    unsigned index = find_marked(order, order->last + 1);
     if (index == order->count)
-        index = find(order, 0);
+        index = find_marked(order, 0);
     order->bits[index / 64] &= ~(UINT64_C(1) << index % 64);
     order->due--;
     order->last = index;
