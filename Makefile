@@ -161,6 +161,7 @@ parts_test_message := server/push/message.c server/frames/picture.c
 parts_test_congestion := server/push/congestion.c
 parts_test_forwarded := server/http/forwarded.c
 parts_test_login := $(addprefix server/,http/login.c http/forwarded.c worker.c loop.c)
+parts_test_worker := server/worker.c server/loop.c
 parts_test_accept_share := server/http/accept_share.c
 parts_test_round_robin := server/push/round_robin.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c

@@ -16,7 +16,7 @@ void usage_count(struct usage *usage, const struct process_usage *seen, int64_t 
     usage->known = true;
 }
 
-void usage_look(struct usage *usage, pid_t pid, uint64_t start_time, int64_t now_ns)
+void usage_update(struct usage *usage, pid_t pid, uint64_t start_time, int64_t now_ns)
 {
     struct process_usage seen;
     if (pid > 0 && usage->known && usage->last.start_time == start_time &&

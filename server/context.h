@@ -1,5 +1,5 @@
-/* context.h: the parts of this process, as each of its modules is given them.  server.c fills it,
- * part by part; what a part needs of another exists before it. */
+/* context.h: the parts of this process; each module gets this struct. server.c creates the parts in
+ * such an order that each finds those it needs. */
 #ifndef SERVER_CONTEXT_H
 #define SERVER_CONTEXT_H
 
@@ -9,7 +9,7 @@ struct server {
     const struct channel_setup *setup;
     struct event_base *base;
     struct board *board;
-    struct board_server *place; /* this server's, on the board */
+    struct board_server *place; /* this server's entry on the board */
     struct cameras *cameras;
     struct feeds *feeds;
     struct push *push;

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SETTLE_US 50000 /* who replaces one file often replaces another right after it */
+/* a certificate and its key, say, are often replaced one right after the other */
+#define SETTLE_US 50000
 #define LINKS_MAX 40
 #define WATCHES_MAX 64
 #define FAULTS_SHOWN 5 /* lines */
@@ -65,8 +66,8 @@ static void file_watch_add_path(struct watching *watching, const char *path)
         watching->watch[watching->count++] = number;
 }
 
-/* Puts what the link at `way`, whose name begins behind `parent`, stands for in the place of it.
- * `rest` follows the link. False: too long or gone. */
+/* Replaces the symbolic link at the end of `way` (its name begins after the first `parent` bytes)
+ * by its target, and appends `rest`, the remaining path. False: too long, or the link is gone. */
 static bool resolve_link(char way[PATH_MAX], size_t parent, const char *rest)
 {
     char target[PATH_MAX], joined[PATH_MAX];

@@ -1,9 +1,9 @@
 /* file_watch.h: files that may change while this process runs.
  *
- * Their folders are watched, and those of every symbolic link on the way to them: a file may be
- * written anew, replaced by mv, or be reached through a link that is switched, as containers'
- * secrets are.  The worker thread looks and loads.  Where that fails, the log says why, and what
- * was loaded before stays in use. */
+ * Their folders are watched with inotify, and so are those of every symbolic link on the path: a
+ * file may be rewritten, replaced by mv, or reached through a link that is switched, as containers'
+ * secrets are.  The worker thread reads them. If a file cannot be loaded, the log says why and the
+ * last good version stays in use. */
 #ifndef SERVER_FILE_WATCH_H
 #define SERVER_FILE_WATCH_H
 
@@ -20,9 +20,10 @@ struct file_watch_target {
     const char *name;    /* for the log */
     const char *path[2]; /* absolute; "": none.  They stay as long as the watch */
     void *arg;
-    /* NULL: a line for each fault has been written. On the worker's thread */
+    /* runs on the worker's thread; NULL: failed, a line for each fault is in `faults` */
     void *(*load)(const void *arg, FILE *faults);
-    void (*apply)(void *arg, void *loaded); /* takes it.  On the loop */
+    /* takes over what load returned; runs on the event loop */
+    void (*apply)(void *arg, void *loaded);
 };
 
 /* Fatal on failure. */

@@ -1,8 +1,8 @@
 /* loop.h: the event loop, its heartbeat and the watch over slow callbacks.
  *
- * Every callback of this program first says its name with loop_begin.  While callbacks run, the
- * process has promised its supervisor to be done soon; while it sleeps in the kernel it has
- * promised nothing, so an idle server needs no timer to show that it lives. */
+ * Every callback of this program first says its name with loop_begin.  While a callback runs, the
+ * heartbeat on the board holds a deadline by which it must be done; while the process waits for
+ * events there is no deadline, so an idle server needs no timer to show that it is alive. */
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
@@ -20,8 +20,8 @@ void loop_close(void);
 /* `what` is a string literal: the callback that begins now. */
 void loop_begin(const char *what);
 
-/* The time as of this callback's beginning or the last loop_renew: good enough to judge a client
- * by, and free.  A callback that serves many clients renews it between them. */
+/* The monotonic time at the beginning of this callback or of the last loop_renew, without a system
+ * call. A callback that serves many clients renews it between them. */
 int64_t loop_now(void);
 int64_t loop_renew(void);
 

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "server/file_watch.h"
 #include "server/frames/camera.h"
@@ -12,6 +13,10 @@
 #include "server/metrics/metrics.h"
 #include "server/push/push.h"
 #include "server/worker.h"
+
+#include <unistd.h>
+
+#define WORKER_PATIENCE_NS NS_PER_S
 
 static struct board *server_open_board(const struct channel_setup *setup)
 {
@@ -46,6 +51,8 @@ void server_create(struct server *server, const struct channel_setup *setup)
 
 void server_destroy(struct server *server)
 {
+    if (!worker_stop(server->worker, WORKER_PATIENCE_NS))
+        _exit(0); /* what its job may still use must not be freed */
     worker_destroy(server->worker);
     push_destroy(server->push);
     events_destroy(server->events);

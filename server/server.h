@@ -4,7 +4,8 @@
 
 #include "server/context.h"
 
-/* Creates all of them, as `setup` (stays) says; HTTP begins with the loop.  Fatal on failure. */
+/* Creates all of them for `setup`, which stays the caller's and unchanged; requests are answered
+ * once the event loop runs. Fatal on failure. */
 void server_create(struct server *server, const struct channel_setup *setup);
 void server_destroy(struct server *server);
 

@@ -116,7 +116,7 @@ static void on_term(int number, short what, void *arg)
     loop_stop();
 }
 
-/* channel_open has blocked SIGTERM, so none was lost before there was somebody to take it. */
+/* channel_open has blocked SIGTERM, so none was lost before this handler existed. */
 static void unblock_term(void)
 {
     sigset_t set;

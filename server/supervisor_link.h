@@ -1,5 +1,4 @@
-/* supervisor_link.h: what wakes this process besides its clients: the supervisor's messages, the
- * rings, SIGTERM. */
+/* supervisor_link.h: handles the supervisor's messages, wake-ups by rings, and SIGTERM. */
 #ifndef SERVER_SUPERVISOR_LINK_H
 #define SERVER_SUPERVISOR_LINK_H
 

@@ -1,17 +1,16 @@
 #include "server/worker.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "server/loop.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NICE 10 /* pictures first */
@@ -88,18 +87,33 @@ struct worker *worker_create(struct event_base *base)
     return worker;
 }
 
-void worker_destroy(struct worker *worker)
+/* What runs goes on; nothing further begins, and nothing comes back to the loop. */
+static void begin_stop(struct worker *worker)
 {
-    struct timespec limit;
-    event_free(worker->event);
+    event_del(worker->event);
     pthread_mutex_lock(&worker->mutex);
     worker->stopping = true;
     pthread_cond_signal(&worker->posted);
     pthread_mutex_unlock(&worker->mutex);
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec++;
+}
+
+bool worker_stop(struct worker *worker, int64_t patience_ns)
+{
+    /* by the wall clock, as TSan knows no join by the monotonic one */
+    const struct timespec limit = clock_timespec(clock_wall(clock_now()) + patience_ns);
+    begin_stop(worker);
     if (worker->started && pthread_timedjoin_np(worker->thread, NULL, &limit) != 0)
-        _exit(0);
+        return false;
+    worker->started = false;
+    return true;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    begin_stop(worker);
+    if (worker->started)
+        pthread_join(worker->thread, NULL);
+    event_free(worker->event);
     pthread_cond_destroy(&worker->posted);
     pthread_mutex_destroy(&worker->mutex);
     close(worker->wake);

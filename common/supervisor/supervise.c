@@ -152,7 +152,7 @@ static void on_held_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct supervisor *self = arg;
-    held_watch_look(self->held);
+    held_watch_check(self->held);
 }
 
 /* ---- setting up ---- */

@@ -182,7 +182,8 @@ void camera_drop_viewer(struct camera *camera)
     count_viewers(camera, UINT32_MAX); /* less one */
 }
 
-/* One that can't be read shows no picture; why is logged where pictures are wanted. */
+/* A ring that can't be read counts as one without pictures; the cause is logged where pictures are
+ * read. */
 static void read_ring_stat(struct camera *camera, struct camera_stat *out)
 {
     static struct ring_stat stat; /* large */
@@ -213,9 +214,9 @@ void camera_stat(struct camera *camera, struct camera_stat *stat)
 const struct usage *camera_usage(struct camera *camera)
 {
     pid_t pid = atomic_load_explicit(&camera->capture->pid, memory_order_relaxed);
-    usage_look(&camera->usage, pid,
-               atomic_load_explicit(&camera->capture->start_time, memory_order_relaxed),
-               clock_now());
+    usage_update(&camera->usage, pid,
+                 atomic_load_explicit(&camera->capture->start_time, memory_order_relaxed),
+                 clock_now());
     return &camera->usage;
 }
 

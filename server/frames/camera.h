@@ -24,7 +24,7 @@ struct camera_stat {
 
 /* For others to read; only camera.c writes. */
 struct camera {
-    struct msg_place at; /* on the board; the place tells those that there are now apart */
+    struct msg_place at; /* on the board; no two present cameras have the same place */
     unsigned order;      /* in the configuration; they are in that order in the list */
     char id[RING_ID_SIZE];
     const struct conf_camera *conf; /* its own copy, which changes with the configuration */
@@ -37,10 +37,11 @@ struct camera {
 
     enum camera_state state;
     int64_t since_ns; /* of the state */
-    int64_t away_ns;  /* unless live: when it last was, or since when it is known */
+    /* unless live: when it last was live, or when this server first heard of it */
+    int64_t away_ns;
     uint32_t width, height;
     char codec[16];
-    char why[CAMERA_WHY_SIZE]; /* why it is away, or was: kept until it is live again */
+    char why[CAMERA_WHY_SIZE]; /* why it is or was away: kept until it is live again */
 
     struct ring_source source; /* of its own pictures, as it is configured */
 
@@ -52,16 +53,17 @@ struct camera {
 
 struct cameras;
 
-/* With those of `setup`.  `waker` is this process's number among those that rings can wake.  Fatal
- * when out of memory. */
+/* Begins with the cameras of `setup`.  `waker` is this process's number among those that rings can
+ * wake.  Fatal when out of memory. */
 struct cameras *cameras_create(const struct channel_setup *setup, struct board *board, int waker);
 void cameras_destroy(struct cameras *cameras);
 
-/* Takes up a camera, or what has changed with one: its settings and its order.  Attaches to its
- * rings as far as that goes; the rest follows when it is looked at.  Fatal when out of memory. */
+/* Adds a camera, or updates the settings and order of one that is known. Attaches to its rings as
+ * far as they exist; the others are retried when the camera is next looked at. Fatal when out of
+ * memory. */
 struct camera *cameras_take(struct cameras *cameras, const struct msg_camera *told);
 
-/* The camera has gone, and nothing here watches or names it any more. */
+/* Removes and frees the camera; the caller has removed every reference to it. */
 void cameras_drop(struct cameras *cameras, struct camera *camera);
 
 unsigned cameras_count(const struct cameras *cameras);
@@ -70,35 +72,35 @@ struct camera *cameras_nth(const struct cameras *cameras, unsigned position);
 struct camera *cameras_find(const struct cameras *cameras, const char *id);
 /* The camera that the supervisor means; NULL: it isn't known here. */
 struct camera *cameras_of(const struct cameras *cameras, const struct msg_place *at);
-/* All their places are below this, for ever. */
+/* Every place is below this number, which never changes. */
 unsigned cameras_places(const struct cameras *cameras);
 
 /* A message of the supervisor's; one that makes no sense is ignored. */
 void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *state);
 
-/* Looks for a new newest picture of its own: true if there is one. */
+/* Reads the newest picture of the camera's own ring; true if it is a new one. */
 bool camera_refresh(struct camera *camera);
 
-/* Somebody watches the camera here, or does no more. */
+/* Counts the viewers that this server has for the camera. */
 void camera_add_viewer(struct camera *camera);
 void camera_drop_viewer(struct camera *camera);
 
-/* What its capture process uses. */
+/* CPU and memory of its capture process. */
 const struct usage *camera_usage(struct camera *camera);
 
-/* What is known of its own pictures, taken anew if it is old. */
+/* Fills *stat, reading the ring again if what is known is older than 50 ms. */
 void camera_stat(struct camera *camera, struct camera_stat *stat);
 
-/* How long ago its newest picture was published, in ns; -1: it has none. */
+/* Age of the newest picture since it was published, in ns; -1: there is none. */
 int64_t camera_stat_age(const struct camera_stat *stat);
 
 /* Pictures a second, 0 once they have stopped. */
 double camera_rate(const struct camera_stat *stat);
 
-/* True if packets of it come, which they do even while nobody watches. */
+/* True if the camera's packets arrive; they do so without any viewer, too. */
 bool camera_has_packets(const struct camera *camera);
 
-/* True if packets come, and pictures too where somebody watches. */
+/* True if packets arrive, and while the camera has viewers pictures, too. */
 bool camera_is_fresh(struct camera *camera);
 
 #endif

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 
 #define TICK_US 250000
-#define DRAWING_NS (10 * NS_PER_MS) /* at once: other events come in between */
-#define REPEAT_NS                                                                                  \
-    (900 * NS_PER_MS)          /* a picture that is shown again: once a second, as the ticks fall */
+/* of drawing placeholders in one pass of the event loop: then other events get their turn */
+#define DRAWING_NS (10 * NS_PER_MS)
+/* until a picture is shown again: once a second, as the ticks fall */
+#define REPEAT_NS (900 * NS_PER_MS)
 #define KEEP_NS (4 * NS_PER_S) /* a variant without viewers */
-#define LEFT_OVER_NS                                                                               \
-    NS_PER_S /* older pictures of a variant that nobody wanted are not shown, unless they are the  \
-                last */
+/* older pictures of a variant that had no viewers are not shown, unless they are the last */
+#define LEFT_OVER_NS NS_PER_S
 
 TAILQ_HEAD(viewer_list, feed_viewer);
 
@@ -51,13 +51,13 @@ struct feeds {
     struct feed_set **set;   /* by the camera's place; NULL: none */
     unsigned places, active; /* active: feeds that have viewers, or are a variant's */
     struct event *tick, *more;
-    int64_t drawing_ns; /* spent on placeholders since the last serial */
+    int64_t drawing_ns; /* spent on placeholders in this pass of the event loop */
 };
 
 /* ---- showing ---- */
 
-/* A picture goes through the caches between one viewer and the next, so what is known of a viewer
- * comes from far away: it is asked for while the viewer before is served. */
+/* Sending a picture evicts the next viewer's memory from the CPU's caches, so it is prefetched
+ * while the viewer before is served. */
 static void prefetch_viewer(struct feed_viewer *viewer)
 {
     __builtin_prefetch(TAILQ_NEXT(viewer, entry));
@@ -65,7 +65,7 @@ static void prefetch_viewer(struct feed_viewer *viewer)
         viewer->on_soon(viewer);
 }
 
-/* A viewer may leave as it is told, but only itself. */
+/* A viewer may leave the feed from its callback, but must not make another viewer leave. */
 static void notify_viewers(struct feed *feed, bool end)
 {
     struct feed_viewer *viewer = TAILQ_FIRST(&feed->viewers), *next;
@@ -105,7 +105,8 @@ static int64_t newest_ns(const struct feed *feed)
     return is_variant(feed) ? newest->frame.captured_ns : newest->frame.committed_ns;
 }
 
-/* When many cameras go away at once, some pictures are drawn a serial of the loop later: false. */
+/* When many cameras go away at once, some placeholders are drawn in a later pass of the event loop:
+ * false. */
 static bool may_draw(struct feeds *feeds)
 {
     if (feeds->drawing_ns < DRAWING_NS)
@@ -159,8 +160,8 @@ static void refresh_source(struct feed *feed)
         camera_refresh(feed->camera);
 }
 
-/* Brings the feed up to date without telling anybody; true if it shows something else, or the same
- * once more. */
+/* Brings the feed up to date without calling viewers; true if it shows another picture, or the same
+ * one once more. */
 static bool feed_update(struct feed *feed, int64_t now)
 {
     struct camera *camera = feed->camera;
@@ -336,7 +337,7 @@ static void drop_unwatched(struct feeds *feeds, int64_t now)
     }
 }
 
-/* Of those without viewers, the one whose last left first.  False: there is none. */
+/* Destroys the variant that has been without viewers for longest. False: all have viewers. */
 static bool evict_unwatched(struct feed_set *set)
 {
     int oldest = -1;
@@ -360,8 +361,8 @@ static int join_slot(struct feeds *feeds, struct feed_set *set, struct variant v
     return slot;
 }
 
-/* A picture that is left from when somebody wanted this variant before is current only if it is
- * young, or made of the picture that is still the camera's newest. */
+/* A picture may be left in the ring from an earlier time when this variant had viewers: it is
+ * current only if it is young, or made from the picture that is still the camera's newest. */
 static int64_t oldest_current(struct camera *camera, int64_t now)
 {
     camera_refresh(camera);
@@ -396,7 +397,7 @@ static struct feed *create_variant(struct feeds *feeds, struct feed_set *set,
     set->variant[slot] = feed;
     set->variants++;
     add_active(feeds);
-    /* there may be a picture to make one of already */
+    /* an encoder can begin with the picture that is there */
     bell_ring(board_pool_bell(feeds->board), BELL_ALL);
     return feed;
 }

@@ -1,15 +1,15 @@
-/* feed.h: what the viewers of one camera get to see: each new picture, and while the camera is away
- * whatever its `offline` setting says.  There is one feed for the camera's own pictures, and one
- * for each variant of them (variant.h) that somebody here wants; however many those are, it is
- * encoded once.
+/* feed.h: what the viewers of one camera are shown: each new picture, and while the camera is away
+ * what its `offline` setting says. There is one feed for the camera's own pictures, and one for
+ * each variant of them (variant.h) that this server's viewers watch. All viewers of a feed share
+ * one encoding.
  *
- * A feed sleeps while nobody watches.  With viewers its ring wakes this process for each picture,
- * and one timer, shared by all feeds, notices when pictures stop.  Every picture shown has a serial
- * number, so that a viewer who was busy can tell if there is a newer one.
+ * Without viewers a feed does nothing. With viewers, its ring wakes this process for each picture,
+ * and one timer, shared by all feeds, notices when pictures stop. Every picture shown has a serial
+ * number, by which a viewer that was busy sees whether there is a newer one.
  *
- * A variant is still wanted for some seconds after its last viewer left.  Who fetches one snapshot
- * after the other then finds the newest picture there, and need not wait each time until one has
- * been encoded for him alone. */
+ * A variant is kept for some seconds after its last viewer left. So a client that fetches one
+ * snapshot after the other finds a current picture, instead of waiting each time until one is
+ * encoded. */
 #ifndef SERVER_FEED_H
 #define SERVER_FEED_H
 
@@ -24,17 +24,17 @@
 struct feed;
 struct feeds;
 
-/* Embedded in whatever watches. */
+/* Embedded in the object that watches. */
 struct feed_viewer {
-    /* the feed shows another picture; may leave any feed */
+    /* the feed shows another picture; the callback may call feed_leave */
     void (*on_picture)(struct feed_viewer *viewer);
-    /* over until the camera is back, if ever: leave, or wait for on_picture */
+    /* no pictures until the camera is back, if ever: leave, or wait for on_picture */
     void (*on_end)(struct feed_viewer *viewer);
-    /* the camera has gone for good: leave now */
+    /* the camera has been removed: the viewer must leave now */
     void (*on_gone)(struct feed_viewer *viewer);
-    /* on_picture follows shortly: fetch its memory; NULL: nothing */
+    /* on_picture follows shortly: prefetch its memory; may be NULL */
     void (*on_soon)(struct feed_viewer *viewer);
-    void *arg;         /* whose viewer it is */
+    void *arg;         /* the owner's */
     struct feed *feed; /* NULL: not joined */
     TAILQ_ENTRY(feed_viewer) entry;
 };
@@ -44,23 +44,23 @@ struct feeds *feeds_create(struct event_base *base, struct cameras *cameras, str
                            unsigned server);
 void feeds_destroy(struct feeds *feeds);
 
-/* A camera is there; it has gone, and all its viewers are told. */
+/* A camera has been added; it is removed, and all its viewers get on_gone. */
 void feeds_add(struct feeds *feeds, struct camera *camera);
 void feeds_remove(struct feeds *feeds, struct camera *camera);
 
-/* The feed of the camera's pictures in that width and quality (0: as the camera has it), begun now
- * if there is none: it stays for some seconds, or as long as it has viewers.  NULL with err: the
- * camera has viewers of as many other variants as there can be. */
+/* The feed of the camera's pictures in that width and quality (0: the camera's own), created if
+ * there is none; it lives as long as it has viewers, and some seconds more. NULL with err: all
+ * variant slots of the camera are taken by other variants. */
 struct feed *feeds_get(struct feeds *feeds, struct camera *camera, unsigned width, unsigned quality,
                        struct error *err);
 
-/* True if the camera is away and its setting is to end streams then. */
+/* True if the camera is away and `offline: close` ends its streams. */
 bool feeds_are_closed(struct feeds *feeds, struct camera *camera);
 
-/* This process was woken: shows what is new. */
+/* A ring has woken this process: shows what is new. */
 void feeds_on_wake(struct feeds *feeds);
 
-/* Joining calls nothing back; look at feed_picture after it. */
+/* Joining makes no callback: call feed_picture afterwards for what is shown already. */
 void feed_join(struct feed *feed, struct feed_viewer *viewer);
 void feed_leave(struct feed_viewer *viewer);
 

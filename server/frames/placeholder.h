@@ -1,5 +1,5 @@
-/* placeholder.h: the drawn picture that viewers get while their camera is away: which one, why,
- * since when. */
+/* placeholder.h: the picture that viewers get while a camera is away. It names the camera, the
+ * cause, and since when. */
 #ifndef SERVER_PLACEHOLDER_H
 #define SERVER_PLACEHOLDER_H
 
@@ -11,13 +11,13 @@
 
 struct placeholder;
 
-/* Reads the time zone, for "since".  NULL: out of memory. */
+/* Reads the time zone, for the times it shows.  NULL: out of memory. */
 struct placeholder *placeholder_create(void);
 void placeholder_destroy(struct placeholder *placeholder);
 
 /* The picture for `camera`, away since `since_ns`; as large as its last picture in that variant,
- * within bounds.  Drawn anew only when something on it changes.  The caller releases it.  NULL: it
- * can't be made (said in the log). */
+ * within bounds. Redrawn only when something on it changes. The caller releases it. NULL: it can't
+ * be made (logged). */
 struct picture *placeholder_picture(struct placeholder *placeholder, const struct camera *camera,
                                     struct variant variant, int64_t since_ns);
 

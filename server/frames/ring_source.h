@@ -1,5 +1,5 @@
-/* ring_source.h: the newest picture of one JPEG ring, copied once out of it and shared by all who
- * send it. */
+/* ring_source.h: the newest picture of one JPEG ring, copied out of it once and shared by all
+ * clients. */
 #ifndef SERVER_RING_SOURCE_H
 #define SERVER_RING_SOURCE_H
 
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct ring_source {
-    struct picture *newest; /* for others to read; NULL: none yet */
+    struct picture *newest; /* read-only for other files; NULL: none yet */
 
     /* private */
     const char *instance, *camera;
@@ -22,12 +22,12 @@ struct ring_source {
     int64_t tried_ns;
     char failure[256];     /* what was logged last, "" once it works */
     uint64_t seen;         /* number of the frame looked at last */
-    uint32_t only;         /* pictures of this variant */
-    int64_t not_before_ns; /* and captured no earlier */
+    uint32_t only;         /* pictures of any other variant are passed over */
+    int64_t not_before_ns; /* and so are pictures captured earlier */
 };
 
-/* The ring CAMERA.`variant`, opened as soon as that goes.  `waker` is this process's number among
- * those that rings can wake. The strings instance and camera stay the caller's. */
+/* Reads the ring CAMERA.`variant`, which is opened as soon as it exists.  `waker` is this process's
+ * number among those that rings can wake. The strings instance and camera stay the caller's. */
 void ring_source_open(struct ring_source *source, const char *instance, const char *camera,
                       const char *variant, struct board_camera *board, int waker);
 void ring_source_close(struct ring_source *source);
@@ -36,13 +36,14 @@ void ring_source_close(struct ring_source *source);
  * over. */
 void ring_source_only(struct ring_source *source, uint32_t variant, int64_t not_before_ns);
 
-/* Looks into the ring: true if there is a new newest picture. */
+/* Reads the newest picture of the ring; true if it is a new one. */
 bool ring_source_refresh(struct ring_source *source);
 
-/* Whether each new picture shall wake this process.  Look for one after it. */
+/* Sets whether each new picture wakes this process. Call ring_source_refresh afterwards: a picture
+ * may have come before. */
 void ring_source_want(struct ring_source *source, bool want);
 
-/* What else the ring tells; NULL: it can't be read. */
+/* The ring's reader, for its figures (borrowed); NULL: the ring can't be read. */
 struct ring_reader *ring_source_reader(struct ring_source *source);
 
 #endif

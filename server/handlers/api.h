@@ -1,5 +1,4 @@
-/* api.h: what programs ask: the cameras and how they are, whether this process lives, whether every
- * camera is fresh. */
+/* api.h: the API for programs: the cameras and their state, health and readiness. */
 #ifndef SERVER_API_H
 #define SERVER_API_H
 

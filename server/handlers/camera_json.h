@@ -1,4 +1,4 @@
-/* camera_json.h: a camera as JSON: what the API and its events say of it. */
+/* camera_json.h: the description of a camera as JSON, for the API and its events. */
 #ifndef SERVER_CAMERA_JSON_H
 #define SERVER_CAMERA_JSON_H
 
@@ -10,7 +10,8 @@
 /* New; NULL: out of memory. */
 json_t *camera_json(const struct server *server, struct camera *camera);
 
-/* Text of other processes: valid UTF-8 is not promised. */
+/* A JSON string of text that another process wrote; "?" if it isn't valid UTF-8. NULL: out of
+ * memory. */
 json_t *camera_json_text(const char *text);
 
 #endif

@@ -12,15 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 32 /* cameras told of at once */
-#define TICK_S 1 /* how often is looked for what nobody tells: freshness, viewers, restarts */
-#define HEARTBEAT_NS                                                                               \
-    (15 * NS_PER_S) /* without an event for so long, a comment shows that the line still stands */
+#define BATCH 32 /* events sent at once */
+/* how often freshness, viewers and restarts are checked, which come with no message */
+#define TICK_S 1
+/* without an event for so long, a comment shows that the connection still works */
+#define HEARTBEAT_NS (15 * NS_PER_S)
 #define OPENING "retry: 2000\n\n"
 #define HEARTBEAT ": still here\n\n"
 
-/* What makes an event when it changes. */
-struct sight {
+/* An event is due when any of this changes. */
+struct summary {
     enum camera_state state;
     int64_t since_ns;
     bool fresh;
@@ -29,10 +30,10 @@ struct sight {
     char why[CAMERA_WHY_SIZE];
 };
 
-/* One camera, as clients hear of it. */
+/* One camera, as it was last described to clients. */
 struct news {
-    struct sight sight;
-    char *text; /* the event; NULL: not made yet, or no more true */
+    struct summary summary;
+    char *text; /* the event; NULL: not made yet, or out of date */
     size_t length;
     int64_t made_ns;
 };
@@ -40,12 +41,12 @@ struct news {
 struct events_client {
     struct push_client push; /* first: a push_client is its events_client */
     struct events *events;
-    int64_t heard_ns; /* when something was last sent */
-    unsigned next;    /* the place to look at first: none waits for ever behind others */
-    char *gone;       /* events it has yet to hear of: cameras that were removed; NULL: none */
+    int64_t heard_ns; /* when anything was last sent */
+    unsigned next;    /* the place to begin with, so that every camera gets its turn */
+    char *gone;       /* "gone" events still to be sent; NULL: none */
     size_t gone_length;
     TAILQ_ENTRY(events_client) entry;
-    bool due[]; /* cameras it has yet to hear of, by place */
+    bool due[]; /* by place: the camera's state is still to be sent */
 };
 
 TAILQ_HEAD(events_list, events_client);
@@ -55,27 +56,27 @@ struct events {
     struct cameras *cameras;
     struct news *news;      /* by place */
     struct camera **camera; /* by place, NULL: none */
-    uint64_t count;         /* of events made: their ids */
+    uint64_t count;         /* of events made; the newest one's id */
     struct events_list clients;
     struct event *tick, *more;
 };
 
 /* ---- what there is to say ---- */
 
-static struct sight read_camera(struct camera *camera)
+static struct summary read_camera(struct camera *camera)
 {
-    struct sight sight = {
+    struct summary summary = {
         .state = camera->state,
         .since_ns = camera->since_ns,
         .fresh = camera_is_fresh(camera),
         .viewers = board_viewers(camera->board),
         .restarts = atomic_load_explicit(&camera->capture->restarts, memory_order_relaxed),
     };
-    memcpy(sight.why, camera->why, sizeof sight.why);
-    return sight;
+    memcpy(summary.why, camera->why, sizeof summary.why);
+    return summary;
 }
 
-static bool is_same_news(const struct sight *a, const struct sight *b)
+static bool is_same_news(const struct summary *a, const struct summary *b)
 {
     return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh &&
            a->viewers == b->viewers && a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
@@ -87,7 +88,7 @@ static void forget_news(struct news *news)
     news->text = NULL;
 }
 
-/* The event, made anew if it is not of this second.  False: out of memory. */
+/* Makes the camera's event, unless there is one of this second. False: out of memory. */
 static bool prepare_event(struct events *events, unsigned index, int64_t now)
 {
     struct news *news = &events->news[index];
@@ -117,8 +118,8 @@ static bool prepare_event(struct events *events, unsigned index, int64_t now)
 
 /* ---- saying it ---- */
 
-/* Puts what the client is to hear next into `out`, at most BATCH cameras.  True: there may be more.
- */
+/* Appends the events that are due for the client to `out`, of at most BATCH cameras. True: there
+ * may be more. */
 static bool gather_news(struct events_client *client, struct evbuffer *out, int64_t now)
 {
     struct events *events = client->events;
@@ -145,8 +146,8 @@ static bool gather_news(struct events_client *client, struct evbuffer *out, int6
     return told == BATCH;
 }
 
-/* Sends the next batch, if the one before has left; what comes after it waits for a turn of the
- * loop, as others do.  The client may end. */
+/* Sends the next batch, if the one before has been sent. Further ones wait for the next pass of the
+ * event loop, so that other clients get their turn. The client may end. */
 static void events_client_advance(struct events_client *client)
 {
     struct events *events = client->events; /* the client may end */
@@ -176,14 +177,14 @@ static void advance_all(struct events *events)
     }
 }
 
-/* True if there is something to say about the camera. */
+/* Marks the camera for all clients if it has changed; returns whether it has. */
 static bool note_change(struct events *events, struct camera *camera)
 {
     struct news *news = &events->news[camera->at.place];
-    struct sight sight = read_camera(camera);
-    if (is_same_news(&sight, &news->sight))
+    struct summary summary = read_camera(camera);
+    if (is_same_news(&summary, &news->summary))
         return false;
-    news->sight = sight;
+    news->summary = summary;
     forget_news(news);
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
          client = TAILQ_NEXT(client, entry))
@@ -215,7 +216,7 @@ void events_on_gone(struct events *events, struct camera *camera)
                           (unsigned long long)++events->count, camera->id);
     unsigned place = camera->at.place;
     forget_news(&events->news[place]);
-    events->news[place].sight = (struct sight){0};
+    events->news[place].summary = (struct summary){0};
     events->camera[place] = NULL;
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
          client = TAILQ_NEXT(client, entry)) {
@@ -274,7 +275,7 @@ static void subscribe(struct events *events, struct events_client *client)
         for (unsigned i = 0; i < count; i++) {
             struct camera *camera = cameras_nth(events->cameras, i);
             events->camera[camera->at.place] = camera;
-            events->news[camera->at.place].sight = read_camera(camera);
+            events->news[camera->at.place].summary = read_camera(camera);
         }
     }
     TAILQ_INSERT_TAIL(&events->clients, client, entry);

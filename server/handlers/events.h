@@ -1,10 +1,10 @@
-/* events.h: /api/v1/events: server-sent events that say how the cameras are: all of them at first,
- * then each that has changed or joined ("camera"), and the id of each that has been removed
+/* events.h: /api/v1/events: server-sent events with the state of the cameras: of all at first, then
+ * of each that has changed or been added ("camera"), and the id of each that has been removed
  * ("gone").
  *
- * Nothing is queued for a client but what the kernel is taking from it now.  Which cameras it has
- * yet to hear of is one bit each, and what it then hears is how they are then: a slow client misses
- * what was in between. */
+ * Only the text that is being sent is queued for a client. Besides, each camera has one flag per
+ * client: its state is still to be sent. The event is built when it is sent, so a slow client gets
+ * the newest state and misses those in between. */
 #ifndef SERVER_EVENTS_H
 #define SERVER_EVENTS_H
 
@@ -14,12 +14,12 @@ struct events;
 
 /* Fatal when out of memory. */
 struct events *events_create(const struct server *server);
-void events_destroy(struct events *events); /* after its clients, which are push's */
+void events_destroy(struct events *events); /* after push_destroy, which destroys the clients */
 
 /* Handler of /api/v1/events. */
 void events_handle(struct http_request *request);
 
-/* The supervisor has said something new about this camera. */
+/* The supervisor has sent another state of this camera. */
 void events_on_state(struct events *events, struct camera *camera);
 
 /* It has been removed. */

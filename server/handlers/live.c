@@ -21,11 +21,11 @@ struct live_camera {
 
 struct live_client {
     struct push_client push;  /* first: a push_client is its live client */
-    struct round_robin order; /* of the cameras that show a picture which the client has not had */
+    struct round_robin order; /* of the cameras with a picture that the client has not been sent */
     uint64_t *bits;
-    struct query *all; /* it wants all cameras, in this way; NULL: those that it named */
+    struct query *all; /* its query, if it watches all cameras; NULL: only those that it named */
     unsigned places, count;
-    TAILQ_ENTRY(live_client) entry; /* among those who want all */
+    TAILQ_ENTRY(live_client) entry; /* in live.all */
     struct live *live;
     struct live_camera *camera[]; /* by place, NULL: not watched */
 };
@@ -33,7 +33,7 @@ struct live_client {
 TAILQ_HEAD(live_list, live_client);
 
 struct live {
-    struct live_list all; /* who want all cameras */
+    struct live_list all; /* clients that watch all cameras */
 };
 
 struct choice {
@@ -52,7 +52,7 @@ struct selection {
 
 /* ---- one client ---- */
 
-/* A picture is chosen when it can leave, so it is the newest of its camera then. */
+/* A picture is chosen only when it can be sent, so it is its camera's newest. */
 static void live_advance(struct live_client *client)
 {
     while (round_robin_any(&client->order) && push_ready(&client->push)) {
@@ -64,7 +64,7 @@ static void live_advance(struct live_client *client)
     }
 }
 
-/* The camera shows another picture: is it due? */
+/* The camera shows another picture: marks it if the client's rate (fps) lets it be sent. */
 static void live_check(struct live_client *client, struct live_camera *camera)
 {
     uint64_t serial;
@@ -80,7 +80,7 @@ static void live_on_picture(struct feed_viewer *viewer)
     live_advance(client);
 }
 
-/* The others go on, and this one when it is back. */
+/* The stream goes on with the other cameras, and with this one when it is back. */
 static void live_on_end(struct feed_viewer *viewer)
 {
     (void)viewer;
@@ -147,7 +147,7 @@ static struct live_client *live_client_create(const struct http_request *request
     return client;
 }
 
-/* A camera that there is no memory for is missing. */
+/* Without memory the client doesn't get this camera. */
 static void live_watch(struct live_client *client, const struct choice *choice)
 {
     struct live_camera *camera = calloc(1, sizeof *camera);
@@ -168,7 +168,7 @@ static void live_watch(struct live_client *client, const struct choice *choice)
     live_check(client, camera);
 }
 
-/* The status line leaves at once, whatever the cameras do. */
+/* The response header is sent at once, whether the cameras have pictures or not. */
 static void live_start(struct http_request *request, const struct push_wishes *wishes,
                        const struct selection *selection)
 {

@@ -1,6 +1,6 @@
-/* live.h: many cameras' pictures for one client, on one connection: those that it names, or all,
- * with those that join later.  A camera that is removed sends no more; where it was the last of
- * those named, the stream ends. */
+/* live.h: many cameras' pictures on one connection: of the cameras that the client names, or of
+ * all, with those added later. When the last of the named cameras has been removed, the stream
+ * ends. */
 #ifndef SERVER_LIVE_H
 #define SERVER_LIVE_H
 
@@ -10,9 +10,9 @@ struct live;
 
 /* Fatal when out of memory. */
 struct live *live_create(void);
-void live_destroy(struct live *live); /* after its clients, which are push's */
+void live_destroy(struct live *live); /* after push_destroy, which destroys the clients */
 
-/* A camera has joined: who watches all of them gets it, too. */
+/* A camera has been added: clients that watch all cameras get it, too. */
 void live_on_joined(struct live *live, const struct server *server, struct camera *camera);
 
 /* Handler of /live. */

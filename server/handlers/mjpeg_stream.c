@@ -14,7 +14,8 @@ struct stream_client {
     struct feed_viewer viewer; /* `arg` is the stream */
     struct rate_limit rate_limit;
     uint64_t serial; /* of the picture looked at last */
-    bool due;        /* for a picture: that one, or a newer one if the client is not ready for it */
+    /* a picture is to be sent: that one, or a newer one if the client isn't ready yet */
+    bool due;
 };
 
 static struct picture *mjpeg_stream_check(struct stream_client *client)
@@ -30,7 +31,8 @@ static struct picture *mjpeg_stream_check(struct stream_client *client)
     return picture;
 }
 
-/* Sends what the feed shows if it is due and what the client had before is on its way. */
+/* Sends what the feed shows, if the client's rate (fps) lets it and the picture before has been
+ * sent. */
 static void mjpeg_stream_advance(struct stream_client *client)
 {
     struct picture *picture = mjpeg_stream_check(client);
@@ -76,7 +78,7 @@ static void mjpeg_stream_destroy(struct push_client *push)
     free(client);
 }
 
-/* The status line leaves at once, with the newest picture if there is one. */
+/* The response header is sent at once, with the newest picture if there is one. */
 static void mjpeg_stream_start(struct http_request *request, const struct push_wishes *wishes,
                                struct feed *feed, double fps)
 {

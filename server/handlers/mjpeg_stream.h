@@ -1,4 +1,4 @@
-/* mjpeg_stream.h: one camera's pictures for one client, newest first and last. */
+/* mjpeg_stream.h: one camera's pictures for one client, always the newest. */
 #ifndef SERVER_MJPEG_STREAM_H
 #define SERVER_MJPEG_STREAM_H
 

@@ -1,5 +1,4 @@
-/* openapi.h: the description of all paths for programs, embedded from web/openapi.json when this is
- * built. */
+/* openapi.h: the OpenAPI description of all paths, embedded from web/openapi.json at build time. */
 #ifndef SERVER_OPENAPI_H
 #define SERVER_OPENAPI_H
 

@@ -1,4 +1,4 @@
-/* page.h: the page for people and its parts, embedded from web/ when this is built. */
+/* page.h: the web page and its files, embedded from web/ at build time. */
 #ifndef SERVER_PAGE_H
 #define SERVER_PAGE_H
 

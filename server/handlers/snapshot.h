@@ -1,8 +1,8 @@
 /* snapshot.h: the newest picture as one JPEG.
  *
- * Whoever asks for a fresher picture than there is, or before there is any, waits for it as a
- * viewer of the camera's feed and leaves with it; or is refused, when none comes or can come
- * (snapshot_policy.h). */
+ * A request for a fresher picture than there is, or before there is any, waits for one as a viewer
+ * of the camera's feed; it is refused if none comes in time or none can come (snapshot_policy.h).
+ */
 #ifndef SERVER_SNAPSHOT_H
 #define SERVER_SNAPSHOT_H
 

@@ -11,25 +11,26 @@
 #define SNAPSHOT_POLICY_MAX_NS INT64_C(3000000000) /* the longest wait */
 
 enum snapshot_policy {
-    SNAPSHOT_SEND, /* the newest picture is good */
-    SNAPSHOT_WAIT, /* another one may come */
-    SNAPSHOT_END,  /* there is none, and none in sight */
+    SNAPSHOT_SEND, /* send the newest picture */
+    SNAPSHOT_WAIT, /* wait for another one */
+    SNAPSHOT_END,  /* refuse: there is none, and none can be expected */
 };
 
 struct snapshot_policy_facts {
     enum camera_state state;
-    bool cause; /* why it is, or lately was, away is known */
+    bool cause; /* it is known why the camera is, or lately was, away */
     int64_t now_ns;
     int64_t asked_ns;   /* when the request came */
-    int64_t max_age_ns; /* how old the picture may have been then; INT64_MAX: as old as it likes */
+    int64_t max_age_ns; /* how old the picture may have been at asked_ns; INT64_MAX: any age */
     /* when the newest picture in the wanted form was captured, -1: there is none */
     int64_t picture_ns;
-    int64_t original_ns; /* likewise of the camera's own, from which the wanted form is made */
+    /* the same of the camera's own picture, from which the wanted form is made */
+    int64_t original_ns;
 };
 
-/* The age counts from the request, not from the answer: otherwise an age below what a picture takes
- * from capture to here could never be had.  An age of 0 so means a picture captured after the
- * request. */
+/* The age counts at the time of the request, not of the answer: otherwise no picture could ever be
+ * as young as its own way from the camera takes. So an age of 0 asks for a picture captured after
+ * the request. */
 enum snapshot_policy snapshot_policy_decide(const struct snapshot_policy_facts *facts);
 
 #endif

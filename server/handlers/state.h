@@ -1,4 +1,4 @@
-/* state.h: /state as ustreamer has it, for programs that read that. */
+/* state.h: /state in ustreamer's format, for programs made for that. */
 #ifndef SERVER_STATE_H
 #define SERVER_STATE_H
 

@@ -8,14 +8,14 @@
 
 #include <stdbool.h>
 
-/* 0: as the camera has it. */
+/* 0: the camera's own. */
 struct stream_params {
     unsigned width, quality;
     double fps;
 };
 
-/* What a profile says and the query says, too, is as the query says.  False with err: a value out
- * of range, or no such profile; the text names what there is. */
+/* A value in the query wins over the profile's. False with err: a value out of range, or no such
+ * profile; the text names the profiles that exist. */
 bool stream_params_read(const struct query *query, const struct conf_camera *camera,
                         struct stream_params *params, struct error *err);
 

@@ -20,7 +20,8 @@
 #define ERROR_PAUSE_NS (200 * NS_PER_MS)
 #define SAY_NS (10 * NS_PER_S) /* an error is said once, until it has been over for so long */
 #define BURST 64               /* connections taken in one go */
-#define BACKLOG 1024           /* of those that wait where nobody listens any more */
+/* connections accepted from a listening socket before it is closed */
+#define BACKLOG 1024
 
 struct listener {
     struct acceptor *acceptor;
@@ -44,7 +45,7 @@ struct acceptor {
     int64_t said_ns;
 };
 
-/* Says what this server has to serve, for the others to see. */
+/* Writes this server's load to the board, for the other servers to read. */
 static uint32_t publish_load(const struct acceptor *acceptor, int64_t now)
 {
     uint32_t clients = atomic_load_explicit(&acceptor->place->clients, memory_order_relaxed);
@@ -53,7 +54,7 @@ static uint32_t publish_load(const struct acceptor *acceptor, int64_t now)
     return load;
 }
 
-/* Of those that take connections; UINT32_MAX: there are none. */
+/* The lowest load of the other servers that accept; UINT32_MAX: there are none. */
 static uint32_t least_of_others(const struct acceptor *acceptor)
 {
     uint32_t least = UINT32_MAX;
@@ -81,7 +82,8 @@ static bool may_take(struct acceptor *acceptor)
 
 /* ---- pauses ---- */
 
-/* A socket that nobody takes from stays readable: the loop would spin. */
+/* While connections wait, a listening socket stays readable and the loop would spin: so its event
+ * is removed. */
 static void pause_all(struct acceptor *acceptor, int64_t ns)
 {
     for (unsigned i = 0; i < acceptor->count; i++)
@@ -110,8 +112,8 @@ static void on_resume(int fd, short what, void *arg)
         event_add(acceptor->listener[i].readable, NULL);
 }
 
-/* No descriptors or no memory left.  If no connection is idle, the new one stays in the queue: look
- * again a little later. */
+/* No descriptors or no memory left. If no idle connection can be closed for it, the new one stays
+ * in the kernel's queue, and accepting is tried again a little later. */
 static void pause_accepting(struct acceptor *acceptor)
 {
     if (connections_make_room(acceptor->connections))

@@ -9,15 +9,15 @@
 struct acceptor;
 struct tls;
 
-/* Begins to accept at setup->listeners for `connections`; those that come by TCP speak TLS, unless
- * `tls` is NULL.  Fatal on failure. */
+/* Begins to accept on setup->listeners and adds to `connections`; TCP connections use TLS, unless
+ * `tls` is NULL. Fatal on failure. */
 struct acceptor *accept_create(const struct server *server, struct connections *connections,
                                struct tls *tls);
 void accept_destroy(struct acceptor *acceptor); /* before the connections */
 
-/* From now on accepts at these listening sockets, which become the acceptor's to close, and at no
- * others: those of before that are not among them are closed.  What waits there is taken first, and
- * connections that there are stay.  At most CONF_MAX_LISTEN.  Fatal when out of memory. */
+/* Replaces the set of listening sockets, which the acceptor closes in the end. Earlier sockets that
+ * are not in the new set are closed, after the connections waiting there have been accepted; open
+ * connections stay. At most CONF_MAX_LISTEN. Fatal when out of memory. */
 void accept_set_listeners(struct acceptor *acceptor, const int *fds, unsigned count);
 
 #endif

@@ -2,9 +2,9 @@
  * sockets.  Pure decisions.
  *
  * Left alone, the process that the kernel wakes first takes nearly all of them.  So a server that
- * has a higher load than another gives the others a head start: it looks away for a moment.  A
- * connection that still waits after that is taken all the same, because then the others are
- * stopped, dying or busy: no connection depends on any one server.
+ * has a higher load than another gives the others a head start: it ignores the sockets for a
+ * moment.  A connection that still waits after that is taken all the same, because then the others
+ * are stopped, dying or busy: no connection depends on any one server.
  *
  * A server's load is the number of its streaming clients, which stay, and of the connections that
  * it has taken lately, which may become such clients once their requests have come. */

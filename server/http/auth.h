@@ -24,7 +24,7 @@ enum auth_verdict {
     AUTH_LATER, /* call auth_wait to hear the verdict */
 };
 
-/* Embedded in what waits for a verdict. */
+/* Embedded in the object that waits for a verdict. */
 struct auth_waiter {
     /* first: a login_waiter is its auth_waiter */
     struct login_waiter login;
@@ -42,13 +42,14 @@ enum auth_verdict auth_check(struct http_request *request, const struct route *r
 /* AUTH_LATER: on_verdict will be called or has been called already. */
 enum auth_verdict auth_wait(struct http_request *request, struct auth_waiter *waiter);
 
-/* In place of a verdict: on_verdict is not called any more. */
+/* Stops waiting: on_verdict is not called any more. */
 void auth_cancel(struct http_request *request, struct auth_waiter *waiter);
 
 /* Answers a request that was not granted. */
 void auth_refuse(struct http_request *request, enum auth_verdict verdict);
 
-/* True if the request may change things: it has a token, or comes by a unix socket as above. */
+/* True if the request may change things: it has a valid token, or comes from a local client on a
+ * unix socket as above. */
 bool auth_has_token(const struct http_request *request);
 
 #endif

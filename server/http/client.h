@@ -1,4 +1,4 @@
-/* client.h: who sent a request. */
+/* client.h: the sender of a request: its address, and whether it is local. */
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 

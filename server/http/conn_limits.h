@@ -47,22 +47,22 @@ struct conn_limits;
 
 /* For at most `max` connections.  NULL: out of memory. */
 struct conn_limits *conn_limits_create(unsigned max);
-void conn_limits_destroy(struct conn_limits *limits); /* its members are the caller's */
+void conn_limits_destroy(struct conn_limits *limits); /* the members stay the caller's */
 
-/* Begins as CONN_LIMITS_READING. */
+/* Adds a connection, in state CONN_LIMITS_READING. */
 void conn_limits_join(struct conn_limits *limits, struct conn_limits_member *member,
                       const struct conn_limits_key *key, int64_t now);
-/* Changes the state, and begins its time anew. */
+/* Changes the state, which restarts its time-out. */
 void conn_limits_move(struct conn_limits *limits, struct conn_limits_member *member,
                       enum conn_limits_state state, int64_t now);
 void conn_limits_leave(struct conn_limits *limits, struct conn_limits_member *member);
 
-/* After `newest` has joined: the one to close so that there are not too many; NULL: there are not,
- * or all others are being answered. */
+/* After `newest` has joined: the connection to evict if there are more than `max`; NULL: there are
+ * not, or all others are being answered. */
 struct conn_limits_member *conn_limits_surplus(struct conn_limits *limits,
                                                const struct conn_limits_member *newest);
 
-/* The one to close if any has to be closed; NULL: all are being answered. */
+/* The connection to evict when a descriptor is needed; NULL: all are being answered. */
 struct conn_limits_member *conn_limits_idlest(struct conn_limits *limits);
 
 /* Iterates over those that are being answered, the longest first: the first for `member` NULL, else
@@ -70,7 +70,7 @@ struct conn_limits_member *conn_limits_idlest(struct conn_limits *limits);
 struct conn_limits_member *conn_limits_next_answered(struct conn_limits *limits,
                                                      struct conn_limits_member *member);
 
-/* One whose time is over; NULL: there is none. */
+/* A connection that has timed out; NULL: there is none. */
 struct conn_limits_member *conn_limits_due(struct conn_limits *limits, int64_t now);
 
 /* When conn_limits_due returns something at the earliest; CLOCK_NEVER: there are no members. */

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define READ_AHEAD_BYTES 65536 /* of a client that sends while it is being answered */
+#define READ_AHEAD_BYTES 65536 /* what a client may send while it is being answered */
 #define WRITE_BYTES (1 << 20)  /* at once */
 #define CONNECTIONS_MAX 4096
 #define CONNECTIONS_MIN 32
@@ -87,7 +87,7 @@ static void on_clock(int fd, short what, void *arg)
     int64_t now = clock_now();
     while ((due = conn_limits_due(all->limits, now))) {
         struct connection *connection = (struct connection *)due;
-        if (connection->phase == HANDLING) /* it is not the client that is slow */
+        if (connection->phase == HANDLING) /* the delay is this server's, not the client's */
             conn_limits_move(all->limits, due, CONN_LIMITS_ANSWERING, now);
         else
             connection_close(connection);
@@ -117,7 +117,7 @@ static bool keep_head(struct connection *connection, const char *bytes, size_t s
     return true;
 }
 
-/* A client that waits for leave to send its body gets it, unless the body is there already. */
+/* Answers "Expect: 100-continue", unless the body has begun to come already. */
 static void meet_expectation(struct connection *connection)
 {
     static const char leave[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -229,7 +229,7 @@ void connection_send(struct connection *connection, struct evbuffer *answer, boo
         connection->closes = true;
 }
 
-/* All has left. */
+/* The whole answer has been sent. */
 static void on_written(struct bufferevent *bufev, void *arg)
 {
     struct connection *connection = arg;
@@ -255,7 +255,7 @@ void connection_defer(struct connection *connection, void (*on_gone)(void *arg),
 {
     connection->on_gone = on_gone;
     connection->arg = arg;
-    bufferevent_enable(connection->bufev, EV_READ); /* or nobody would notice its end */
+    bufferevent_enable(connection->bufev, EV_READ); /* to notice when the client closes its end */
 }
 
 void connection_take(struct connection *connection, struct transport *transport)
@@ -273,7 +273,7 @@ void connection_take(struct connection *connection, struct transport *transport)
 
 /* ---- the end ---- */
 
-/* A client that is refused before it has sent everything shall hear why. */
+/* The client may still be sending: see lingering_close.h. */
 static void start_lingering_close(const struct connection *connection)
 {
     int fd = connection_fd(connection);
@@ -335,7 +335,7 @@ bool connection_cut_slowest(const struct connection *connection)
     while ((member = conn_limits_next_answered(all->limits, member)) &&
            now - member->since_ns >= SLOW_NS) {
         struct connection *slowest = (struct connection *)member;
-        if (slowest->phase != ANSWERING) /* it is not the client that is slow */
+        if (slowest->phase != ANSWERING) /* the delay is this server's, not the client's */
             continue;
         struct evbuffer *output = bufferevent_get_output(slowest->bufev);
         evbuffer_remove_cb(output, on_output, all->place); /* the kernel has not taken it */

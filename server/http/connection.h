@@ -1,6 +1,6 @@
-/* connection.h: the connections that speak HTTP, be it through TLS.  Each has one request at a
- * time: it is read (http_parser.h), handed to on_request, and answered; only then is the next one
- * read. Their number and the time that a client may take are bounded (conn_limits.h). */
+/* connection.h: HTTP connections, with or without TLS.  Each has one request at a time: it is read
+ * (http_parser.h), handed to on_request, and answered; only then is the next one read. Their number
+ * and the time that a client may take are bounded (conn_limits.h). */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
 
@@ -19,38 +19,39 @@ struct connections;
 struct tls;
 
 /* For each request on_request calls one of connection_send, connection_defer, connection_take and
- * connection_close.  There may be as many connections as there are descriptors beside those of
- * streams, within bounds.  Fatal when out of memory. */
+ * connection_close.  The number of connections is limited by the descriptors that streams don't
+ * need, within bounds.  Fatal when out of memory. */
 struct connections *connections_create(const struct server *server,
                                        void (*on_request)(struct connection *connection, void *arg),
                                        void *arg);
 void connections_destroy(struct connections *connections); /* closes all that are not taken */
 
-/* Takes the accepted socket `fd`; `tls` NULL: without TLS.  Where it is one too many, the one that
- * matters least is closed. */
+/* Takes the accepted socket `fd`; `tls` NULL: without TLS.  Where that is one too many,
+ * conn_limits.h chooses a connection to close. */
 void connections_add(struct connections *connections, int fd, const struct sockaddr *address,
                      struct tls *tls);
 
-/* From now on each connection ends with the answer it waits for, idle ones at once; `on_drained` is
- * called when there is none any more, which may be at once, and may be more than once. */
+/* Closes idle connections now, the others after the answer that they wait for. `on_drained` is
+ * called when none is left: possibly from within this call, and possibly more than once. */
 void connections_drain(struct connections *connections, void (*on_drained)(void));
 
-/* True if the connection is to end with its answer, since all do. */
+/* True after connections_drain: the connection closes after its answer. */
 bool connection_drains(const struct connection *connection);
 
 /* Closes some that have been idle for longest; false: there are none. */
 bool connections_make_room(struct connections *connections);
 
-/* Closes the one that has been taking an answer for longest, of all beside which `connection` is;
- * false: none has for a second or more. */
+/* Of all connections beside `connection`, closes the one that has been receiving its answer for
+ * longest; false: none has for a second or more. */
 bool connection_cut_slowest(const struct connection *connection);
 
-/* The request.  With a fault there is nothing but that; the connection ends with the answer. */
+/* The request. If it has a fault, nothing else of it is valid, and the connection closes after the
+ * answer. */
 enum http_fault connection_fault(const struct connection *connection);
 const struct http_head *connection_head(const struct connection *connection);
 bool connection_is_head(const struct connection *connection); /* the method is HEAD */
 
-/* The other end, as forwarded_address has it, as of the connection's beginning. */
+/* The peer's address in the form of forwarded.h, taken when the connection was accepted. */
 const uint8_t *connection_address(const struct connection *connection);
 int connection_fd(const struct connection *connection);
 
@@ -58,15 +59,17 @@ int connection_fd(const struct connection *connection);
 struct evbuffer *connection_headers(struct connection *connection);
 
 /* Sends the whole answer (emptied, stays the caller's), within the time that conn_limits.h gives
- * the client to take it.  `closes`: the connection ends with it. */
+ * the client to take it.  `closes`: the connection is closed after it. */
 void connection_send(struct connection *connection, struct evbuffer *answer, bool closes);
 
-/* The answer comes later.  If the client closes its end before, be it only for writing, on_gone is
- * called and the connection is gone; likewise where connections_destroy closes it. */
+/* The answer comes later, by connection_send. If the client closes its end before, even if only for
+ * writing, on_gone is called and the connection is freed; the same when connections_destroy closes
+ * it. */
 void connection_defer(struct connection *connection, void (*on_gone)(void *arg), void *arg);
 
-/* Takes the connection away from HTTP: only the caller reads and writes now, through *transport,
- * and calls connection_close in the end.  The request and the header lines stay until then. */
+/* Hands the connection over to the caller: only the caller reads and writes from now on, through
+ * *transport, and calls connection_close in the end. The request and the header lines stay valid
+ * until then. */
 void connection_take(struct connection *connection, struct transport *transport);
 
 void connection_close(struct connection *connection);

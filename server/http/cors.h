@@ -4,7 +4,8 @@
 
 #include "server/http/http.h"
 
-/* The origin to allow: `origin` itself if it is named, "*" if any is; NULL: none.  Pure. */
+/* The origin to allow: `origin` itself if the configuration names it, "*" if it allows all; NULL:
+ * none. Pure. */
 const char *cors_allowed(const struct conf_origins *origins, const char *origin);
 
 /* Adds what every answer to this request needs, before it is sent. */

@@ -24,9 +24,9 @@ struct http_request {
     const struct query *query; /* NULL once it is deferred */
     enum route_class class;
     bool head; /* HEAD: the answer is sent without its body */
-    /* a login would be needed to see everything, and there is none: tell this client little */
+    /* the path needs a login to show everything, and the request has none: leave out details */
     bool anonymous;
-    bool closes;                   /* set it, and the connection ends with the answer */
+    bool closes;                   /* set it to close the connection after the answer */
     struct connection *connection; /* private */
     struct http_wait *wait;        /* private; NULL: answered within the handler */
 };
@@ -40,10 +40,10 @@ void http_add_header(struct http_request *request, const char *name, const char 
 /* Sends `body` (emptied, stays the caller's) as `type`, with its length. */
 void http_reply(struct http_request *request, int status, const char *type, struct evbuffer *body);
 
-/* Sends no body, and what has been added as the header. */
+/* Sends the headers that have been added, without a body. */
 void http_reply_empty(struct http_request *request, int status);
 
-/* Memory that stays as it is for ever. */
+/* The same for constant memory, which is not copied. */
 void http_reply_static(struct http_request *request, const char *type, const void *data,
                        size_t size);
 
@@ -63,15 +63,15 @@ void http_reply_error(struct http_request *request, int status, const char *form
 void http_reply_later(struct http_request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Puts the answer off: answer what is returned instead of `request`, later and once, which frees
- * it.  If the client leaves before, or the server ends, on_gone is called in place of an answer,
- * and it is gone.  NULL: no memory; answer now. */
+/* Puts the answer off: returns a request that is to be answered once, later, in place of `request`;
+ * answering frees it. If the client leaves before, or the server ends, on_gone is called and the
+ * returned request is freed. NULL: out of memory; answer now. */
 struct http_request *http_defer(const struct http_request *request, void (*on_gone)(void *arg),
                                 void *arg);
 
-/* Takes the connection away from HTTP for an answer without end: only the caller reads and writes
- * now, through *transport, and calls connection_close in the end.  `head` gets what has to be sent
- * first: the status line and the headers that have been added.  Its length is *length, 0: it is
+/* Hands the connection over to the caller for a stream: only the caller reads and writes from now
+ * on, through *transport, and calls connection_close in the end. `head` is filled with what must be
+ * sent first: the status line and the headers that have been added. *length is its length, 0:
  * longer than `size`. */
 struct connection *http_take(struct http_request *request, struct transport *transport, char *head,
                              size_t size, size_t *length);

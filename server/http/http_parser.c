@@ -16,7 +16,7 @@ enum state {
     IN_BODY,
 };
 
-/* Those whose value counts. */
+/* The headers whose value is read. */
 enum header { OTHER, HOST, LENGTH, ENCODING };
 
 static void set_fault(struct http_parser *parser, enum http_fault fault)

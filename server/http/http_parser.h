@@ -1,10 +1,10 @@
-/* http_parser.h: finds the requests in what a connection brings, and refuses whatever two readers
- * of HTTP could understand differently.  Pure.
+/* http_parser.h: finds the requests in the bytes of a connection, and refuses everything that two
+ * HTTP implementations could read differently. Pure.
  *
  * A proxy in front may read the same bytes more strictly, or just otherwise, and would then see
  * other requests (request smuggling).  So there is a fault for two lengths, any Transfer-Encoding,
  * folded lines, bare line feeds, spaces that don't belong there, a body where the method has none.
- * Nothing can be read behind a fault: nobody knows where the next request begins. */
+ * Nothing is read after a fault: where the next request begins is not known. */
 #ifndef SERVER_HTTP_PARSER_H
 #define SERVER_HTTP_PARSER_H
 
@@ -26,7 +26,7 @@ enum http_fault {
     HTTP_FAULT_HOST,     /* none, or two, or it is no name and port */
     HTTP_FAULT_LENGTH,   /* Content-Length is no number, or there are two, or an encoding as well */
     HTTP_FAULT_ENCODING, /* a Transfer-Encoding */
-    HTTP_FAULT_BODY,     /* with a method that has none */
+    HTTP_FAULT_BODY,     /* a body with a method that has none */
     HTTP_FAULT_BODY_LONG,
     HTTP_FAULT_EXPECTATION, /* an Expect that is not 100-continue (connection.c) */
     HTTP_FAULTS
@@ -34,7 +34,7 @@ enum http_fault {
 
 /* Private, but for reading the first four.  All zero is a new connection. */
 struct http_parser {
-    unsigned requests;     /* whose head is complete */
+    unsigned requests;     /* number of requests with a complete head */
     enum http_fault fault; /* the first */
     uint64_t body;         /* bytes of it still to come; before that: Content-Length */
     bool is_head;          /* the request that is being read is HEAD */
@@ -46,8 +46,8 @@ struct http_parser {
     size_t length, bytes; /* of `name`, or the target; of the header up to here */
 };
 
-/* Reads on, but not beyond the end of a head or of a body.  Returns how many bytes it has read,
- * which is none only after a fault; the one that makes the fault does not count. */
+/* Reads at most to the end of the current head or body. Returns how many bytes it has read: 0 only
+ * after a fault; the byte that makes the fault does not count. */
 size_t http_parser_feed(struct http_parser *parser, const char *bytes, size_t size);
 
 /* True in the middle of a request, or behind a fault. */

@@ -1,5 +1,5 @@
-/* http_server.h: what happens with a request: which route it takes, whether its sender is let in.
- */
+/* http_server.h: passes each request to its route's handler, after checking method, login and
+ * camera. */
 #ifndef SERVER_HTTP_SERVER_H
 #define SERVER_HTTP_SERVER_H
 
@@ -11,8 +11,8 @@ struct http_server;
 struct http_server *http_server_create(struct server *server);
 void http_server_destroy(struct http_server *http); /* after the worker, before auth */
 
-/* Takes no new connections, but for what waits already; `on_drained` is called once the last of
- * those there are has ended. */
+/* Accepts what waits already and no more connections; `on_drained` is called once the last
+ * connection has ended. */
 void http_server_drain(struct http_server *http, void (*on_drained)(void));
 
 #endif

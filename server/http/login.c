@@ -173,7 +173,7 @@ static void login_attempt_destroy(struct login_attempt *attempt)
     free(attempt);
 }
 
-/* The attempt is gone before anybody hears of it: who does may ask again. */
+/* The attempt is removed before its waiters are called: they may begin another one. */
 static void login_settle(struct login_attempt *attempt, enum login_verdict verdict)
 {
     struct login *login = attempt->login;
@@ -223,7 +223,8 @@ static bool login_prepare(struct login_attempt *attempt)
     return attempt->hash != NULL;
 }
 
-/* Next is who has failed least, and of those who waits longest. */
+/* Next is an attempt from the address with the fewest failures; of several, the one that waits
+ * longest. */
 static struct login_attempt *login_choose(struct login *login)
 {
     struct login_attempt *best = NULL;
@@ -328,7 +329,8 @@ static bool has_too_many(const struct login *login, const uint8_t address[16])
     return count >= ATTEMPTS_PER_ADDRESS;
 }
 
-/* Where all places are taken, who has failed most gives way to who has failed less. */
+/* When the queue is full, an attempt from the address with the most failures gives way to one with
+ * fewer. */
 static bool login_make_room(struct login *login, const uint8_t address[16])
 {
     int64_t now = clock_now();

@@ -31,7 +31,7 @@ enum login_verdict {
     LOGIN_LATER,   /* it is being hashed */
 };
 
-/* Embedded in what waits for a verdict. */
+/* Embedded in the object that waits for a verdict. */
 struct login_waiter {
     /* never LOGIN_LATER */
     void (*on_verdict)(struct login_waiter *waiter, enum login_verdict verdict);
@@ -39,19 +39,19 @@ struct login_waiter {
     TAILQ_ENTRY(login_waiter) entry;
 };
 
-/* Fatal when out of memory.  Nobody can log in until login_set.  Failures are counted in
- * `throttle`, which all server processes may share. */
+/* Fatal when out of memory. Every login fails until login_set. Failures are counted in `throttle`,
+ * which all server processes may share. */
 struct throttle;
 struct login *login_create(struct worker *worker, struct throttle *throttle);
 
-/* After the worker.  Waiters hear nothing any more. */
+/* After the worker. Waiters get no callback any more. */
 void login_destroy(struct login *login);
 
 /* Replaces the users and tokens.  Takes `credentials`. */
 void login_set(struct login *login, struct credentials *credentials);
 
 /* `authorization` is the header's value, `address` the client's (as in throttle.h).  LOGIN_LATER:
- * call login_join to hear the verdict. */
+ * call login_join to get the verdict. */
 enum login_verdict login_check(struct login *login, const char *authorization,
                                const uint8_t address[16]);
 
@@ -59,10 +59,10 @@ enum login_verdict login_check(struct login *login, const char *authorization,
 enum login_verdict login_join(struct login *login, const char *authorization,
                               const uint8_t address[16], struct login_waiter *waiter);
 
-/* In place of a verdict: the waiter hears nothing any more.  Not from within on_verdict. */
+/* Stops waiting: on_verdict is not called any more. Not from within on_verdict. */
 void login_leave(struct login *login, struct login_waiter *waiter);
 
-/* True if it is a token that is known.  Counts nothing. */
+/* True if it is a known token. Counts no failure. */
 bool login_is_token(const struct login *login, const char *authorization);
 
 /* How long an address has to wait, in ns. */

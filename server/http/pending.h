@@ -1,5 +1,5 @@
-/* pending.h: the texts of answers that have not been sent as a whole are bounded in all, however
- * many clients ask and don't read. */
+/* pending.h: limits the memory of all answers that are waiting to be sent, however many clients ask
+ * and don't read. */
 #ifndef SERVER_PENDING_H
 #define SERVER_PENDING_H
 
@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Adds the malloc'ed `text` to `body`, for a client of `connection`, and frees it when it has been
- * sent, or at once on failure.  Where room runs short, other connections are closed, those first
- * that have been taking an answer for longest.  False: there is no room all the same, or no memory.
- */
+/* Appends the malloc'ed `text` to `body`, for the client of `connection`, and frees it when it has
+ * been sent, or at once on failure. When the limit is reached, other connections are closed, first
+ * those that have been receiving an answer for longest. False: over the limit all the same, or out
+ * of memory. */
 bool pending_add(const struct connection *connection, struct evbuffer *body, char *text,
                  size_t size);
 

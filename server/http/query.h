@@ -1,4 +1,4 @@
-/* query.h: the query part of a URL, decoded and bounded, and the kinds of values in it.  Pure. */
+/* query.h: parses the query part of a URL, within bounds, and its values. Pure. */
 #ifndef SERVER_QUERY_H
 #define SERVER_QUERY_H
 
@@ -38,7 +38,7 @@ const char *query_get(const struct query *query, const char *key);
 /* A decimal number within the range. */
 bool query_number(const char *value, uint64_t min, uint64_t max, uint64_t *number);
 
-/* Likewise, with at most nine decimals if it likes: "7", "2.5". */
+/* The same with up to nine decimals: "7", "2.5". */
 bool query_decimal(const char *value, double min, double max, double *number);
 
 /* "500ms", "2s", "2" (seconds, as in the configuration), "1.5s", "1m", at most a day, in ns; units

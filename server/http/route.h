@@ -33,7 +33,7 @@ enum route_class {
     ROUTE_SNAPSHOT = CONF_ROUTE_SNAPSHOT,
     ROUTE_API = CONF_ROUTE_API,
     ROUTE_METRICS = CONF_ROUTE_METRICS,
-    ROUTE_PROBE, /* never protected, but those who don't log in get to see less */
+    ROUTE_PROBE, /* never protected, but answers without a login show less */
     ROUTE_OTHER, /* no path of the table, or no request that can be read */
     ROUTE_CLASSES
 };
@@ -71,7 +71,7 @@ enum route_result route_find(const struct route *table, size_t rows, const char 
  * it is not below. */
 const char *route_below(const char *base, const char *path);
 
-/* By its name as it came. */
+/* The method of that name, as it stands in the request. */
 enum http_method route_method(const char *name);
 
 /* "GET, HEAD, OPTIONS" for an Allow header. */
@@ -81,8 +81,8 @@ void route_allow(unsigned methods, char *out, size_t size);
 extern const struct route routes[];
 extern const size_t routes_count;
 
-/* Finds the camera that the match names, for the request.  False: there is none, which has been
- * answered.  Stands beside the table, as it alone knows cameras. */
+/* Finds the camera that the match names and sets request->camera. False: there is none; an error
+ * has been sent. Defined beside the table, because http/ knows nothing of cameras. */
 bool route_find_camera(struct http_request *request, const struct route_match *match);
 
 #endif

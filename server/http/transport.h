@@ -1,5 +1,5 @@
-/* transport.h: reads and writes the bytes of a connection that has been taken from HTTP, with or
- * without TLS. */
+/* transport.h: reads and writes the bytes of a streaming client's connection, with or without TLS.
+ */
 #ifndef SERVER_TRANSPORT_H
 #define SERVER_TRANSPORT_H
 
@@ -15,8 +15,8 @@ struct transport {
 };
 
 /* Writes as much of the spans as the socket takes.  Returns how many bytes; -1 with errno, EAGAIN:
- * none now.  With TLS a call after one that took less than all has to begin with the bytes that are
- * left: some of them may be on their way already. */
+ * none now.  With TLS, a call after an incomplete write must begin with the bytes that were left:
+ * OpenSSL may have encrypted some of them already. */
 ssize_t transport_write(const struct transport *transport, const struct iovec *spans, int count);
 
 /* Returns how many bytes it has read; 0: the other end is done.  -1 with errno, EAGAIN: none now.

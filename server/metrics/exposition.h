@@ -1,8 +1,8 @@
 /* exposition.h: text in Prometheus's exposition format, version 0.0.4.  All samples of a family
  * follow its exposition_family.
  *
- * Labels are given as they are to stand between the braces, `camera="door",state="live"`, "" for
- * none; their values are of a kind that needs no escaping. */
+ * Labels are given as the text between the braces, `camera="door",state="live"`, "" for none; they
+ * are not escaped. */
 #ifndef SERVER_EXPOSITION_H
 #define SERVER_EXPOSITION_H
 
@@ -18,7 +18,7 @@
 struct exposition {
     char *text; /* malloc'ed; the caller's to free */
     size_t length, size;
-    bool failed;        /* out of memory: what is there is not whole */
+    bool failed;        /* out of memory: the text is incomplete */
     const char *family; /* name of the current one */
 };
 

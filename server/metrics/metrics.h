@@ -1,6 +1,6 @@
-/* metrics.h: /metrics: what the whole instance does, in numbers for Prometheus.  Any server can
- * tell, because all of it is on the board, in the rings and in /proc.  camring(1) says what there
- * is. */
+/* metrics.h: /metrics: figures of the whole instance in Prometheus's format. Every server can
+ * answer, because all of them are on the board, in the rings and in /proc. camring(1) lists them.
+ */
 #ifndef SERVER_METRICS_H
 #define SERVER_METRICS_H
 
@@ -12,7 +12,7 @@ struct metrics;
 struct metrics *metrics_create(const struct server *server);
 void metrics_destroy(struct metrics *metrics);
 
-/* The camera at that place has gone: lets go of its rings. */
+/* The camera at that place has been removed: closes its rings. */
 void metrics_forget(struct metrics *metrics, unsigned place);
 
 void metrics_handle(struct http_request *request);

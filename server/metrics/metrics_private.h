@@ -1,4 +1,5 @@
-/* metrics_private.h: what metrics.c and the subjects it is made of share. */
+/* metrics_private.h: what metrics.c shares with the files that write the families of one subject
+ * each. */
 #ifndef SERVER_METRICS_PRIVATE_H
 #define SERVER_METRICS_PRIVATE_H
 
@@ -19,7 +20,7 @@ struct metrics {
 /* metrics_cameras.c */
 void metrics_cameras(const struct metrics *metrics, struct exposition *out);
 
-/* metrics_rings.c: keeps the rings it has looked into open. */
+/* metrics_rings.c: keeps the rings that it has read open. */
 /* fatal when out of memory */
 struct metrics_rings *metrics_rings_create(const struct server *server);
 void metrics_rings_destroy(struct metrics_rings *rings);

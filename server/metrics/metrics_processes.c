@@ -72,11 +72,11 @@ static void sample_all(const struct metrics *metrics, enum what what, struct exp
     struct processes_usage usage;
     for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
         for (int i = -1; (i = next_child(metrics->server->board, kind, (unsigned)(i + 1))) >= 0;) {
-            bool up = processes_look(metrics->processes, kind, (unsigned)i, &usage);
+            bool up = processes_read(metrics->processes, kind, (unsigned)i, &usage);
             write_process_sample(what, labels_of(metrics, kind, (unsigned)i, labels), up, &usage,
                                  out);
         }
-    bool up = processes_look_at_supervisor(metrics->processes, &usage);
+    bool up = processes_read_supervisor(metrics->processes, &usage);
     write_process_sample(what, "kind=\"supervisor\",name=\"0\"", up, &usage, out);
 }
 

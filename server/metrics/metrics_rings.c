@@ -1,5 +1,5 @@
-/* The rings' memory and readers.  What counts as a reader here is a program of somebody else's: the
- * encoder's row and the servers' own are only among the rows taken. */
+/* The rings' memory and readers. What counts as a reader here is a program from outside the
+ * instance: the encoder's row and the servers' own are only among the rows taken. */
 #include "common/board.h"
 #include "common/camera_rings.h"
 #include "common/clock.h"
@@ -22,7 +22,7 @@ static const char *const state_names[STATES] = {
     [ALIVE] = "alive", [STOPPED] = "stopped", [DEAD] = "dead"};
 
 struct ring {
-    /* an observer, NULL: could not be opened, or nobody uses the ring */
+    /* an observer, NULL: could not be opened, or the ring is not in use */
     struct ring_reader *reader;
     char labels[METRICS_LABELS_SIZE];
 

@@ -48,7 +48,7 @@ static bool read_usage(struct process *process, pid_t pid, uint64_t start,
                        struct processes_usage *out)
 {
     int64_t now = clock_now();
-    usage_look(&process->usage, pid, start, now);
+    usage_update(&process->usage, pid, start, now);
     if (process->usage.looked_ns == now)
         process->private = process_private_memory(pid);
     if (process->usage.known)
@@ -58,7 +58,7 @@ static bool read_usage(struct process *process, pid_t pid, uint64_t start,
     return process->usage.known;
 }
 
-bool processes_look(struct processes *processes, enum msg_child_kind kind, unsigned number,
+bool processes_read(struct processes *processes, enum msg_child_kind kind, unsigned number,
                     struct processes_usage *out)
 {
     const struct board_child *child = board_child(processes->board, kind, number);
@@ -66,7 +66,7 @@ bool processes_look(struct processes *processes, enum msg_child_kind kind, unsig
                                atomic_load(&child->start_time), out);
 }
 
-bool processes_look_at_supervisor(struct processes *processes, struct processes_usage *out)
+bool processes_read_supervisor(struct processes *processes, struct processes_usage *out)
 {
     return read_usage(&processes->supervisor, processes->supervisor_pid,
                       processes->supervisor_start, out);

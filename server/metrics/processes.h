@@ -1,5 +1,5 @@
-/* processes.h: what each process of this instance uses, as /proc tells.  Looked up at most once a
- * second, because each takes some 20 us. */
+/* processes.h: CPU and memory of each process of this instance, read from /proc at most once a
+ * second, because each costs some 20 us. */
 #ifndef SERVER_PROCESSES_H
 #define SERVER_PROCESSES_H
 
@@ -20,9 +20,9 @@ struct processes_usage {
     int64_t memory, private_memory;
 };
 
-/* Of the child of that kind and number.  False: it doesn't run; *out stays as it is. */
-bool processes_look(struct processes *processes, enum msg_child_kind kind, unsigned number,
+/* Of the child of that kind and number. False: it isn't running, *out is unchanged. */
+bool processes_read(struct processes *processes, enum msg_child_kind kind, unsigned number,
                     struct processes_usage *out);
-bool processes_look_at_supervisor(struct processes *processes, struct processes_usage *out);
+bool processes_read_supervisor(struct processes *processes, struct processes_usage *out);
 
 #endif

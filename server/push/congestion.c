@@ -75,13 +75,13 @@ static size_t buffer_limit(const struct congestion *congestion,
     return under_way > limit ? (size_t)under_way : limit;
 }
 
-bool congestion_wants_look(const struct congestion *congestion, int64_t now_ns)
+bool congestion_wants_check(const struct congestion *congestion, int64_t now_ns)
 {
     return congestion->clear < CONGESTION_TRUST ||
            now_ns - congestion->seen_ns >= CONGESTION_UNSEEN_NS;
 }
 
-int64_t congestion_look(struct congestion *congestion, const struct congestion_facts *facts)
+int64_t congestion_check(struct congestion *congestion, const struct congestion_facts *facts)
 {
     congestion_account(congestion, facts);
     if (facts->held > 0)

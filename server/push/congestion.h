@@ -66,13 +66,13 @@ struct congestion_facts {
 /* A picture of so many bytes is about to be written. */
 void congestion_begin(struct congestion *congestion, size_t picture);
 
-/* The kernel took bytes. */
+/* The kernel has taken so many bytes. */
 void congestion_wrote(struct congestion *congestion, size_t bytes, int64_t now_ns);
 
 /* False: the client is trusted and was looked at lately; it may be sent a picture. */
-bool congestion_wants_look(const struct congestion *congestion, int64_t now_ns);
+bool congestion_wants_check(const struct congestion *congestion, int64_t now_ns);
 
 /* 0: a picture may be sent.  Else how long to wait before the next look, in ns. */
-int64_t congestion_look(struct congestion *congestion, const struct congestion_facts *facts);
+int64_t congestion_check(struct congestion *congestion, const struct congestion_facts *facts);
 
 #endif

@@ -1,5 +1,5 @@
 /* message.h: bytes that are sent in one go: text, a picture, text.  Made once, reference-counted
- * and shared by all clients that get the same; they never change.  For one thread. */
+ * and shared by all clients that get the same; they never change. Not thread-safe. */
 #ifndef SERVER_MESSAGE_H
 #define SERVER_MESSAGE_H
 
@@ -18,16 +18,16 @@ struct message {
     char text[];             /* what the first span points to */
 };
 
-/* Held once by the caller.  Copies `size` bytes of `before`, holds `picture` (NULL: none); `after`
- * is a static string.  NULL: out of memory. */
+/* A new one with one reference, the caller's. Copies `size` bytes of `before`, takes a reference to
+ * `picture` (NULL: none); `after` is a static string. NULL: out of memory. */
 struct message *message_create(const char *before, size_t size, struct picture *picture,
                                const char *after);
 
 struct message *message_acquire(struct message *message);
 void message_release(struct message *message); /* NULL: nothing */
 
-/* What is left of it after `sent` bytes, less than its length: returns the number of spans in
- * `out`. */
+/* Fills `out` with what is left of the message after its first `sent` bytes (fewer than its
+ * length); returns the number of spans. */
 int message_rest(const struct message *message, size_t sent, struct iovec out[MESSAGE_SPANS]);
 
 #endif

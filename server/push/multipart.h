@@ -23,7 +23,7 @@ struct multipart_part {
     size_t length;      /* of the JPEG */
     /* X-Timestamp: when it was captured, since the epoch */
     int64_t wall_ns;
-    bool info;      /* the rest too */
+    bool info;      /* the fields below are sent, too */
     uint64_t frame; /* X-Frame */
     /* X-Age-…: how long ago, as this header is written */
     int64_t captured_age_ns, started_age_ns, committed_age_ns;

@@ -11,8 +11,8 @@
 
 TAILQ_HEAD(client_list, push_client);
 
-/* Pictures come to all who see them one client after the other: the last part of each form is kept
- * for the next client. */
+/* All clients of a feed get the same picture one after the other: the last part made in each form
+ * is kept for the next client. */
 enum part_form { PART_ADVANCE, PART_LENGTH, PART_CAMERA, PART_FORMS };
 
 struct kept_part {
@@ -54,7 +54,8 @@ static void count_clients(struct push *push, uint32_t change)
                           memory_order_relaxed);
 }
 
-/* Books what the kernel has taken; and how long the picture took, once that is all of it. */
+/* Counts the bytes that the kernel has taken, and how long the picture took once all of it is
+ * taken. */
 static void account_sent(struct push_client *client)
 {
     struct push_transit *transit = &client->transit;

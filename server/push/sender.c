@@ -112,10 +112,10 @@ bool sender_ready(struct sender *sender)
     struct congestion_facts facts;
     if (sender->closed || sender->message)
         return false;
-    if (!sender->tcp || !congestion_wants_look(&sender->congestion, loop_now()) ||
+    if (!sender->tcp || !congestion_wants_check(&sender->congestion, loop_now()) ||
         !read_facts(sender, &facts))
         return true;
-    int64_t wait = congestion_look(&sender->congestion, &facts);
+    int64_t wait = congestion_check(&sender->congestion, &facts);
     if (wait == 0)
         return true;
     sender->closed = true;

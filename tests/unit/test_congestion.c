@@ -22,7 +22,7 @@ static int64_t look(struct congestion *congestion, int64_t now, size_t held, int
 {
     struct congestion_facts facts = {
         .now_ns = now, .held = held, .min_rtt_ns = rtt, .rate = delivers, .segment = SEGMENT};
-    return congestion_look(congestion, &facts);
+    return congestion_check(congestion, &facts);
 }
 
 static void write_picture(struct congestion *congestion, int64_t now)
@@ -169,7 +169,7 @@ static void test_a_burst_is_not_taken_for_a_slow_link(void **state)
     for (int64_t now = BEGIN; wait == 0; now += 20 * NS_PER_US) {
         congestion_wrote(&congestion, 3500, now);
         held += 3500;
-        wait = congestion_look(
+        wait = congestion_check(
             &congestion, &(struct congestion_facts){.now_ns = now, .held = held, .segment = 65483});
         assert_true(held < 100 * 3500);
     }
@@ -181,7 +181,7 @@ static int64_t gain_trust(struct congestion *congestion)
 {
     int64_t now = BEGIN;
     for (int i = 0; i < CONGESTION_TRUST; i++, now += FRAME_NS) {
-        assert_true(congestion_wants_look(congestion, now));
+        assert_true(congestion_wants_check(congestion, now));
         assert_int_equal(look(congestion, now, 0, NS_PER_MS), 0);
         write_picture(congestion, now);
     }
@@ -193,11 +193,11 @@ static void test_trusted_client_is_looked_at_seldom(void **state)
     (void)state;
     struct congestion congestion = {.progress_ns = BEGIN};
     int64_t seen = gain_trust(&congestion);
-    assert_false(congestion_wants_look(&congestion, seen + FRAME_NS));
-    assert_false(congestion_wants_look(&congestion, seen + CONGESTION_UNSEEN_NS - 1));
-    assert_true(congestion_wants_look(&congestion, seen + CONGESTION_UNSEEN_NS));
+    assert_false(congestion_wants_check(&congestion, seen + FRAME_NS));
+    assert_false(congestion_wants_check(&congestion, seen + CONGESTION_UNSEEN_NS - 1));
+    assert_true(congestion_wants_check(&congestion, seen + CONGESTION_UNSEEN_NS));
     look(&congestion, seen + CONGESTION_UNSEEN_NS, 0, NS_PER_MS);
-    assert_false(congestion_wants_look(&congestion, seen + CONGESTION_UNSEEN_NS + FRAME_NS));
+    assert_false(congestion_wants_check(&congestion, seen + CONGESTION_UNSEEN_NS + FRAME_NS));
 }
 
 static void test_trust_ends_with_what_is_held(void **state)
@@ -206,7 +206,7 @@ static void test_trust_ends_with_what_is_held(void **state)
     struct congestion congestion = {.progress_ns = BEGIN};
     int64_t seen = gain_trust(&congestion);
     look(&congestion, seen + CONGESTION_UNSEEN_NS, 1, NS_PER_MS);
-    assert_true(congestion_wants_look(&congestion, seen + CONGESTION_UNSEEN_NS + 1));
+    assert_true(congestion_wants_check(&congestion, seen + CONGESTION_UNSEEN_NS + 1));
 }
 
 static void test_trust_ends_with_a_picture_in_parts(void **state)
@@ -216,7 +216,7 @@ static void test_trust_ends_with_a_picture_in_parts(void **state)
     int64_t seen = gain_trust(&congestion);
     congestion_begin(&congestion, PICTURE);
     congestion_wrote(&congestion, PICTURE - 1, seen + 1);
-    assert_true(congestion_wants_look(&congestion, seen + 2));
+    assert_true(congestion_wants_check(&congestion, seen + 2));
 }
 
 /* What was written unseen counts as arrived, and as progress, once a look finds it gone. */

@@ -64,11 +64,11 @@ static void this_process(void **state)
     assert_true(after.age_ns >= before.age_ns + 150 * NS_PER_MS);
     assert_true(after.memory - before.memory > 60 << 20);
 
-    usage_look(&usage, getpid(), start, clock_now());
+    usage_update(&usage, getpid(), start, clock_now());
     assert_true(usage.known && usage.cpu > 0);
-    usage_look(&usage, getpid(), start + 1, clock_now()); /* not that one */
+    usage_update(&usage, getpid(), start + 1, clock_now()); /* not that one */
     assert_false(usage.known);
-    usage_look(&usage, 0, 0, clock_now());
+    usage_update(&usage, 0, 0, clock_now());
     assert_false(usage.known);
 }
 

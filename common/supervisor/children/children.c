@@ -242,7 +242,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     for (struct child_process *process = children->first; !late && process; process = process->next)
         child_process_check(process, now);
     if (!children->stopping)
-        reaper_look(children->reaper);
+        reaper_check(children->reaper);
 }
 
 /* ---- processes that come and go ---- */

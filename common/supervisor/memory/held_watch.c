@@ -115,7 +115,7 @@ static void on_given_back(const struct held_frame *frame, void *arg)
     log_info("%s no more, after %.1f s", text, (double)(watch->now - frame->since_ns) / NS_PER_S);
 }
 
-void held_watch_look(struct held_watch *watch)
+void held_watch_check(struct held_watch *watch)
 {
     watch->now = clock_now();
     ring_list(watch->instance, look, watch);

@@ -11,6 +11,6 @@ struct held_watch *held_watch_create(const char *instance);
 void held_watch_destroy(struct held_watch *watch); /* NULL: nothing */
 
 /* One look at every ring; to be called about once a second. */
-void held_watch_look(struct held_watch *watch);
+void held_watch_check(struct held_watch *watch);
 
 #endif

@@ -83,7 +83,7 @@ static void look(struct reaper *reaper, unsigned place, unsigned ring)
         reap(reaper, name);
 }
 
-void reaper_look(struct reaper *reaper)
+void reaper_check(struct reaper *reaper)
 {
     for (unsigned place = 0; place < board_places(reaper->board); place++)
         for (unsigned ring = 0; board_camera(reaper->board, place) && ring < CAMERA_RINGS; ring++)

@@ -20,6 +20,6 @@ void reaper_destroy(struct reaper *reaper); /* NULL: nothing */
 void reaper_forget(struct reaper *reaper, unsigned place);
 
 /* Checks all rings of the instance once. */
-void reaper_look(struct reaper *reaper);
+void reaper_check(struct reaper *reaper);
 
 #endif
