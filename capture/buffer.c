@@ -2,7 +2,7 @@
 
 #include <libavutil/buffer.h>
 
-/* Decoders that are known to write into a picture's memory only until they hand it out.  (Others
+/* Decoders that are known not to write into a picture's memory after they have returned it. (Others
  * update the last picture in place, which readers would see, or free pictures on threads of their
  * own.) */
 static bool is_shareable(enum AVCodecID codec)
@@ -48,7 +48,7 @@ unsigned buffer_held(const AVCodecContext *context)
 
 /* ---- lending ---- */
 
-static struct buffer_slot *lend(struct buffer_pool *pool)
+static struct buffer_slot *buffer_lend(struct buffer_pool *pool)
 {
     for (size_t i = 0; i < sizeof pool->slots / sizeof *pool->slots; i++) {
         struct buffer_slot *slot = &pool->slots[i];
@@ -60,7 +60,7 @@ static struct buffer_slot *lend(struct buffer_pool *pool)
     return NULL;
 }
 
-static void give_back(void *opaque, uint8_t *data)
+static void buffer_give_back(void *opaque, uint8_t *data)
 {
     (void)data;
     struct buffer_slot *slot = opaque;
@@ -68,14 +68,14 @@ static void give_back(void *opaque, uint8_t *data)
     slot->in_use = false;
 }
 
-/* READONLY makes FFmpeg's own helpers copy rather than change a picture that others may be looking
- * at. */
-static bool wrap(struct buffer_slot *slot, const struct publish_layout *layout, AVFrame *frame)
+/* READONLY makes FFmpeg's own helpers copy a picture instead of changing it while readers may use
+ * it. */
+static bool wrap_slot(struct buffer_slot *slot, const struct publish_layout *layout, AVFrame *frame)
 {
-    frame->buf[0] =
-        av_buffer_create(slot->loan.data, layout->bytes, give_back, slot, AV_BUFFER_FLAG_READONLY);
+    frame->buf[0] = av_buffer_create(slot->loan.data, layout->bytes, buffer_give_back, slot,
+                                     AV_BUFFER_FLAG_READONLY);
     if (!frame->buf[0]) {
-        give_back(slot, NULL);
+        buffer_give_back(slot, NULL);
         return false;
     }
     for (unsigned i = 0; i < RING_PLANES; i++) {
@@ -101,8 +101,8 @@ static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags)
                         buffer_held(context), &pool->err) < 0)
         return AVERROR(ENOSPC);
 
-    struct buffer_slot *slot = lend(pool);
-    if (slot && wrap(slot, &layout, frame))
+    struct buffer_slot *slot = buffer_lend(pool);
+    if (slot && wrap_slot(slot, &layout, frame))
         return 0;
     return avcodec_default_get_buffer2(context, frame, flags);
 }

@@ -14,7 +14,7 @@
 
 /* ---- the channel's thread ---- */
 
-static void on_message(const struct msg *msg, void *arg)
+static void capture_on_message(const struct msg *msg, void *arg)
 {
     struct capture *capture = arg;
     if (msg->type == MSG_WAKER && inbox_put(capture->inbox, msg))
@@ -27,10 +27,10 @@ static void on_message(const struct msg *msg, void *arg)
     bell_ring(&capture->shared->demand, BELL_ALL);
 }
 
-/* Everything in this process notices the flag within a tenth of a second, but for a resolver that
- * waits for a dead name server inside getaddrinfo: that can't be interrupted, so after a second the
- * process ends around it.  Shared memory is valid at any instruction. */
-static void on_stop(void *arg)
+/* Everything in this process notices the flag within a tenth of a second, except getaddrinfo while
+ * it waits for a dead name server: that can't be interrupted, so the process exits after a second
+ * whatever it does. Shared memory is valid at any instruction. */
+static void capture_on_stop(void *arg)
 {
     struct capture *capture = arg;
     atomic_store(&capture->stopping, true);
@@ -70,9 +70,9 @@ void capture_open(struct capture *capture, const struct channel_setup *setup)
         .at = capture->at, .state = CAMERA_STARTING, .since_ns = clock_now()};
 
     if (prctl(PR_SET_TIMERSLACK, 1UL) <
-        0) /* pictures that are made here come on time: the default rounds waits up by 50 us */
+        0) /* the test camera's pictures are made on time: the default rounds waits up by 50 us */
         log_debug("timer slack: %s", strerror(errno));
-    channel_watch(on_message, on_stop, capture);
+    channel_watch(capture_on_message, capture_on_stop, capture);
 }
 
 void capture_close(struct capture *capture)

@@ -18,8 +18,8 @@
  * error to report. */
 #define CAPTURE_STOPPED (-1)
 
-/* The longest that one step of work (decoding a packet, closing a source) may take; a process that
- * takes longer counts as hung. */
+/* The longest time that one step of work (decoding a packet, closing a source) may take; the
+ * supervisor kills a process that takes longer. */
 #define CAPTURE_STEP_NS (10 * NS_PER_S)
 
 struct publish;
@@ -33,10 +33,10 @@ struct capture {
     struct board_child *self;
     /* the raw ring: from the first source that needs it to the end of the process */
     struct publish *publish;
-    struct inbox *inbox;         /* of MSG_WAKER */
+    struct inbox *inbox;         /* MSG_WAKER messages from the channel's thread */
     int wakers[RING_MAX_WAKERS]; /* the servers' eventfds, -1: none */
     _Atomic bool stopping, granted;
-    struct msg_camera_state told; /* last told to the supervisor */
+    struct msg_camera_state told; /* the state last sent to the supervisor */
 };
 
 /* Attaches to the board and starts to listen to the supervisor.  Exits if it can't. */
@@ -57,7 +57,8 @@ void capture_wait_bell(struct capture *capture, uint32_t seen, int64_t deadline)
  * time) and waits for it. False if the process is to stop. */
 bool capture_take_turn(struct capture *capture);
 
-/* Before a commit to a ring that servers read: its writer signals all servers there are by now. */
+/* Before a commit to a ring that servers read: gives the ring's writer the eventfds of all servers
+ * that run now. */
 void capture_update_wakers(struct capture *capture, struct ring_writer *writer);
 
 /* Heartbeat: the supervisor kills this process unless it calls one of these again within so many
@@ -65,15 +66,15 @@ void capture_update_wakers(struct capture *capture, struct ring_writer *writer);
 void capture_promise(struct capture *capture, int64_t within_ns);
 void capture_promise_nothing(struct capture *capture);
 
-/* Tells the supervisor the camera's state; `why` is for people, without secrets, NULL if there is
- * nothing wrong. */
+/* Sends the camera's state to the supervisor; `why` is a message for users, without secrets, NULL
+ * if nothing is wrong. */
 void capture_tell(struct capture *capture, enum camera_state state, const char *why);
 
 /* A picture of this size has been published: the camera is live.  `codec` is a static string. */
 void capture_tell_picture(struct capture *capture, uint32_t width, uint32_t height,
                           const char *codec);
 
-/* After a commit: notes on the board which ring has the newest picture, the JPEG ring (`is_jpeg`:
+/* After a commit: writes to the board which ring has the newest picture, the JPEG ring (`is_jpeg`:
  * passed through) or the raw one. */
 void capture_tell_source(struct capture *capture, bool is_jpeg);
 

@@ -72,7 +72,7 @@ static const char *words_for(int averror)
     return NULL;
 }
 
-static void describe(struct error *err, const char *url, int averror, bool opening)
+static void describe_averror(struct error *err, const char *url, int averror, bool opening)
 {
     char name[CAUSE_NAME_SIZE], other[AV_ERROR_MAX_STRING_SIZE];
     const char *words = averror == AVERROR(EIO) ? words_for_eio(url, opening) : words_for(averror);
@@ -87,10 +87,10 @@ static void describe(struct error *err, const char *url, int averror, bool openi
 
 void cause_open(struct error *err, const char *url, int averror)
 {
-    describe(err, url, averror, true);
+    describe_averror(err, url, averror, true);
 }
 
 void cause_read(struct error *err, const char *url, int averror)
 {
-    describe(err, url, averror, false);
+    describe_averror(err, url, averror, false);
 }

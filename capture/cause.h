@@ -8,7 +8,7 @@
 
 #define CAUSE_NAME_SIZE 140
 
-/* What to call the source in messages: the path of a file, the redacted URL of anything else,
+/* The source's name in messages: the path of a file, the URL without its secrets of anything else,
  * shortened if need be. */
 void cause_name(const char *url, char *out, size_t size);
 

@@ -40,17 +40,17 @@ uint32_t convert_format(enum AVPixelFormat format)
     return d->log2_chroma_w == 0 ? RING_I444 : RING_I420;
 }
 
-static enum AVPixelFormat target(uint32_t format)
+static enum AVPixelFormat target_format(uint32_t format)
 {
     return format == RING_I444   ? AV_PIX_FMT_YUV444P
            : format == RING_I422 ? AV_PIX_FMT_YUV422P
                                  : AV_PIX_FMT_YUV420P;
 }
 
-/* Only RGB has its numbers changed, to what JPEG means; anything else keeps range and matrix, and
- * the encoder sees to them. */
-static bool prepare(struct convert *convert, const AVFrame *picture, uint32_t to,
-                    const struct ring_frame *frame)
+/* RGB is converted to JPEG's range and matrix; any other picture keeps its own, which the encoder
+ * converts. */
+static bool prepare_scaler(struct convert *convert, const AVFrame *picture, uint32_t to,
+                           const struct ring_frame *frame)
 {
     int full = frame->range == RING_RANGE_FULL;
     if (convert->sws && convert->width == picture->width && convert->height == picture->height &&
@@ -60,7 +60,7 @@ static bool prepare(struct convert *convert, const AVFrame *picture, uint32_t to
     sws_freeContext(convert->sws);
     convert->sws = sws_getContext(
         picture->width, picture->height, picture->format, picture->width, picture->height,
-        target(to), SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);
+        target_format(to), SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);
     if (!convert->sws)
         return false;
     convert->width = picture->width;
@@ -81,7 +81,7 @@ bool convert_picture(struct convert *convert, const AVFrame *picture,
         frame->range = RING_RANGE_FULL;
         frame->matrix = RING_MATRIX_BT601;
     }
-    if (!prepare(convert, picture, layout->format, frame))
+    if (!prepare_scaler(convert, picture, layout->format, frame))
         return false;
     uint8_t *planes[RING_PLANES];
     int strides[RING_PLANES];

@@ -12,11 +12,12 @@ struct convert; /* keeps swscale's tables between pictures of one kind */
 struct convert *convert_create(void); /* NULL: out of memory */
 void convert_destroy(struct convert *convert);
 
-/* The ring format that loses least; 0 if swscale can't read that format. */
+/* The ring format that loses least of the picture; 0 if swscale can't read `format`. */
 uint32_t convert_format(enum AVPixelFormat format);
 
-/* Draws `picture` at `data` by `layout`, whose format is convert_format's, and sets frame->range
- * and frame->matrix to what it became. False if swscale refuses. */
+/* Converts `picture` into `data`, laid out as `layout`, whose format is the one that convert_format
+ * returned, and sets frame->range and frame->matrix to those of the result. False if swscale
+ * refuses. */
 bool convert_picture(struct convert *convert, const AVFrame *picture,
                      const struct publish_layout *layout, uint8_t *data, struct ring_frame *frame);
 

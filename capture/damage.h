@@ -1,8 +1,7 @@
-/* damage.h: which pictures of a damaged stream are fit to be shown.  After damage the decoder
- * predicts from garbage until the next key picture; so everything up to that is held back.  There
- * are cameras whose streams look damaged to the decoder all the time and are not: after three
- * groups of pictures in a row with damage in them, everything is shown until a group comes without.
- */
+/* damage.h: which pictures of a damaged stream are shown. After damage the decoder predicts from
+ * wrong pictures until the next key picture, so everything up to that is held back. The streams of
+ * some cameras always look damaged to the decoder although they are not: after three damaged groups
+ * of pictures in a row everything is shown, until a group without damage comes. */
 #ifndef CAMRING_DAMAGE_H
 #define CAMRING_DAMAGE_H
 

@@ -101,7 +101,7 @@ uint64_t decode_pictures(const struct decode *decode)
 
 /* ---- pictures out ---- */
 
-static void count(_Atomic uint64_t *counter)
+static void count_up(_Atomic uint64_t *counter)
 {
     board_count(counter, 1);
 }
@@ -113,13 +113,13 @@ static void describe_colours(const AVFrame *picture, struct ring_frame *frame)
                 picture->format == AV_PIX_FMT_YUVJ444P || picture->format == AV_PIX_FMT_YUVJ440P;
     frame->range = full ? RING_RANGE_FULL : RING_RANGE_LIMITED;
     frame->matrix =
-        /* as FFmpeg takes what isn't said */
+        /* as FFmpeg interprets an unspecified range or matrix */
         picture->colorspace == AVCOL_SPC_BT709 ? RING_MATRIX_BT709 : RING_MATRIX_BT601;
 }
 
-/* With B-frames packets come in another order than pictures: no picture is dated before the one it
- * follows. */
-static struct ring_frame describe(struct decode *decode)
+/* With B-frames, packets come in another order than pictures: no picture gets an earlier time than
+ * the one before it. */
+static struct ring_frame describe_picture(struct decode *decode)
 {
     const AVFrame *picture = decode->picture;
     int64_t number = picture->reordered_opaque % MAX_DELAYED;
@@ -141,9 +141,8 @@ static struct ring_frame describe(struct decode *decode)
     return frame;
 }
 
-/* Publishes the picture from where the decoder put it.  PUBLISH_REFUSED if that is no slot, or one
- * that can't be used (again).
- */
+/* Publishes the picture from the slot into which it was decoded. PUBLISH_REFUSED if that isn't a
+ * slot, or one that can't be used (again). */
 static enum publish_result publish_in_place(struct decode *decode, struct ring_frame *frame)
 {
     const AVFrame *picture = decode->picture;
@@ -159,8 +158,8 @@ static enum publish_result publish_in_place(struct decode *decode, struct ring_f
     return publish_commit(decode->publish, loan, frame);
 }
 
-static bool fill(struct decode *decode, const struct publish_layout *layout, uint8_t *data,
-                 struct ring_frame *frame)
+static bool fill_slot(struct decode *decode, const struct publish_layout *layout, uint8_t *data,
+                      struct ring_frame *frame)
 {
     const AVFrame *picture = decode->picture;
     if (!buffer_format(picture->format))
@@ -179,7 +178,7 @@ static int publish_copy(struct decode *decode, struct ring_frame *frame, struct 
     enum AVPixelFormat pixels = decode->picture->format;
     uint32_t format = buffer_format(pixels) ? buffer_format(pixels) : convert_format(pixels);
     if (format == 0) {
-        count(&decode->capture->shared->corrupt);
+        count_up(&decode->capture->shared->corrupt);
         return 0;
     }
     struct publish_layout layout;
@@ -188,40 +187,40 @@ static int publish_copy(struct decode *decode, struct ring_frame *frame, struct 
         return -1;
     struct ring_loan loan;
     if (!publish_loan(decode->publish, &loan)) {
-        count(&decode->capture->shared->no_slot);
+        count_up(&decode->capture->shared->no_slot);
         return 0;
     }
     publish_describe(&layout, frame->width, frame->height, frame);
     enum publish_result result = PUBLISH_REFUSED;
-    if (fill(decode, &layout, loan.data, frame))
+    if (fill_slot(decode, &layout, loan.data, frame))
         result = publish_commit(decode->publish, &loan, frame);
     publish_release(decode->publish, &loan);
     if (result == PUBLISH_REFUSED)
-        count(&decode->capture->shared->corrupt);
+        count_up(&decode->capture->shared->corrupt);
     if (result == PUBLISH_STOPPED)
         error_set(err, CAPTURE_STOPPED, "stopped");
     return result == PUBLISH_STOPPED ? -1 : 0;
 }
 
 /* Live cameras are capped by the time their frames arrive, files by their stamps. */
-static bool is_wanted(struct decode *decode, const struct ring_frame *frame)
+static bool is_due(struct decode *decode, const struct ring_frame *frame)
 {
     bool by_stamp = decode->capture->shared->lossless && frame->camera_ns >= 0;
     int64_t made = by_stamp ? frame->camera_ns : frame->captured_ns;
     return rate_limit_due(&decode->rate, made, made);
 }
 
-static int publish_picture(struct decode *decode, struct error *err)
+static int decode_publish(struct decode *decode, struct error *err)
 {
     const AVFrame *picture = decode->picture;
     bool damaged = (picture->flags & AV_FRAME_FLAG_CORRUPT) || picture->decode_error_flags;
     if (!damage_judge(&decode->damage, picture->key_frame, damaged)) {
-        count(&decode->capture->shared->corrupt);
+        count_up(&decode->capture->shared->corrupt);
         return 0;
     }
     decode->pictures++;
-    struct ring_frame frame = describe(decode);
-    if (!is_wanted(decode, &frame))
+    struct ring_frame frame = describe_picture(decode);
+    if (!is_due(decode, &frame))
         return 0;
     uint64_t before = decode->capture->shared->captured;
     switch (publish_in_place(decode, &frame)) {
@@ -242,13 +241,13 @@ static int publish_picture(struct decode *decode, struct error *err)
 
 /* ---- packets in ---- */
 
-/* What comes before the first key packet can only be predicted from nothing. */
+/* Packets before the first key packet refer to pictures that never came. */
 static bool is_decodable(struct decode *decode, const AVPacket *packet)
 {
     struct jpeg_info info;
     if (decode->context->codec_id == AV_CODEC_ID_MJPEG &&
         !jpeg_inspect(packet->data, trim_jpeg(packet->data, (size_t)packet->size), &info)) {
-        count(&decode->capture->shared->corrupt);
+        count_up(&decode->capture->shared->corrupt);
         return false;
     }
     decode->begun = decode->begun || (packet->flags & AV_PKT_FLAG_KEY);
@@ -256,7 +255,7 @@ static bool is_decodable(struct decode *decode, const AVPacket *packet)
 }
 
 /* Takes all pictures that are ready. */
-static int receive(struct decode *decode, struct error *err)
+static int receive_pictures(struct decode *decode, struct error *err)
 {
     for (;;) {
         int r = avcodec_receive_frame(decode->context, decode->picture);
@@ -267,11 +266,11 @@ static int receive(struct decode *decode, struct error *err)
             return -1;
         }
         if (r < 0) {
-            count(&decode->capture->shared->corrupt);
+            count_up(&decode->capture->shared->corrupt);
             damage_hold(&decode->damage);
             return 0;
         }
-        r = publish_picture(decode, err);
+        r = decode_publish(decode, err);
         av_frame_unref(decode->picture);
         if (r < 0)
             return -1;
@@ -290,12 +289,12 @@ int decode_packet(struct decode *decode, const AVPacket *packet, int64_t capture
     decode->times[number].started_ns = clock_now();
     decode->context->reordered_opaque = number;
     if (avcodec_send_packet(decode->context, packet) < 0 && !decode->pool.err.code) {
-        count(&decode->capture->shared->corrupt);
+        count_up(&decode->capture->shared->corrupt);
         damage_hold(&decode->damage);
     }
     if (decode->pool.err.code) {
         *err = decode->pool.err;
         return -1;
     }
-    return receive(decode, err);
+    return receive_pictures(decode, err);
 }

@@ -13,8 +13,9 @@ struct decode;
 struct decode *decode_open(struct capture *capture, const AVStream *from, struct error *err);
 void decode_close(struct decode *decode);
 
-/* Decodes one packet (NULL: the end, what is left comes out) and publishes what comes out. Damaged
- * packets and pictures are counted and dropped; -1 with err if decoding cannot continue. */
+/* Decodes one packet and publishes the pictures that come out; NULL: end of the stream, publishes
+ * those that the decoder still holds. Damaged packets and pictures are counted and dropped; -1 with
+ * err if decoding cannot continue. */
 int decode_packet(struct decode *decode, const AVPacket *packet, int64_t captured_ns,
                   struct error *err);
 

@@ -35,7 +35,7 @@ static void take_notice(const char *format)
             fflog_note(notices[i].notice);
 }
 
-static void on_log(void *object, int level, const char *format, va_list args)
+static void fflog_on_log(void *object, int level, const char *format, va_list args)
 {
     if (level > AV_LOG_INFO)
         return;
@@ -55,7 +55,7 @@ void fflog_open(const char *url, bool verbose)
 {
     fflog.url = url;
     av_log_set_level(verbose ? AV_LOG_INFO : AV_LOG_QUIET);
-    av_log_set_callback(on_log);
+    av_log_set_callback(fflog_on_log);
 }
 
 void fflog_clear(void)

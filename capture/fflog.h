@@ -1,12 +1,12 @@
-/* fflog.h: FFmpeg's own log lines: copied into ours at debug level, secrets removed, and searched
- * for a few facts that FFmpeg reports in no other way. */
+/* fflog.h: FFmpeg's own log lines: copied into this program's log at debug level, secrets removed,
+ * and searched for a few facts that FFmpeg reports in no other way. */
 #ifndef CAMRING_FFLOG_H
 #define CAMRING_FFLOG_H
 
 #include <stdbool.h>
 
-/* Facts that only FFmpeg's log tells: for all but FFLOG_LOSS its caller gets a plain EIO, for that
- * one nothing at all. */
+/* Facts that only FFmpeg's log tells: its functions return a plain EIO for them, and nothing at all
+ * for FFLOG_LOSS. */
 enum fflog_notice {
     FFLOG_UNRESOLVED, /* a host name could not be resolved */
     FFLOG_UNTRUSTED,  /* a TLS certificate could not be verified */

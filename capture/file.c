@@ -45,7 +45,7 @@ static bool is_regular(const char *path, const char *source, struct error *err)
 }
 
 /* Opens the file for one round from its start. */
-static int begin(struct file *file, struct error *err)
+static int file_begin(struct file *file, struct error *err)
 {
     char path[CONF_SOURCE_SIZE], url[CONF_SOURCE_SIZE + 8];
     url_path(file->capture->conf->source, path, sizeof path);
@@ -68,7 +68,7 @@ static int begin(struct file *file, struct error *err)
     return file->stream ? 0 : -1;
 }
 
-static void end(struct file *file)
+static void file_end(struct file *file)
 {
     stream_close(file->stream);
     lavf_close(file->lavf);
@@ -93,7 +93,7 @@ static void *file_open(struct capture *capture, struct error *err)
     file->realtime = is_set(capture->conf->source, "realtime");
     file->packet = av_packet_alloc();
     capture->shared->lossless = !file->realtime;
-    if (file->packet && begin(file, err) == 0)
+    if (file->packet && file_begin(file, err) == 0)
         return file;
     file_close(file);
     return NULL;
@@ -123,7 +123,7 @@ static enum source_result finish_round(struct file *file, struct error *err)
     if (stream_drain(file->stream, err) < 0)
         return SOURCE_FAILED;
     bool any = stream_pictures(file->stream) > 0;
-    end(file);
+    file_end(file);
     if (!any) {
         char name[CAUSE_NAME_SIZE];
         cause_name(file->capture->conf->source, name, sizeof name);
@@ -132,7 +132,7 @@ static enum source_result finish_round(struct file *file, struct error *err)
     }
     if (!file->loop)
         return SOURCE_END;
-    return begin(file, err) < 0 ? SOURCE_FAILED : SOURCE_MORE;
+    return file_begin(file, err) < 0 ? SOURCE_FAILED : SOURCE_MORE;
 }
 
 static enum source_result file_next(void *source, struct error *err)
@@ -156,7 +156,7 @@ static enum source_result file_next(void *source, struct error *err)
 static void file_close(void *source)
 {
     struct file *file = source;
-    end(file);
+    file_end(file);
     av_packet_free(&file->packet);
     free(file);
 }

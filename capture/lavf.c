@@ -6,12 +6,11 @@
 #include <libavcodec/avcodec.h>
 #include <stdlib.h>
 
-#define OPEN_MIN_NS                                                                                \
-    (10 *                                                                                          \
-     NS_PER_S) /* cameras may take long to begin, even when they don't take long between frames */
+/* for opening, at least: a camera may take long to begin, even if its frames then come fast */
+#define OPEN_MIN_NS (10 * NS_PER_S)
 #define CLOSE_NS (NS_PER_S / 2)
-#define ANALYSE_US                                                                                 \
-    (2 * 1000000) /* of stream time, where nothing but looking at pictures tells their size */
+/* of stream time that is decoded, where nothing else tells the pictures' size */
+#define ANALYSE_US (2 * 1000000)
 
 struct lavf {
     struct capture *capture;
@@ -20,7 +19,7 @@ struct lavf {
 
     /* what on_wait goes by */
     int64_t deadline;
-    bool closing; /* saying good-bye although the process is to stop */
+    bool closing; /* TEARDOWN is being sent although the process is to stop */
     bool late;    /* the deadline has passed */
 };
 
@@ -34,7 +33,7 @@ static int on_wait(void *arg)
     return lavf->late;
 }
 
-static void limit(struct lavf *lavf, int64_t within_ns)
+static void set_deadline(struct lavf *lavf, int64_t within_ns)
 {
     lavf->late = false;
     lavf->deadline = clock_now() + within_ns;
@@ -62,8 +61,8 @@ static void set_open_error(const struct lavf *lavf, int averror, struct error *e
         cause_open(err, source, averror);
 }
 
-/* FFmpeg renders text files as terminals; nobody means that. */
-static bool is_text(enum AVCodecID codec)
+/* FFmpeg decodes text files as pictures of a terminal: such a "video" is refused. */
+static bool is_text_codec(enum AVCodecID codec)
 {
     return codec == AV_CODEC_ID_ANSI || codec == AV_CODEC_ID_BINTEXT || codec == AV_CODEC_ID_XBIN ||
            codec == AV_CODEC_ID_IDF;
@@ -103,8 +102,9 @@ static int choose_video(struct lavf *lavf)
     for (unsigned i = 0; i < lavf->format->nb_streams; i++)
         if ((int)i != lavf->video)
             lavf->format->streams[i]->discard = AVDISCARD_ALL;
-    return is_text(lavf->format->streams[lavf->video]->codecpar->codec_id) ? AVERROR_INVALIDDATA
-                                                                           : 0;
+    return is_text_codec(lavf->format->streams[lavf->video]->codecpar->codec_id)
+               ? AVERROR_INVALIDDATA
+               : 0;
 }
 
 /* avformat_find_stream_info would cost most of a second of a live stream, and leave a backlog: only
@@ -139,7 +139,7 @@ struct lavf *lavf_open(struct capture *capture, const struct lavf_options *optio
     lavf->capture = capture;
     lavf->video = -1;
     fflog_clear();
-    limit(lavf, open_limit(lavf));
+    set_deadline(lavf, open_limit(lavf));
     lavf->format = avformat_alloc_context();
     if (lavf->format)
         r = open_format(lavf, options);
@@ -157,7 +157,7 @@ void lavf_close(struct lavf *lavf)
     if (!lavf)
         return;
     lavf->closing = true;
-    limit(lavf, CLOSE_NS);
+    set_deadline(lavf, CLOSE_NS);
     avformat_close_input(&lavf->format);
     free(lavf);
 }
@@ -191,12 +191,12 @@ static void set_read_error(const struct lavf *lavf, int averror, struct error *e
 
 int lavf_read(struct lavf *lavf, AVPacket *packet, struct error *err)
 {
-    /* FFmpeg hands out what its parser had in hand before it passes the error on */
+    /* FFmpeg returns what its parser still held before it returns the error */
     if (lavf->late) {
         set_read_error(lavf, AVERROR_EXIT, err);
         return -1;
     }
-    limit(lavf, lavf->capture->conf->stall_timeout_ns);
+    set_deadline(lavf, lavf->capture->conf->stall_timeout_ns);
     for (;;) {
         int r = av_read_frame(lavf->format, packet);
         if (r >= 0 && packet->stream_index == lavf->video)

@@ -10,11 +10,11 @@
 struct lavf;
 
 struct lavf_options {
-    const char *url;         /* what FFmpeg is to open */
-    const char *protocols;   /* what it may use to do so, comma separated */
-    AVDictionary **settings; /* for demuxer and protocols; lavf_open takes from it what it knows */
+    const char *url;         /* the URL for FFmpeg */
+    const char *protocols;   /* the protocols that FFmpeg may use for it, comma separated */
+    AVDictionary **settings; /* for demuxer and protocols; lavf_open removes those that it used */
     int64_t max_delay_ns;    /* how long to wait for a packet that comes out of order */
-    /* read ahead until every parameter is known: only for what lies on a disk */
+    /* read ahead until every parameter is known: for local files only */
     bool analyse;
 };
 
@@ -27,7 +27,7 @@ void lavf_close(struct lavf *lavf);
 
 const AVStream *lavf_stream(const struct lavf *lavf);
 
-/* Frames per second as far as the container knows; 0 if it doesn't. */
+/* Frames per second, from the container; 0 if it doesn't say. */
 double lavf_frame_rate(const struct lavf *lavf);
 
 /* Reads the next packet of the video stream into `packet` (blank).  1 got one, 0 end, -1 with err.

@@ -8,7 +8,8 @@
 #include <libavformat/avformat.h>
 #include <stdlib.h>
 
-/* The resolver can't be interrupted; so it is told to hurry, unless someone has said otherwise. */
+/* The resolver can't be interrupted, so its time-outs are shortened, unless the environment sets
+ * them. */
 static void hurry_resolver(void)
 {
     setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);

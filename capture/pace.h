@@ -5,16 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Turns time stamps into moments.  Where they jump (a loop, a broken file), or the player has
- * fallen behind by over a second, it goes on from where it is. */
+/* Turns a file's time stamps into times on the monotonic clock. If the stamps jump (a loop, a
+ * broken file), or playing has fallen behind by over a second, it restarts from now. */
 struct pace {
     bool started;
-    int64_t base_ns;  /* moment minus time stamp */
+    int64_t base_ns;  /* time minus time stamp */
     int64_t stamp_ns; /* the last */
     int64_t step_ns;  /* between the last two */
 };
 
-/* The moment at which the frame with that stamp is due. */
+/* The time at which the frame with that stamp is due. */
 int64_t pace_due(struct pace *pace, int64_t stamp_ns, int64_t now);
 
 #endif

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A worker that is just encoding this camera rings nobody when it lets go; it takes a few ms, and a
- * camera that turns from pictures to JPEGs is rare, so a look every 20 ms is cheaper than a ring
- * after each frame of every camera. */
+/* A worker that is encoding this camera rings no bell when it releases the lease, a few ms later.
+ * It is rare that a camera changes over to passing JPEGs through, so checking every 20 ms is
+ * cheaper than a ring of the bell after each frame of every camera. */
 #define LEASE_RECHECK_NS (20 * NS_PER_MS)
 
 #define TABLES_MAX 1024
-#define FRAME_MAX (64u << 20) /* beyond this a JPEG is an attack */
+#define FRAME_MAX (64u << 20) /* larger JPEGs are refused */
 
 struct passthrough {
     struct capture *capture;
@@ -90,8 +90,8 @@ uint64_t passthrough_pictures(const struct passthrough *passthrough)
     return passthrough->pictures;
 }
 
-static int reserve(struct passthrough *passthrough, const struct jpeg_info *info, size_t bytes,
-                   struct error *err)
+static int reserve_slots(struct passthrough *passthrough, const struct jpeg_info *info,
+                         size_t bytes, struct error *err)
 {
     const struct conf_camera *conf = passthrough->capture->conf;
     if (conf->max_width > 0 && conf->max_height > 0 &&
@@ -111,9 +111,10 @@ static int reserve(struct passthrough *passthrough, const struct jpeg_info *info
     return 0;
 }
 
-/* The bytes as the camera sent them, with the standard tables where it counts on them. */
-static size_t copy(const struct passthrough *passthrough, const AVPacket *packet,
-                   const struct jpeg_info *info, uint8_t *out)
+/* Copies the JPEG as the camera sent it, with the standard Huffman tables where the camera leaves
+ * them out. */
+static size_t copy_jpeg(const struct passthrough *passthrough, const AVPacket *packet,
+                        const struct jpeg_info *info, uint8_t *out)
 {
     if (info->has_huffman_tables) {
         memcpy(out, packet->data, info->length);
@@ -126,8 +127,9 @@ static size_t copy(const struct passthrough *passthrough, const AVPacket *packet
     return info->length + passthrough->tables_size;
 }
 
-static struct ring_frame describe(const struct passthrough *passthrough, const AVPacket *packet,
-                                  const struct jpeg_info *info, int64_t captured_ns)
+static struct ring_frame describe_jpeg(const struct passthrough *passthrough,
+                                       const AVPacket *packet, const struct jpeg_info *info,
+                                       int64_t captured_ns)
 {
     struct ring_frame frame = {
         .camera_ns =
@@ -145,8 +147,8 @@ static struct ring_frame describe(const struct passthrough *passthrough, const A
     return frame;
 }
 
-static int publish(struct passthrough *passthrough, const AVPacket *packet,
-                   const struct jpeg_info *info, int64_t captured_ns, struct error *err)
+static int publish_jpeg(struct passthrough *passthrough, const AVPacket *packet,
+                        const struct jpeg_info *info, int64_t captured_ns, struct error *err)
 {
     struct board_camera *shared = passthrough->capture->shared;
     size_t bytes = info->length + (info->has_huffman_tables ? 0 : passthrough->tables_size);
@@ -154,15 +156,15 @@ static int publish(struct passthrough *passthrough, const AVPacket *packet,
         board_count(&shared->capture_oversize, 1);
         return 0;
     }
-    if (reserve(passthrough, info, bytes, err) < 0)
+    if (reserve_slots(passthrough, info, bytes, err) < 0)
         return -1;
     struct ring_loan loan;
     if (!ring_loan(passthrough->writer, &loan)) {
         board_count(&shared->no_slot, 1);
         return 0;
     }
-    struct ring_frame frame = describe(passthrough, packet, info, captured_ns);
-    frame.bytes = (uint32_t)copy(passthrough, packet, info, loan.data);
+    struct ring_frame frame = describe_jpeg(passthrough, packet, info, captured_ns);
+    frame.bytes = (uint32_t)copy_jpeg(passthrough, packet, info, loan.data);
     bool done = ring_commit(passthrough->writer, &loan, &frame);
     ring_loan_release(passthrough->writer, &loan);
     board_count(done ? &shared->captured : &shared->corrupt, 1);
@@ -171,7 +173,7 @@ static int publish(struct passthrough *passthrough, const AVPacket *packet,
     stats_observe(&shared->took[STATS_CAPTURE], frame.committed_ns - captured_ns);
     capture_tell_source(passthrough->capture, true);
     capture_tell_picture(passthrough->capture, info->width, info->height, "mjpeg");
-    if (variant_any_wanted(&shared->variants)) /* nobody else has anything to do with it */
+    if (variant_any_wanted(&shared->variants)) /* only variants are encoded from it */
         bell_ring(board_pool_bell(passthrough->capture->board), 1);
     return 0;
 }
@@ -188,5 +190,5 @@ int passthrough_packet(struct passthrough *passthrough, const AVPacket *packet, 
     passthrough->pictures++;
     if (!rate_limit_due(&passthrough->rate, captured_ns, captured_ns))
         return 0;
-    return publish(passthrough, packet, &info, captured_ns, err);
+    return publish_jpeg(passthrough, packet, &info, captured_ns, err);
 }

@@ -1,5 +1,5 @@
-/* passthrough.h: copies JPEGs from the camera into the JPEG ring unchanged. Meanwhile this process
- * holds the camera's lease, so that no encoder writes there. */
+/* passthrough.h: copies the camera's JPEGs into the JPEG ring unchanged. As long as it is open,
+ * this process holds the camera's lease, so that no encoder writes to that ring. */
 #ifndef CAMRING_PASSTHROUGH_H
 #define CAMRING_PASSTHROUGH_H
 

@@ -8,7 +8,8 @@
 
 #define LUMA_ALIGN 128 /* so that chroma at half of it still suits any vector unit FFmpeg uses */
 #define PLANE_SLACK 128
-/* Slots that the decoders of most cameras hold, reserved before the first picture has told. */
+/* Slots that the decoders of most cameras hold: reserved before the first picture shows how many.
+ */
 #define MAX_SIZE_HELD 3
 
 struct publish {
@@ -21,7 +22,7 @@ struct publish {
 
 /* ---- geometry ---- */
 
-static uint32_t align_up(uint32_t value, uint32_t to)
+static uint32_t publish_align(uint32_t value, uint32_t to)
 {
     return (value + to - 1) / to * to;
 }
@@ -29,7 +30,7 @@ static uint32_t align_up(uint32_t value, uint32_t to)
 void publish_layout_fill(struct publish_layout *layout, uint32_t format, uint32_t width,
                          uint32_t height)
 {
-    uint32_t luma = align_up(width, LUMA_ALIGN);
+    uint32_t luma = publish_align(width, LUMA_ALIGN);
     size_t at = 0;
     layout->format = format;
     for (unsigned i = 0; i < RING_PLANES; i++) {
@@ -62,8 +63,8 @@ static int reserve_max_size(struct publish *publish, struct error *err)
     if (conf->max_width == 0 || conf->max_height == 0)
         return 0;
     struct publish_layout layout; /* decoders work in blocks of up to 64 pixels */
-    publish_layout_fill(&layout, RING_I420, align_up(conf->max_width, 64),
-                        align_up(conf->max_height, 64) + 2);
+    publish_layout_fill(&layout, RING_I420, publish_align(conf->max_width, 64),
+                        publish_align(conf->max_height, 64) + 2);
     return publish_reserve(publish, &layout, conf->max_width, conf->max_height, MAX_SIZE_HELD, err);
 }
 
@@ -100,8 +101,9 @@ void publish_close(struct publish *publish)
 
 /* ---- slots ---- */
 
-/* The ring itself never waits for a reader: what must not be lost waits here, for the encoders'
- * word that the frame before is done.  The supervisor gives it for an encoder that has died. */
+/* The ring itself never waits for a reader: a source that must not lose frames waits here until the
+ * encoders' counter says that the frame before is done. For an encoder that has died, the
+ * supervisor advances the counter. */
 static bool wait_for_encoder(struct publish *publish)
 {
     struct capture *capture = publish->capture;
@@ -139,7 +141,7 @@ int publish_reserve(struct publish *publish, const struct publish_layout *layout
         held = publish->held;
     if (bytes == publish->bytes && held == publish->held)
         return 0;
-    if (!wait_for_encoder(publish)) { /* a new generation takes the last frame with it */
+    if (!wait_for_encoder(publish)) { /* a new generation would drop the last frame */
         error_set(err, CAPTURE_STOPPED, "stopped");
         return -1;
     }

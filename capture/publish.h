@@ -7,8 +7,8 @@
 
 struct publish;
 
-/* Where the planes of a picture lie in a slot: strides and plane starts aligned, room behind each
- * plane for decoders that work a little beyond it. */
+/* Where the planes of a picture lie in a slot: strides and plane starts are aligned, and there is
+ * some room behind each plane, because decoders write a little beyond it. */
 struct publish_layout {
     uint32_t format; /* enum ring_format */
     uint32_t stride[RING_PLANES], offset[RING_PLANES];
@@ -34,8 +34,8 @@ bool publish_loan(struct publish *publish, struct ring_loan *loan);
 
 enum publish_result {
     PUBLISH_DONE = 1,
-    /* the slot was committed before, or belongs to a generation that is gone: copy into another
-     * one */
+    /* the slot was committed before, or belongs to a retired generation: copy the picture into
+     * another slot */
     PUBLISH_REFUSED = 0,
     PUBLISH_STOPPED = -1, /* the process is to stop */
 };
@@ -48,7 +48,8 @@ enum publish_result publish_commit(struct publish *publish, const struct ring_lo
 /* Gives the slot back, committed or not. */
 void publish_release(struct publish *publish, const struct ring_loan *loan);
 
-/* Fills what the layout and size say of a frame: format, size, strides, offsets, bytes. */
+/* Fills those fields of *frame that follow from layout and size: format, size, strides, offsets,
+ * bytes. */
 void publish_describe(const struct publish_layout *layout, uint32_t width, uint32_t height,
                       struct ring_frame *frame);
 

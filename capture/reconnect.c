@@ -43,7 +43,7 @@ void reconnect_init(struct reconnect *camera, const struct conf_reconnect *polic
     };
 }
 
-/* xorshift: good enough to keep a hundred cameras from knocking at the same moment. */
+/* xorshift: good enough to keep a hundred cameras from being opened at the same moment. */
 static uint32_t next_random(struct reconnect *camera)
 {
     camera->random ^= camera->random << 13;

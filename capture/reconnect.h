@@ -23,11 +23,11 @@ enum reconnect_action {
     RECONNECT_OPEN,    /* open the source */
     RECONNECT_READ,    /* go on reading */
     RECONNECT_REST,    /* close the source and wait until retry_ns */
-    RECONNECT_IDLE,    /* close the source; nothing more will come */
+    RECONNECT_IDLE,    /* close the source, for good */
 };
 
 struct reconnect {
-    enum camera_state state; /* as others are told */
+    enum camera_state state; /* the one reported to the supervisor */
     int64_t retry_ns;        /* in state away: when to try again */
     int64_t wait_ns;         /* the pause before that, for logs */
 

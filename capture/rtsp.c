@@ -3,8 +3,8 @@
 #include "network.h"
 #include "tls_check.h"
 
-#define UDP_REORDER_NS                                                                             \
-    (50 * NS_PER_MS) /* UDP packets overtake each other; a gap is given up after so long */
+/* UDP packets overtake each other: how long a missing one is waited for */
+#define UDP_REORDER_NS (50 * NS_PER_MS)
 
 /* A camera that refuses the transport it is asked for (461). */
 static void say_transport(const char *source, enum conf_transport transport, bool tls,

@@ -1,4 +1,4 @@
-/* run.c: carries out what the state machine in camera.h decides. */
+/* run.c: carries out the actions of the state machine in reconnect.h. */
 #include "run.h"
 
 #include "common/log.h"
@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OPEN_LIMIT_NS                                                                              \
-    (60 * NS_PER_S) /* lavf bounds itself to a few seconds; the resolver has its own idea of time  \
-                     */
+/* lavf.c limits itself to a few seconds; the resolver has time-outs of its own */
+#define OPEN_LIMIT_NS (60 * NS_PER_S)
 
 struct run {
     struct capture *capture;
@@ -31,7 +30,7 @@ static void close_source(struct run *run)
     run->capture->shared->lossless = 0;
 }
 
-static enum reconnect_action happen(struct run *run, enum reconnect_event event)
+static enum reconnect_action run_event(struct run *run, enum reconnect_event event)
 {
     return reconnect_handle(&run->camera, event, clock_now());
 }
@@ -47,18 +46,18 @@ static void log_away(struct run *run, const char *why)
     snprintf(run->last_why, sizeof run->last_why, "%s", why);
 }
 
-static enum reconnect_action fail(struct run *run, const struct error *err)
+static enum reconnect_action run_failed(struct run *run, const struct error *err)
 {
     close_source(run);
     if (capture_stopping(run->capture))
         return RECONNECT_IDLE;
-    enum reconnect_action action = happen(run, RECONNECT_FAILED);
+    enum reconnect_action action = run_event(run, RECONNECT_FAILED);
     log_away(run, err->text);
     capture_tell(run->capture, CAMERA_AWAY, err->text);
     return action;
 }
 
-static enum reconnect_action open_source(struct run *run)
+static enum reconnect_action run_open(struct run *run)
 {
     struct error err;
     capture_promise(run->capture, OPEN_LIMIT_NS);
@@ -68,9 +67,10 @@ static enum reconnect_action open_source(struct run *run)
     run->ops = source_find(run->capture->conf->source, &err);
     run->source = run->ops ? run->ops->open(run->capture, &err) : NULL;
     if (!run->source)
-        return fail(run, &err);
-    channel_send(MSG_OPEN_DONE, NULL); /* others need not wait for this one's first key frame */
-    return happen(run, RECONNECT_OPENED);
+        return run_failed(run, &err);
+    /* other cameras need not wait for this one's first key frame */
+    channel_send(MSG_OPEN_DONE, NULL);
+    return run_event(run, RECONNECT_OPENED);
 }
 
 static enum reconnect_action read_source(struct run *run)
@@ -79,33 +79,33 @@ static enum reconnect_action read_source(struct run *run)
     capture_promise(run->capture, run->capture->conf->stall_timeout_ns + CAPTURE_STEP_NS);
     switch (run->ops->next(run->source, &err)) {
     case SOURCE_FAILED:
-        return fail(run, &err);
+        return run_failed(run, &err);
     case SOURCE_END:
         log_info("played to its end");
-        return happen(run, RECONNECT_FINISHED);
+        return run_event(run, RECONNECT_FINISHED);
     case SOURCE_MORE:
         break;
     }
     if (run->camera.state != CAMERA_LIVE && run->capture->told.state == CAMERA_LIVE) {
         run->last_why[0] = '\0';
-        return happen(run, RECONNECT_PICTURE);
+        return run_event(run, RECONNECT_PICTURE);
     }
     return RECONNECT_READ;
 }
 
-static enum reconnect_action step(struct run *run, enum reconnect_action action)
+static enum reconnect_action run_step(struct run *run, enum reconnect_action action)
 {
     struct capture *capture = run->capture;
     switch (action) {
     case RECONNECT_ASK:
-        return capture_take_turn(capture) ? happen(run, RECONNECT_GRANTED) : RECONNECT_IDLE;
+        return capture_take_turn(capture) ? run_event(run, RECONNECT_GRANTED) : RECONNECT_IDLE;
     case RECONNECT_OPEN:
-        return open_source(run);
+        return run_open(run);
     case RECONNECT_READ:
         return read_source(run);
     case RECONNECT_REST:
         capture_promise_nothing(capture);
-        return capture_wait_until(capture, run->camera.retry_ns) ? happen(run, RECONNECT_DUE)
+        return capture_wait_until(capture, run->camera.retry_ns) ? run_event(run, RECONNECT_DUE)
                                                                  : RECONNECT_IDLE;
     case RECONNECT_IDLE:
         close_source(run);
@@ -124,6 +124,6 @@ void run_camera(struct capture *capture)
     reconnect_init(&run.camera, &capture->conf->reconnect, (uint32_t)clock_now());
     enum reconnect_action action = RECONNECT_ASK;
     while (!capture_stopping(capture))
-        action = step(&run, action);
+        action = run_step(&run, action);
     close_source(&run);
 }

@@ -1,5 +1,5 @@
-/* source.h: kinds of sources, by URL scheme.  A source opens what its URL names and, step by step,
- * hands on what comes from it: packets to a stream (stream.h), pictures made here to the raw ring
+/* source.h: kinds of sources, by URL scheme.  A source opens its URL and, step by step, passes on
+ * what it reads: packets to a stream (stream.h), pictures of the built-in camera to the raw ring
  * (publish.h). */
 #ifndef CAMRING_SOURCE_H
 #define CAMRING_SOURCE_H
@@ -13,12 +13,12 @@ enum source_result {
 };
 
 struct source_ops {
-    /* Returns the source, or NULL with err: a cause for people, without secrets; CAPTURE_STOPPED if
-     * the process is to stop. */
+    /* Returns the source, or NULL with err: a message for users, without secrets; its code is
+     * CAPTURE_STOPPED if the process is to stop. */
     void *(*open)(struct capture *capture, struct error *err);
 
-    /* Blocks until there is something to do and does it. Takes a limited time, and returns at once
-     * when the process is to stop. */
+    /* Waits for the next packet or picture and passes it on. Takes a limited time, and returns at
+     * once when the process is to stop. */
     enum source_result (*next)(void *source, struct error *err);
 
     /* Takes a second at most. */

@@ -16,8 +16,8 @@ struct stream {
     struct capture *capture;
     struct decode *decode; /* one of the two */
     struct passthrough *passthrough;
-    int64_t limit_ns;   /* how long packets may come without a picture in them */
-    int64_t picture_ns; /* when there was a picture last, or since when there might have been one */
+    int64_t limit_ns;   /* how long packets may come before one gives a picture */
+    int64_t picture_ns; /* when the last picture came, or when the stream was opened */
     uint64_t pictures;
 };
 
@@ -64,7 +64,7 @@ void stream_close(struct stream *stream)
     free(stream);
 }
 
-/* A camera may send for ever without a picture in it. */
+/* A camera may send packets for ever that give no picture. */
 static int check_pictures(struct stream *stream, struct error *err)
 {
     uint64_t pictures = stream->decode ? decode_pictures(stream->decode)

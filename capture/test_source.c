@@ -217,7 +217,7 @@ fail:
     return NULL;
 }
 
-static enum publish_result publish_picture(struct test_source *test, int64_t due, int64_t now)
+static enum publish_result test_source_publish(struct test_source *test, int64_t due, int64_t now)
 {
     struct board_camera *shared = test->capture->shared;
     struct ring_loan loan;
@@ -256,7 +256,7 @@ static enum source_result test_next(void *source, struct error *err)
     board_count(&test->capture->shared->packets, 1);
     atomic_store_explicit(&test->capture->shared->packet_ns, now, memory_order_relaxed);
     if (rate_limit_due(&test->rate, due, due) &&
-        publish_picture(test, due, now) == PUBLISH_STOPPED) {
+        test_source_publish(test, due, now) == PUBLISH_STOPPED) {
         error_set(err, CAPTURE_STOPPED, "stopped");
         return SOURCE_FAILED;
     }

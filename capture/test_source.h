@@ -1,4 +1,4 @@
-/* test_source.h: the numbers of the built-in test camera, apart from its drawing. */
+/* test_source.h: options and timing of the built-in test camera. */
 #ifndef CAMRING_TEST_SOURCE_H
 #define CAMRING_TEST_SOURCE_H
 

@@ -9,12 +9,12 @@
 #include <string.h>
 
 static struct {
-    char host[256]; /* that the certificate must be for; "": nothing is verified here */
+    char host[256]; /* that the certificate must be for; "": nothing is verified */
     bool passed;
 } check;
 
 /* GnuTLS calls this when the camera has shown its certificate. */
-static int verify(gnutls_session_t session)
+static int verify_certificate(gnutls_session_t session)
 {
     unsigned status;
     gnutls_datum_t words = {0};
@@ -42,7 +42,7 @@ __attribute__((visibility("default"))) int gnutls_init(gnutls_session_t *session
     memcpy(&original, &symbol, sizeof original);
     int r = original(session, flags);
     if (r == GNUTLS_E_SUCCESS && check.host[0])
-        gnutls_session_set_verify_function(*session, verify);
+        gnutls_session_set_verify_function(*session, verify_certificate);
     return r;
 }
 

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Size of the JPEG at `data` without what senders leave behind its end: a few bytes of line ends or
- * padding, a second EOI (some RTP senders keep the camera's own, and the receiver adds one). `size`
- * if there is no end near the end. */
+/* Size of the JPEG at `data` without the bytes that some senders add after it: line ends, padding,
+ * a second EOI marker (some RTP senders keep the camera's own, and the receiver adds one). `size`
+ * if there is no EOI marker near the end. */
 size_t trim_jpeg(const uint8_t *data, size_t size);
 
 #endif
