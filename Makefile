@@ -178,9 +178,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $$(call obj,$$(parts_$$*)) $(LIBRA
 # The kill tests, in their own build (VARIANT=kill).
 chaos_obj = $(call obj,$(1:%=tests/chaos/%.c))
 kill_parts := $(encoder_parts) \
-	$(addprefix common/supervisor/,memory/recover.c memory/space.c instance.c)
+	$(addprefix common/supervisor/,children/camera_places.c instance.c) \
+	$(addprefix common/supervisor/memory/,recover.c space.c)
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
-		$(call chaos_obj,kill_variants kill_supervisor stage world picture) \
+		$(call chaos_obj,kill_variants kill_places kill_supervisor stage world picture) \
 		$(call chaos_obj,kill_points jpeg_gray) \
 		$(call obj,$(kill_parts)) $(LIBRARY)
 	@mkdir -p $(@D)

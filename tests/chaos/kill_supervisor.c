@@ -96,8 +96,15 @@ static void act_start(void)
     stage_must(started, err.text);
 }
 
-/* One that was killed while it ran is followed by one that is killed while it starts, and that by
- * another. */
+static void act_start_and_give_place_on(void)
+{
+    struct error err = {0};
+    act_start();
+    stage_must(world_give_place_on(&err), err.text);
+}
+
+/* One that was killed while it ran is followed by one that is killed while it starts, or while a
+ * camera's place goes to another one, and that by another. */
 void a_supervisor_that_starts(void **state)
 {
     (void)state;
@@ -113,7 +120,7 @@ void a_supervisor_that_starts(void **state)
         stage_publish(PICTURE_SMALL, 2);
         stage_check_nobody_waits(WORLD_RAW);
         stage_close_raw();
-        died = stage_dies(act_start, at, stage_serve_nothing);
+        died = stage_dies(act_start_and_give_place_on, at, stage_serve_nothing);
         assert_true(world_start(&err));
         /* the other one, like a server, would not live without its supervisor */
         if (!follower_is_told(stage.followers[0])) {

@@ -33,4 +33,6 @@ void a_supervisor_that_recovers_a_capture(void **state);
 void a_supervisor_that_recovers_a_reader(void **state);
 void a_supervisor_that_starts(void **state);
 
+void a_worker_whose_place_is_used_again(void **state);
+
 #endif

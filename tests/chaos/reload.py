@@ -238,7 +238,8 @@ class Walk:
         end = self.at_baseline()
         return (
             f"{steps} configurations, {self.kills} processes killed, supervisors "
-            f"{self.supervisors} of them, slowest reload {self.slowest:.1f} s; {compare(noted, end)}"
+            f"{self.supervisors} of them, slowest reload {self.slowest:.1f} s; "
+            + compare(noted, end)
         )
 
 

@@ -153,12 +153,17 @@ void stage_begin(void)
     assert_non_null(world.board);
 }
 
-static bool clear_up(void)
+void stage_unfollow(void)
 {
     for (unsigned i = 0; i < 2; i++) {
         follower_end(stage.followers[i]);
         stage.followers[i] = NULL;
     }
+}
+
+static bool clear_up(void)
+{
+    stage_unfollow();
     if (stage.survivor > 0)
         survivor_end(stage.survivor);
     stage.survivor = 0;

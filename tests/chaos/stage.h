@@ -43,6 +43,7 @@ void stage_begin(void);
 void stage_end(void);              /* nothing may be left */
 int stage_tear_down(void **state); /* after a test that failed on its way */
 void stage_follow(const char *ring);
+void stage_unfollow(void);
 void stage_open_raw(void);
 void stage_close_raw(void);
 void stage_publish(unsigned side, unsigned count);

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
         KILL_TEST(a_reader_that_copies),
         KILL_TEST(an_encoder),
         KILL_TEST(an_encoder_while_a_frame_waits),
+        KILL_TEST(a_worker_whose_place_is_used_again),
         KILL_TEST(a_worker_that_makes_variants),
         KILL_TEST(a_worker_that_makes_variants_while_a_frame_waits),
         KILL_TEST(a_server_that_asks_for_variants),

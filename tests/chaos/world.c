@@ -42,18 +42,24 @@ bool world_start(struct error *err)
     world_configure();
     world.instance = instance_acquire(world.conf.instance, err);
     world.board = world.instance ? board_create(world.conf.instance, 2, err) : NULL;
-    if (!world.board || instance_guard_board(world.instance, err) != 0 ||
-        board_join(world.board, world.camera.id, err) != 0)
+    if (!world.board || instance_guard_board(world.instance, err) != 0)
+        return false;
+    world.places = camera_places_create(world.board);
+    if (!world.places || !camera_places_join(world.places, &world.conf, 0, err))
         return false;
     world.place = board_camera(world.board, 0);
-    if (camera_rings_fit(&world.conf, world.place, err) != 0)
-        return false;
     static int wakers[RING_MAX_WAKERS];
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         wakers[i] = i == 0 ? world.waker : -1;
     world.recover =
         (struct recover){.instance = world.conf.instance, .board = world.board, .wakers = wakers};
     return true;
+}
+
+bool world_give_place_on(struct error *err)
+{
+    camera_places_leave(world.places, world.conf.instance, camera_places_at(world.places, 0));
+    return camera_places_join(world.places, &world.conf, 0, err);
 }
 
 /* The names of this world's objects, in order, one a line. */
@@ -77,6 +83,8 @@ static void list_objects(char *out, size_t size)
 bool world_end(void)
 {
     char found[1024];
+    camera_places_destroy(world.places);
+    world.places = NULL;
     board_close(world.board);
     instance_release(world.instance);
     world.board = NULL;

@@ -6,6 +6,7 @@
 
 #include "common/board.h"
 #include "common/conf.h"
+#include "common/supervisor/children/camera_places.h"
 #include "common/supervisor/instance.h"
 #include "common/supervisor/memory/recover.h"
 
@@ -20,6 +21,7 @@ struct world {
     struct conf_camera camera;
     struct instance *instance;
     struct board *board;
+    struct camera_places *places;
     struct board_camera *place; /* the camera's, on the board */
     struct recover recover;
     int waker; /* the server's eventfd, which recovery signals, too */
@@ -35,6 +37,11 @@ void world_configure(void);
 /* What a supervisor does when it starts, after another that may have been killed half-way; may
  * itself be killed half-way, and repeated. False with err. */
 bool world_start(struct error *err);
+
+/* What a supervisor does when the camera has gone and each process has let go of it: the next
+ * camera, which has the same id, gets its place under a new epoch. May be killed half-way, too.
+ * False with err. */
+bool world_give_place_on(struct error *err);
 
 /* Its end.  True if nothing of it is left. */
 bool world_end(void);
