@@ -106,7 +106,7 @@ bool capture_wait_until(struct capture *capture, int64_t when)
     }
 }
 
-bool capture_take_turn(struct capture *capture)
+bool capture_get_permit(struct capture *capture)
 {
     capture_promise_nothing(capture);
     atomic_store(&capture->granted, false);

@@ -55,7 +55,7 @@ void capture_wait_bell(struct capture *capture, uint32_t seen, int64_t deadline)
 
 /* Asks the supervisor for an open permit (at most max_connecting cameras are being opened at a
  * time) and waits for it. False if the process is to stop. */
-bool capture_take_turn(struct capture *capture);
+bool capture_get_permit(struct capture *capture);
 
 /* Before a commit to a ring that servers read: gives the ring's writer the eventfds of all servers
  * that run now. */

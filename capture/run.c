@@ -98,7 +98,7 @@ static enum reconnect_action run_step(struct run *run, enum reconnect_action act
     struct capture *capture = run->capture;
     switch (action) {
     case RECONNECT_ASK:
-        return capture_take_turn(capture) ? run_event(run, RECONNECT_GRANTED) : RECONNECT_IDLE;
+        return capture_get_permit(capture) ? run_event(run, RECONNECT_GRANTED) : RECONNECT_IDLE;
     case RECONNECT_OPEN:
         return run_open(run);
     case RECONNECT_READ:

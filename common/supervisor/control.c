@@ -20,9 +20,9 @@
 
 struct control_client {
     struct control *control;
-    struct bufferevent *line;
+    struct bufferevent *bufev;
     unsigned topics; /* bits by enum control_topic */
-    unsigned place;  /* in control->clients */
+    unsigned index;  /* in control->clients */
 };
 
 struct control {
@@ -33,28 +33,28 @@ struct control {
     unsigned count;
 };
 
-static void drop(struct control_client *client)
+static void control_drop(struct control_client *client)
 {
     struct control *control = client->control;
     struct control_client *last = control->clients[--control->count];
-    control->clients[client->place] = last;
-    last->place = client->place;
-    bufferevent_free(client->line);
+    control->clients[client->index] = last;
+    last->index = client->index;
+    bufferevent_free(client->bufev);
     free(client);
 }
 
-static int append(const char *text, size_t size, void *arg)
+static int append_to_buffer(const char *text, size_t size, void *arg)
 {
     return evbuffer_add(arg, text, size);
 }
 
-/* A client that doesn't read its replies loses them; it is dropped when its write time-out comes.
- */
+/* A client that doesn't read its replies loses them; it is disconnected when the write time-out
+ * passes. */
 void control_send(struct control_client *client, json_t *message)
 {
-    struct evbuffer *out = bufferevent_get_output(client->line);
+    struct evbuffer *out = bufferevent_get_output(client->bufev);
     if (message && evbuffer_get_length(out) < UNREAD_MAX_BYTES) {
-        json_dump_callback(message, append, out, JSON_COMPACT);
+        json_dump_callback(message, append_to_buffer, out, JSON_COMPACT);
         evbuffer_add(out, "\n", 1);
     }
     json_decref(message);
@@ -86,7 +86,7 @@ void control_subscribe(struct control_client *client, enum control_topic topic)
 {
     struct timeval patience = {.tv_sec = IDLE_SECONDS};
     client->topics |= 1u << topic;
-    bufferevent_set_timeouts(client->line, NULL, &patience); /* it has nothing more to say */
+    bufferevent_set_timeouts(client->bufev, NULL, &patience); /* it sends nothing more */
 }
 
 unsigned control_subscribers(const struct control *control, enum control_topic topic)
@@ -111,10 +111,10 @@ static void answer_line(struct control_client *client, const char *line, size_t 
         control_send(client, reply);
 }
 
-static void on_read(struct bufferevent *line, void *arg)
+static void on_read(struct bufferevent *bufev, void *arg)
 {
     struct control_client *client = arg;
-    struct evbuffer *in = bufferevent_get_input(line);
+    struct evbuffer *in = bufferevent_get_input(bufev);
     size_t length;
     char *text;
     while ((text = evbuffer_readln(in, &length, EVBUFFER_EOL_LF))) {
@@ -124,15 +124,15 @@ static void on_read(struct bufferevent *line, void *arg)
     if (evbuffer_get_length(in) < LINE_MAX_BYTES)
         return;
     static const char text_too_long[] = "{\"error\":\"the request is too long\"}\n";
-    send(bufferevent_getfd(line), text_too_long, sizeof text_too_long - 1,
+    send(bufferevent_getfd(bufev), text_too_long, sizeof text_too_long - 1,
          MSG_DONTWAIT | MSG_NOSIGNAL);
-    drop(client);
+    control_drop(client);
 }
 
-static void on_end(struct bufferevent *line, short what, void *arg)
+static void control_on_end(struct bufferevent *bufev, short what, void *arg)
 {
-    (void)line, (void)what; /* end of file, an error or a time-out: all the same */
-    drop(arg);
+    (void)bufev, (void)what; /* end of file, an error or a time-out: all the same */
+    control_drop(arg);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
@@ -142,20 +142,20 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct control *control = arg;
     struct timeval patience = {.tv_sec = IDLE_SECONDS};
     struct control_client *client = control->count < CLIENTS_MAX ? calloc(1, sizeof *client) : NULL;
-    struct bufferevent *line =
+    struct bufferevent *bufev =
         client ? bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
-    if (!line) {
+    if (!bufev) {
         log_warn("control: connection refused: %s", client ? "out of memory" : "too many");
         free(client);
         close(fd);
         return;
     }
-    *client = (struct control_client){.control = control, .line = line, .place = control->count};
+    *client = (struct control_client){.control = control, .bufev = bufev, .index = control->count};
     control->clients[control->count++] = client;
-    bufferevent_setcb(line, on_read, NULL, on_end, client);
-    bufferevent_setwatermark(line, EV_READ, 0, LINE_MAX_BYTES);
-    bufferevent_set_timeouts(line, &patience, &patience);
-    bufferevent_enable(line, EV_READ | EV_WRITE);
+    bufferevent_setcb(bufev, on_read, NULL, control_on_end, client);
+    bufferevent_setwatermark(bufev, EV_READ, 0, LINE_MAX_BYTES);
+    bufferevent_set_timeouts(bufev, &patience, &patience);
+    bufferevent_enable(bufev, EV_READ | EV_WRITE);
 }
 
 struct control *control_open(struct event_base *base, const char *path,
@@ -167,7 +167,7 @@ struct control *control_open(struct event_base *base, const char *path,
     if (!control || fd < 0 || strlen(path) >= sizeof address.sun_path)
         goto fail;
     memcpy(address.sun_path, path, strlen(path) + 1);
-    mode_t before = umask(0177); /* so that there is no moment when others could connect */
+    mode_t before = umask(0177); /* so that other users can't connect at any moment */
     int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
     umask(before);
     if (bound != 0)
@@ -191,7 +191,7 @@ void control_close(struct control *control)
     if (!control)
         return;
     while (control->count > 0)
-        drop(control->clients[control->count - 1]);
+        control_drop(control->clients[control->count - 1]);
     evconnlistener_free(control->listener);
     free(control);
 }

@@ -1,5 +1,5 @@
-/* control.h: the control socket: one JSON object a line, each way. Transport only; what the
- * requests mean is request.h's.
+/* control.h: the control socket: one JSON object per line, in both directions. Transport only; the
+ * requests are in request.h.
  *
  * A client cannot stall the supervisor: the length of its lines and of what it leaves unread is
  * limited, and a client over a limit is disconnected. */
@@ -15,8 +15,8 @@
 struct control;
 struct control_client;
 
-/* Answers one request, which is an object; returns the reply, a new reference, or NULL if none is
- * due. */
+/* Handles one request, a JSON object; returns the reply, a new reference, or NULL if there is none
+ * now. */
 struct control_handler {
     json_t *(*answer)(struct control_client *client, const json_t *request, void *arg);
     void *arg;
@@ -27,24 +27,25 @@ struct control *control_open(struct event_base *base, const char *path,
                              const struct control_handler *handler, struct error *err);
 void control_close(struct control *control);
 
-/* What clients can wait for. */
+/* What clients can subscribe to. */
 enum control_topic {
     CONTROL_CAMERAS,
     CONTROL_RELOAD,     /* the reload that is under way */
     CONTROL_NEXT_RELOAD /* the one after it */
 };
 
-/* From `answer`: the client gets what control_tell sends on that topic, until it hangs up. */
+/* Called from `answer`: the client gets what control_tell sends on that topic, until it
+ * disconnects. */
 void control_subscribe(struct control_client *client, enum control_topic topic);
 unsigned control_subscribers(const struct control *control, enum control_topic topic);
 
-/* Those who wait for `from` wait for `to` instead. */
+/* Subscribers of `from` become subscribers of `to` instead. */
 void control_move(struct control *control, enum control_topic from, enum control_topic to);
 
 void control_send(struct control_client *client, json_t *message); /* takes over `message` */
-/* to all subscribers of the topic; takes over `message` */
+/* sends to all subscribers of the topic; takes over `message` */
 void control_tell(struct control *control, enum control_topic topic, json_t *message);
-/* the same, and they wait no longer */
+/* the same, and ends their subscription */
 void control_tell_last(struct control *control, enum control_topic topic, json_t *message);
 
 #endif

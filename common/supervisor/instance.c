@@ -23,7 +23,7 @@ struct instance {
     int board_fd; /* holds the board's lock, -1: no board yet */
 };
 
-static void board_path(const char *name, char *out, size_t size)
+static void instance_board_path(const char *name, char *out, size_t size)
 {
     snprintf(out, size, "/dev/shm/camring.%s", name);
 }
@@ -62,7 +62,7 @@ static void kill_children(const char *name)
     struct error ignored;
     struct board *board = board_open(name, &ignored);
     if (!board)
-        return; /* unreadable: whatever it is, it gets unlinked */
+        return; /* not readable as a board: it is unlinked all the same */
     for (unsigned kind = MSG_CAPTURE; kind <= MSG_SERVER; kind++)
         for (unsigned i = 0; i < board_child_numbers(board, kind); i++)
             if (board_child(board, kind, i))
@@ -73,7 +73,7 @@ static void kill_children(const char *name)
 static int clear_remains(struct instance *instance, struct error *err)
 {
     char path[128];
-    board_path(instance->name, path, sizeof path);
+    instance_board_path(instance->name, path, sizeof path);
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if ((fd < 0 && errno == EACCES) || (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid != geteuid()))
@@ -99,7 +99,7 @@ bool instance_has_remains(const char *name)
 {
     struct error ignored;
     char lock[LOCKFILE_PATH_MAX], board[128];
-    board_path(name, board, sizeof board);
+    instance_board_path(name, board, sizeof board);
     return access(board, W_OK) == 0 ||
            (lockfile_path(name, "lock", lock, sizeof lock, &ignored) == 0 &&
             access(lock, W_OK) == 0);
@@ -134,7 +134,7 @@ fail:
 int instance_guard_board(struct instance *instance, struct error *err)
 {
     char path[128];
-    board_path(instance->name, path, sizeof path);
+    instance_board_path(instance->name, path, sizeof path);
     instance->board_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (instance->board_fd >= 0 && lockfile_lock(instance->board_fd))
         return 0;

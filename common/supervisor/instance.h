@@ -1,7 +1,7 @@
-/* instance.h: one running supervisor per instance name and user: its runtime directory, lock and
- * socket path, and the clean-up after one that was killed. A running supervisor holds the lock of
- * lockfile.h. That depends on the runtime directory, but the names of the shared-memory objects
- * don't, so it locks the board as well. */
+/* instance.h: makes sure that there is one supervisor per instance name and user; its runtime
+ * directory and socket path; cleans up after one that was killed. A running supervisor holds the
+ * lock of lockfile.h in the runtime directory. That directory can differ (XDG_RUNTIME_DIR) although
+ * the shared memory's names are the same, so the supervisor also locks the board. */
 #ifndef CAMRING_INSTANCE_H
 #define CAMRING_INSTANCE_H
 
@@ -13,18 +13,19 @@
 
 struct instance;
 
-/* Becomes the one supervisor of `name`, after clearing away what a killed one left: children that
- * still run, shared memory, the socket.  NULL with err: another one runs, or a system call failed.
- */
+/* Becomes the supervisor of `name`, after removing what a killed one left: children that still run,
+ * shared memory, the socket. NULL with err: another one runs, or a system call failed. */
 struct instance *instance_acquire(const char *name, struct error *err);
 
-/* Unlinks socket and lock, and all shared memory of that name; then another may start. */
+/* Unlinks the socket, the lock and all shared memory of that name; afterwards another supervisor
+ * may start. */
 void instance_release(struct instance *instance);
 
 /* Locks the board that this instance has just created.  -1 with err. */
 int instance_guard_board(struct instance *instance, struct error *err);
 
-/* Where the control socket is.  -1 with err: no runtime directory, or too long a path. */
+/* The path of the control socket. -1 with err: there is no runtime directory, or the path is too
+ * long. */
 int instance_socket_path(const char *name, char *out, size_t size, struct error *err);
 
 /* True if a supervisor of that name runs; *pid is its process, 0 if it has not been written to the

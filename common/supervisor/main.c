@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Says how it should have been. */
+/* Prints the usage line. */
 static int wrong_usage(const struct command *command)
 {
     if (command)
@@ -21,8 +21,8 @@ static int wrong_usage(const struct command *command)
 enum parsed { PARSED_OK, PARSED_HELP, PARSED_VERSION, PARSED_WRONG };
 
 /* Options up to the first word (`first`: the command), or all. */
-static enum parsed parse(int argc, char **argv, bool first, struct options *options,
-                         unsigned *given)
+static enum parsed parse_options(int argc, char **argv, bool first, struct options *options,
+                                 unsigned *given)
 {
     enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_DEBUG, OPTION_NO_WAIT, OPTION_VERSION };
     const struct option names[] = {
@@ -62,7 +62,7 @@ static enum parsed parse(int argc, char **argv, bool first, struct options *opti
         case OPTION_VERSION:
             return PARSED_VERSION;
         default:
-            return PARSED_WRONG; /* getopt has said why */
+            return PARSED_WRONG; /* getopt has printed why */
         }
     }
     options->count = argc - optind;
@@ -70,7 +70,8 @@ static enum parsed parse(int argc, char **argv, bool first, struct options *opti
     return PARSED_OK;
 }
 
-static bool fits(const struct command *command, const struct options *options, unsigned given)
+static bool check_arguments(const struct command *command, const struct options *options,
+                            unsigned given)
 {
     if (given & ~command->takes) {
         unsigned extra = given & ~command->takes;
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
 {
     struct options options = {.argv = argv};
     unsigned given = 0;
-    enum parsed parsed = parse(argc, argv, true, &options, &given);
+    enum parsed parsed = parse_options(argc, argv, true, &options, &given);
     if (parsed == PARSED_HELP) {
         command_usage(stdout, NULL);
         return EXIT_DONE;
@@ -118,12 +119,12 @@ int main(int argc, char **argv)
         options.arguments++, options.count--;
         return command->run(&options);
     }
-    parsed = parse(options.count, options.arguments, false, &options, &given);
+    parsed = parse_options(options.count, options.arguments, false, &options, &given);
     if (parsed == PARSED_HELP) {
         command_usage(stdout, command);
         return EXIT_DONE;
     }
-    if (parsed == PARSED_WRONG || !fits(command, &options, given))
+    if (parsed == PARSED_WRONG || !check_arguments(command, &options, given))
         return wrong_usage(command);
     return command->run(&options);
 }

@@ -1,7 +1,7 @@
-/* anew.h: a supervisor in the foreground begins anew in its own process: same pid, command line,
- * environment and working directory, the program and the configuration as they are on the disk by
- * then.  So whatever has started it (a container, a service manager, a shell) goes on waiting for
- * it. */
+/* reexec.h: restarts a supervisor in the foreground by executing its program again (execv): same
+ * pid, command line, environment and working directory; program and configuration are read again
+ * from the disk. So the container, service manager or shell that started it goes on waiting for it.
+ */
 #ifndef CAMRING_REEXEC_H
 #define CAMRING_REEXEC_H
 
@@ -14,18 +14,19 @@
 
 struct reexec {
     const struct options *options;
-    char program[PATH_MAX]; /* its path; "": unknown */
+    char program[PATH_MAX]; /* its path; "": not known */
 };
 
-/* Notes where the program is, while that is sure. */
+/* Notes the program's path, at the start, while /proc/self/exe is sure to name it. */
 void reexec_open(struct reexec *reexec, const struct options *options);
 
-/* The answer to whoever asks for it: {"ok": true}, or what is in the way: {"error": TEXT}, or
- * {"ok": false, "faults": [LINE, ...]} of the configuration. */
+/* Checks whether a restart would succeed. The answer for the client: {"ok": true}, {"error": TEXT},
+ * or {"ok": false, "faults": [LINE, ...]} with the faults of the configuration. A new reference;
+ * NULL: out of memory. */
 json_t *reexec_check(const struct reexec *reexec);
 
-/* Becomes the new one, with the sockets of `listen` that a service manager gave.  All else must be
- * closed.  Returns only if that failed, having said so on stderr. */
+/* Executes the program, passing on the sockets of `listen` if a service manager gave them.
+ * Everything else must be closed. Returns only on failure, with the cause on stderr. */
 void reexec_run(const struct reexec *reexec, const struct listen_set *listen);
 
 #endif

@@ -14,15 +14,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LIMIT_S 30 /* a process that doesn't end is killed long before */
+#define LIMIT_S 30 /* processes that don't end are killed long before */
 
 struct reload {
     struct event_base *base;
     struct reload_target target;
-    const struct conf *first; /* the one the instance was started with, which is the caller's */
+    /* the one that the instance was started with, which stays the caller's */
+    const struct conf *first;
     struct event *late;
     json_t *done; /* the answer once it is done; NULL: none is under way */
-    bool again;   /* asked for meanwhile */
+    bool again;   /* another reload was asked for meanwhile */
     bool stopping;
 };
 
@@ -61,8 +62,8 @@ static json_t *ids_of(const struct conf *conf, const struct conf_diff *diff, uns
     return ids;
 }
 
-static json_t *describe(const struct conf *before, const struct conf *after,
-                        const struct conf_diff *diff)
+static json_t *describe_changes(const struct conf *before, const struct conf *after,
+                                const struct conf_diff *diff)
 {
     json_t *removed = json_array(), *settings = json_array();
     for (unsigned i = 0; i < before->camera_count; i++)
@@ -79,7 +80,7 @@ static json_t *describe(const struct conf *before, const struct conf *after,
 
 /* ---- reading ---- */
 
-/* A pipe would have this process wait for its writer. */
+/* Opening a pipe would block this process until there is a writer. */
 static bool is_file(const char *path, FILE *faults)
 {
     struct stat st;
@@ -92,7 +93,7 @@ static bool is_file(const char *path, FILE *faults)
     return false;
 }
 
-static struct conf *load(const struct reload *reload, FILE *faults)
+static struct conf *reload_read(const struct reload *reload, FILE *faults)
 {
     char path[PATH_MAX];
     const struct options *options = reload->target.options;
@@ -111,8 +112,8 @@ static void refuse_fixed(const struct options *options, const struct conf_diff *
 
 /* ---- taking over ---- */
 
-static int take_over(struct reload *reload, struct conf *conf, const struct conf_diff *diff,
-                     struct error *err)
+static int apply_config(struct reload *reload, struct conf *conf, const struct conf_diff *diff,
+                        struct error *err)
 {
     struct reload_target *target = &reload->target;
     struct listen_set before = *target->listen, next;
@@ -135,7 +136,7 @@ static int take_over(struct reload *reload, struct conf *conf, const struct conf
     return 0;
 }
 
-/* Returns the answer, if it is due now; NULL: when all is done. */
+/* Returns the answer, if it is known now; NULL: it follows when the change is done. */
 static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, FILE *faults)
 {
     struct conf_diff diff;
@@ -149,8 +150,8 @@ static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, F
         refuse_fixed(reload->target.options, &diff, faults);
         conf_free(conf);
     } else {
-        json_t *done = describe(*reload->target.conf, conf, &diff);
-        if (take_over(reload, conf, &diff, &err) == 0) {
+        json_t *done = describe_changes(*reload->target.conf, conf, &diff);
+        if (apply_config(reload, conf, &diff, &err) == 0) {
             reload->done = done;
         } else {
             json_decref(done);
@@ -162,22 +163,23 @@ static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, F
     return answer;
 }
 
-static void finish(struct reload *reload, json_t *answer);
+static void reload_finish(struct reload *reload, json_t *answer);
 
-static void begin(struct reload *reload)
+static void reload_begin(struct reload *reload)
 {
     char *text = NULL;
     size_t size = 0;
     json_t *answer = NULL;
     const struct options *options = reload->target.options;
     if (options->config && strcmp(options->config, "-") == 0) {
-        finish(reload, json_pack("{s:s}", "error",
-                                 "the configuration came from standard input and can't be read "
-                                 "again"));
+        reload_finish(reload,
+                      json_pack("{s:s}", "error",
+                                "the configuration came from standard input and can't be read "
+                                "again"));
         return;
     }
     FILE *faults = open_memstream(&text, &size);
-    struct conf *conf = faults ? load(reload, faults) : NULL;
+    struct conf *conf = faults ? reload_read(reload, faults) : NULL;
     if (conf)
         answer = compare_and_take_over(reload, conf, faults);
     if (faults)
@@ -187,12 +189,12 @@ static void begin(struct reload *reload)
                       : json_pack("{s:s}", "error", "out of memory");
     free(text);
     if (answer)
-        finish(reload, answer);
+        reload_finish(reload, answer);
     else
         evtimer_add(reload->late, &(struct timeval){.tv_sec = LIMIT_S});
 }
 
-static void finish(struct reload *reload, json_t *answer)
+static void reload_finish(struct reload *reload, json_t *answer)
 {
     evtimer_del(reload->late);
     json_decref(reload->done);
@@ -203,7 +205,7 @@ static void finish(struct reload *reload, json_t *answer)
     if (!reload->again || reload->stopping)
         return;
     reload->again = false;
-    begin(reload);
+    reload_begin(reload);
 }
 
 /* ---- events ---- */
@@ -211,15 +213,15 @@ static void finish(struct reload *reload, json_t *answer)
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    finish(arg,
-           json_pack("{s:s}", "error",
-                     "taken over, but not done yet: processes still start or end; see the log"));
+    reload_finish(
+        arg, json_pack("{s:s}", "error",
+                       "taken over, but not done yet: processes still start or end; see the log"));
 }
 
 void reload_on_changed(struct reload *reload)
 {
     if (reload->done)
-        finish(reload, json_incref(reload->done));
+        reload_finish(reload, json_incref(reload->done));
 }
 
 void reload_ask(struct reload *reload, struct control_client *client)
@@ -235,14 +237,14 @@ void reload_ask(struct reload *reload, struct control_client *client)
     if (busy)
         reload->again = true;
     else
-        begin(reload);
+        reload_begin(reload);
 }
 
 void reload_stop(struct reload *reload)
 {
     reload->stopping = true;
     reload->again = false;
-    for (int i = 0; i < 2; i++) { /* who asked, and who waits for the next one */
+    for (int i = 0; i < 2; i++) { /* clients of this reload, then those of the next one */
         control_tell_last(reload->target.control, CONTROL_RELOAD,
                           json_pack("{s:s}", "error", "the instance is stopping"));
         control_move(reload->target.control, CONTROL_NEXT_RELOAD, CONTROL_RELOAD);

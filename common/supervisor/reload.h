@@ -1,13 +1,14 @@
-/* reload.h: another configuration for the instance that runs: read, compared, taken over.  A file
- * that is wrong, or asks for what can't be, changes nothing.
+/* reload.h: reads the configuration again while the instance runs, compares it with the current one
+ * and applies the difference. A file with faults, or with a change that needs a restart, changes
+ * nothing.
  *
- * What came of it is one object for all who asked:
+ * The result is one JSON object, sent to all clients that asked:
  *   {"ok": true, "added": [ID…], "removed": [ID…], "changed": [ID…], "restarted": [ID…],
- *    "unchanged": N, "settings": [KEY…]}           done: no process of what is gone is left
- *   {"ok": false, "faults": [LINE…]}               the file is wrong; nothing has changed
- *   {"error": TEXT}                                it can't be; nothing has changed, or TEXT says
- * what "restarted" are those of "changed" that are captured anew.  Who asks while one is under way
- * gets the next one, which reads the file again. */
+ *    "unchanged": N, "settings": [KEY…]}           done: processes of removed cameras have ended
+ *   {"ok": false, "faults": [LINE…]}               the file has faults; nothing has changed
+ *   {"error": TEXT}                                it failed; TEXT says if anything has changed
+ * "restarted" are those of "changed" whose capture process is restarted.  A request during a reload
+ * is answered by the next one, which reads the file again. */
 #ifndef CAMRING_RELOAD_H
 #define CAMRING_RELOAD_H
 
@@ -18,9 +19,11 @@
 
 struct reload;
 
-/* What changes with it, all the caller's: *conf is replaced (and freed, unless it is `first`). */
+/* What a reload changes, all the caller's. *conf is replaced, and the one before freed unless it is
+ * the first; reload_destroy puts the first back. */
 struct reload_target {
-    const struct options *options; /* as the instance was started: which file, what wins over it */
+    /* of the command line: the file's name, and values that win over the file's */
+    const struct options *options;
     const struct conf **conf;
     struct listen_set *listen;
     struct children *children;
@@ -31,13 +34,14 @@ struct reload_target {
 struct reload *reload_create(struct event_base *base, const struct reload_target *target);
 void reload_destroy(struct reload *reload); /* NULL: nothing */
 
-/* Somebody asks; `client` gets the answer, NULL: it is SIGHUP, and the log says what came of it. */
+/* Reloads, now or after the reload that is under way. `client` gets the answer; NULL: for SIGHUP,
+ * the result is in the log. */
 void reload_ask(struct reload *reload, struct control_client *client);
 
-/* children_watch.on_changed has come. */
+/* To be called by children_watch.on_changed. */
 void reload_on_changed(struct reload *reload);
 
-/* The instance stops: all who wait are told. */
+/* The instance stops: answers all waiting clients with an error. */
 void reload_stop(struct reload *reload);
 
 #endif

@@ -79,7 +79,7 @@ static json_t *answer_status(struct request_context *context, struct control_cli
 
     json_object_set_new(status, "instance", json_string(context->instance));
     json_object_set_new(status, "pid", json_integer(getpid()));
-    json_object_set_new(status, "foreground", json_boolean(context->begin_anew != NULL));
+    json_object_set_new(status, "foreground", json_boolean(context->reexec != NULL));
     json_object_set_new(status, "serving", json_boolean(context->serving));
     json_object_set_new(status, "uptime_s",
                         json_real((double)(clock_now() - context->started_ns) / NS_PER_S));
@@ -112,8 +112,8 @@ static json_t *answer_restart(struct request_context *context, struct control_cl
     (void)client;
     const char *id = json_string_value(json_object_get(request, "camera"));
     if (!json_object_get(request, "camera"))
-        return context->begin_anew
-                   ? context->begin_anew(context->arg)
+        return context->reexec
+                   ? context->reexec(context->arg)
                    : json_pack("{s:s}", "error", "it runs in the background: stop and start it");
     const struct camera_place *camera =
         id ? camera_places_find(children_cameras(context->children), id) : NULL;

@@ -1,11 +1,12 @@
-/* request.h: what can be asked of a running supervisor through its control socket.
+/* request.h: the requests that a running supervisor answers on its control socket.
  *
  *   {"command": "status"}                  cameras, processes, URLs; see request.c
  *   {"command": "wait"}                    one line per camera now and on each change, and
  *                                          {"done": true} once all have settled
- *   {"command": "restart", "camera": ID}   {"ok": true}
- *   {"command": "restart"}                 as reexec_check answers; then the supervisor begins anew
- *   {"command": "reload"}                  what reload.h says, once it is done
+ *   {"command": "restart", "camera": ID}   {"ok": true}; restarts the camera's capture process
+ *   {"command": "restart"}                 the answer of reexec_check; then the supervisor executes
+ *                                          itself again
+ *   {"command": "reload"}                  the result as in reload.h, once it is done
  *   {"command": "stop"}                    {"ok": true}; then the supervisor ends
  *
  * Anything else gets {"error": TEXT}. */
@@ -25,7 +26,8 @@ struct request_context {
     bool serving; /* every server accepts connections, or has once */
     void (*stop)(void *arg);
     void (*reload)(struct control_client *client, void *arg);
-    json_t *(*begin_anew)(void *arg); /* NULL: it is in the background */
+    /* restarts the supervisor (reexec.h); NULL: it runs in the background */
+    json_t *(*reexec)(void *arg);
     void *arg;
 };
 

@@ -30,7 +30,7 @@ static void apply_options(struct conf *conf, const struct options *options)
         conf->log.level = LOG_LEVEL_DEBUG;
 }
 
-/* The files that the configuration names are looked into as well: what is wrong with them is known
+/* The files that the configuration names are checked as well, so that their faults are reported
  * before anything starts. */
 static bool check_files(const struct conf *conf, FILE *faults)
 {

@@ -1,4 +1,4 @@
-/* settings.h: from a command's options to the configuration and instance it is about. */
+/* settings.h: finds the configuration and the instance that a command's options name. */
 #ifndef CAMRING_SETTINGS_H
 #define CAMRING_SETTINGS_H
 
@@ -8,16 +8,16 @@
 
 #include <limits.h>
 
-/* The absolute path of a configuration; "-" stays. */
+/* Makes the path of a configuration absolute; "-" stays. */
 void settings_path(const char *path, char out[PATH_MAX]);
 
-/* Loads the file named or found, and lets the options win over it.  NULL: every fault has been
- * written to `faults`, one a line. `path` becomes the file's absolute path, or "-"; "" if there is
- * no file. */
+/* Loads the file that -c names, else the default one, and applies the options over it. NULL: every
+ * fault has been written to `faults`, one per line. `path` becomes the file's absolute path, "-",
+ * or "" if there is no file. */
 struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults);
 
-/* The instance a command is about that needs no configuration: the option's, else that of the file,
- * else "camring".  False: a file was named, and is bad; tell_faults has told them. */
+/* The instance, for a command that needs nothing else of the configuration: the option's, else that
+ * of the file, else "camring". False: -c names a file with faults; tell_faults has printed them. */
 bool settings_instance(const struct options *options, char instance[RING_ID_SIZE]);
 
 #endif

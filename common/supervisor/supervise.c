@@ -23,9 +23,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A reload may exchange all cameras: those that come need places before those that go have left. */
+/* A reload may replace all cameras: the new ones need places on the board before the old ones have
+ * freed theirs. */
 #define PLACES_PER_CAMERA 2
-#define STOP_LIMIT_S 8 /* then even a process that can't be killed is left behind */
+#define STOP_LIMIT_S 8 /* a process that can't even be killed is given up after that */
 
 enum { SIGNALS = 5 };
 static const int handled_signals[SIGNALS] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPIPE};
@@ -45,12 +46,12 @@ struct supervisor {
     struct request_context requests;
     int url_fd;
     struct reexec reexec;
-    bool stopping, begins_anew;
+    bool stopping, reexecs;
 };
 
 /* ---- while it runs ---- */
 
-static void on_camera(const struct camera_place *camera, void *arg)
+static void supervise_on_camera(const struct camera_place *camera, void *arg)
 {
     struct supervisor *self = arg;
     request_camera_changed(&self->requests, self->control, camera);
@@ -82,7 +83,7 @@ static void on_idle(void *arg)
     event_base_loopbreak(self->base);
 }
 
-static void stop(void *arg)
+static void supervise_stop(void *arg)
 {
     struct supervisor *self = arg;
     if (self->stopping)
@@ -98,11 +99,11 @@ static void stop(void *arg)
 static void stop_for_good(void *arg)
 {
     struct supervisor *self = arg;
-    self->begins_anew = false;
-    stop(self);
+    self->reexecs = false;
+    supervise_stop(self);
 }
 
-static json_t *begin_anew(void *arg)
+static json_t *supervise_reexec(void *arg)
 {
     struct supervisor *self = arg;
     if (self->stopping)
@@ -110,13 +111,13 @@ static json_t *begin_anew(void *arg)
     json_t *answer = reexec_check(&self->reexec);
     if (json_is_true(json_object_get(answer, "ok"))) {
         log_info("restarted by request");
-        self->begins_anew = true;
-        stop(self);
+        self->reexecs = true;
+        supervise_stop(self);
     }
     return answer;
 }
 
-static void reload(struct control_client *client, void *arg)
+static void supervise_reload(struct control_client *client, void *arg)
 {
     struct supervisor *self = arg;
     reload_ask(self->reload, client);
@@ -138,12 +139,12 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     (void)what;
     struct supervisor *self = arg;
     if (number == SIGPIPE)
-        return; /* a lost reader is no reason to stop watching cameras; nor is a lost terminal: */
+        return; /* a log reader that has gone is no reason to stop */
     if (number == SIGHUP) {
         reload_ask(self->reload, NULL);
         return;
     }
-    if (self->stopping && !self->begins_anew && number == SIGINT)
+    if (self->stopping && !self->reexecs && number == SIGINT)
         children_abort(self->children);
     stop_for_good(self);
 }
@@ -157,7 +158,7 @@ static void on_held_tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- setting up ---- */
 
-/* From here on nobody may be at the other end of the terminal. */
+/* From here on nothing is read from or written to the terminal. */
 static int go_to_background(const char *log_path, struct error *err)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -177,7 +178,7 @@ static int go_to_background(const char *log_path, struct error *err)
     return r;
 }
 
-/* Held signals wait, over an exec as well. */
+/* Blocked signals stay pending, also across execv. */
 static void hold_signals(bool on)
 {
     sigset_t set;
@@ -198,7 +199,7 @@ static int open_loop(struct supervisor *self, struct error *err)
         if (!self->signals[i] || evsignal_add(self->signals[i], NULL) != 0)
             return -1;
     }
-    hold_signals(false); /* those that came while this process began anew */
+    hold_signals(false); /* also those that came during a re-execution */
     return 0;
 }
 
@@ -218,7 +219,7 @@ static int open_held_watch(struct supervisor *self, struct error *err)
 
 static int open_children(struct supervisor *self, struct error *err)
 {
-    const struct children_watch watch = {.on_camera = on_camera,
+    const struct children_watch watch = {.on_camera = supervise_on_camera,
                                          .on_up = on_up,
                                          .on_changed = on_changed,
                                          .on_idle = on_idle,
@@ -232,8 +233,8 @@ static int open_children(struct supervisor *self, struct error *err)
                                  .children = self->children,
                                  .started_ns = clock_now(),
                                  .stop = stop_for_good,
-                                 .reload = reload,
-                                 .begin_anew = self->options->log_path ? NULL : begin_anew,
+                                 .reload = supervise_reload,
+                                 .reexec = self->options->log_path ? NULL : supervise_reexec,
                                  .arg = self};
     return self->children ? 0 : -1;
 }
@@ -260,7 +261,7 @@ static int open_control(struct supervisor *self, struct error *err)
 
 /* Everything that can fail for reasons a person has to be told, in an order that leaves nothing
  * half done. */
-static int set_up(struct supervisor *self, struct error *err)
+static int supervise_set_up(struct supervisor *self, struct error *err)
 {
     const struct conf *conf = self->options->conf;
     if (open_loop(self, err) !=
@@ -296,7 +297,7 @@ static void tear_down(struct supervisor *self)
     if (self->base)
         event_base_free(self->base);
     board_close(self->board);
-    if (!self->begins_anew || !self->listen.given)
+    if (!self->reexecs || !self->listen.given)
         listen_close(&self->listen);
     instance_release(self->instance);
     if (self->url_fd >= 0)
@@ -311,7 +312,7 @@ int supervise(const struct supervise *options)
     int status = EXIT_FAILED;
     log_open("supervisor", conf->log.level, conf->log.format);
     reexec_open(&self.reexec, options->options);
-    if (set_up(&self, &err) != 0) {
+    if (supervise_set_up(&self, &err) != 0) {
         fprintf(stderr, "camring: %s\n", err.text);
         goto out;
     }
@@ -320,11 +321,11 @@ int supervise(const struct supervise *options)
     event_base_dispatch(self.base);
     log_info("stopped");
     status = EXIT_DONE;
-    if (self.begins_anew)
+    if (self.reexecs)
         hold_signals(true);
 out:
     tear_down(&self);
-    if (self.begins_anew) {
+    if (self.reexecs) {
         reexec_run(&self.reexec, &self.listen);
         status = EXIT_FAILED;
     }

@@ -1,4 +1,5 @@
-/* supervise.h: one instance from its lock to its last unlink. */
+/* supervise.h: runs one instance: takes its lock, starts all processes, and in the end removes all
+ * that it has made. */
 #ifndef CAMRING_SUPERVISE_H
 #define CAMRING_SUPERVISE_H
 
@@ -9,18 +10,18 @@
 struct supervise {
     const struct conf *conf;
     const char *config_path; /* absolute, or "-" */
-    /* where standard error goes once set up; NULL: stays in the foreground */
+    /* the log file for standard error once the set-up has succeeded; NULL: stays in the foreground
+     */
     const char *log_path;
-    /* what it was called with: to read the configuration again, and in the foreground to begin
-     * anew */
+    /* the command line: needed to read the configuration again and to re-execute the program */
     const struct options *options;
-    /* gets a line per URL once the servers accept, and is closed then; children don't inherit it
-     * */
+    /* a descriptor that gets one line per URL once the servers accept, and is then closed; children
+     * don't inherit it; -1: none */
     int url_fd;
 };
 
-/* Runs until told to stop.  Returns the exit status: 0 stopped in order, 1 could not be set up
- * (said why on stderr). */
+/* Runs until it is told to stop. Returns the exit status: 0 stopped in order, 1 the set-up failed
+ * (the cause is on stderr). */
 int supervise(const struct supervise *options);
 
 #endif

@@ -1,5 +1,5 @@
-/* camera_places.h: the cameras of the instance as the supervisor keeps them: which place on the
- * board each has, with its settings and rings.  By place, and in the order of the configuration. */
+/* camera_places.h: the supervisor's list of cameras: each one's place on the board, settings and
+ * rings. Looked up by place, by id, or in the order of the configuration. */
 #ifndef CAMRING_CAMERA_PLACES_H
 #define CAMRING_CAMERA_PLACES_H
 
@@ -8,12 +8,13 @@
 
 struct camera_places;
 
-/* For others to read. */
+/* Read-only for other files. */
 struct camera_place {
     struct msg_place at;
-    bool taken;      /* by a camera */
-    bool is_leaving; /* which has gone from the configuration; processes may still know it */
-    unsigned order;  /* in the configuration */
+    bool taken; /* a camera has this place */
+    /* it has been removed from the configuration, but processes may still use it */
+    bool is_leaving;
+    unsigned order; /* in the configuration */
     struct conf_camera conf;
 };
 
@@ -28,11 +29,12 @@ struct camera_place *camera_places_find(struct camera_places *places, const char
 /* The camera at that position of the configuration; NULL: none. */
 struct camera_place *camera_places_nth(struct camera_places *places, unsigned order);
 
-/* A place and rings for a camera.  NULL with err: no place or no memory; nothing is left behind. */
+/* Gives a camera a place and creates its rings. NULL with err: no place or no memory; nothing is
+ * left behind. */
 struct camera_place *camera_places_join(struct camera_places *places, const struct conf *conf,
                                         unsigned order, struct error *err);
 
-/* Unlinks its rings and frees the place: no process knows it any more. */
+/* Unlinks its rings and frees the place. No process may use the camera any more. */
 void camera_places_leave(struct camera_places *places, const char *instance,
                          struct camera_place *camera);
 

@@ -5,19 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum turn { TURN_NONE, TURN_QUEUED, TURN_HELD };
+enum permit { PERMIT_NONE, PERMIT_QUEUED, PERMIT_HELD };
 
 struct camera {
     struct msg_camera_state state;
     char last_why[sizeof((struct msg_camera_state){0}).why];
     enum camera_state noted; /* the last state that was worth a line in the log */
     bool joined, settled;
-    enum turn turn;
+    enum permit permit;
 };
 
 struct camera_states {
     unsigned count, max_connecting, held, settled;
-    unsigned *queue; /* of those with TURN_QUEUED, in order of their requests */
+    unsigned *queue; /* of the places with PERMIT_QUEUED, in order of their requests */
     unsigned queued;
     struct camera camera[];
 };
@@ -106,12 +106,12 @@ static void clean_text(char *text, size_t size)
             *text = '?';
 }
 
-static void end_turn(struct camera_states *cameras, unsigned place)
+static void end_permit(struct camera_states *cameras, unsigned place)
 {
     struct camera *camera = &cameras->camera[place];
-    if (camera->turn == TURN_HELD) {
+    if (camera->permit == PERMIT_HELD) {
         cameras->held--;
-    } else if (camera->turn == TURN_QUEUED) {
+    } else if (camera->permit == PERMIT_QUEUED) {
         unsigned at = 0;
         while (cameras->queue[at] != place)
             at++;
@@ -119,10 +119,10 @@ static void end_turn(struct camera_states *cameras, unsigned place)
         memmove(&cameras->queue[at], &cameras->queue[at + 1],
                 (cameras->queued - at) * sizeof *cameras->queue);
     }
-    camera->turn = TURN_NONE;
+    camera->permit = PERMIT_NONE;
 }
 
-/* Everything but the moment: a camera that says the same again has nothing new to tell. */
+/* Everything but the time: a report of the same state is no change. */
 static bool same_state(const struct msg_camera_state *a, const struct msg_camera_state *b)
 {
     return a->state == b->state && a->width == b->width && a->height == b->height &&
@@ -163,7 +163,7 @@ enum camera_change camera_states_report(struct camera_states *cameras, unsigned 
         state.since_ns = now;
 
     if (state.state == CAMERA_LIVE || state.state == CAMERA_AWAY || state.state == CAMERA_ENDED) {
-        end_turn(cameras, place);
+        end_permit(cameras, place);
         camera_states_give_up(cameras, place);
     }
     return set_state(&cameras->camera[place], &state);
@@ -172,7 +172,7 @@ enum camera_change camera_states_report(struct camera_states *cameras, unsigned 
 enum camera_change camera_states_lost(struct camera_states *cameras, unsigned place, int64_t now,
                                       const char *why)
 {
-    end_turn(cameras, place);
+    end_permit(cameras, place);
     struct camera *camera = &cameras->camera[place];
     if (!camera->joined || camera->state.state == CAMERA_AWAY)
         return CAMERA_CHANGE_SAME;
@@ -187,29 +187,29 @@ void camera_states_leave(struct camera_states *cameras, unsigned place)
     struct camera *camera = &cameras->camera[place];
     if (!camera->joined)
         return;
-    end_turn(cameras, place);
+    end_permit(cameras, place);
     cameras->count--;
     cameras->settled -= camera->settled;
     camera->joined = camera->settled = false;
 }
 
-/* ---- turns ---- */
+/* ---- permits to open ---- */
 
 void camera_states_request(struct camera_states *cameras, unsigned place)
 {
     struct camera *camera = &cameras->camera[place];
-    if (!camera->joined || camera->turn == TURN_QUEUED)
+    if (!camera->joined || camera->permit == PERMIT_QUEUED)
         return;
-    if (camera->turn == TURN_HELD) /* it begins anew: to the end of the queue like everybody */
-        end_turn(cameras, place);
-    camera->turn = TURN_QUEUED;
+    if (camera->permit == PERMIT_HELD) /* it asks again: to the end of the queue */
+        end_permit(cameras, place);
+    camera->permit = PERMIT_QUEUED;
     cameras->queue[cameras->queued++] = place;
 }
 
 void camera_states_opened(struct camera_states *cameras, unsigned place)
 {
-    if (cameras->camera[place].turn == TURN_HELD)
-        end_turn(cameras, place);
+    if (cameras->camera[place].permit == PERMIT_HELD)
+        end_permit(cameras, place);
 }
 
 int camera_states_grant(struct camera_states *cameras)
@@ -219,7 +219,7 @@ int camera_states_grant(struct camera_states *cameras)
     unsigned place = cameras->queue[0];
     cameras->queued--;
     memmove(&cameras->queue[0], &cameras->queue[1], cameras->queued * sizeof *cameras->queue);
-    cameras->camera[place].turn = TURN_HELD;
+    cameras->camera[place].permit = PERMIT_HELD;
     cameras->held++;
     return (int)place;
 }

@@ -1,8 +1,8 @@
-/* camera_states.h: what the supervisor knows of each camera, by its place on the board, and which
- * may be opened now.  No system calls.
+/* camera_states.h: the state of each camera, by its place on the board, and which cameras may be
+ * opened now. No system calls.
  *
- * Turns: at most `max_connecting` captures open their cameras at the same time; the others queue,
- * first come, first served. */
+ * Open permits: at most `max_connecting` captures open their cameras at the same time; the others
+ * queue, first come, first served. */
 #ifndef CAMRING_CAMERA_STATES_H
 #define CAMRING_CAMERA_STATES_H
 
@@ -12,7 +12,7 @@
 
 struct camera_states;
 
-/* For so many places, all of them free.  NULL: out of memory. */
+/* For that many places, all free. NULL: out of memory. */
 struct camera_states *camera_states_create(unsigned places, unsigned max_connecting);
 void camera_states_destroy(struct camera_states *cameras);
 
@@ -21,14 +21,14 @@ void camera_states_set_max_connecting(struct camera_states *cameras, unsigned ma
 /* A camera takes the place: CAMERA_STARTING, not settled. */
 void camera_states_join(struct camera_states *cameras, struct msg_place at, int64_t now);
 
-/* It leaves.  Ends its turn; what is reported of the place until the next joins counts for nothing.
- */
+/* The camera is removed. Ends its permit; reports for the place are ignored until the next camera
+ * joins there. */
 void camera_states_leave(struct camera_states *cameras, unsigned place);
 
 const struct msg_camera_state *camera_states_state(const struct camera_states *cameras,
                                                    unsigned place);
 
-/* A settled camera has once been live, away or ended, or its capture died too early to say so:
+/* A camera is settled once it has been live, away or ended, or its capture has died before that:
  * `camring start` need not wait for it any longer. */
 bool camera_states_settled(const struct camera_states *cameras, unsigned place);
 bool camera_states_all_settled(const struct camera_states *cameras);
@@ -41,29 +41,29 @@ const char *camera_states_last_why(const struct camera_states *cameras, unsigned
 
 enum camera_change {
     CAMERA_CHANGE_SAME,
-    CAMERA_CHANGE_CHANGED, /* somebody may want to know */
-    CAMERA_CHANGE_NOTABLE, /* worth a line in the log: not the same trouble once more */
+    CAMERA_CHANGE_CHANGED, /* to be passed on */
+    CAMERA_CHANGE_NOTABLE, /* worth a line in the log: not the same state or cause again */
 };
 
-/* What the camera's capture reports, taken over as far as it makes sense.  Ends its turn if it says
- * how the opening went. */
+/* The camera's capture reports a state; values out of range are corrected. Ends the permit if the
+ * report says that the camera was opened or could not be. */
 enum camera_change camera_states_report(struct camera_states *cameras, unsigned place, int64_t now,
                                         const struct msg_camera_state *report);
 
-/* The camera's capture is dead.  Ends its turn.  A camera known to be away stays so; any other is
+/* The camera's capture is dead. Ends its permit. A camera that is away stays so; any other is
  * starting again, because of `why` ("" if that was asked for). */
 enum camera_change camera_states_lost(struct camera_states *cameras, unsigned place, int64_t now,
                                       const char *why);
 
-/* The capture doesn't come back at once: counts as settled. */
+/* The capture isn't started again at once: the camera counts as settled. */
 void camera_states_give_up(struct camera_states *cameras, unsigned place);
 
 void camera_states_request(struct camera_states *cameras, unsigned place);
 
-/* The camera is open, whether pictures come or not.  Ends its turn. */
+/* The camera has been opened, whether pictures come or not. Ends its permit. */
 void camera_states_opened(struct camera_states *cameras, unsigned place);
 
-/* The next camera to be told to open, -1: none now.  Its turn has begun. */
+/* Gives the next permit: returns the place of the camera to be told to open; -1: none now. */
 int camera_states_grant(struct camera_states *cameras);
 
 #endif

@@ -25,8 +25,8 @@ const char *child_state_name(enum child_state state)
     return (unsigned)state < CHILD_STATE_COUNT ? names[state] : "unknown";
 }
 
-static unsigned enter(struct child *child, enum child_state state, int64_t deadline,
-                      unsigned actions)
+static unsigned enter_state(struct child *child, enum child_state state, int64_t deadline,
+                            unsigned actions)
 {
     child->state = state;
     child->deadline_ns = deadline;
@@ -73,7 +73,7 @@ static unsigned rule_spawn(struct child *child, int64_t now, uint32_t random)
 {
     (void)random;
     child->ready_ns = CLOCK_NEVER;
-    return enter(child, CHILD_STARTING, now + READY_LIMIT, CHILD_DO_SPAWN);
+    return enter_state(child, CHILD_STARTING, now + READY_LIMIT, CHILD_DO_SPAWN);
 }
 
 static unsigned rule_ready(struct child *child, int64_t now, uint32_t random)
@@ -82,7 +82,7 @@ static unsigned rule_ready(struct child *child, int64_t now, uint32_t random)
     child->ready_ns = now;
     if (!child->damped)
         child->pauses = 0;
-    return enter(child, CHILD_READY, CLOCK_NEVER, CHILD_DO_NOTHING);
+    return enter_state(child, CHILD_READY, CLOCK_NEVER, CHILD_DO_NOTHING);
 }
 
 static unsigned rule_crash(struct child *child, int64_t now, uint32_t random)
@@ -93,66 +93,66 @@ static unsigned rule_crash(struct child *child, int64_t now, uint32_t random)
         child->damped = true;
     if (had_been_ready && !child->damped)
         return rule_spawn(child, now, random);
-    return enter(child, CHILD_BACKOFF, now + pause_length(child, random), CHILD_DO_NOTHING);
+    return enter_state(child, CHILD_BACKOFF, now + pause_length(child, random), CHILD_DO_NOTHING);
 }
 
 static unsigned rule_hang(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, CHILD_KILLING, CLOCK_NEVER, CHILD_DO_KILL);
+    return enter_state(child, CHILD_KILLING, CLOCK_NEVER, CHILD_DO_KILL);
 }
 
 static unsigned rule_cycle(struct child *child, int64_t now, uint32_t random)
 {
     (void)random;
-    return enter(child, CHILD_CYCLING, now + STOP_LIMIT, CHILD_DO_TERM);
+    return enter_state(child, CHILD_CYCLING, now + STOP_LIMIT, CHILD_DO_TERM);
 }
 
 static unsigned rule_stop(struct child *child, int64_t now, uint32_t random)
 {
     (void)random;
-    return enter(child, CHILD_STOPPING, now + STOP_LIMIT, CHILD_DO_TERM);
+    return enter_state(child, CHILD_STOPPING, now + STOP_LIMIT, CHILD_DO_TERM);
 }
 
 static unsigned rule_drain(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, CHILD_DRAINING, CLOCK_NEVER, CHILD_DO_NOTHING);
+    return enter_state(child, CHILD_DRAINING, CLOCK_NEVER, CHILD_DO_NOTHING);
 }
 
 static unsigned rule_abort(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, CHILD_STOPPING, CLOCK_NEVER, CHILD_DO_KILL);
+    return enter_state(child, CHILD_STOPPING, CLOCK_NEVER, CHILD_DO_KILL);
 }
 
-/* It was told to end and is late: nothing changes but the means. */
+/* It was told to end and hasn't in time: it is killed. */
 static unsigned rule_escalate(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, child->state, CLOCK_NEVER, CHILD_DO_KILL);
+    return enter_state(child, child->state, CLOCK_NEVER, CHILD_DO_KILL);
 }
 
-/* It is on its way out already, and now not to come back, or to come back after all. */
+/* It has been told to end already; only whether it is started again afterwards changes. */
 static unsigned rule_stay_away(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, CHILD_STOPPING, child->deadline_ns, CHILD_DO_NOTHING);
+    return enter_state(child, CHILD_STOPPING, child->deadline_ns, CHILD_DO_NOTHING);
 }
 
 static unsigned rule_come_back(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, CHILD_CYCLING, child->deadline_ns, CHILD_DO_NOTHING);
+    return enter_state(child, CHILD_CYCLING, child->deadline_ns, CHILD_DO_NOTHING);
 }
 
 static unsigned rule_rest(struct child *child, int64_t now, uint32_t random)
 {
     (void)now, (void)random;
-    return enter(child, CHILD_IDLE, CLOCK_NEVER, CHILD_DO_NOTHING);
+    return enter_state(child, CHILD_IDLE, CLOCK_NEVER, CHILD_DO_NOTHING);
 }
 
-/* An empty place: the event means nothing in that state. */
+/* No entry: the event is ignored in that state. */
 static unsigned (*const rules[CHILD_STATE_COUNT][CHILD_EVENT_COUNT])(struct child *child,
                                                                      int64_t now,
                                                                      uint32_t random) = {

@@ -1,9 +1,9 @@
-/* child.h: the life of one child process as a table of state x event.  No system calls: time and
- * chance are passed in, and what is to be done comes back as a set of actions, so that every path
- * is tested without processes or sleeps.
+/* child.h: the life of one child process as a table of state x event. No system calls: the time and
+ * a random number are arguments, and the actions to take are returned, so that every path is tested
+ * without processes or sleeps.
  *
- * A child that had been ready and dies is started again at once.  It is damped (a pause of 1 s,
- * doubling up to `max_ns`, give or take 20 %) when it died before it was ready, and from the
+ * A child that had been ready and dies is started again at once.  There is a pause first (1 s,
+ * doubling up to `max_ns`, +-20 % at random) when it died before it was ready, and from the
  * `burst`-th death within `window_ns` until it has once been ready for a whole window. */
 #ifndef CAMRING_CHILD_H
 #define CAMRING_CHILD_H
@@ -11,30 +11,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CHILD_MAX_BURST 128 /* a larger `burst` damps nothing but deaths before ready */
+/* with a larger `burst` there is a pause only after deaths before ready */
+#define CHILD_MAX_BURST 128
 
 enum child_state {
-    CHILD_IDLE,     /* no process, none wanted */
+    CHILD_IDLE,     /* no process, and none is to be started */
     CHILD_STARTING, /* runs, not ready yet */
     CHILD_READY,    /* works */
     CHILD_KILLING,  /* killed for hanging; starts again once dead */
     CHILD_CYCLING,  /* told to end; starts again once dead */
     CHILD_STOPPING, /* told to end */
     CHILD_BACKOFF,  /* dead, waits before it starts again */
-    CHILD_DRAINING, /* told to end once its clients have left, which may take for ever */
+    CHILD_DRAINING, /* told to end once its clients have left, without a time limit */
     CHILD_STATE_COUNT
 };
 
 enum child_event {
-    CHILD_ON_START,   /* it is wanted */
-    CHILD_ON_READY,   /* it says that it works */
-    CHILD_ON_DEATH,   /* it is gone, or could not be started */
+    CHILD_ON_START,   /* it is to run */
+    CHILD_ON_READY,   /* it has sent MSG_READY */
+    CHILD_ON_DEATH,   /* it has ended, or could not be started */
     CHILD_ON_TIME,    /* deadline_ns has passed */
     CHILD_ON_HANG,    /* it missed its heartbeat, or closed its channel */
-    CHILD_ON_RESTART, /* somebody asked for a new one */
-    CHILD_ON_STOP,    /* it is not wanted any more */
-    CHILD_ON_DRAIN,   /* the same, but its clients may stay with it */
-    CHILD_ON_ABORT,   /* the same, without patience */
+    CHILD_ON_RESTART, /* a restart was asked for */
+    CHILD_ON_STOP,    /* it is to end */
+    CHILD_ON_DRAIN,   /* the same, once its clients have left */
+    CHILD_ON_ABORT,   /* it is to be killed at once */
     CHILD_EVENT_COUNT
 };
 
@@ -54,11 +55,12 @@ struct child_limits {
 struct child {
     enum child_state state;
     int64_t deadline_ns; /* when to send CHILD_ON_TIME; CLOCK_NEVER: not at all */
-    unsigned restarts;   /* deaths nobody had asked for */
+    unsigned restarts;   /* unexpected deaths */
     /* private */
     struct child_limits limits;
-    int64_t ready_ns;                /* when it became ready, CLOCK_NEVER: not yet in this life */
-    int64_t deaths[CHILD_MAX_BURST]; /* when the last ones were, as a circle */
+    /* when it became ready, CLOCK_NEVER: not since it was last started */
+    int64_t ready_ns;
+    int64_t deaths[CHILD_MAX_BURST]; /* times of the last ones, as a ring buffer */
     unsigned death_count;
     unsigned pauses; /* in a row */
     bool damped;
@@ -66,8 +68,8 @@ struct child {
 
 void child_init(struct child *child, const struct child_limits *limits);
 
-/* Takes the event at `now`; `random` is any number and gives the pause its jitter.  Returns enum
- * child_action bits; the deadline is to be armed anew after each event. */
+/* Handles the event at time `now`; `random` gives the pause its jitter. Returns enum child_action
+ * bits; after each event the caller sets its timer to deadline_ns again. */
 unsigned child_event(struct child *child, enum child_event event, int64_t now, uint32_t random);
 
 const char *child_state_name(enum child_state state); /* "idle" … */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BATCH 32 /* messages taken from one child before the others have their turn */
+#define RECEIVE_BATCH 32 /* messages read from one child before other events are handled */
 
 struct child_channel {
     int fd;
@@ -17,7 +17,7 @@ struct child_channel {
     bool hung_up, broken, closing;
 };
 
-static void give_up(struct child_channel *channel, const char *why)
+static void channel_break(struct child_channel *channel, const char *why)
 {
     if (channel->broken || channel->closing)
         return;
@@ -27,8 +27,8 @@ static void give_up(struct child_channel *channel, const char *why)
 
 /* ---- saying ---- */
 
-/* Says as much as the child takes now; the rest when it has read some. */
-static void flush(struct child_channel *channel)
+/* Sends as much as the socket takes now; the rest when it is writable again. */
+static void channel_flush(struct child_channel *channel)
 {
     struct outbox_item item;
     while (outbox_next(&channel->outbox, &item)) {
@@ -42,9 +42,9 @@ static void flush(struct child_channel *channel)
         }
         int cause = errno;
         outbox_clear(&channel->outbox);
-        if (cause != EPIPE && cause != ECONNRESET) { /* else its death is on the way */
+        if (cause != EPIPE && cause != ECONNRESET) { /* else the child is dying */
             log_error("cannot send %s: %s", msg_type_name(item.type), strerror(cause));
-            give_up(channel, "not told what it has to know");
+            channel_break(channel, "not told what it has to know");
         }
         return;
     }
@@ -53,7 +53,7 @@ static void flush(struct child_channel *channel)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    flush(arg);
+    channel_flush(arg);
 }
 
 void child_channel_say(struct child_channel *channel, enum msg_type type, struct msg_place at)
@@ -61,15 +61,15 @@ void child_channel_say(struct child_channel *channel, enum msg_type type, struct
     if (channel->closing)
         return;
     if (!outbox_post(&channel->outbox, type, at))
-        give_up(channel, "out of memory for what it has to be told");
+        channel_break(channel, "out of memory for what it has to be told");
     else if (!event_pending(channel->writable, EV_WRITE, NULL))
-        flush(channel);
+        channel_flush(channel);
 }
 
 /* ---- hearing ---- */
 
-/* True if there may be more. */
-static bool receive(struct child_channel *channel)
+/* Reads one message; true if there may be more. */
+static bool channel_receive(struct child_channel *channel)
 {
     struct msg msg;
     struct error err;
@@ -83,10 +83,10 @@ static bool receive(struct child_channel *channel)
     if (r < 0 && err.code == EAGAIN)
         return false;
     event_del(channel->readable);
-    channel->hung_up = true; /* it is most likely dying */
+    channel->hung_up = true; /* the child is most likely dying */
     if (r < 0 && err.code != ECONNRESET) {
         log_error("%s", err.text);
-        give_up(channel, "breaks the rules");
+        channel_break(channel, "breaks the rules");
     }
     return false;
 }
@@ -95,7 +95,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     unsigned taken = 0;
-    while (taken < RECEIVE_BATCH && receive(arg))
+    while (taken < RECEIVE_BATCH && channel_receive(arg))
         taken++;
 }
 
@@ -106,7 +106,7 @@ bool child_channel_hung_up(const struct child_channel *channel)
 
 /* ---- opening and closing ---- */
 
-static void destroy(struct child_channel *channel)
+static void channel_destroy(struct child_channel *channel)
 {
     if (channel->readable)
         event_free(channel->readable);
@@ -131,7 +131,7 @@ struct child_channel *child_channel_open(struct event_base *base, int fd, unsign
     if (outbox_open(&channel->outbox, places) && channel->readable && channel->writable &&
         event_add(channel->readable, NULL) == 0)
         return channel;
-    destroy(channel);
+    channel_destroy(channel);
     return NULL;
 }
 
@@ -140,7 +140,7 @@ void child_channel_close(struct child_channel *channel)
     if (!channel)
         return;
     channel->closing = true;
-    while (!channel->hung_up && receive(channel))
+    while (!channel->hung_up && channel_receive(channel))
         continue;
-    destroy(channel);
+    channel_destroy(channel);
 }

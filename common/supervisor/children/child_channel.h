@@ -1,7 +1,7 @@
 /* child_channel.h: the supervisor's end of the channel to one child process.
  *
- * What is said is noted in an outbox and sent as the child takes it; a message's content is made at
- * that moment, by the owner's `send`.  Nothing blocks. */
+ * Messages are queued in an outbox and sent as fast as the child reads them; the owner's `send`
+ * builds a message's content when it is sent. Nothing blocks. */
 #ifndef CAMRING_CHILD_CHANNEL_H
 #define CAMRING_CHILD_CHANNEL_H
 
@@ -13,10 +13,10 @@ struct child_channel;
 
 /* Called from the event loop; `on_message` also from child_channel_close. */
 struct child_channel_owner {
-    /* Sends what the item stands for on `socket`, which doesn't block.  -1 with errno. */
+    /* Builds and sends the item's message on `socket`, which doesn't block. -1 with errno. */
     int (*send)(int socket, const struct outbox_item *item, void *arg);
     void (*on_message)(const struct msg *msg, void *arg);
-    /* The child can't be talked to or breaks the rules of the channel; said once. */
+    /* The channel has failed, or the child has sent something invalid; called once. */
     void (*on_broken)(const char *why, void *arg);
     void *arg;
 };
@@ -26,14 +26,15 @@ struct child_channel_owner {
 struct child_channel *child_channel_open(struct event_base *base, int fd, unsigned places,
                                          const struct child_channel_owner *owner);
 
-/* Passes on what a dead child had still said, and closes.  NULL: nothing. */
+/* Passes on the messages that a dead child had sent, and closes. NULL: does nothing. */
 void child_channel_close(struct child_channel *channel);
 
-/* `at`: the camera it is about, or, for messages about something else with a number, that number as
- * its place.  The newest state of a camera is said once, however often it is noted meanwhile. */
+/* Queues a message. `at`: the camera that it is about; for messages about something else with a
+ * number, that number is `at.place`. A camera's state is queued at most once, and its newest value
+ * is sent. */
 void child_channel_say(struct child_channel *channel, enum msg_type type, struct msg_place at);
 
-/* True once the child's end is closed. */
+/* True once the child has closed its end. */
 bool child_channel_hung_up(const struct child_channel *channel);
 
 #endif

@@ -39,7 +39,7 @@ static void line_on_broken(const char *why, void *arg)
 
 /* ---- starting ---- */
 
-static void spawn(struct child_process *process)
+static void start_process(struct child_process *process)
 {
     struct error err;
     int channel;
@@ -67,7 +67,7 @@ static void spawn(struct child_process *process)
         child_process_condemn(process, "out of memory for what it has to be told");
 }
 
-static void arm_timer(struct child_process *process)
+static void arm_life_timer(struct child_process *process)
 {
     if (process->life.deadline_ns == CLOCK_NEVER) {
         event_del(process->timer);
@@ -79,14 +79,14 @@ static void arm_timer(struct child_process *process)
     event_add(process->timer, &wait);
 }
 
-static void act(struct child_process *process, unsigned actions)
+static void carry_out(struct child_process *process, unsigned actions)
 {
     if (actions & CHILD_DO_TERM && process->pid > 0)
         kill(process->pid, SIGTERM);
     if (actions & CHILD_DO_KILL && process->pid > 0)
         kill(process->pid, SIGKILL);
     if (actions & CHILD_DO_SPAWN)
-        spawn(process);
+        start_process(process);
 }
 
 void child_process_event(struct child_process *process, enum child_event event)
@@ -98,14 +98,14 @@ void child_process_event(struct child_process *process, enum child_event event)
     unsigned actions = child_event(&process->life, event, clock_now(), random);
     enum child_state after = process->life.state;
     atomic_store(&process->heartbeat->restarts, process->life.restarts);
-    arm_timer(process);
+    arm_life_timer(process);
     if (before != after)
         log_debug("%s: %s, was %s", process->name, child_state_name(after),
                   child_state_name(before));
     if (after == CHILD_KILLING && event == CHILD_ON_TIME)
         log_warn("%s: not ready in time: killed", process->name);
     process->was_ready |= after == CHILD_READY;
-    act(process, actions);
+    carry_out(process, actions);
     if (before != after)
         process->owner->on_state(process, before, process->owner->arg);
 }
@@ -123,7 +123,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct child_process *process = arg;
     if (clock_now() < process->life.deadline_ns) /* libevent's clock is a little coarser */
-        arm_timer(process);
+        arm_life_timer(process);
     else
         child_process_event(process, CHILD_ON_TIME);
 }
@@ -156,12 +156,12 @@ static void log_death(const struct child_process *process, pid_t pid, bool wante
         log_warn("%s: process %d died: %s; starts again", process->name, (int)pid, cause);
 }
 
-static void on_death(struct child_process *process, int status)
+static void on_process_death(struct child_process *process, int status)
 {
     char cause[40];
     format_cause(status, cause, sizeof cause);
     pid_t pid = process->pid;
-    process->pid = 0; /* from here on nobody may signal that number */
+    process->pid = 0; /* from here on the pid may belong to another process */
     atomic_store(&process->heartbeat->pid, 0);
     atomic_store(&process->heartbeat->deadline_ns, CLOCK_NEVER);
     child_channel_close(process->channel);
@@ -175,7 +175,8 @@ static void on_death(struct child_process *process, int status)
     process->owner->on_lost(process, wanted, cause, process->owner->arg);
 }
 
-/* One that is stopped while it waits has promised no heartbeat, so its stopping is noted here. */
+/* A process that is stopped (SIGSTOP) while it waits has no heartbeat deadline, so the stop is
+ * noted here. */
 void child_process_reap(struct child_process *process)
 {
     int status;
@@ -186,7 +187,7 @@ void child_process_reap(struct child_process *process)
         else if (WIFCONTINUED(status))
             process->stopped_ns = 0;
         else
-            on_death(process, status);
+            on_process_death(process, status);
     }
 }
 
@@ -197,7 +198,7 @@ void child_process_check(struct child_process *process, int64_t now)
     else if (process->stopped_ns > 0 && now - process->stopped_ns > STOPPED_LIMIT_NS)
         child_process_condemn(process, "has been stopped for too long");
     else if (process->channel && child_channel_hung_up(process->channel) && process->hung_up++ > 0)
-        /* time enough to die of whatever closed it */
+        /* gives it time to die of the cause that closed the channel */
         child_process_condemn(process, "has closed its channel");
 }
 

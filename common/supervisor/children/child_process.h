@@ -1,5 +1,6 @@
-/* child_process.h: one supervised process: started, talked to, watched, started again when it dies,
- * stopped.  When is for child.h to decide; what it is told is for the owner. */
+/* child_process.h: one supervised process: starts it, sends it messages, watches its heartbeat,
+ * starts it again when it dies, stops it. child.h decides when; the owner decides which messages
+ * are sent. */
 #ifndef CAMRING_CHILD_PROCESS_H
 #define CAMRING_CHILD_PROCESS_H
 
@@ -14,23 +15,22 @@ struct child_process;
 
 /* Called from the event loop; `arg` is the owner's. */
 struct child_process_owner {
-    /* A new process runs: says all that it has to be told first. */
+    /* A new process runs: queue the messages that it needs first. */
     void (*greet)(struct child_process *process, void *arg);
-    /* Sends what the item stands for.  -1 with errno. */
+    /* Builds and sends the item's message. -1 with errno. */
     int (*send)(const struct child_process *process, int socket, const struct outbox_item *item,
                 void *arg);
     void (*on_message)(struct child_process *process, const struct msg *msg, void *arg);
-    /* It is dead, and its successor is not started yet: shared memory can be put in order. */
+    /* It is dead, and its successor is not started yet: shared memory can be repaired. */
     void (*on_death)(struct child_process *process, void *arg);
-    /* After a death, and what follows from it, is dealt with.  `wanted`: it had been told to end.
-     */
+    /* After a death has been handled and the new state set. `wanted`: it had been told to end. */
     void (*on_lost)(struct child_process *process, bool wanted, const char *cause, void *arg);
-    /* Its state is another one. */
+    /* Its state has changed. */
     void (*on_state)(struct child_process *process, enum child_state before, void *arg);
     void *arg;
 };
 
-/* For the owner to read. */
+/* Read-only for the owner. */
 struct child_process {
     enum msg_child_kind kind;
     unsigned number; /* among those of its kind; a capture's is its camera's place */
@@ -39,13 +39,13 @@ struct child_process {
     pid_t pid; /* 0: no process */
 
     /* the owner's */
-    bool leaving;     /* not needed any more: to be destroyed once idle */
-    bool is_replaced; /* to drain as soon as its successors serve */
-    /* by place: the epoch of a camera that it was told has gone and has not let go of yet, else 0
-     */
+    bool leaving;     /* being removed: to be destroyed once idle */
+    bool is_replaced; /* to be drained as soon as its successors serve */
+    /* by place: the epoch of a camera of whose removal it was told and which it has not confirmed
+     * yet, else 0 */
     uint32_t *owes;
-    bool was_ready;   /* in some life */
-    int64_t asked_ns; /* when its restart was last asked for over HTTP, 0: never */
+    bool was_ready;   /* at least once */
+    int64_t asked_ns; /* when a restart was last requested over HTTP, 0: never */
 
     /* private */
     struct event_base *base;
@@ -64,7 +64,7 @@ struct child_process {
 struct child_process_options {
     enum msg_child_kind kind;
     unsigned number;
-    const char *what;    /* behind its kind in its name; NULL: the number */
+    const char *what;    /* the second part of its name, after its kind; NULL: the number */
     const char *program; /* path; stays */
     const char *label;   /* stays */
     struct child_limits limits;
@@ -79,16 +79,17 @@ void child_process_destroy(struct child_process *process);
 
 void child_process_event(struct child_process *process, enum child_event event);
 
-/* Kills it, to start it anew. */
+/* Kills it; it is then started again. */
 void child_process_condemn(struct child_process *process, const char *why);
 
-/* Does nothing while no process runs: the next one is greeted. */
+/* Queues a message. Does nothing while no process runs: the next one gets what it needs by `greet`.
+ */
 void child_process_say(struct child_process *process, enum msg_type type, struct msg_place at);
 
-/* After SIGCHLD: takes all that the kernel has to tell of it. */
+/* After SIGCHLD: collects the process's exit or stop from the kernel (waitid). */
 void child_process_reap(struct child_process *process);
 
-/* Once a second: condemns one that hangs. */
+/* To be called once a second: kills the process if it hangs. */
 void child_process_check(struct child_process *process, int64_t now);
 
 #endif

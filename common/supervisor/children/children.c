@@ -13,14 +13,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TICK_NS NS_PER_S /* how often heartbeats are looked at */
+#define TICK_NS NS_PER_S /* how often heartbeats are checked */
 #define RESTART_GAP_NS (2 * NS_PER_S)
-#define DESCRIPTORS_PER_CHILD 2 /* its channel, and what is opened for a moment */
+#define DESCRIPTORS_PER_CHILD 2 /* its channel, and one that is open for a moment */
 #define DESCRIPTORS_BESIDE 128
 
 /* ---- cameras' states ---- */
 
-/* Its capture has told people already. */
+/* At debug level only, as the capture process logs it itself. */
 static void log_camera(const struct children *children, const struct camera_place *camera)
 {
     const struct msg_camera_state *state = camera_states_state(children->states, camera->at.place);
@@ -56,8 +56,8 @@ void children_grant(struct children *children)
 
 /* ---- what processes say ---- */
 
-/* A client with a token may ask as often as he likes; a camera that is being opened anew isn't
- * helped by that. */
+/* A client with a token can ask any number of times: requests shortly after a restart are ignored,
+ * as they would only delay the opening of the camera. */
 static void restart_if_due(struct children *children, const struct msg_place *at)
 {
     const struct camera_place *camera = camera_places_at(children->cameras, at->place);
@@ -83,7 +83,7 @@ static void take_state(struct children *children, const struct camera_place *cam
     children_grant(children);
 }
 
-/* False: captures may not say that. */
+/* False: captures must not send such a message. */
 static bool take_from_capture(struct children *children, unsigned place, const struct msg *msg)
 {
     const struct camera_place *camera = camera_places_at(children->cameras, place);
@@ -99,7 +99,7 @@ static bool take_from_capture(struct children *children, unsigned place, const s
     return true;
 }
 
-static void on_message(struct child_process *process, const struct msg *msg, void *arg)
+static void children_on_message(struct child_process *process, const struct msg *msg, void *arg)
 {
     struct children *children = arg;
     const struct msg_place *at = &msg->body.place;
@@ -121,7 +121,7 @@ static void on_message(struct child_process *process, const struct msg *msg, voi
 
 /* ---- dying ---- */
 
-static void on_death(struct child_process *process, void *arg)
+static void children_on_death(struct child_process *process, void *arg)
 {
     struct children *children = arg;
     if (process->kind == MSG_CAPTURE)
@@ -134,7 +134,8 @@ static void on_death(struct child_process *process, void *arg)
     children_settle_soon(children);
 }
 
-static void on_lost(struct child_process *process, bool wanted, const char *cause, void *arg)
+static void children_on_lost(struct child_process *process, bool wanted, const char *cause,
+                             void *arg)
 {
     struct children *children = arg;
     const struct camera_place *camera = camera_places_at(children->cameras, process->number);
@@ -180,7 +181,7 @@ static void check_idle(struct children *children)
     children->watch.on_idle(children->watch.arg);
 }
 
-static void on_state(struct child_process *process, enum child_state before, void *arg)
+static void children_on_state(struct child_process *process, enum child_state before, void *arg)
 {
     struct children *children = arg;
     (void)before;
@@ -230,9 +231,9 @@ static void on_sigchld(evutil_socket_t number, short what, void *arg)
         child_process_reap(process);
 }
 
-/* Looks at the heartbeats, and for other people's programs that died.  After a pause of this
- * process itself (stopped, or the whole machine) the children get time to catch up first. */
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+/* Checks the heartbeats, and the rows of outside programs that died. If this process itself was
+ * paused (stopped, or the whole machine), heartbeats are checked only a tick later. */
+static void children_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct children *children = arg;
@@ -322,8 +323,7 @@ void children_restart_camera(struct children *children, const struct camera_plac
 
 /* ---- from first to last ---- */
 
-/* The list begins with those that are to start first: servers, so that a page that is asked for
- * early is found. */
+/* The list is in the order of starting: servers first, so that the page can be loaded early. */
 static bool add_all(struct children *children, struct error *err)
 {
     const struct conf *conf = children->conf;
@@ -398,10 +398,10 @@ struct children *children_create(struct event_base *base, const struct conf *con
                                   .watch = *watch,
                                   .owner = {.greet = children_talk_greet,
                                             .send = children_talk_send,
-                                            .on_message = on_message,
-                                            .on_death = on_death,
-                                            .on_lost = on_lost,
-                                            .on_state = on_state,
+                                            .on_message = children_on_message,
+                                            .on_death = children_on_death,
+                                            .on_lost = children_on_lost,
+                                            .on_state = children_on_state,
                                             .arg = children}};
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         children->wakers[i] = -1;
@@ -412,7 +412,7 @@ struct children *children_create(struct event_base *base, const struct conf *con
     children->cameras = camera_places_create(board);
     children->states = camera_states_create(board_places(board), conf->max_connecting);
     children->sigchld = evsignal_new(base, SIGCHLD, on_sigchld, children);
-    children->tick = event_new(base, -1, EV_PERSIST, on_tick, children);
+    children->tick = event_new(base, -1, EV_PERSIST, children_on_tick, children);
     children->settle = event_new(base, -1, 0, on_settle, children);
     if (!children->reaper || !children->cameras || !children->states || !children->sigchld ||
         !children->tick || !children->settle)

@@ -1,6 +1,5 @@
-/* children.h: all processes of one supervisor, and the cameras they are for: started, told what
- * they have to know, watched, replaced when they die, changed when the configuration does, stopped.
- */
+/* children.h: all child processes of a supervisor, and the cameras: starts the processes, sends
+ * them messages, watches and replaces them, applies a new configuration, stops them. */
 #ifndef CAMRING_CHILDREN_H
 #define CAMRING_CHILDREN_H
 
@@ -18,17 +17,17 @@ struct children;
 
 /* Called from the event loop. */
 struct children_watch {
-    /* its state has changed, or it has settled */
+    /* the camera's state has changed, or it has settled */
     void (*on_camera)(const struct camera_place *camera, void *arg);
     void (*on_up)(void *arg);      /* every server has become ready, once */
-    void (*on_changed)(void *arg); /* what children_reload has begun is done */
+    void (*on_changed)(void *arg); /* the change begun by children_reload is complete */
     void (*on_idle)(void *arg);    /* after children_stop: no process is left */
     void *arg;
 };
 
-/* Gives each camera its place and rings.  `conf` stays the caller's and valid until children_reload
- * has put another in its stead; the rest outlives the children.  NULL with err.  Nothing runs yet.
- */
+/* Gives each camera its place and rings. `conf` stays the caller's and must be valid until
+ * children_reload has replaced it, the other arguments until children_destroy. NULL with err.
+ * Starts nothing yet. */
 struct children *children_create(struct event_base *base, const struct conf *conf,
                                  struct board *board, const struct listen_set *listen,
                                  const struct children_watch *watch, struct error *err);
@@ -36,11 +35,12 @@ void children_destroy(struct children *children);
 
 void children_start(struct children *children);
 void children_stop(struct children *children);
-void children_abort(struct children *children); /* kills at once what still runs; on_idle follows */
+/* kills the processes that still run; on_idle follows */
+void children_abort(struct children *children);
 
-/* Goes over from the configuration there was to `conf`, as `diff` says, and to the sockets that are
- * in the listen_set by now.  -1 with err: nothing has changed.  Else on_changed follows; until then
- * it is not called again. */
+/* Applies the configuration `conf`, whose difference to the present one is `diff`, and the sockets
+ * that are now in the listen_set. -1 with err: nothing has changed. Else on_changed follows; do not
+ * call it again before. */
 int children_reload(struct children *children, const struct conf *conf,
                     const struct conf_diff *diff, struct error *err);
 
@@ -50,10 +50,10 @@ void children_restart_camera(struct children *children, const struct camera_plac
 struct camera_places *children_cameras(struct children *children);
 const struct camera_states *children_states(const struct children *children);
 
-/* Deaths of the camera's captures that no-one had asked for. */
+/* Unexpected deaths of the camera's capture process. */
 unsigned children_restarts(const struct children *children, const struct camera_place *camera);
 
-/* The first of all processes, which ->next links. */
+/* The first process of the list, which is linked by ->next. */
 const struct child_process *children_processes(const struct children *children);
 
 #endif

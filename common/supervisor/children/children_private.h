@@ -37,19 +37,19 @@ struct children {
 
 /* ---- children_talk.c ---- */
 
-/* child_process_owner's. */
+/* The callbacks `greet` and `send` of child_process_owner. */
 void children_talk_greet(struct child_process *process, void *arg);
 int children_talk_send(const struct child_process *process, int socket,
                        const struct outbox_item *item, void *arg);
 
-/* To all processes of that kind. */
+/* Queues a message for all processes of that kind. */
 void children_talk_say(struct children *children, enum msg_child_kind kind, enum msg_type type,
                        struct msg_place at);
 
 /* ---- children.c ---- */
 
-/* Creates it, in front of the list; a server with its eventfd, which the others are told of.  NULL:
- * out of memory or descriptors. */
+/* Creates a process at the front of the list; for a server also its eventfd, which is sent to
+ * captures and encoders. NULL: out of memory or descriptors. */
 struct child_process *children_add(struct children *children, enum msg_child_kind kind,
                                    unsigned number);
 
@@ -60,20 +60,21 @@ struct child_process *children_find(const struct children *children, enum msg_ch
 /* The lowest number that no process of that kind has; -1: none is free. */
 int children_free_number(const struct children *children, enum msg_child_kind kind);
 
-/* The process ends, as `event` says (CHILD_ON_STOP or CHILD_ON_DRAIN), and is forgotten. */
+/* Ends the process, by `event` (CHILD_ON_STOP or CHILD_ON_DRAIN), and destroys it when it has
+ * ended. */
 void children_remove(struct children *children, struct child_process *process,
                      enum child_event event);
 
-/* Looks, in the event loop's next turn, whether something that was begun is done. */
+/* Has the next pass of the event loop destroy ended processes and call change_step. */
 void children_settle_soon(struct children *children);
 
 void children_publish(struct children *children, const struct camera_place *camera,
                       enum camera_change change);
 
-/* Passes free turns to open cameras on. */
+/* Gives free open permits to the captures that wait for one. */
 void children_grant(struct children *children);
 
-/* -1 with err: more open files are needed than there may be. */
+/* Raises the limit of open files as far as possible; -1 with err: fewer than are needed. */
 int children_check_descriptors(const struct conf *conf, struct error *err);
 
 #endif

@@ -1,13 +1,12 @@
 /* DESIGN
  *
- * children_reload changes what there is to be at once: places, settings, the list of processes.
- * What processes do about it takes its time, and reload_step, called after everything that
- * happens, goes on as far as that allows:
+ * children_reload changes places, settings and the list of processes at once. The processes take
+ * their time to follow; reload_step is called after each event and does what has become possible:
  *   - A place is free again when its capture has ended and every process that knew the camera has
- *     said that it has let go of it (or has died).  Until then no other camera gets it, and the
- *     rings' memory is not given back, since it is mapped.
+ *     confirmed its removal (or has died).  Until then no other camera gets it, and the rings'
+ *     memory is not given back, since it is mapped.
  *   - Servers that are replaced drain when all their successors serve, not before: no moment is
- *     without one.  Their clients stay with them as long as they like. */
+ *     without one. Their clients may stay as long as they want. */
 #include "children_private.h"
 
 #include "common/clock.h"
@@ -67,7 +66,7 @@ static void start_camera(struct children *children, const struct camera_place *c
     child_process_event(children_find(children, MSG_CAPTURE, camera->at.place), CHILD_ON_START);
 }
 
-/* Places, rings and idle processes for all that join; none if one can't have them. */
+/* Creates places, rings and idle processes for all new cameras; none, if one fails. */
 static int prepare_cameras(struct children *children, const struct conf *conf,
                            const struct conf_diff *diff, struct error *err)
 {
@@ -93,7 +92,7 @@ static int prepare_cameras(struct children *children, const struct conf *conf,
             struct camera_place *camera =
                 camera_places_find(children->cameras, conf->cameras[done].id);
             struct child_process *capture = children_find(children, MSG_CAPTURE, camera->at.place);
-            children->first = capture->next; /* the one that was added last */
+            children->first = capture->next; /* the one added last */
             child_process_destroy(capture);
             camera_places_leave(children->cameras, children->instance, camera);
         }
@@ -121,7 +120,7 @@ static void change_cameras(struct children *children, const struct conf *before,
 
 /* ---- processes ---- */
 
-/* Of those that stay. */
+/* Counts the processes that stay. */
 static unsigned count_of(const struct children *children, enum msg_child_kind kind)
 {
     unsigned count = 0;
@@ -130,7 +129,8 @@ static unsigned count_of(const struct children *children, enum msg_child_kind ki
     return count;
 }
 
-static struct child_process *highest(const struct children *children, enum msg_child_kind kind)
+static struct child_process *highest_number(const struct children *children,
+                                            enum msg_child_kind kind)
 {
     struct child_process *found = NULL;
     for (struct child_process *process = children->first; process; process = process->next)
@@ -140,7 +140,7 @@ static struct child_process *highest(const struct children *children, enum msg_c
     return found;
 }
 
-/* A server that drains and gives its number up for a new one: its clients are cut. */
+/* Ends a draining server, whose number is needed for a new one: its clients are disconnected. */
 static void end_a_drained_server(struct children *children)
 {
     struct child_process *last = NULL;
@@ -151,12 +151,12 @@ static void end_a_drained_server(struct children *children)
         child_process_event(last, CHILD_ON_STOP);
 }
 
-static void adjust(struct children *children, enum msg_child_kind kind, unsigned wanted,
-                   enum child_event end)
+static void adjust_count(struct children *children, enum msg_child_kind kind, unsigned wanted,
+                         enum child_event end)
 {
     unsigned count = count_of(children, kind);
     for (; count > wanted; count--)
-        children_remove(children, highest(children, kind), end);
+        children_remove(children, highest_number(children, kind), end);
     for (; count < wanted; count++) {
         int number = children_free_number(children, kind);
         struct child_process *process =
@@ -175,8 +175,8 @@ static void adjust(struct children *children, enum msg_child_kind kind, unsigned
 static void adjust_all(struct children *children)
 {
     struct process_counts counts = process_counts_decide(children->conf, process_counts_cores());
-    adjust(children, MSG_ENCODER, counts.encoders, CHILD_ON_STOP);
-    adjust(children, MSG_SERVER, counts.servers, CHILD_ON_DRAIN);
+    adjust_count(children, MSG_ENCODER, counts.encoders, CHILD_ON_STOP);
+    adjust_count(children, MSG_SERVER, counts.servers, CHILD_ON_DRAIN);
 }
 
 static void tell_all(struct children *children, const struct conf_diff *diff)
@@ -194,7 +194,7 @@ static void tell_all(struct children *children, const struct conf_diff *diff)
 
 /* ---- what is done when processes have let go ---- */
 
-static bool is_known(const struct children *children, const struct camera_place *camera)
+static bool is_known_to_any(const struct children *children, const struct camera_place *camera)
 {
     for (const struct child_process *process = children->first; process; process = process->next) {
         bool is_its_capture = process->kind == MSG_CAPTURE && process->number == camera->at.place;
@@ -211,7 +211,7 @@ static bool free_places(struct children *children)
         struct camera_place *camera = camera_places_at(children->cameras, i);
         if (!camera || !camera->is_leaving)
             continue;
-        if (is_known(children, camera)) {
+        if (is_known_to_any(children, camera)) {
             all = false;
             continue;
         }
@@ -221,7 +221,7 @@ static bool free_places(struct children *children)
     return all;
 }
 
-/* Once all that replace them serve. */
+/* Drains replaced servers once all their successors serve. True if there are none. */
 static bool drain_replaced(struct children *children)
 {
     bool any = false;
@@ -237,7 +237,7 @@ static bool drain_replaced(struct children *children)
     return !any;
 }
 
-/* Those that were told to end, or to begin anew, are still at it. */
+/* True while processes that were told to end or restart still run. */
 static bool are_busy(const struct children *children)
 {
     for (const struct child_process *process = children->first; process; process = process->next)

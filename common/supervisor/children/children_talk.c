@@ -1,4 +1,4 @@
-/* What the processes are told. */
+/* The messages to the processes: builds their content when they are sent. */
 #include "children_private.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static int send_camera(const struct children *children, const struct child_proce
 {
     const struct camera_place *place = camera_places_at(children->cameras, at.place);
     if (!place || place->at.epoch != at.epoch)
-        return 0; /* it has gone meanwhile */
+        return 0; /* it has been removed meanwhile */
     struct msg_camera camera = {.at = at, .order = place->order, .conf = place->conf};
     if (process->kind != MSG_CAPTURE)
         explicit_bzero(camera.conf.source, sizeof camera.conf.source);

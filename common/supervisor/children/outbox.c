@@ -23,7 +23,7 @@ void outbox_clear(struct outbox *outbox)
     memset(outbox->state_noted, 0, outbox->places * sizeof *outbox->state_noted);
 }
 
-static bool make_room(struct outbox *outbox)
+static bool outbox_make_room(struct outbox *outbox)
 {
     if (outbox->first > 0) {
         outbox->count -= outbox->first;
@@ -46,7 +46,7 @@ bool outbox_post(struct outbox *outbox, enum msg_type type, struct msg_place at)
 {
     if (type == MSG_CAMERA_STATE && outbox->state_noted[at.place])
         return true;
-    if (outbox->count == outbox->room && !make_room(outbox))
+    if (outbox->count == outbox->room && !outbox_make_room(outbox))
         return false;
     outbox->items[outbox->count++] = (struct outbox_item){type, at};
     if (type == MSG_CAMERA_STATE)

@@ -1,7 +1,6 @@
-/* outbox.h: what still has to be said to one child.  Messages are noted, not kept: their content is
- * made when the child can take them.  So a child that doesn't read costs a bounded list (its setup,
- * and the newest state of each camera), and blocks nobody.
- */
+/* outbox.h: per-child outbox: queues the types of messages; their content is built when they are
+ * sent. So a child that doesn't read costs a list of limited length (its setup, and one state per
+ * camera), and delays no other process. */
 #ifndef CAMRING_OUTBOX_H
 #define CAMRING_OUTBOX_H
 
@@ -12,10 +11,10 @@
 struct outbox {
     struct outbox_item {
         enum msg_type type;
-        struct msg_place at; /* of the camera it is about; or `place` is another number */
+        struct msg_place at; /* the camera that it is about; or at.place is another number */
     } * items;               /* from `first` to `count` */
     unsigned first, count, room;
-    bool *state_noted; /* per place: its MSG_CAMERA_STATE is in the list */
+    bool *state_noted; /* by place: its MSG_CAMERA_STATE is queued */
     unsigned places;
 };
 
@@ -23,11 +22,11 @@ bool outbox_open(struct outbox *outbox, unsigned places); /* false: out of memor
 void outbox_close(struct outbox *outbox);
 void outbox_clear(struct outbox *outbox);
 
-/* Notes a message; a camera's state that is noted already stays where it is.  False: out of memory.
- */
+/* Queues a message; a camera's state that is queued already keeps its position. False: out of
+ * memory. */
 bool outbox_post(struct outbox *outbox, enum msg_type type, struct msg_place at);
 
-bool outbox_next(const struct outbox *outbox, struct outbox_item *item); /* false: nothing to say */
-void outbox_sent(struct outbox *outbox); /* the next item has gone */
+bool outbox_next(const struct outbox *outbox, struct outbox_item *item); /* false: empty */
+void outbox_sent(struct outbox *outbox); /* removes the next item, which has been sent */
 
 #endif

@@ -3,9 +3,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-/* 1,000 viewers of 720p30 cost a server a quarter of a core, beside what the kernel's network
- * takes; to encrypt as much takes most of one.  A server to two cores leaves room for those who
- * decode and encode. */
+/* 1,000 viewers of 720p30 cost a server a quarter of a core, beside the kernel's networking; with
+ * TLS most of a core. One server per two cores leaves the rest to capture and encoder processes. */
 #define CLIENTS_PER_SERVER 1000
 #define TLS_CLIENTS_PER_SERVER 250
 #define CORES_PER_SERVER 2

@@ -1,4 +1,4 @@
-/* process_counts.h: how many processes of the kinds there will be that no camera has for itself. */
+/* process_counts.h: the number of encoder and server processes. */
 #ifndef CAMRING_PROCESS_COUNTS_H
 #define CAMRING_PROCESS_COUNTS_H
 
@@ -11,7 +11,7 @@ struct process_counts {
 /* The cores that this process may use. */
 unsigned process_counts_cores(void);
 
-/* The numbers for a configuration on so many cores, with "auto" resolved. Pure. */
+/* The numbers for a configuration and a number of cores; resolves "auto". Pure. */
 struct process_counts process_counts_decide(const struct conf *conf, unsigned cores);
 
 #endif

@@ -51,8 +51,8 @@ static bool is_harmless(const char *entry)
     return false;
 }
 
-/* What children may inherit.  The rest may hold the passwords that the configuration took from
- * there, and anybody of the same user can read a process's environment.  NULL: out of memory. */
+/* The environment for children. Other variables may hold passwords that the configuration uses, and
+ * every process of the same user can read a process's environment. NULL: out of memory. */
 static char **harmless_environment(void)
 {
     size_t count = 0, kept = 0;
@@ -65,10 +65,10 @@ static char **harmless_environment(void)
     return kept_entries;
 }
 
-/* Between fork and exec: only what is safe after a fork.  All signals are blocked until the
- * handlers of the parent are gone, which would write to pipes that are shared with it. */
-static void become(const char *path, const char *label, char **environment, int channel,
-                   pid_t parent)
+/* Between fork and exec: only async-signal-safe calls. All signals are blocked until the parent's
+ * handlers are removed, which would write to pipes shared with the parent. */
+static void exec_program(const char *path, const char *label, char **environment, int channel,
+                         pid_t parent)
 {
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
@@ -80,7 +80,7 @@ static void become(const char *path, const char *label, char **environment, int 
     sigprocmask(SIG_SETMASK, &none, NULL);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it died before that took hold */
+    if (getppid() != parent) /* the parent died before prctl took effect */
         _exit(EXIT_NO_EXEC);
 
     if (channel == CHANNEL_FD ? fcntl(channel, F_SETFD, 0) != 0 : dup2(channel, CHANNEL_FD) < 0)
@@ -109,7 +109,7 @@ pid_t spawn_start(const char *path, const char *label, int *channel, struct erro
     sigprocmask(SIG_BLOCK, &all, &before);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        become(path, label, environment, pair[1], parent);
+        exec_program(path, label, environment, pair[1], parent);
     int cause = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
 

@@ -47,7 +47,7 @@ static void become_supervisor(const struct launch *launch, const char *config_pa
         url_fd = STDERR_FILENO + 1;
     }
     fcntl(url_fd, F_SETFD, FD_CLOEXEC);
-    /* whoever waits for the end of an inherited pipe must not wait for us */
+    /* a program that reads an inherited pipe to its end must not have to wait for this process */
     syscall(SYS_close_range, url_fd + 1, ~0U, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
     _exit(supervise(&(struct supervise){.conf = launch->conf,
@@ -95,14 +95,14 @@ static void close_launch(struct launch *launch)
     close(launch->pidfd);
 }
 
-static bool signalled(const struct launch *launch)
+static bool was_signalled(const struct launch *launch)
 {
     struct signalfd_siginfo info;
     return read(launch->signals, &info, sizeof info) == sizeof info;
 }
 
-/* Ends the supervisor and all it has made. */
-static void cancel(const struct launch *launch)
+/* Ends the supervisor, which removes all that it has made. */
+static void cancel_launch(const struct launch *launch)
 {
     kill(launch->pid, SIGTERM);
     if (!process_await_exit(launch->pidfd, STOP_LIMIT_MS)) {
@@ -113,8 +113,9 @@ static void cancel(const struct launch *launch)
     stopping_clear(launch->conf->instance);
 }
 
-/* It ended before it was up: its own exit status says why, and so did it. */
-static enum exits collect(const struct launch *launch)
+/* The supervisor ended before it was up, after printing the cause: its exit status becomes the
+ * command's. */
+static enum exits collect_exit(const struct launch *launch)
 {
     int status = 0;
     if (waitpid(launch->pid, &status, 0) == launch->pid && WIFEXITED(status) &&
@@ -125,10 +126,10 @@ static enum exits collect(const struct launch *launch)
     return EXIT_FAILED;
 }
 
-static enum exits give_up(const struct launch *launch, const char *why)
+static enum exits fail_launch(const struct launch *launch, const char *why)
 {
     fprintf(stderr, "camring: %s\n", why);
-    cancel(launch);
+    cancel_launch(launch);
     return EXIT_FAILED;
 }
 
@@ -148,16 +149,16 @@ static enum exits await_up(const struct launch *launch, bool quiet)
             char why[PATH_MAX + 80];
             snprintf(why, sizeof why, "no server came up in %d s; see %s",
                      (int)(UP_LIMIT / NS_PER_S), launch->log_path);
-            return give_up(launch, why);
+            return fail_launch(launch, why);
         }
-        if (fds[1].revents && signalled(launch))
-            return give_up(launch, "cancelled");
+        if (fds[1].revents && was_signalled(launch))
+            return fail_launch(launch, "cancelled");
         if (!fds[0].revents)
             continue;
         char text[1024];
         ssize_t n = read(launch->urls, text, sizeof text);
         if (n <= 0)
-            return up ? EXIT_DONE : collect(launch);
+            return up ? EXIT_DONE : collect_exit(launch);
         up = true;
         if (!quiet)
             fwrite(text, 1, (size_t)n, stdout);
@@ -174,7 +175,7 @@ static enum exits await_cameras(const struct launch *launch, bool quiet)
     case STARTUP_WAIT_NOT_LIVE:
         return EXIT_NOT_LIVE;
     case STARTUP_WAIT_CANCELLED:
-        return give_up(launch, "cancelled");
+        return fail_launch(launch, "cancelled");
     default:
         fprintf(stderr, "camring: %s; see %s\n", err.text, launch->log_path);
         return EXIT_FAILED;

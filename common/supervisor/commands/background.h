@@ -1,4 +1,4 @@
-/* background.h: starting a supervisor that outlives the command, and waiting for its cameras. */
+/* background.h: starts a supervisor in the background and waits for its cameras. */
 #ifndef CAMRING_BACKGROUND_H
 #define CAMRING_BACKGROUND_H
 
@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-/* Failures of the set-up are on stderr; URLs are on stdout, unless `quiet`.  Unless
- * options->no_wait, returns when each camera is live or has failed, after a summary on stdout,
- * unless `quiet`.  SIGINT or SIGTERM to this process undoes it all. */
+/* Errors are printed on stderr, the URLs on stdout, unless `quiet`. Unless options->no_wait is set,
+ * returns when each camera is live or has failed, after printing a summary on stdout, unless
+ * `quiet`. SIGINT or SIGTERM to this process stops the supervisor again. */
 enum exits background_start(const struct options *options, const struct conf *conf,
                             const char *config_path, bool quiet);
 

@@ -18,7 +18,7 @@ struct client {
     int fd;
     pid_t pid;
     int64_t patience_ns;
-    char *text; /* received, not yet taken */
+    char *text; /* received, not yet returned */
     size_t used, room;
 };
 
@@ -97,7 +97,7 @@ int client_send(struct client *client, const json_t *request, struct error *err)
 }
 
 /* The first whole line, as JSON. */
-static bool take_line(struct client *client, json_t **message)
+static bool client_take_line(struct client *client, json_t **message)
 {
     char *end = client->used ? memchr(client->text, '\n', client->used) : NULL;
     if (!end)
@@ -110,7 +110,7 @@ static bool take_line(struct client *client, json_t **message)
     return true;
 }
 
-static bool make_room(struct client *client)
+static bool client_make_room(struct client *client)
 {
     if (client->used < client->room)
         return true;
@@ -126,8 +126,8 @@ static bool make_room(struct client *client)
 enum client_result client_next(struct client *client, json_t **message)
 {
     *message = NULL;
-    while (!take_line(client, message)) {
-        if (!make_room(client))
+    while (!client_take_line(client, message)) {
+        if (!client_make_room(client))
             return CLIENT_GONE;
         ssize_t n = recv(client->fd, client->text + client->used, client->room - client->used, 0);
         if (n < 0 && errno == EINTR)
@@ -141,7 +141,7 @@ enum client_result client_next(struct client *client, json_t **message)
     return *message ? CLIENT_GOT : CLIENT_GONE;
 }
 
-static json_t *await(struct client *client, struct error *err)
+static json_t *await_reply(struct client *client, struct error *err)
 {
     int64_t deadline = clock_now() + client->patience_ns;
     json_t *message;
@@ -164,7 +164,7 @@ static json_t *await(struct client *client, struct error *err)
 
 json_t *client_ask(struct client *client, const json_t *request, struct error *err)
 {
-    json_t *answer = client_send(client, request, err) == 0 ? await(client, err) : NULL;
+    json_t *answer = client_send(client, request, err) == 0 ? await_reply(client, err) : NULL;
     const char *fault = json_string_value(json_object_get(answer, "error"));
     if (fault) {
         error_set(err, EINVAL, "%s", fault);

@@ -13,14 +13,16 @@ struct client;
 struct client *client_open(const char *instance, struct error *err);
 void client_close(struct client *client);
 
-pid_t client_pid(const struct client *client); /* the supervisor's process, as the kernel says */
-int client_fd(const struct client *client);    /* readable when client_next may have something */
+/* the supervisor's process, from the kernel (SO_PEERCRED) */
+pid_t client_pid(const struct client *client);
+int client_fd(const struct client *client); /* readable when client_next may have something */
 
 int client_send(struct client *client, const json_t *request, struct error *err); /* -1 with err */
 
 enum client_result { CLIENT_GOT, CLIENT_LATER, CLIENT_GONE };
 
-/* The next object the supervisor has sent, without waiting; *message is the caller's. */
+/* Returns the next object that the supervisor has sent, without waiting; *message is the caller's.
+ */
 enum client_result client_next(struct client *client, json_t **message);
 
 /* How long client_ask waits for an answer; 5 s unless set. */

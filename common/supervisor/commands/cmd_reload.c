@@ -1,4 +1,4 @@
-/* reload: the running supervisor reads its configuration again and says what came of it. */
+/* reload: makes the running supervisor read its configuration again, and prints the result. */
 #include "client.h"
 #include "command.h"
 
@@ -10,7 +10,7 @@
 
 #define PATIENCE_S 40 /* longer than the supervisor's own */
 
-static json_t *ask(const char *instance, struct error *err)
+static json_t *ask_reload(const char *instance, struct error *err)
 {
     struct client *client = client_open(instance, err);
     if (!client) {
@@ -63,10 +63,10 @@ enum exits cmd_reload(const struct options *options)
 {
     char instance[RING_ID_SIZE];
     struct error err;
-    /* without -c: the file may be wrong, and the supervisor is to say where */
+    /* without -c: the file may have faults, which the supervisor reports */
     if (!settings_instance(options, instance))
         return EXIT_CONFIG;
-    json_t *answer = ask(instance, &err);
+    json_t *answer = ask_reload(instance, &err);
     if (!answer) {
         tell_error(options, err.text);
         return err.code == ENOENT || err.code == ECONNREFUSED ? EXIT_NOT_RUNNING : EXIT_FAILED;

@@ -1,6 +1,6 @@
-/* restart CAMERA: a fresh capture process.  restart: an instance in the background is stopped and
- * started, one in the foreground begins anew in its own process; either way the configuration is
- * read before anything is stopped. */
+/* restart CAMERA: restarts the camera's capture process. restart: stops and starts an instance in
+ * the background; one in the foreground re-executes itself (reexec.h). Either way the configuration
+ * is checked before anything is stopped. */
 #include "background.h"
 #include "client.h"
 #include "command.h"
@@ -17,17 +17,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STOP_LIMIT (12 * NS_PER_S) /* the supervisor gives up on its children before that */
+/* the supervisor gives up waiting for its children before that */
+#define STOP_LIMIT (12 * NS_PER_S)
 #define UP_LIMIT (30 * NS_PER_S)
 #define LOOK_MS 50
 
-static enum exits fail(const struct options *options, const char *text)
+static enum exits restart_failed(const struct options *options, const char *text)
 {
     tell_error(options, text);
     return EXIT_FAILED;
 }
 
-static json_t *ask(const char *instance, json_t *request, struct error *err)
+static json_t *ask_supervisor(const char *instance, json_t *request, struct error *err)
 {
     struct client *client = client_open(instance, err);
     json_t *answer = client ? client_ask(client, request, err) : NULL;
@@ -52,7 +53,7 @@ static enum exits restart_camera(const struct options *options, const char *inst
     client_close(client);
     if (!answer) {
         error_prefix(&err, "%s", camera);
-        return fail(options, err.text);
+        return restart_failed(options, err.text);
     }
     tell_answer(options, answer);
     return EXIT_DONE;
@@ -60,8 +61,8 @@ static enum exits restart_camera(const struct options *options, const char *inst
 
 /* ---- in the foreground ---- */
 
-/* What is wrong with the configuration, as `camring check` says it. */
-static enum exits refuse(const struct options *options, json_t *answer)
+/* Prints the faults of the configuration as `camring check` does. */
+static enum exits print_faults(const struct options *options, json_t *answer)
 {
     const json_t *line;
     size_t i;
@@ -73,7 +74,7 @@ static enum exits refuse(const struct options *options, json_t *answer)
     return EXIT_CONFIG;
 }
 
-/* The old one has hung up once nothing of it is left. */
+/* The old supervisor's connection ends when it has removed everything. */
 static bool await_old(struct client *client)
 {
     int64_t deadline = clock_now() + STOP_LIMIT;
@@ -93,7 +94,8 @@ static json_t *await_new(const char *instance, int pidfd, struct error *err)
     struct error ignored;
     int64_t deadline = clock_now() + UP_LIMIT;
     while (clock_now() < deadline) {
-        json_t *status = ask(instance, json_pack("{s:s}", "command", "status"), &ignored);
+        json_t *status =
+            ask_supervisor(instance, json_pack("{s:s}", "command", "status"), &ignored);
         if (json_is_true(json_object_get(status, "serving")))
             return status;
         json_decref(status);
@@ -112,10 +114,10 @@ static enum exits await_anew(const struct options *options, const char *instance
 {
     struct error err;
     if (!await_old(client))
-        return fail(options, "the supervisor does not stop");
+        return restart_failed(options, "the supervisor does not stop");
     json_t *status = await_new(instance, pidfd, &err);
     if (!status)
-        return fail(options, err.text);
+        return restart_failed(options, err.text);
     const json_t *url;
     size_t i;
     json_array_foreach(json_object_get(status, "urls"), i, url)
@@ -132,11 +134,11 @@ static enum exits await_anew(const struct options *options, const char *instance
     case STARTUP_WAIT_NOT_LIVE:
         return EXIT_NOT_LIVE;
     default:
-        return fail(options, err.text);
+        return restart_failed(options, err.text);
     }
 }
 
-static enum exits begin_anew(const struct options *options, const char *instance)
+static enum exits restart_in_foreground(const struct options *options, const char *instance)
 {
     struct error err;
     struct client *client = client_open(instance, &err);
@@ -145,9 +147,9 @@ static enum exits begin_anew(const struct options *options, const char *instance
     json_t *answer = pidfd >= 0 ? client_ask(client, request, &err) : NULL;
     enum exits status;
     if (!answer)
-        status = fail(options, err.text);
+        status = restart_failed(options, err.text);
     else if (!json_is_true(json_object_get(answer, "ok")))
-        status = refuse(options, json_incref(answer));
+        status = print_faults(options, json_incref(answer));
     else
         status = await_anew(options, instance, client, pidfd);
     json_decref(answer);
@@ -168,14 +170,14 @@ static enum exits restart_foreground(const struct options *options, const char *
         error_set(&err, 0, "it runs in the foreground with %s and can begin anew only with that",
                   running);
         if (strcmp(given, running) != 0)
-            return fail(options, err.text);
+            return restart_failed(options, err.text);
     }
-    return begin_anew(options, instance);
+    return restart_in_foreground(options, instance);
 }
 
 /* ---- in the background ---- */
 
-static struct conf *load(const struct options *options, char path[PATH_MAX])
+static struct conf *load_config(const struct options *options, char path[PATH_MAX])
 {
     char *text = NULL;
     size_t size = 0;
@@ -193,7 +195,7 @@ static enum exits restart_background(const struct options *options, const char *
 {
     char path[PATH_MAX];
     struct error err;
-    struct conf *conf = load(options, path);
+    struct conf *conf = load_config(options, path);
     if (!conf)
         return EXIT_CONFIG;
     enum exits status = EXIT_FAILED;
@@ -207,8 +209,8 @@ static enum exits restart_background(const struct options *options, const char *
 
 /* ---- the command ---- */
 
-/* The file and directory that the running supervisor was started with become the options'. */
-static void adopt(const json_t *status, struct options *options, const char *instance)
+/* Takes file and directory of the configuration from the running supervisor's status. */
+static void adopt_options(const json_t *status, struct options *options, const char *instance)
 {
     const char *path = json_string_value(json_object_get(status, "config"));
     const char *directory = json_string_value(json_object_get(status, "directory"));
@@ -227,15 +229,15 @@ static enum exits restart_all(const struct options *given, const char *instance)
     struct options options = *given;
     struct error err;
     enum exits result;
-    json_t *status = ask(instance, json_pack("{s:s}", "command", "status"), &err);
+    json_t *status = ask_supervisor(instance, json_pack("{s:s}", "command", "status"), &err);
     const char *running = json_string_value(json_object_get(status, "config"));
     if (json_is_true(json_object_get(status, "foreground")) && running) {
         result = restart_foreground(&options, instance, running);
     } else {
-        adopt(status, &options, instance);
+        adopt_options(status, &options, instance);
         if (options.config && strcmp(options.config, "-") == 0 && !given->config)
-            result = fail(given,
-                          "the configuration came from standard input: give it again with -c FILE");
+            result = restart_failed(
+                given, "the configuration came from standard input: give it again with -c FILE");
         else
             result = restart_background(&options, instance);
     }

@@ -1,4 +1,4 @@
-/* camring shm …: the same as camring-shm …, for the instance that the other commands are about. */
+/* camring shm …: runs camring-shm …, for the instance that the options name. */
 #include "command.h"
 
 #include "common/supervisor/children/spawn.h"
@@ -23,7 +23,8 @@ enum exits cmd_shm(const struct options *options)
     }
     unsigned n = 0;
     arguments[n++] = (char *)"camring-shm";
-    arguments[n++] = (char *)"--instance"; /* first: one among the arguments wins */
+    /* before the arguments, so that an --instance among them wins */
+    arguments[n++] = (char *)"--instance";
     arguments[n++] = instance;
     for (int i = 0; i < options->count; i++)
         arguments[n++] = options->arguments[i];

@@ -1,5 +1,5 @@
-/* What the supervisor knows, with what the rings and the board say about the flow of pictures:
- * those are looked into from here, so that nothing the supervisor does takes longer for it. */
+/* status: the supervisor's answer, with the figures of rings and board added: this command reads
+ * those itself, so that the supervisor isn't delayed. */
 #include "client.h"
 #include "command.h"
 
@@ -17,7 +17,7 @@
 
 /* ---- the flow of pictures ---- */
 
-static void add_ring(json_t *camera, const char *instance, const char *id)
+static void add_ring_figures(json_t *camera, const char *instance, const char *id)
 {
     static struct ring_stat stat;
     char name[RING_NAME_SIZE];
@@ -39,7 +39,7 @@ static void add_counter(json_t *camera, const char *name, const _Atomic uint64_t
         json_integer((json_int_t)atomic_load_explicit(counter, memory_order_relaxed)));
 }
 
-/* Whether packets come, as /readyz sees it. */
+/* Whether packets arrive, by the same rule as /readyz. */
 static bool is_fresh(const json_t *camera, const struct board_camera *place)
 {
     const char *state = json_string_value(json_object_get(camera, "state"));
@@ -77,7 +77,7 @@ static void add_flow(json_t *status, const char *instance)
         json_object_del(camera, "settled");
         if (!id)
             continue;
-        add_ring(camera, instance, id);
+        add_ring_figures(camera, instance, id);
         if (board)
             add_board(camera, board, id);
     }
@@ -86,7 +86,7 @@ static void add_flow(json_t *status, const char *instance)
 
 /* ---- for people ---- */
 
-static const char *text_of(const json_t *object, const char *key)
+static const char *status_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
@@ -105,13 +105,13 @@ static void print_uptime(double seconds)
         printf("%lu s", s);
 }
 
-static int widest(const json_t *rows, const char *key, int least)
+static int column_width(const json_t *rows, const char *key, int least)
 {
     const json_t *row;
     size_t i;
     json_array_foreach(rows, i, row)
     {
-        int width = (int)strlen(text_of(row, key));
+        int width = (int)strlen(status_text(row, key));
         least = width > least ? width : least;
     }
     return least;
@@ -132,9 +132,10 @@ static void print_camera(const json_t *camera, int width)
         snprintf(age, sizeof age, "%" JSON_INTEGER_FORMAT " ms", ms);
     else if (json_is_integer(old))
         snprintf(age, sizeof age, "%" JSON_INTEGER_FORMAT " s", ms / 1000);
-    printf("%-*s  %-10s  %-9s  %5s  %8s  %8d  %s\n", width, text_of(camera, "id"),
-           text_of(camera, "state"), size, fps, age,
-           (int)json_integer_value(json_object_get(camera, "restarts")), text_of(camera, "why"));
+    printf("%-*s  %-10s  %-9s  %5s  %8s  %8d  %s\n", width, status_text(camera, "id"),
+           status_text(camera, "state"), size, fps, age,
+           (int)json_integer_value(json_object_get(camera, "restarts")),
+           status_text(camera, "why"));
 }
 
 static void print_process(const json_t *process, int width)
@@ -142,8 +143,9 @@ static void print_process(const json_t *process, int width)
     char pid[16] = "-";
     if (json_is_integer(json_object_get(process, "pid")))
         snprintf(pid, sizeof pid, "%d", (int)json_integer_value(json_object_get(process, "pid")));
-    printf("%-*s  %-10s  %7s  %8d\n", width, text_of(process, "name"), text_of(process, "state"),
-           pid, (int)json_integer_value(json_object_get(process, "restarts")));
+    printf("%-*s  %-10s  %7s  %8d\n", width, status_text(process, "name"),
+           status_text(process, "state"), pid,
+           (int)json_integer_value(json_object_get(process, "restarts")));
 }
 
 static void print_status(const json_t *status)
@@ -151,7 +153,7 @@ static void print_status(const json_t *status)
     const json_t *row, *cameras = json_object_get(status, "cameras"),
                        *processes = json_object_get(status, "processes");
     size_t i;
-    printf("instance %s, process %d, up ", text_of(status, "instance"),
+    printf("instance %s, process %d, up ", status_text(status, "instance"),
            (int)json_integer_value(json_object_get(status, "pid")));
     print_uptime(json_number_value(json_object_get(status, "uptime_s")));
     printf("\n");
@@ -159,14 +161,14 @@ static void print_status(const json_t *status)
     {
         printf("%s\n", json_string_value(row));
     }
-    int width = widest(cameras, "id", 6);
+    int width = column_width(cameras, "id", 6);
     printf("\n%-*s  %-10s  %-9s  %5s  %8s  %8s  %s\n", width, "CAMERA", "STATE", "SIZE", "FPS",
            "AGE", "RESTARTS", "WHY");
     json_array_foreach(cameras, i, row)
     {
         print_camera(row, width);
     }
-    width = widest(processes, "name", 7);
+    width = column_width(processes, "name", 7);
     printf("\n%-*s  %-10s  %7s  %8s\n", width, "PROCESS", "STATE", "PID", "RESTARTS");
     json_array_foreach(processes, i, row)
     {
@@ -176,14 +178,14 @@ static void print_status(const json_t *status)
 
 /* ---- the command ---- */
 
-/* Live cameras whose newest picture is older than they may be silent are not. */
+/* A live camera without a packet for stall_timeout counts as not live. */
 static bool all_fine(const json_t *status)
 {
     const json_t *camera;
     size_t i;
     json_array_foreach(json_object_get(status, "cameras"), i, camera)
     {
-        const char *state = text_of(camera, "state");
+        const char *state = status_text(camera, "state");
         if (strcmp(state, "live") != 0 && strcmp(state, "ended") != 0)
             return false;
         if (strcmp(state, "live") == 0 && !json_is_true(json_object_get(camera, "fresh")))
@@ -192,7 +194,7 @@ static bool all_fine(const json_t *status)
     return true;
 }
 
-static json_t *ask(const struct options *options, const char *instance, enum exits *failure)
+static json_t *ask_status(const struct options *options, const char *instance, enum exits *failure)
 {
     struct error err;
     json_t *request = json_pack("{s:s}", "command", "status"), *status = NULL;
@@ -215,7 +217,7 @@ static json_t *ask(const struct options *options, const char *instance, enum exi
 enum exits cmd_status_show(const struct options *options, const char *instance)
 {
     enum exits failure;
-    json_t *status = ask(options, instance, &failure);
+    json_t *status = ask_status(options, instance, &failure);
     if (!status)
         return failure;
     add_flow(status, instance);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Those above the file `path`; false if it can't be written there. */
+/* Creates the directories above the file `path`; false if it can't be written there. */
 static bool make_directories(char *path)
 {
     bool writable = false;

@@ -1,4 +1,4 @@
-/* logfile.h: the path of the log of an instance in the background. */
+/* logfile.h: where an instance in the background writes its log. */
 #ifndef CAMRING_LOGFILE_H
 #define CAMRING_LOGFILE_H
 

@@ -18,7 +18,7 @@ struct line {
 
 struct progress {
     bool quiet, terminal;
-    unsigned turn;  /* of the spinners */
+    unsigned turn;  /* the step of the spinners' animation */
     unsigned drawn; /* lines on the screen */
     unsigned count, room;
     struct line *line;
@@ -42,7 +42,7 @@ void progress_destroy(struct progress *progress)
     free(progress);
 }
 
-static const char *text_of(const json_t *object, const char *key)
+static const char *progress_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
@@ -70,12 +70,12 @@ static struct line *line_of(struct progress *progress, const char *id)
 
 bool progress_update(struct progress *progress, const json_t *camera)
 {
-    const char *state = text_of(camera, "state");
-    struct line *line = line_of(progress, text_of(camera, "id"));
+    const char *state = progress_text(camera, "state");
+    struct line *line = line_of(progress, progress_text(camera, "id"));
     if (!line)
         return false;
     snprintf(line->state, sizeof line->state, "%s", state);
-    snprintf(line->why, sizeof line->why, "%s", text_of(camera, "why"));
+    snprintf(line->why, sizeof line->why, "%s", progress_text(camera, "why"));
     line->width = (unsigned)json_integer_value(json_object_get(camera, "width"));
     line->height = (unsigned)json_integer_value(json_object_get(camera, "height"));
     line->settled = json_is_true(json_object_get(camera, "settled"));
@@ -110,7 +110,7 @@ static void draw_line(const struct progress *progress, unsigned index, unsigned 
     printf("%.*s\n", (int)columns - 1, text);
 }
 
-/* On a screen too small for all, those still awaited come first. */
+/* On a screen too small for all, cameras that are still starting come first. */
 void progress_draw(struct progress *progress)
 {
     struct winsize size = {0};

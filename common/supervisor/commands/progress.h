@@ -1,5 +1,5 @@
-/* progress.h: what a command shows while cameras come up: a spinner each on a terminal, nothing
- * when piped; then a summary. */
+/* progress.h: shows how cameras start: a line with a spinner for each on a terminal, nothing when
+ * piped; then a summary. */
 #ifndef CAMRING_PROGRESS_H
 #define CAMRING_PROGRESS_H
 
@@ -8,12 +8,12 @@
 
 struct progress;
 
-/* `quiet`: it writes nothing.  NULL: out of memory. */
+/* `quiet`: prints nothing. NULL: out of memory. */
 struct progress *progress_create(bool quiet);
 void progress_destroy(struct progress *progress);
 
-/* Takes a camera's description as the supervisor sends it: first each one, then those that change.
- * False: out of memory. */
+/* Adds or updates a camera, from its description as the supervisor sends it. False: out of memory.
+ */
 bool progress_update(struct progress *progress, const json_t *camera);
 
 /* How long to wait before the next progress_draw, in ms; -1: there is nothing to draw. */

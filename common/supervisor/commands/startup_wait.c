@@ -5,7 +5,7 @@
 
 #include <poll.h>
 
-/* Takes what has come from the supervisor.  CLIENT_GONE: it has hung up, or there is no memory;
+/* Reads what has come from the supervisor. CLIENT_GONE: it has disconnected, or out of memory;
  * *done: every camera has settled. */
 static enum client_result take_news(struct client *client, struct progress *progress, bool *done)
 {
@@ -22,8 +22,8 @@ static enum client_result take_news(struct client *client, struct progress *prog
     return taken ? result : CLIENT_GONE;
 }
 
-static enum startup_wait follow(struct client *client, struct progress *progress, int signals,
-                                struct error *err)
+static enum startup_wait wait_for_cameras(struct client *client, struct progress *progress,
+                                          int signals, struct error *err)
 {
     bool done = false;
     for (;;) {
@@ -56,7 +56,7 @@ enum startup_wait startup_wait_run(const char *instance, int signals, bool quiet
     if (!progress || !request)
         error_set(err, 0, "out of memory");
     else if (client && client_send(client, request, err) == 0)
-        result = follow(client, progress, signals, err);
+        result = wait_for_cameras(client, progress, signals, err);
     json_decref(request);
     progress_destroy(progress);
     client_close(client);

@@ -1,4 +1,4 @@
-/* following.h: what a command does until the cameras of an instance are up. */
+/* startup_wait.h: waits until the cameras of an instance are up, and shows their progress. */
 #ifndef CAMRING_STARTUP_WAIT_H
 #define CAMRING_STARTUP_WAIT_H
 
@@ -13,8 +13,8 @@ enum startup_wait {
     STARTUP_WAIT_FAILED, /* err */
 };
 
-/* Shows how the cameras come up (progress.h) unless `quiet`, and returns when each is live or has
- * failed, or `signals`, a signalfd or -1, has something to read. */
+/* Shows the progress (progress.h) unless `quiet`, and returns when each camera is live or has
+ * failed, or `signals` (a signalfd, -1: none) becomes readable. */
 enum startup_wait startup_wait_run(const char *instance, int signals, bool quiet,
                                    struct error *err);
 

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 12000 /* the supervisor gives up on its children before that */
+#define PATIENCE_MS 12000 /* the supervisor gives up waiting for its children before that */
 #define KILL_MS 3000
 
 void stopping_clear(const char *name)
@@ -22,7 +22,8 @@ void stopping_clear(const char *name)
         instance_release(instance_acquire(name, &ignored));
 }
 
-/* Asks by the socket, whose peer the kernel names.  A pidfd to wait on, -1 with err. */
+/* Sends the request over the socket, whose peer's pid the kernel knows. Returns a pidfd to wait on;
+ * -1 with err. */
 static int ask_by_socket(const char *name, struct error *err)
 {
     struct client *client = client_open(name, err);
@@ -41,7 +42,8 @@ static int ask_by_socket(const char *name, struct error *err)
     return pidfd;
 }
 
-/* A supervisor without a socket: it is just starting, or somebody has removed it. */
+/* For a supervisor without a socket, because it is starting or the file was deleted: by SIGTERM to
+ * the lock's owner. */
 static int ask_by_signal(const char *name, struct error *err)
 {
     pid_t pid, again;
@@ -50,7 +52,8 @@ static int ask_by_signal(const char *name, struct error *err)
         return -1;
     if (instance_running(name, &again) && again == pid &&
         syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) == 0)
-        return pidfd; /* that pid still held the lock after the pidfd was made: the right process */
+        /* that pid still held the lock after the pidfd was opened, so it is the right process */
+        return pidfd;
     error_set(err, errno, "cannot signal process %d: %s", (int)pid, strerror(errno));
     close(pidfd);
     return -1;

@@ -20,8 +20,9 @@ union address {
     struct sockaddr_un path;
 };
 
-/* How many sockets were given to this very process, not to one that has started it. */
-static unsigned given(void)
+/* How many sockets were passed to this process, and not to a parent whose environment it has
+ * inherited. */
+static unsigned given_count(void)
 {
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
     char *end = NULL;
@@ -48,8 +49,8 @@ static bool is_private(const union address *address)
     return true;
 }
 
-static void describe(const union address *address, const struct conf_http *http, char *out,
-                     size_t size)
+static void format_url(const union address *address, const struct conf_http *http, char *out,
+                       size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
     const char *scheme = http->tls_cert[0] ? "https" : "http";
@@ -66,7 +67,8 @@ static void describe(const union address *address, const struct conf_http *http,
     }
 }
 
-static int take(struct listen_set *set, const struct conf_http *http, int fd, struct error *err)
+static int activation_add(struct listen_set *set, const struct conf_http *http, int fd,
+                          struct error *err)
 {
     union address address = {0};
     socklen_t size = sizeof address;
@@ -78,7 +80,7 @@ static int take(struct listen_set *set, const struct conf_http *http, int fd, st
             fd);
         return -1;
     }
-    describe(&address, http, url, sizeof *set->urls);
+    format_url(&address, http, url, sizeof *set->urls);
     if (!is_private(&address) && conf_http_is_open(http)) {
         error_set(err, EACCES,
                   "cannot listen on %s, given by the service manager: everyone who can reach this "
@@ -100,7 +102,7 @@ void activation_describe(struct listen_set *set, const struct conf_http *http)
         union address address = {0};
         socklen_t size = sizeof address;
         if (getsockname(set->fds[i], &address.any, &size) == 0)
-            describe(&address, http, set->urls[i], sizeof *set->urls);
+            format_url(&address, http, set->urls[i], sizeof *set->urls);
     }
 }
 
@@ -108,7 +110,8 @@ int activation_pass_on(const struct listen_set *set)
 {
     char pid[16], count[16];
     int fds[CONF_MAX_LISTEN];
-    for (unsigned i = 0; i < set->count; i++) /* first out of the way of each other */
+    /* first to high numbers, so that none overwrites another */
+    for (unsigned i = 0; i < set->count; i++)
         if ((fds[i] = fcntl(set->fds[i], F_DUPFD_CLOEXEC, FIRST_FD + CONF_MAX_LISTEN)) < 0)
             return -1;
     for (unsigned i = 0; i < set->count; i++)
@@ -121,7 +124,7 @@ int activation_pass_on(const struct listen_set *set)
 
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err)
 {
-    unsigned count = given();
+    unsigned count = given_count();
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
@@ -131,7 +134,7 @@ int activation_take(struct listen_set *set, const struct conf_http *http, struct
         return -1;
     }
     for (unsigned i = 0; i < count; i++)
-        if (take(set, http, FIRST_FD + (int)i, err) != 0)
+        if (activation_add(set, http, FIRST_FD + (int)i, err) != 0)
             return -1;
     set->given = count > 0;
     return (int)count;

@@ -1,5 +1,5 @@
-/* activation.h: listening sockets that a service manager has opened for this process: LISTEN_FDS,
- * sd_listen_fds(3). */
+/* activation.h: socket activation: listening sockets that a service manager (systemd) has opened
+ * for this process, as in sd_listen_fds(3). */
 #ifndef CAMRING_ACTIVATION_H
 #define CAMRING_ACTIVATION_H
 
@@ -8,16 +8,16 @@
 #include "common/conf.h"
 #include "common/error.h"
 
-/* Adds them to the set. Returns how many were added, 0 if none were given; -1 with err if one is
- * not a listening stream socket, or can be reached from other machines although the configuration
- * does not allow that without a login. */
+/* Adds the passed sockets to the set. Returns their number, 0: none were passed; -1 with err if one
+ * is not a listening stream socket, or can be reached from other machines although the
+ * configuration does not allow that without a login. */
 int activation_take(struct listen_set *set, const struct conf_http *http, struct error *err);
 
-/* Their URLs, with another configuration. */
+/* Sets the URLs of the set again, for another configuration. */
 void activation_describe(struct listen_set *set, const struct conf_http *http);
 
-/* Hands the sockets of `set`, which is of activation_take's, on to the program that this process
- * executes next.  -1 with errno. */
+/* Passes the sockets of `set`, which activation_take has filled, to the program that this process
+ * executes next. -1 with errno. */
 int activation_pass_on(const struct listen_set *set);
 
 #endif

@@ -13,7 +13,7 @@
 #define BACKLOG 1024
 
 /* Splits "host:port" or "[v6]:port", which conf has checked. */
-static bool split(const char *listen, char *host, size_t size, const char **port)
+static bool split_host_port(const char *listen, char *host, size_t size, const char **port)
 {
     const char *colon = strrchr(listen, ':');
     if (!colon)
@@ -31,7 +31,8 @@ static bool split(const char *listen, char *host, size_t size, const char **port
     return true;
 }
 
-static void add(struct listen_set *set, int fd, const char *text, const struct conf_http *http)
+static void listen_add(struct listen_set *set, int fd, const char *text,
+                       const struct conf_http *http)
 {
     char *url = set->urls[set->count];
     snprintf(set->texts[set->count], sizeof *set->texts, "%s", text);
@@ -80,7 +81,7 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
                 continue;
             break;
         }
-        add(set, fd, text, http);
+        listen_add(set, fd, text, http);
         opened++;
         cause = 0;
     }
@@ -100,7 +101,7 @@ static int open_unix(struct listen_set *set, const char *text, const struct conf
     int fd = unixsocket_open(text + 5, http->unix_mode, &set->files[set->count], err);
     if (fd < 0)
         return -1;
-    add(set, fd, text, http);
+    listen_add(set, fd, text, http);
     return 0;
 }
 
@@ -111,7 +112,7 @@ static int open_one(struct listen_set *set, const char *text, const struct conf_
     const char *port;
     if (strncmp(text, "unix:", 5) == 0)
         return open_unix(set, text, http, err);
-    if (!split(text, host, sizeof host, &port)) {
+    if (!split_host_port(text, host, sizeof host, &port)) {
         error_set(err, EINVAL, "cannot listen on %s: not HOST:PORT", text);
         return -1;
     }
@@ -146,9 +147,10 @@ int listen_open(struct listen_set *set, const struct conf_http *http, struct err
 
 /* ---- another configuration ---- */
 
-/* Those of `set` that `text` stands for.  False: there is none. */
-static bool take_over(const struct listen_set *set, const char *text, const struct conf_http *http,
-                      struct listen_set *next)
+/* Adds to `next` the sockets of `set` that were opened for the entry `text` of http.listen. False:
+ * there are none. */
+static bool keep_sockets(const struct listen_set *set, const char *text,
+                         const struct conf_http *http, struct listen_set *next)
 {
     unsigned before = next->count;
     for (unsigned i = 0; i < set->count && next->count < CONF_MAX_LISTEN; i++)
@@ -156,7 +158,7 @@ static bool take_over(const struct listen_set *set, const char *text, const stru
             next->files[next->count] = set->files[i];
             if (set->files[i].path[0])
                 chmod(set->files[i].path, http->unix_mode);
-            add(next, set->fds[i], text, http);
+            listen_add(next, set->fds[i], text, http);
         }
     return next->count > before;
 }
@@ -171,7 +173,7 @@ int listen_change(const struct listen_set *set, const struct conf_http *http,
         return 0;
     }
     for (unsigned i = 0; i < http->listen_count; i++)
-        if (!take_over(set, http->listen[i], http, next) &&
+        if (!keep_sockets(set, http->listen[i], http, next) &&
             open_one(next, http->listen[i], http, err) != 0) {
             listen_close_other(next, set);
             return -1;
@@ -179,7 +181,7 @@ int listen_change(const struct listen_set *set, const struct conf_http *http,
     return 0;
 }
 
-static bool has(const struct listen_set *set, int fd)
+static bool listen_has(const struct listen_set *set, int fd)
 {
     for (unsigned i = 0; i < set->count; i++)
         if (set->fds[i] == fd)
@@ -191,7 +193,7 @@ void listen_close_other(struct listen_set *set, const struct listen_set *other)
 {
     while (set->count > 0) {
         int fd = set->fds[--set->count];
-        if (has(other, fd))
+        if (listen_has(other, fd))
             continue;
         close(fd);
         unixsocket_remove(&set->files[set->count]);

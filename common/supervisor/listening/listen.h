@@ -1,6 +1,6 @@
-/* listen.h: the sockets the servers accept on, opened before anything else, so that a port in use
- * is reported at once. Sockets passed in by a service manager (activation.h) replace those of
- * http.listen. */
+/* listen.h: opens the sockets that the servers accept on, before anything is started, so that a
+ * port in use is reported at once. Sockets passed by a service manager (activation.h) replace those
+ * of http.listen. */
 #ifndef CAMRING_LISTEN_H
 #define CAMRING_LISTEN_H
 
@@ -13,13 +13,13 @@
  * open. */
 int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err);
 
-/* What `set` becomes with another configuration, in `next`: sockets that both name are taken over,
- * others opened; `set` stays as it is.  -1 with err, and nothing new is left open.  Afterwards one
- * of the two is closed with listen_close_other. */
+/* Fills `next` with the sockets for another configuration: those that `set` has already are shared,
+ * others opened; `set` stays unchanged. -1 with err, and nothing new is left open. Afterwards close
+ * the set that is not needed any more with listen_close_other. */
 int listen_change(const struct listen_set *set, const struct conf_http *http,
                   struct listen_set *next, struct error *err);
 
-/* Closes what `set` has and `other` has not. */
+/* Closes the sockets that `set` has and `other` has not. */
 void listen_close_other(struct listen_set *set, const struct listen_set *other);
 
 void listen_close(struct listen_set *set); /* removes the files of unix sockets */

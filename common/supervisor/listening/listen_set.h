@@ -10,10 +10,11 @@
 
 struct listen_set {
     unsigned count;
-    bool given; /* by a service manager: they are its own */
+    bool given; /* passed by a service manager */
     int fds[CONF_MAX_LISTEN];
-    struct unixsocket_file files[CONF_MAX_LISTEN]; /* of those made here */
-    char texts[CONF_MAX_LISTEN][128]; /* as in http.listen; a name may stand for several sockets */
+    /* files of unix sockets that were created here */
+    struct unixsocket_file files[CONF_MAX_LISTEN];
+    char texts[CONF_MAX_LISTEN][128]; /* as in http.listen; one entry may give several sockets */
     char urls[CONF_MAX_LISTEN][288];
 };
 

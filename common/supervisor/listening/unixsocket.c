@@ -9,14 +9,14 @@
 
 #define BACKLOG 1024
 
-static int fail(struct error *err, const char *path, const char *why)
+static int unixsocket_fail(struct error *err, const char *path, const char *why)
 {
     error_set(err, errno, "cannot listen on unix:%s: %s", path, why);
     return -1;
 }
 
-/* True if somebody would accept a connection, or may do so later. */
-static bool is_alive(const struct sockaddr_un *address)
+/* True if a process listens on it, even if its queue is full. */
+static bool is_in_use(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
@@ -30,17 +30,18 @@ static int clear_way(const struct sockaddr_un *address, struct error *err)
 {
     struct stat there;
     if (lstat(address->sun_path, &there) != 0)
-        return errno == ENOENT ? 0 : fail(err, address->sun_path, strerror(errno));
+        return errno == ENOENT ? 0 : unixsocket_fail(err, address->sun_path, strerror(errno));
     errno = EADDRINUSE;
     if (!S_ISSOCK(there.st_mode))
-        return fail(err, address->sun_path, "there is a file of that name that is no socket");
-    if (is_alive(address)) {
+        return unixsocket_fail(err, address->sun_path,
+                               "there is a file of that name that is no socket");
+    if (is_in_use(address)) {
         errno = EADDRINUSE;
-        return fail(err, address->sun_path, "another program listens there");
+        return unixsocket_fail(err, address->sun_path, "another program listens there");
     }
     return unlink(address->sun_path) == 0 || errno == ENOENT
                ? 0
-               : fail(err, address->sun_path, strerror(errno));
+               : unixsocket_fail(err, address->sun_path, strerror(errno));
 }
 
 int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *file,
@@ -51,14 +52,14 @@ int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *fil
     *file = (struct unixsocket_file){.path = ""};
     if (strlen(path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
-        return fail(err, path, strerror(errno));
+        return unixsocket_fail(err, path, strerror(errno));
     }
     memcpy(address.sun_path, path, strlen(path));
     if (clear_way(&address, err) != 0)
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return fail(err, path, strerror(errno));
+        return unixsocket_fail(err, path, strerror(errno));
     mode_t before = umask(~mode & 0777);
     int r = bind(fd, (struct sockaddr *)&address, sizeof address);
     umask(before);
@@ -67,7 +68,7 @@ int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *fil
         memcpy(file->path, address.sun_path, sizeof file->path);
         return fd;
     }
-    fail(err, path, strerror(errno));
+    unixsocket_fail(err, path, strerror(errno));
     close(fd);
     return -1;
 }

@@ -6,16 +6,16 @@
 
 #include <sys/stat.h>
 
-/* Identifies the file: another process may since have put a file of its own at the same path. */
+/* Identifies the file, because another process may have put its own at the same path since. */
 struct unixsocket_file {
     char path[108]; /* "": none */
     dev_t device;
     ino_t inode;
 };
 
-/* Binds and listens, non-blocking and close-on-exec; the file has `mode` from the first moment on.
- * A socket file that nobody listens on any more is replaced; anything else there is an error.
- * Returns the descriptor, -1 with err. */
+/* Binds and listens, non-blocking and close-on-exec; the file is created with `mode`. A stale
+ * socket file, on which no process listens, is replaced; any other file there is an error. Returns
+ * the descriptor, -1 with err. */
 int unixsocket_open(const char *path, unsigned mode, struct unixsocket_file *file,
                     struct error *err);
 

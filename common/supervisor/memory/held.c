@@ -30,7 +30,7 @@ void held_destroy(struct held *held)
     free(held);
 }
 
-static int compare(const void *a, const void *b)
+static int compare_frames(const void *a, const void *b)
 {
     const struct held_frame *one = a, *other = b;
     int order = strcmp(one->ring, other->ring);
@@ -39,8 +39,8 @@ static int compare(const void *a, const void *b)
     return order ? order : (one->number > other->number) - (one->number < other->number);
 }
 
-/* Without memory the frame is forgotten, and found anew by the next look. */
-static void append(struct list *list, const struct held_frame *frame)
+/* Without memory the frame is left out, and counts as new in the next check. */
+static void append_frame(struct list *list, const struct held_frame *frame)
 {
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 64;
@@ -53,9 +53,10 @@ static void append(struct list *list, const struct held_frame *frame)
     list->item[list->count++] = *frame;
 }
 
-static struct held_frame *find(const struct list *list, const struct held_frame *frame)
+static struct held_frame *find_frame(const struct list *list, const struct held_frame *frame)
 {
-    return list->count ? bsearch(frame, list->item, list->count, sizeof *frame, compare) : NULL;
+    return list->count ? bsearch(frame, list->item, list->count, sizeof *frame, compare_frames)
+                       : NULL;
 }
 
 static bool is_same(const struct held_frame *a, const struct held_frame *b)
@@ -65,11 +66,11 @@ static bool is_same(const struct held_frame *a, const struct held_frame *b)
 
 bool held_note(struct held *held, struct held_frame *frame, int64_t now_ns)
 {
-    const struct held_frame *before = find(&held->before, frame);
+    const struct held_frame *before = find_frame(&held->before, frame);
     bool same = is_same(before, frame), told = same && before->told;
     frame->since_ns = same ? before->since_ns : now_ns;
     frame->told = now_ns - frame->since_ns >= held->limit_ns;
-    append(&held->now, frame);
+    append_frame(&held->now, frame);
     return frame->told && !told;
 }
 
@@ -77,10 +78,10 @@ void held_end_look(struct held *held, void (*given_back)(const struct held_frame
                    void *arg)
 {
     if (held->now.count > 0)
-        qsort(held->now.item, held->now.count, sizeof *held->now.item, compare);
+        qsort(held->now.item, held->now.count, sizeof *held->now.item, compare_frames);
     for (size_t i = 0; i < held->before.count; i++) {
         const struct held_frame *frame = &held->before.item[i];
-        if (frame->told && !is_same(find(&held->now, frame), frame))
+        if (frame->told && !is_same(find_frame(&held->now, frame), frame))
             given_back(frame, arg);
     }
     struct list old = held->before;

@@ -41,7 +41,7 @@ void held_watch_destroy(struct held_watch *watch)
 }
 
 /* "cam.raw: process 812 (detector) holds frame 17", or has slot 3 on loan. */
-static void describe(const struct held_frame *frame, char *out, size_t size)
+static void describe_frame(const struct held_frame *frame, char *out, size_t size)
 {
     char holder[48] = "an encoder"; /* row 0 names no process */
     if (frame->pid > 0)
@@ -53,13 +53,13 @@ static void describe(const struct held_frame *frame, char *out, size_t size)
                  (unsigned long long)frame->mark[0]);
 }
 
-static void note(struct held_watch *watch, struct held_frame *frame)
+static void note_frame(struct held_watch *watch, struct held_frame *frame)
 {
     char text[160];
     memcpy(frame->ring, watch->stat.name, sizeof frame->ring);
     if (!held_note(watch->held, frame, watch->now))
         return;
-    describe(frame, text, sizeof text);
+    describe_frame(frame, text, sizeof text);
     log_warn("%s, for %.1f s until now", text, (double)(watch->now - frame->since_ns) / NS_PER_S);
 }
 
@@ -74,11 +74,11 @@ static void note_pin(struct held_watch *watch, const struct ring_row_stat *row)
     snprintf(frame.who, sizeof frame.who, "%s", row->who);
     frame.mark[0] = number;
     frame.mark[1] = row->pinned_generation;
-    note(watch, &frame);
+    note_frame(watch, &frame);
 }
 
-/* A slot that is on loan again looks like one that is still on loan, but for what it held before,
- * and that a loan was given up meanwhile. */
+/* A slot that is on loan again looks like one that is still on loan, except for the frame that it
+ * held before and the ring's count of aborted loans. */
 static void note_loan(struct held_watch *watch, unsigned slot)
 {
     const struct ring_stat *stat = &watch->stat;
@@ -89,13 +89,13 @@ static void note_loan(struct held_watch *watch, unsigned slot)
     frame.mark[0] = stat->slot[slot].before;
     frame.mark[1] = stat->generation;
     frame.mark[2] = stat->aborted;
-    note(watch, &frame);
+    note_frame(watch, &frame);
 }
 
-static void look(const char *instance, const char *name, void *arg)
+static void check_ring(const char *instance, const char *name, void *arg)
 {
     struct held_watch *watch = arg;
-    struct error ignored; /* a ring that is just being made, or is no more */
+    struct error ignored; /* a ring that is being made or removed */
     struct ring_reader *reader =
         ring_reader_open(instance, name, RING_OBSERVER, "supervisor", &ignored);
     if (reader && ring_reader_stat(reader, &watch->stat, &ignored) == 0) {
@@ -111,13 +111,13 @@ static void on_given_back(const struct held_frame *frame, void *arg)
 {
     const struct held_watch *watch = arg;
     char text[160];
-    describe(frame, text, sizeof text);
+    describe_frame(frame, text, sizeof text);
     log_info("%s no more, after %.1f s", text, (double)(watch->now - frame->since_ns) / NS_PER_S);
 }
 
 void held_watch_check(struct held_watch *watch)
 {
     watch->now = clock_now();
-    ring_list(watch->instance, look, watch);
+    ring_list(watch->instance, check_ring, watch);
     held_end_look(watch->held, on_given_back, watch);
 }

@@ -10,7 +10,7 @@
 struct reaper {
     const char *instance;
     struct board *board;
-    /* by place and ring; NULL: not looked at yet */
+    /* by place and ring; NULL: not checked yet */
     struct ring_ctl *(*watched)[CAMERA_RINGS];
 };
 
@@ -46,7 +46,7 @@ void reaper_forget(struct reaper *reaper, unsigned place)
     }
 }
 
-/* When a server dies, recover_server sees to its rows. */
+/* The rows of dead servers are freed by recover_server. */
 static bool is_server(int32_t pid, void *arg)
 {
     const struct reaper *reaper = arg;
@@ -57,9 +57,9 @@ static bool is_server(int32_t pid, void *arg)
     return false;
 }
 
-static void reap(const struct reaper *reaper, const char *name)
+static void reap_rows(const struct reaper *reaper, const char *name)
 {
-    struct error ignored; /* no descriptor to be had just now, or a ring that is no more */
+    struct error ignored; /* no free descriptor now, or a ring that has been removed */
     struct ring_ctl *ctl = ring_ctl_open(reaper->instance, name, &ignored);
     unsigned reaped = ctl ? ring_ctl_reap(ctl) : 0;
     if (reaped > 0)
@@ -68,7 +68,7 @@ static void reap(const struct reaper *reaper, const char *name)
     ring_ctl_close(ctl);
 }
 
-static void look(struct reaper *reaper, unsigned place, unsigned ring)
+static void reaper_check_ring(struct reaper *reaper, unsigned place, unsigned ring)
 {
     const struct board_camera *camera = board_camera(reaper->board, place);
     struct ring_ctl **watched = &reaper->watched[place][ring];
@@ -80,12 +80,12 @@ static void look(struct reaper *reaper, unsigned place, unsigned ring)
     if (!*watched)
         *watched = ring_ctl_watch(reaper->instance, name, &ignored);
     if (*watched && ring_ctl_attended(*watched, is_server, reaper))
-        reap(reaper, name);
+        reap_rows(reaper, name);
 }
 
 void reaper_check(struct reaper *reaper)
 {
     for (unsigned place = 0; place < board_places(reaper->board); place++)
         for (unsigned ring = 0; board_camera(reaper->board, place) && ring < CAMERA_RINGS; ring++)
-            look(reaper, place, ring);
+            reaper_check_ring(reaper, place, ring);
 }

@@ -9,10 +9,10 @@
 
 enum duty { DUTY_REAP = 1, DUTY_LEASE_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
 
-/* Opens one ring's control object for as long as it takes: a thousand cameras would be too many
- * descriptors to keep. */
-static void attend(const struct recover *recover, const struct board_camera *camera, unsigned ring,
-                   unsigned duties)
+/* Opens one ring's control object only for this: kept open, those of a thousand cameras would need
+ * too many descriptors. */
+static void repair_ring(const struct recover *recover, const struct board_camera *camera,
+                        unsigned ring, unsigned duties)
 {
     char name[RING_NAME_SIZE];
     struct error err;
@@ -33,15 +33,15 @@ static void attend(const struct recover *recover, const struct board_camera *cam
     ring_ctl_close(ctl);
 }
 
-/* Does for each ring of the camera what `duties_for` says has to be done (0: nothing). */
-static void attend_all(const struct recover *recover, const struct board_camera *camera,
-                       unsigned (*duties_for)(const struct camera_ring *ring))
+/* Repairs each ring of the camera, as `duties_for` says (0: nothing). */
+static void repair_rings(const struct recover *recover, const struct board_camera *camera,
+                         unsigned (*duties_for)(const struct camera_ring *ring))
 {
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
         unsigned duties = camera_ring_in_use(number, camera) ? duties_for(&ring) : 0;
         if (duties)
-            attend(recover, camera, number, duties);
+            repair_ring(recover, camera, number, duties);
     }
 }
 
@@ -70,7 +70,7 @@ static unsigned duties_for_variant_lease(const struct camera_ring *ring)
     return ring->writer == CAMERA_RING_BY_VARIANT_LEASE ? DUTY_WRITER | DUTY_RING : 0;
 }
 
-/* Of any ring: the server is not the only reader that may have died. */
+/* In every ring: other readers may have died as well as the server. */
 static unsigned duties_for_reader(const struct camera_ring *ring)
 {
     (void)ring;
@@ -83,19 +83,19 @@ void recover_capture(const struct recover *recover, unsigned place)
     if (!camera)
         return;
     struct lease *lease = &camera->lease;
-    attend_all(recover, camera, duties_for_capture);
-    if (lease_holder(lease) ==
-        LEASE_CAPTURE) { /* else an encoder may just be writing those rings */
-        attend_all(recover, camera, duties_for_lease);
+    repair_rings(recover, camera, duties_for_capture);
+    if (lease_holder(lease) == LEASE_CAPTURE) { /* else an encoder may be writing those rings now */
+        repair_rings(recover, camera, duties_for_lease);
         lease_reset(lease, LEASE_CAPTURE);
     }
     bell_ring(board_pool_bell(recover->board), BELL_ALL);
     wake_servers(recover);
 }
 
-/* Books what the dead worker had taken up and no longer booked itself: the frames it passed over,
- * and the one in its hand.  Cut short, it can be done again from the start. */
-static void book_unfinished(struct board_camera *camera)
+/* Counts the frames that the dead worker had taken but not counted: those it skipped, and the one
+ * that it was encoding. If the supervisor is killed in between, doing it again gives the right
+ * result. */
+static void count_unfinished(struct board_camera *camera)
 {
     uint64_t taken = atomic_load(&camera->taken);
     uint64_t booked = atomic_load(&camera->encoded) + atomic_load(&camera->late) +
@@ -110,14 +110,14 @@ static void book_unfinished(struct board_camera *camera)
     ring_store_u64(&camera->finished, taken, memory_order_seq_cst);
 }
 
-/* While the lease is still the dead worker's, its row and its counters are nobody else's. */
+/* While the lease is still the dead worker's, no other process writes its row and counters. */
 static void recover_leased(const struct recover *recover, struct board_camera *camera,
                            unsigned worker)
 {
     if (lease_holder(&camera->lease) != (int)worker)
         return;
-    attend_all(recover, camera, duties_for_lease);
-    book_unfinished(camera);
+    repair_rings(recover, camera, duties_for_lease);
+    count_unfinished(camera);
     lease_reset(&camera->lease, worker);
 }
 
@@ -127,7 +127,7 @@ static void recover_variants(const struct recover *recover, struct board_camera 
 {
     if (lease_holder(&camera->variant_lease) != (int)worker)
         return;
-    attend_all(recover, camera, duties_for_variant_lease);
+    repair_rings(recover, camera, duties_for_variant_lease);
     uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
     uint64_t taken = atomic_load(&camera->variant_taken);
     if (booked < taken)
@@ -155,5 +155,5 @@ void recover_server(const struct recover *recover, unsigned server)
     board_clear_server(recover->board, server);
     for (unsigned i = 0; i < board_places(recover->board); i++)
         if (board_camera(recover->board, i))
-            attend_all(recover, board_camera(recover->board, i), duties_for_reader);
+            repair_rings(recover, board_camera(recover->board, i), duties_for_reader);
 }

@@ -1,5 +1,5 @@
 /* recover.h: repairs shared memory after a child's death, and rings the bells that the child may
- * not have rung any more. */
+ * have died before ringing. */
 #ifndef CAMRING_RECOVER_H
 #define CAMRING_RECOVER_H
 
@@ -11,8 +11,8 @@ struct recover {
     const int *wakers; /* RING_MAX_WAKERS eventfds of the servers, -1: none */
 };
 
-/* Each is called once the process is known to be dead, and before its successor starts.  A place
- * that no camera has is passed over. */
+/* To be called when the process is known to be dead, before its successor starts. A place without a
+ * camera is ignored. */
 void recover_capture(const struct recover *recover, unsigned place);
 void recover_encoder(const struct recover *recover, unsigned worker);
 void recover_server(const struct recover *recover, unsigned server);

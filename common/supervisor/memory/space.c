@@ -47,9 +47,9 @@ struct space_room space_room(const struct conf *conf, uint64_t used)
     return room;
 }
 
-/* With what others use, and room for a camera whose pictures change in size: for a moment both
- * kinds are there. */
-static uint64_t recommend(const struct space_need *need, const struct space_room *room)
+/* Includes what other programs use, and room for one camera whose pictures change in size, as both
+ * generations exist for a moment. */
+static uint64_t recommended_bytes(const struct space_need *need, const struct space_room *room)
 {
     uint64_t bytes = room->total - room->available + need->likely + need->largest;
     return (bytes + STEP - 1) / STEP * STEP;
@@ -58,7 +58,7 @@ static uint64_t recommend(const struct space_need *need, const struct space_room
 static void describe_remedy(char *text, size_t size, const struct space_need *need,
                             const struct space_room *room)
 {
-    uint64_t bytes = recommend(need, room);
+    uint64_t bytes = recommended_bytes(need, room);
     if (room->is_configured)
         snprintf(text, size, "set it to %" PRIu64 " or more", bytes);
     else
