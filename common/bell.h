@@ -1,15 +1,15 @@
 /* bell.h: wake-ups between processes.
  *
  * A bell is a 32-bit counter in shared memory.  Ringing adds one and wakes futex waiters; waiting
- * takes the value that was read *before* the waiter last looked for work, so a ring that comes in
+ * takes the value that was read *before* the waiter last checked for work, so that a ring in
  * between is never lost:
  *
  *     uint32_t seen = bell_read(bell);
- *     if (!look_for_work())
+ *     if (!check_for_work())
  *         bell_wait(bell, seen, timeout);
  *
- * bell_wait works on a PROT_READ mapping.  An event loop can't wait on a futex: it is handed an
- * eventfd, see bell_signal. */
+ * bell_wait works on a PROT_READ mapping.  An event loop can't wait on a futex: it waits on an
+ * eventfd instead, see bell_signal. */
 #ifndef CAMRING_BELL_H
 #define CAMRING_BELL_H
 
@@ -25,8 +25,8 @@ struct bell {
 /* Rings, and wakes at most `waiters` of the waiting threads. */
 void bell_ring(struct bell *bell, int waiters);
 
-/* Wakes the threads that wait now; one that is about to wait isn't kept from it, since the counter
- * stays.  For memory that can't be written. */
+/* Wakes the threads that wait now without changing the counter, so a thread that is about to wait
+ * does wait. For read-only mappings. */
 void bell_wake(const struct bell *bell);
 
 uint32_t bell_read(const struct bell *bell);

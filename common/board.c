@@ -56,7 +56,7 @@ static size_t whole_pages(size_t bytes)
     return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
-/* What there is memory for from the start: all but the places. */
+/* Bytes that have memory from the start: all but the places. */
 static size_t fixed_bytes(unsigned places)
 {
     return whole_pages(sizeof(struct board_header) + places * sizeof(_Atomic uint32_t));
@@ -139,9 +139,9 @@ static bool board_checks_out(const struct board_header *header, size_t size)
            size == board_bytes(header->places);
 }
 
-/* A hole, when memory is short, kills who touches it: all that is in use must have memory, and has
- * been written, since memory that was only ever reserved counts as a hole, too. */
-static bool has_memory(int fd, const struct board *board)
+/* Touching a hole when memory is short kills the process, so everything in use must have memory. It
+ * must also have been written, since memory that was only reserved counts as a hole, too. */
+static bool board_has_memory(int fd, const struct board *board)
 {
     const uint8_t *base = (const uint8_t *)board->header;
     size_t fixed = fixed_bytes(board->places);
@@ -160,7 +160,7 @@ static bool has_memory(int fd, const struct board *board)
 static struct board *check_and_wrap(void *base, size_t size, const char *path, int fd,
                                     struct error *err)
 {
-    /* what is checked is what is used, whoever changes the object meanwhile */
+    /* the copy that is checked is also the one used, as other processes may change the object */
     struct board_header header;
     memcpy(&header, base, offsetof(struct board_header, pool));
     atomic_signal_fence(memory_order_seq_cst);
@@ -170,14 +170,14 @@ static struct board *check_and_wrap(void *base, size_t size, const char *path, i
         return NULL;
     }
     struct board *board = board_wrap(base, size, header.places, err);
-    if (!board || has_memory(fd, board))
+    if (!board || board_has_memory(fd, board))
         return board;
     board_close(board);
     error_set(err, EINVAL, "%s: has not all the memory that it should have", path);
     return NULL;
 }
 
-static struct board *attach(const char *instance, bool writable, struct error *err)
+static struct board *board_attach(const char *instance, bool writable, struct error *err)
 {
     char path[RING_PATH_SIZE];
     board_path(path, sizeof path, instance);
@@ -205,12 +205,12 @@ static struct board *attach(const char *instance, bool writable, struct error *e
 
 struct board *board_open(const char *instance, struct error *err)
 {
-    return attach(instance, true, err);
+    return board_attach(instance, true, err);
 }
 
 struct board *board_inspect(const char *instance, struct error *err)
 {
-    return attach(instance, false, err);
+    return board_attach(instance, false, err);
 }
 
 void board_close(struct board *board)
@@ -316,7 +316,7 @@ int board_join(struct board *board, const char *id, struct error *err)
     return (int)place;
 }
 
-/* The leases first: whoever still believed in the camera can't acquire one from here on. */
+/* The leases first: a process that hasn't noticed the removal can't acquire one from here on. */
 void board_leave(struct board *board, unsigned place)
 {
     struct board_camera *camera = board_camera(board, place);

@@ -1,7 +1,7 @@
 /* board.h: the instance-wide shared-memory object "camring.INSTANCE": the pool's bell, each
  * camera's leases, bell and counters, each server's load, each child's heartbeat, failed logins.
- * The supervisor creates and unlinks it; children attach. Everything in it may be read by anyone at
- * any time; each counter has one writer at a time, named beside it.
+ * The supervisor creates and unlinks it; children attach. Every process may read all of it at any
+ * time; each counter has one writer at a time, named beside it.
  *
  * DESIGN
  *
@@ -9,13 +9,13 @@
  * board_leave; then the place is free, and may be given to another camera.  Each place has an
  * epoch, which rises when it is taken and when it is left: odd while a camera has it.  Everything
  * that is derived from a place says for which epoch it is meant: a lease can only be acquired with
- * the epoch it was opened for, and messages name place and epoch.  So a process that missed the end
- * of one camera can't write as if it were at the next one's.
+ * the epoch it was opened for, and messages name place and epoch.  So a process that missed the
+ * removal of one camera can't write to the place when it is the next one's.
  *
  * The object is as large as all places need, but a place has memory only once a camera has had it:
  * board_join allocates it first, so that a full /dev/shm is an error there and kills no process
- * that touches the place later.  Nobody touches a place whose epoch says that it was never taken:
- * board_camera returns NULL for every free one. */
+ * that touches the place later.  No process touches a place whose epoch says that it was never
+ * taken: board_camera returns NULL for every free one. */
 #ifndef CAMRING_BOARD_H
 #define CAMRING_BOARD_H
 
@@ -30,14 +30,15 @@
 
 #include <stdint.h>
 
-/* One child's heartbeat.  `deadline_ns`: the child promises to write again before then; past it, it
- * hangs.  CLOCK_NEVER while it waits for something that may never come. */
+/* One child's heartbeat.  `deadline_ns`: the child must set a new one before then, else it counts
+ * as hung; CLOCK_NEVER while it waits for an event. */
 struct board_child {
     _Atomic int32_t pid; /* written by the supervisor */
     /* field 22 of /proc/PID/stat: pid and start time name a process for good */
     _Atomic uint64_t start_time;
     _Atomic int64_t deadline_ns;
-    _Atomic uint64_t restarts; /* deaths that a successor followed; written by the supervisor */
+    /* times it was started again after its death; written by the supervisor */
+    _Atomic uint64_t restarts;
     uint8_t pad[32];
 };
 
@@ -49,9 +50,9 @@ struct board_camera {
 
     struct board_child capture; /* its process */
 
-    /* the line capture writes */
-    /* rung by encoders after each frame of a lossless source and by capture's own channel thread
-     * */
+    /* written by capture, in cache lines of their own */
+    /* rung by encoders after each frame of a lossless source, and by capture's own channel thread
+     */
     struct bell demand;
     uint32_t lossless;         /* capture waits for `finished`: encoders ring `demand` */
     _Atomic uint64_t packets;  /* frames received whole, decodable or not */
@@ -64,55 +65,56 @@ struct board_camera {
     _Atomic uint32_t passthrough;
     uint8_t pad1[64 - 8 - 6 * 8 - 4];
 
-    /* the line the lease holder writes */
+    /* written by the lease's holder, in cache lines of their own */
     struct lease lease;
-    /* raw frame number the last holder took up; stored before it starts */
+    /* number of the raw frame that the last holder began with; stored before it begins */
     _Atomic uint64_t taken;
     /* raw frame number up to which every frame is encoded or dropped */
     _Atomic uint64_t finished;
     _Atomic uint64_t encoded;  /* JPEG frames published */
     _Atomic uint64_t late;     /* raw frames skipped because a newer one was there */
     _Atomic uint64_t oversize; /* JPEG larger than a slot */
-    /* in hand when a worker died (the supervisor writes it, with the lease free) */
+    /* being encoded when a worker died (written by the supervisor, while the lease is free) */
     _Atomic uint64_t aborted;
     _Atomic uint64_t encode_failed; /* dropped: no JPEG slot, or the encoder refused the picture */
 
-    /* who watch it now, at each server; written by that server */
+    /* number of present viewers at each server; written by that server */
     _Atomic uint32_t viewers[RING_MAX_WAKERS];
 
-    /* what viewers want; servers write it (variant.h) */
+    /* the variants that viewers watch; written by servers (variant.h) */
     struct variant_words variants;
 
-    /* what the holder of the variants' lease writes, under the rules of the other one */
+    /* written by the holder of the variants' lease, under the same rules as above */
     struct lease variant_lease;
-    /* pictures taken up, each for one slot; counted before it starts */
+    /* pictures begun, each for one slot; counted before the work begins */
     _Atomic uint64_t variant_taken;
     _Atomic uint64_t variant_encoded; /* published in one of the variants' rings */
-    /* not; also those in hand when a worker died, which the supervisor counts */
+    /* not published; also those being encoded when a worker died, which the supervisor counts */
     _Atomic uint64_t variant_failed;
     uint8_t pad2[64 - 4 * 8];
-    /* which picture each slot was last taken up with (encoder/variants.c) */
+    /* the picture that each slot's last attempt was made from (encoder/variants.c) */
     _Atomic uint64_t variant_done[VARIANT_SLOTS];
 
-    /* by enum stats_stage: how long the camera's own pictures took.  Capture counts a frame when it
-     * counts it as captured, an encoder as encoded, and any server what it sends */
+    /* by enum stats_stage: latencies of the camera's own pictures. Capture adds each frame that it
+     * counts as captured, an encoder each one encoded, servers each one sent */
     struct stats_histogram took[STATS_STAGES];
 };
 
 #define BOARD_ROUTES 8
 #define BOARD_STATUSES 4 /* 2xx … 5xx */
 
-/* One server's figures, by its number.  Only that server writes here while it lives; when it has
- * died, the supervisor clears what it served at that moment (with its viewers above), and its
- * successor counts on. */
+/* One server's figures, by its number. Only that server writes here while it lives. When it has
+ * died, the supervisor sets its present clients and viewers to zero; its successor continues the
+ * counters. */
 struct board_server {
-    /* of streams and events, now: what http.max_clients limits */
+    /* present clients of streams and events, which http.max_clients limits */
     _Atomic uint32_t clients;
-    /* these, and the connections taken in the last second or so: who takes the next goes by it */
+    /* these, and the connections accepted lately: decides which server accepts the next
+     * (accept_share.h) */
     _Atomic uint32_t load;
     _Atomic uint64_t accepted; /* connections */
     _Atomic uint64_t bytes;    /* that the kernel took for clients, TLS's own not counted */
-    /* it takes connections: one that has just started or drains doesn't */
+    /* 1: it accepts connections; 0: it has just started, or drains */
     _Atomic uint32_t accepting;
     uint8_t pad[64 - 3 * 8 - 4];
     /* by enum route_class (server/http/route.h), and 2xx first */
@@ -130,11 +132,11 @@ struct board *board_create(const char *instance, unsigned places, struct error *
  * -1 with err: all are taken, or /dev/shm is full. */
 int board_join(struct board *board, const char *id, struct error *err);
 
-/* Supervisor: the camera has gone, and every child has let go of what it had of it. */
+/* Supervisor: frees the place, once the camera has been removed and no child uses it any more. */
 void board_leave(struct board *board, unsigned place);
 
 struct board *board_open(const char *instance, struct error *err);
-/* read-only: to look, not to write */
+/* read-only */
 struct board *board_inspect(const char *instance, struct error *err);
 void board_close(struct board *board);
 void board_unlink(const char *instance);
@@ -161,11 +163,11 @@ struct throttle *board_throttle(struct board *board);
 /* Adds to a counter that only this process writes. */
 void board_count(_Atomic uint64_t *counter, uint64_t n);
 
-/* Over all servers. */
+/* Sums over all servers. */
 unsigned board_viewers(const struct board_camera *camera);
 unsigned board_clients(struct board *board);
 
-/* Supervisor: server `index` is dead, it serves nobody any more. */
+/* Supervisor: server `index` is dead: clears its clients and viewers. */
 void board_clear_server(struct board *board, unsigned index);
 
 #endif

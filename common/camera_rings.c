@@ -109,15 +109,16 @@ uint64_t camera_rings_bytes(const struct conf *conf, uint32_t width, uint32_t he
     return sum;
 }
 
-/* The board says that a ring exists after it was made and until before it is unlinked. */
-static void mark(struct board_camera *place, unsigned number, bool exists)
+/* Sets or clears the ring's bit on the board: set after the ring was created, cleared before it is
+ * unlinked. */
+static void camera_ring_mark(struct board_camera *place, unsigned number, bool exists)
 {
     uint32_t bit = UINT32_C(1) << number, before = atomic_load(&place->rings);
     ring_store_u32(&place->rings, exists ? before | bit : before & ~bit, memory_order_seq_cst);
 }
 
-static int make(const struct conf *conf, struct board_camera *place, unsigned number,
-                struct error *err)
+static int camera_ring_make(const struct conf *conf, struct board_camera *place, unsigned number,
+                            struct error *err)
 {
     struct camera_ring ring = camera_ring(number);
     struct ring_create options = {.instance = conf->instance,
@@ -129,21 +130,21 @@ static int make(const struct conf *conf, struct board_camera *place, unsigned nu
                                   .max_bytes = conf->shm_max_bytes};
     if (ring_create(&options, err) != 0)
         return -1;
-    mark(place, number, true);
+    camera_ring_mark(place, number, true);
     return 0;
 }
 
-static void drop(const char *instance, struct board_camera *place, unsigned number)
+static void camera_ring_drop(const char *instance, struct board_camera *place, unsigned number)
 {
     char name[RING_NAME_SIZE];
-    mark(place, number, false);
+    camera_ring_mark(place, number, false);
     ring_unlink(instance, camera_ring_name(number, place->id, name));
 }
 
 int camera_rings_fit(const struct conf *conf, struct board_camera *place, struct error *err)
 {
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
-        if (!camera_ring_exists(number, place) && make(conf, place, number, err) != 0)
+        if (!camera_ring_exists(number, place) && camera_ring_make(conf, place, number, err) != 0)
             return -1;
     return 0;
 }
@@ -152,5 +153,5 @@ void camera_rings_unlink(const char *instance, struct board_camera *place)
 {
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         if (camera_ring_exists(number, place))
-            drop(instance, place, number);
+            camera_ring_drop(instance, place, number);
 }

@@ -1,8 +1,8 @@
 /* camera_rings.h: the table of the rings that a camera has.
  *
  * A camera's rings have numbers from 0 to CAMERA_RINGS - 1, which mean the same for every camera
- * and in every process.  All that is done for each ring of a camera (making and removing, sizes,
- * recovery, reaping, metrics, checks, listing) goes through the numbers and asks the table.  A new
+ * and in every process.  Everything done for each ring of a camera (creating and removing, sizes,
+ * recovery, reaping, metrics, checks, listing) loops over the numbers and asks the table.  A new
  * kind of ring is one row in camera_rings.c and its numbers here.
  *
  * Which of them exist for one camera is on the board (board_camera.rings). */

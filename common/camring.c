@@ -92,7 +92,7 @@ bool camring_usable(const void *handle, unsigned process, struct camring_error *
 }
 
 /* "CAMERA" or "CAMERA.VARIANT". */
-static bool split(const char *ring, char *camera, char *variant)
+static bool split_ring_name(const char *ring, char *camera, char *variant)
 {
     char extra;
     int parts = sscanf(ring, "%32[^.].%32[^.]%c", camera, variant, &extra);
@@ -113,7 +113,7 @@ bool camring_take_names(const char *instance, const char *ring, const char *vari
                   "\"%.64s\" is no name of an instance (a-z, 0-9, _ and -, at most 32)", instance);
         return false;
     }
-    if (!ring || !split(ring, camera, variant)) {
+    if (!ring || !split_ring_name(ring, camera, variant)) {
         error_set(err, CAMRING_USAGE, "\"%.128s\" is no name of a ring (CAMERA or CAMERA.VARIANT)",
                   ring ? ring : "");
         return false;

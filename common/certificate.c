@@ -10,7 +10,7 @@
 /* Forward secrecy and authenticated encryption only; TLS 1.3 knows nothing else anyway. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-/* Nobody is at hand to type a passphrase. */
+/* There is no one to type a passphrase. */
 static int no_passphrase(char *out, int size, int writing, void *asked)
 {
     (void)out;
@@ -20,7 +20,7 @@ static int no_passphrase(char *out, int size, int writing, void *asked)
     return 0;
 }
 
-static void fault(FILE *faults, const char *path, const char *what)
+static void certificate_fault(FILE *faults, const char *path, const char *what)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     fprintf(faults, "%s:1:1: %s%s%s%s\n", path, what, reason ? " (" : "", reason ? reason : "",
@@ -48,29 +48,28 @@ static bool use_files(SSL_CTX *context, const struct conf_http *http, FILE *faul
     SSL_CTX_set_default_passwd_cb_userdata(context, &asked);
     bool cert = can_read(http->tls_cert, faults), key = can_read(http->tls_key, faults);
     if (cert && SSL_CTX_use_certificate_chain_file(context, http->tls_cert) != 1) {
-        fault(faults, http->tls_cert, "this is no certificate in PEM form");
+        certificate_fault(faults, http->tls_cert, "this is no certificate in PEM form");
         cert = false;
     }
-    /* Unlike a key's, a mismatch leaves the certificate out, so that it is known whose fault it is.
-     */
+    /* A key that doesn't match the certificate is then reported as the key's fault. */
     if (cert && key && SSL_CTX_use_PrivateKey_file(context, http->tls_key, SSL_FILETYPE_PEM) != 1) {
         bool mismatch = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
                         ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
-        fault(faults, http->tls_key,
-              asked      ? "the key needs a passphrase; give it without one"
-              : mismatch ? "the key does not belong to the certificate"
-                         : "this is no key in PEM form");
+        certificate_fault(faults, http->tls_key,
+                          asked      ? "the key needs a passphrase; give it without one"
+                          : mismatch ? "the key does not belong to the certificate"
+                                     : "this is no key in PEM form");
         key = false;
     }
     SSL_CTX_set_default_passwd_cb_userdata(context, NULL);
     if (cert && key && SSL_CTX_check_private_key(context) != 1) {
-        fault(faults, http->tls_key, "the key does not belong to the certificate");
+        certificate_fault(faults, http->tls_key, "the key does not belong to the certificate");
         return false;
     }
     return cert && key;
 }
 
-/* The one protocol spoken here; who offers only others is told so. */
+/* The only protocol (ALPN); clients that offer only others are refused with an alert. */
 static int on_protocols(SSL *tls, const unsigned char **out, unsigned char *length,
                         const unsigned char *offered, unsigned offered_length, void *arg)
 {
@@ -89,7 +88,7 @@ struct ssl_ctx_st *certificate_load(const struct conf_http *http, FILE *faults)
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, CIPHERS) != 1) {
-        fault(faults, http->tls_cert, "TLS can't be set up");
+        certificate_fault(faults, http->tls_cert, "TLS can't be set up");
         SSL_CTX_free(context);
         return NULL;
     }

@@ -8,8 +8,8 @@
 
 struct ssl_ctx_st;
 
-/* What servers need to accept TLS 1.2 and later with the files that `http` names.  NULL after
- * writing what is wrong as "FILE:LINE:COL: message".  SSL_CTX_free frees. */
+/* An OpenSSL context for accepting TLS 1.2 and later with the files that `http` names. NULL after
+ * writing the faults as "FILE:LINE:COL: message". To be freed with SSL_CTX_free. */
 struct ssl_ctx_st *certificate_load(const struct conf_http *http, FILE *faults);
 
 #endif

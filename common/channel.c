@@ -20,7 +20,7 @@ static void block_signals(void)
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
-    /* Ctrl-C is for the supervisor, which then stops its children in order */
+    /* Ctrl-C is handled by the supervisor, which stops its children in order */
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -49,7 +49,7 @@ static void take_hello(struct channel_setup *setup, const struct msg_hello *hell
     log_open(who, hello->log.level, hello->log.format);
 }
 
-static void take_camera(struct channel_setup *setup, const struct msg_camera *camera)
+static void channel_take_camera(struct channel_setup *setup, const struct msg_camera *camera)
 {
     unsigned count = setup->camera_count;
     if (count == CONF_MAX_CAMERAS)
@@ -69,7 +69,8 @@ static void take_camera(struct channel_setup *setup, const struct msg_camera *ca
     }
 }
 
-static void take(struct channel_setup *setup, const struct msg *msg, enum msg_child_kind expected)
+static void channel_take(struct channel_setup *setup, const struct msg *msg,
+                         enum msg_child_kind expected)
 {
     if (setup->hello.kind == 0 && msg->type != MSG_HELLO)
         fatal("the supervisor began with %s", msg_type_name(msg->type));
@@ -78,7 +79,7 @@ static void take(struct channel_setup *setup, const struct msg *msg, enum msg_ch
         take_hello(setup, &msg->body.hello, expected);
         break;
     case MSG_CAMERA:
-        take_camera(setup, &msg->body.camera);
+        channel_take_camera(setup, &msg->body.camera);
         break;
     case MSG_WAKER:
         if (msg->body.index.index >= RING_MAX_WAKERS)
@@ -116,7 +117,7 @@ void channel_open(struct channel_setup *setup, enum msg_child_kind expected)
             _exit(0);
         if (r < 0)
             fatal("%s", err.text);
-        take(setup, &msg, expected);
+        channel_take(setup, &msg, expected);
     }
 }
 

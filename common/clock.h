@@ -1,5 +1,5 @@
 /* clock.h: the two clocks camring uses.  Every time in the project is int64_t nanoseconds of
- * CLOCK_MONOTONIC unless its name says otherwise; the wall clock is only for people (logs,
+ * CLOCK_MONOTONIC unless its name says otherwise; the wall clock is only for showing dates (logs,
  * X-Timestamp). */
 #ifndef CAMRING_CLOCK_H
 #define CAMRING_CLOCK_H
@@ -25,8 +25,8 @@ static inline int64_t clock_now(void)
 }
 
 /* Nanoseconds since the epoch at monotonic time `ns`, by the offset between the clocks as it is
- * now.  A process that is interrupted between its looks at the two would misjudge it by as long,
- * and dates would run backwards: the quickest of three looks counts. */
+ * now.  If the process is interrupted between reading the two clocks, the offset is wrong by that
+ * long, and dates would run backwards: so the quickest of three readings counts. */
 static inline int64_t clock_wall(int64_t ns)
 {
     int64_t offset = 0, quickest = INT64_MAX;

@@ -1,5 +1,5 @@
-/* Loads a configuration: walks the tree, hands each key to its option, and checks what takes more
- * than one key to see. */
+/* Loads a configuration: walks the tree, parses each key by its option, and checks keys that depend
+ * on each other. */
 #include "conf.h"
 
 #include "conf_private.h"
@@ -14,7 +14,7 @@ struct loader {
     struct conf_camera template; /* a camera with nothing but defaults */
     struct conf_faults faults;
     bool partial;
-    const struct conf_node *listen, *defaults, *cameras; /* for later: they need the rest first */
+    const struct conf_node *listen, *defaults, *cameras; /* handled last, as they need the rest */
 };
 
 /* What a mapping's keys are written to. */
@@ -239,7 +239,7 @@ static void apply_map(struct loader *loader, const struct target *target, const 
     }
 }
 
-/* What only both values together can get wrong; reported where one of them stands. */
+/* Checks two values that depend on each other; a fault is reported at one of them. */
 static void check_reconnect(struct loader *loader, const struct conf_camera *camera,
                             const struct conf_node *map, const char *where)
 {
@@ -403,7 +403,7 @@ struct conf *conf_parse(const char *text, size_t size, const char *name, FILE *f
 }
 
 /* Reads up to `size` bytes; -1 with errno. */
-static ssize_t read_file(const char *path, char *out, size_t size)
+static ssize_t conf_read_file(const char *path, char *out, size_t size)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (!file)
@@ -421,7 +421,7 @@ struct conf *conf_load(const char *path, FILE *faults)
     const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
     struct conf *conf = NULL;
     char *text = malloc(CONF_FILE_MAX + 1);
-    ssize_t size = text ? read_file(path, text, CONF_FILE_MAX + 1) : -1;
+    ssize_t size = text ? conf_read_file(path, text, CONF_FILE_MAX + 1) : -1;
     if (size < 0)
         fprintf(faults, "%s:1:1: can't read the file: %s\n", name, strerror(errno));
     else if (size > CONF_FILE_MAX)

@@ -1,5 +1,5 @@
 /* conf.h: the configuration file.  One option table yields parsing, ranges, defaults and the help
- * text. The structs are plain data without pointers, but for conf.cameras: they travel to children
+ * text. The structs are plain data without pointers, except conf.cameras: they are sent to children
  * as they are. */
 #ifndef CAMRING_CONF_H
 #define CAMRING_CONF_H
@@ -79,7 +79,7 @@ enum conf_transport { CONF_TRANSPORT_TCP, CONF_TRANSPORT_UDP, CONF_TRANSPORT_AUT
 enum conf_passthrough { CONF_PASSTHROUGH_AUTO, CONF_PASSTHROUGH_OFF };
 enum conf_offline { CONF_OFFLINE_PLACEHOLDER, CONF_OFFLINE_LAST, CONF_OFFLINE_CLOSE };
 
-/* What viewers may ask for by name; 0: as the camera has it. */
+/* A size, quality and rate that viewers can ask for by name; 0: the camera's own. */
 struct conf_profile {
     char name[RING_ID_SIZE];
     unsigned width, quality;
@@ -88,7 +88,7 @@ struct conf_profile {
 
 struct conf_camera {
     char id[RING_ID_SIZE];
-    char source[CONF_SOURCE_SIZE]; /* as to be opened: secrets inside; only for capture */
+    char source[CONF_SOURCE_SIZE]; /* the URL to open, with its secrets; only sent to capture */
     enum conf_transport rtsp_transport;
     uint32_t max_width, max_height; /* 0: by the first picture */
     double fps;                     /* cap, 0: the source's */
@@ -118,19 +118,19 @@ struct conf {
     struct conf_camera *cameras; /* in the file's order */
 };
 
-/* Reads `path` ("-": standard input).  Returns NULL if anything is wrong, after writing every fault
- * to `faults` as "FILE:LINE:COL: message", one a line.  conf_free frees. */
+/* Reads `path` ("-": standard input).  Returns NULL if it has any fault, after writing all faults
+ * to `faults` as "FILE:LINE:COL: message", one per line.  conf_free frees. */
 struct conf *conf_load(const char *path, FILE *faults);
 void conf_free(struct conf *conf);
 
-/* True if pictures can be had without a login and allow_open_bind does not permit that. */
+/* True if pictures can be seen without a login and allow_open_bind does not permit that. */
 bool conf_http_is_open(const struct conf_http *http);
 
 /* The file that is used when none is named: ./camring.yaml, then /etc/camring/camring.yaml; NULL if
  * neither exists. */
 const char *conf_default_path(void);
 
-/* Writes the option table for people: key, type and range, default, meaning. */
+/* Writes the option table as text: key, type and range, default, meaning. */
 void conf_describe(FILE *out);
 
 #endif

@@ -131,7 +131,7 @@ static enum conf_camera_fate compare_camera(const struct conf_camera *before,
     return fate;
 }
 
-static int find(const struct conf *conf, const char *id)
+static int find_camera(const struct conf *conf, const char *id)
 {
     for (unsigned i = 0; i < conf->camera_count; i++)
         if (strcmp(conf->cameras[i].id, id) == 0)
@@ -143,13 +143,13 @@ static void compare_cameras(const struct conf *before, const struct conf *after,
                             struct conf_diff *diff)
 {
     for (unsigned i = 0; i < after->camera_count; i++) {
-        int was = find(before, after->cameras[i].id);
+        int was = find_camera(before, after->cameras[i].id);
         diff->cameras[i] =
             was < 0 ? CONF_CAMERA_ADDED : compare_camera(&before->cameras[was], &after->cameras[i]);
         diff->count[diff->cameras[i]]++;
     }
     for (unsigned i = 0; i < before->camera_count; i++) {
-        diff->removed[i] = find(after, before->cameras[i].id) < 0;
+        diff->removed[i] = find_camera(after, before->cameras[i].id) < 0;
         diff->removed_count += diff->removed[i];
     }
 }

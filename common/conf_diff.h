@@ -1,5 +1,5 @@
-/* conf_diff.h: what a new configuration means to an instance that runs with an old one.  No system
- * calls.  Each key's effect stands beside it in the option table (conf_private.h). */
+/* conf_diff.h: the difference between the running configuration and a new one. No system calls.
+ * Each key's effect stands beside it in the option table (conf_private.h). */
 #ifndef CAMRING_CONF_DIFF_H
 #define CAMRING_CONF_DIFF_H
 
@@ -7,12 +7,13 @@
 
 #include <stdbool.h>
 
-/* What becomes of a camera; they are told apart by their ids, so a new id is another camera. */
+/* What becomes of a camera. Cameras are identified by their ids, so a new id is another camera. */
 enum conf_camera_fate {
     CONF_CAMERA_SAME,
     CONF_CAMERA_ADDED,
-    CONF_CAMERA_CHANGED,   /* its processes are told; its capture goes on */
-    CONF_CAMERA_RECAPTURED /* a fresh capture process, and the others are told */
+    CONF_CAMERA_CHANGED, /* its processes get the new settings; its capture process goes on */
+    /* its capture process is restarted, and the others get the new settings */
+    CONF_CAMERA_RECAPTURED
 };
 
 #define CONF_DIFF_KEYS 64
@@ -29,10 +30,11 @@ struct conf_diff {
     unsigned count[CONF_CAMERA_RECAPTURED + 1]; /* how many cameras have that fate */
     unsigned removed_count;
 
-    struct conf_diff_keys settings; /* keys that changed and take effect, but cameras' */
-    struct conf_diff_keys fixed;    /* keys that changed and can't while the instance runs */
-    bool listeners;                 /* http.listen, or what is said of its sockets */
-    bool servers; /* what server processes know from their start: others are needed */
+    /* keys that changed and take effect, those of cameras left out */
+    struct conf_diff_keys settings;
+    struct conf_diff_keys fixed; /* keys that changed and can't while the instance runs */
+    bool listeners;              /* http.listen, or another key about its sockets, has changed */
+    bool servers; /* a key that servers only read at their start has changed: they are replaced */
     bool log;
 };
 

@@ -1,5 +1,5 @@
-/* ${VAR}, ${file:PATH} and $$ in a scalar.  What they stand for is never looked at again: it is not
- * expanded and not quoted in messages. */
+/* ${VAR}, ${file:PATH} and $$ in a scalar.  Their values are neither expanded again nor quoted in
+ * messages. */
 #include "conf_private.h"
 #include "file.h"
 
@@ -20,8 +20,8 @@ struct expansion {
 
 /* The fault's column is that of the '$' where the text stands in the file as it is, else the
  * value's. */
-__attribute__((format(printf, 2, 3))) static void fail(struct expansion *expansion,
-                                                       const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void expand_fail(struct expansion *expansion,
+                                                              const char *format, ...)
 {
     const struct conf_node *node = expansion->node;
     unsigned column = node->column;
@@ -39,7 +39,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct expansion *expansi
     expansion->failed = true;
 }
 
-static void put(struct expansion *expansion, const char *text, size_t length)
+static void expand_put(struct expansion *expansion, const char *text, size_t length)
 {
     if (length >= CONF_VALUE_SIZE - expansion->used) {
         expansion->full = true;
@@ -70,13 +70,13 @@ static void put_login(struct expansion *expansion, const char *text, size_t leng
 {
     for (const char *end = text + length; text < end; text++)
         if (*text == '/')
-            put(expansion, "%2F", 3);
+            expand_put(expansion, "%2F", 3);
         else if (*text == '?')
-            put(expansion, "%3F", 3);
+            expand_put(expansion, "%3F", 3);
         else if (*text == '#')
-            put(expansion, "%23", 3);
+            expand_put(expansion, "%23", 3);
         else
-            put(expansion, text, 1);
+            expand_put(expansion, text, 1);
 }
 
 /* `rest` is the text behind the reference that stands for `value`. */
@@ -86,7 +86,7 @@ static void put_value(struct expansion *expansion, const char *value, size_t len
     if (is_login(expansion, rest))
         put_login(expansion, value, length);
     else
-        put(expansion, value, length);
+        expand_put(expansion, value, length);
 }
 
 static void put_variable(struct expansion *expansion, const char *name, const char *rest)
@@ -96,15 +96,15 @@ static void put_variable(struct expansion *expansion, const char *name, const ch
     for (const char *p = name; *p; p++)
         valid = valid && (isalnum((unsigned char)*p) || *p == '_');
     if (!valid) {
-        fail(expansion, "%s is not the name of a variable; write $$ for a plain $",
-             conf_quote(name, quote));
+        expand_fail(expansion, "%s is not the name of a variable; write $$ for a plain $",
+                    conf_quote(name, quote));
         return;
     }
     const char *value = getenv(name);
     if (value)
         put_value(expansion, value, strlen(value), rest);
     else
-        fail(expansion, "the environment variable %s is not set", name);
+        expand_fail(expansion, "the environment variable %s is not set", name);
 }
 
 static void put_file(struct expansion *expansion, const char *path, const char *rest)
@@ -112,20 +112,20 @@ static void put_file(struct expansion *expansion, const char *path, const char *
     char text[CONF_VALUE_SIZE], quote[CONF_QUOTE_SIZE];
     conf_quote(path, quote);
     if (path[0] != '/') {
-        fail(expansion, "the path %s must begin with a /", quote);
+        expand_fail(expansion, "the path %s must begin with a /", quote);
         return;
     }
     ssize_t n = file_read(path, 0, text, sizeof text);
     if (n < 0) {
-        fail(expansion, "can't read the file %s: %s", quote, strerror(errno));
+        expand_fail(expansion, "can't read the file %s: %s", quote, strerror(errno));
         return;
     }
     if ((size_t)n == sizeof text) {
-        fail(expansion, "the file %s is too long for a value", quote);
+        expand_fail(expansion, "the file %s is too long for a value", quote);
         return;
     }
     if (memchr(text, '\0', (size_t)n)) {
-        fail(expansion, "the file %s contains a NUL byte", quote);
+        expand_fail(expansion, "the file %s contains a NUL byte", quote);
         return;
     }
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
@@ -139,12 +139,12 @@ static const char *put_reference(struct expansion *expansion)
     char name[256];
     const char *start = expansion->at + 2, *end = strchr(start, '}');
     if (!end) {
-        fail(expansion, "\"${\" without \"}\"; write $$ for a plain $");
+        expand_fail(expansion, "\"${\" without \"}\"; write $$ for a plain $");
         return start + strlen(start);
     }
     size_t length = (size_t)(end - start);
     if (length >= sizeof name) {
-        fail(expansion, "what stands between \"${\" and \"}\" is too long");
+        expand_fail(expansion, "what stands between \"${\" and \"}\" is too long");
         return end + 1;
     }
     memcpy(name, start, length);
@@ -163,13 +163,13 @@ bool conf_expand(const struct conf_node *node, bool is_source, char out[static C
         .node = node, .is_source = is_source, .faults = faults, .out = out};
     for (const char *p = node->text; *p;) {
         size_t plain = strcspn(p, "$");
-        put(&expansion, p, plain);
+        expand_put(&expansion, p, plain);
         p += plain;
         expansion.at = p;
         if (p[0] == '$' && p[1] == '{') {
             p = put_reference(&expansion);
         } else if (p[0] == '$') {
-            put(&expansion, "$", 1);
+            expand_put(&expansion, "$", 1);
             p += p[1] == '$' ? 2 : 1;
         }
     }

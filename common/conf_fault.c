@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAULTS_MAX 1000 /* more than that nobody reads: the rest is counted */
+#define FAULTS_MAX 1000 /* the rest is only counted */
 
 void conf_fault(struct conf_faults *faults, unsigned line, unsigned column, const char *format, ...)
 {

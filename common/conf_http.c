@@ -176,7 +176,7 @@ bool conf_file_resolve(const char *config, const char *text, char out[static CON
 
 /* ---- more than one ---- */
 
-static const struct conf_node *child(const struct conf_node *map, const char *key)
+static const struct conf_node *child_node(const struct conf_node *map, const char *key)
 {
     for (const struct conf_node *node = map ? map->first : NULL; node; node = node->next)
         if (map->kind == CONF_NODE_MAP && node->key->kind == CONF_NODE_SCALAR &&
@@ -188,7 +188,7 @@ static const struct conf_node *child(const struct conf_node *map, const char *ke
 void conf_http_check(const struct conf_http *http, const struct conf_node *root,
                      struct conf_faults *faults)
 {
-    const struct conf_node *tls = child(child(root, "http"), "tls");
+    const struct conf_node *tls = child_node(child_node(root, "http"), "tls");
     if (tls && tls->kind == CONF_NODE_MAP && !http->tls_cert[0] != !http->tls_key[0])
         conf_fault(faults, tls->key->line, tls->key->column, "http.tls: needs both cert and key");
 }

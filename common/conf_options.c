@@ -1,5 +1,4 @@
-/* The option table: the one place where a key, its type, its range, its default and its meaning are
- * said. */
+/* The option table: the only place for a key's name, type, range, default and meaning. */
 #include "conf_private.h"
 
 #include "clock.h"
@@ -221,7 +220,7 @@ void conf_option_defaults(enum conf_scope scope, void *base)
 
 /* Edits (a letter more, less, other, or two swapped) from `a` to `b`, case ignored; both at most 63
  * long. */
-static unsigned distance(const char *a, const char *b)
+static unsigned edit_distance(const char *a, const char *b)
 {
     unsigned rows[3][64];
     unsigned *before = rows[0], *above = rows[1], *row = rows[2];
@@ -290,7 +289,7 @@ bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *
         char sibling[64];
         snprintf(sibling, sizeof sibling, "%.*s", (int)strcspn(option->path + prefix_length, "."),
                  option->path + prefix_length);
-        unsigned edits = distance(key, sibling);
+        unsigned edits = edit_distance(key, sibling);
         if (edits < best) {
             best = edits;
             found = true;

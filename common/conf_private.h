@@ -1,8 +1,7 @@
 /* conf_private.h: what the files conf*.c share.  The way of a configuration: text -> tree of nodes
- * with their places (conf_tree.c)
- * -> each key looked up in the option table (conf_options.c) -> its value expanded (conf_expand.c)
- * and parsed (conf_value.c, conf_listen.c, conf_source.c) -> struct conf (conf.c).  Each step adds
- * what is wrong to the list of faults (conf_fault.c). */
+ * with their places (conf_tree.c) -> each key looked up in the option table (conf_options.c) -> its
+ * value expanded (conf_expand.c) and parsed (conf_value.c, conf_listen.c, conf_source.c) -> struct
+ * conf (conf.c).  Each step adds the faults that it finds to the list (conf_fault.c). */
 #ifndef CAMRING_CONF_PRIVATE_H
 #define CAMRING_CONF_PRIVATE_H
 
@@ -13,8 +12,7 @@
 #define CONF_PATH_SIZE 128
 #define CONF_QUOTE_SIZE 96
 
-/* What conf_load does once the text is there; `name` stands for the file in faults.  Also for
- * tests. */
+/* conf_load after reading the file; `name` is the file's name in faults. Also for tests. */
 struct conf *conf_parse(const char *text, size_t size, const char *name, FILE *faults);
 
 /* ---- faults ---- */
@@ -59,9 +57,9 @@ struct conf_node {
 
 struct conf_tree {
     struct conf_node *root; /* NULL: nothing in the file */
-    /* the file could be read only up to some point: what is missing proves nothing, … */
+    /* a syntax error ended the reading: a key that is missing may stand in the rest */
     bool partial;
-    /* … and what stands on this line or behind it may not be what was meant */
+    /* if partial: faults from this line on are not reported */
     unsigned end_line;
 };
 
@@ -96,7 +94,7 @@ enum conf_type {
     CONF_CAMERAS,
     CONF_DEFAULTS,
     CONF_PROFILES,
-    CONF_LATER, /* promised, but not in this version */
+    CONF_LATER, /* not in this version: refused with a message */
 };
 
 /* What a reload does when the key has another value. */
@@ -116,7 +114,7 @@ struct conf_option {
     size_t offset; /* in struct conf, struct conf_camera or struct conf_profile */
     int64_t min, max;
     const char *const *names; /* ends with NULL */
-    const char *fallback;     /* the default, as one would write it */
+    const char *fallback;     /* the default, as in the file */
     const char *help;
     enum conf_reload reload;
 };
@@ -149,7 +147,7 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
 bool conf_expand(const struct conf_node *node, bool is_source, char out[static CONF_VALUE_SIZE],
                  struct conf_faults *faults);
 
-/* Adds one entry to a list's field; NULL, or what is wrong with it. */
+/* Adds one entry to a list's field; NULL, or the text of its fault. */
 const char *conf_list_add(const struct conf_option *option, const char *text, void *base);
 void conf_list_clear(const struct conf_option *option, void *base);
 bool conf_list_is(const struct conf_option *option);
@@ -161,7 +159,7 @@ bool conf_http_parse(const struct conf_option *option, const char *text, void *f
  * long. */
 bool conf_file_resolve(const char *config, const char *text, char out[static CONF_FILE_SIZE]);
 
-/* What more than one of http's keys together can get wrong. */
+/* Checks the keys of http that depend on each other. */
 void conf_http_check(const struct conf_http *http, const struct conf_node *root,
                      struct conf_faults *faults);
 

@@ -1,4 +1,5 @@
-/* Sources: what each scheme needs to make sense at all.  The rest is for capture to find out. */
+/* Checks sources: the parts of a URL that its scheme needs. All else is found when capture opens
+ * it. */
 #include "conf_private.h"
 
 #include "scheme.h"
@@ -17,7 +18,7 @@ static const struct {
     {"test", "fps", false}, {"test", "static", true},
 };
 
-/* Schemes that are promised, but not in this version. */
+/* Schemes that this version doesn't support yet: refused with a message. */
 static const char *const later[] = {"rtmp", "srt", "udp", "v4l2"};
 
 static bool comes_later(const char *source, size_t scheme_length)

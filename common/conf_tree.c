@@ -1,10 +1,10 @@
 /* DESIGN: YAML text to a tree of nodes that know their places.
  *
  * libyaml's events are turned into nodes with a stack instead of recursion.  Refused here, so that
- * nothing later has to think of it: anchors and aliases (they make cycles and bombs), tags, several
- * documents, NUL bytes, deep nesting, too many values. Duplicate keys are found when a mapping
- * ends.  After a syntax error the nodes read so far stay, so that their faults are reported as
- * well. */
+ * no later step has to handle it: anchors and aliases (they allow cycles and exponential growth),
+ * tags, several documents, NUL bytes, deep nesting, too many values. Duplicate keys are found when
+ * a mapping ends.  After a syntax error the nodes read so far stay, so that their faults are
+ * reported as well. */
 #include "conf_private.h"
 
 #include <stdlib.h>
@@ -73,13 +73,13 @@ static unsigned fault_at_offset(struct builder *builder, size_t offset, const ch
 }
 
 /* Nothing is read beyond this line. */
-static void cut(struct builder *builder, size_t line)
+static void cut_tree(struct builder *builder, size_t line)
 {
     builder->tree.partial = true;
     builder->tree.end_line = (unsigned)line + 1;
 }
 
-/* What YAML's words mean for those who don't know them. */
+/* Adds an explanation to libyaml's messages that are hard to understand. */
 static const char *syntax_hint(const char *problem)
 {
     if (strstr(problem, "mapping values are not allowed"))
@@ -97,10 +97,10 @@ static void fault_syntax(struct builder *builder)
     char text[256];
     if (parser->error == YAML_MEMORY_ERROR) {
         conf_fault(builder->faults, 1, 1, "out of memory");
-        cut(builder, 0);
+        cut_tree(builder, 0);
     } else if (parser->error == YAML_READER_ERROR) {
         snprintf(text, sizeof text, "the file is not UTF-8 text: %s", problem);
-        cut(builder, fault_at_offset(builder, parser->problem_offset, text) - 1);
+        cut_tree(builder, fault_at_offset(builder, parser->problem_offset, text) - 1);
     } else {
         snprintf(text, sizeof text, "YAML: %s%s%s", problem, parser->context ? " " : "",
                  parser->context ? parser->context : "");
@@ -109,7 +109,7 @@ static void fault_syntax(struct builder *builder)
             used += (size_t)snprintf(text + used, sizeof text - used, " that begins at line %zu",
                                      parser->context_mark.line + 1);
         snprintf(text + used, sizeof text - used, "%s", syntax_hint(problem));
-        cut(builder, parser->problem_mark.line);
+        cut_tree(builder, parser->problem_mark.line);
         fault_at_mark(builder, parser->problem_mark, text);
     }
 }
@@ -169,7 +169,7 @@ static struct conf_node *node_create(struct builder *builder, const yaml_event_t
 }
 
 /* Hangs the node where the stack says it belongs. */
-static void attach(struct builder *builder, struct conf_node *node)
+static void attach_node(struct builder *builder, struct conf_node *node)
 {
     if (builder->depth == 0) {
         builder->tree.root = node;
@@ -206,7 +206,7 @@ static bool refuse_extras(struct builder *builder, const yaml_event_t *event,
     if (++builder->nodes <= NODES_MAX)
         return true;
     fault_at_mark(builder, event->start_mark, "too many values in one file");
-    cut(builder, event->start_mark.line);
+    cut_tree(builder, event->start_mark.line);
     return false;
 }
 
@@ -216,7 +216,7 @@ static bool on_scalar(struct builder *builder, const yaml_event_t *event)
         return false;
     struct conf_node *node = node_create(builder, event, CONF_NODE_SCALAR);
     if (node)
-        attach(builder, node);
+        attach_node(builder, node);
     return node;
 }
 
@@ -231,13 +231,13 @@ static bool on_start(struct builder *builder, const yaml_event_t *event, enum co
         return false;
     if (builder->depth == DEPTH_MAX) {
         fault_at_mark(builder, event->start_mark, "nested too deeply");
-        cut(builder, event->start_mark.line);
+        cut_tree(builder, event->start_mark.line);
         return false;
     }
     struct conf_node *node = node_create(builder, event, kind);
     if (!node)
         return false;
-    attach(builder, node);
+    attach_node(builder, node);
     builder->pending[builder->depth] = NULL;
     builder->stack[builder->depth++] = node;
     return true;
@@ -254,7 +254,7 @@ static int by_key(const void *a, const void *b)
     return order;
 }
 
-static void check_duplicates(struct builder *builder, const struct conf_node *map)
+static void tree_check_duplicates(struct builder *builder, const struct conf_node *map)
 {
     size_t count = 0;
     for (const struct conf_node *node = map->first; node; node = node->next)
@@ -288,11 +288,11 @@ static void check_duplicates(struct builder *builder, const struct conf_node *ma
 
 /* Closes the innermost list or mapping; one that a syntax error cut short may have a key without
  * value. */
-static void on_end(struct builder *builder)
+static void tree_on_end(struct builder *builder)
 {
     struct conf_node *node = builder->stack[--builder->depth];
     if (node->kind == CONF_NODE_MAP)
-        check_duplicates(builder, node);
+        tree_check_duplicates(builder, node);
     if (builder->pending[builder->depth]) {
         node_free(builder->pending[builder->depth]);
         builder->pending[builder->depth] = NULL;
@@ -300,7 +300,7 @@ static void on_end(struct builder *builder)
 }
 
 /* Returns whether to go on. */
-static bool on_event(struct builder *builder, const yaml_event_t *event)
+static bool tree_on_event(struct builder *builder, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
@@ -311,12 +311,12 @@ static bool on_event(struct builder *builder, const yaml_event_t *event)
         return on_start(builder, event, CONF_NODE_MAP);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        on_end(builder);
+        tree_on_end(builder);
         return true;
     case YAML_ALIAS_EVENT:
         fault_at_mark(builder, event->start_mark,
                       "aliases (*name) are not supported: use \"defaults\" for what cameras share");
-        cut(builder, event->start_mark.line);
+        cut_tree(builder, event->start_mark.line);
         return false;
     case YAML_DOCUMENT_START_EVENT:
         if (builder->documents++ == 0)
@@ -339,11 +339,11 @@ static void read_events(struct builder *builder)
             fault_syntax(builder);
             break;
         }
-        more = on_event(builder, &event);
+        more = tree_on_event(builder, &event);
         yaml_event_delete(&event);
     }
     while (builder->depth > 0)
-        on_end(builder);
+        tree_on_end(builder);
 }
 
 struct conf_tree conf_tree_read(const char *text, size_t size, struct conf_faults *faults)

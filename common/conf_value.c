@@ -171,6 +171,23 @@ static void format_choices(const char *const *names, const char *last, char *out
     }
 }
 
+/* Of the types whose text has no numbers of the option's in it. */
+static const char *const expected_texts[CONF_LATER + 1] = {
+    [CONF_BOOL] = "true or false",
+    [CONF_SOURCE] = "a URL",
+    [CONF_FILE] = "the path of a file, absolute or from this file's folder",
+    [CONF_BASE_PATH] = "/ or a path like /cameras",
+    [CONF_MODE] = "an octal mode like \"0660\"",
+    [CONF_ORIGINS] = "a list of origins like https://example.org, or \"*\" for any",
+    [CONF_PROXIES] = "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on "
+                     "unix sockets",
+    [CONF_LISTEN] = "HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, or a list of them",
+    [CONF_CAMERAS] = "a mapping",
+    [CONF_DEFAULTS] = "a mapping",
+    [CONF_PROFILES] = "a mapping",
+    [CONF_LATER] = "nothing in this version",
+};
+
 void conf_value_expected(const struct conf_option *option, char *out, size_t size)
 {
     intmax_t min = option->min, max = option->max;
@@ -197,9 +214,6 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
         snprintf(out, size, "a number of bytes like 4096, 64K, 512M or 2G, at most %jdG",
                  max >> 30);
         break;
-    case CONF_BOOL:
-        snprintf(out, size, "true or false");
-        break;
     case CONF_CHOICE:
         format_choices(option->names, " or ", out, size);
         break;
@@ -212,40 +226,12 @@ void conf_value_expected(const struct conf_option *option, char *out, size_t siz
     case CONF_PICTURE_SIZE:
         snprintf(out, size, "0 or WIDTHxHEIGHT, each at most %jd", max);
         break;
-    case CONF_SOURCE:
-        snprintf(out, size, "a URL");
-        break;
-    case CONF_FILE:
-        snprintf(out, size, "the path of a file, absolute or from this file's folder");
-        break;
-    case CONF_BASE_PATH:
-        snprintf(out, size, "/ or a path like /cameras");
-        break;
-    case CONF_MODE:
-        snprintf(out, size, "an octal mode like \"0660\"");
-        break;
     case CONF_SET:
         snprintf(out, size, "a list of ");
         format_choices(option->names, " and ", out + strlen(out), size - strlen(out));
         break;
-    case CONF_ORIGINS:
-        snprintf(out, size, "a list of origins like https://example.org, or \"*\" for any");
-        break;
-    case CONF_PROXIES:
-        snprintf(out, size,
-                 "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on unix "
-                 "sockets");
-        break;
-    case CONF_LISTEN:
-        snprintf(out, size, "HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, or a list of them");
-        break;
-    case CONF_CAMERAS:
-    case CONF_DEFAULTS:
-    case CONF_PROFILES:
-        snprintf(out, size, "a mapping");
-        break;
-    case CONF_LATER:
-        snprintf(out, size, "nothing in this version");
+    default:
+        snprintf(out, size, "%s", expected_texts[option->type]);
         break;
     }
 }

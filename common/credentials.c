@@ -17,8 +17,8 @@ struct reader {
     struct credentials *into;
 };
 
-__attribute__((format(printf, 3, 4))) static void fault(struct reader *reader, unsigned column,
-                                                        const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void
+credentials_fault(struct reader *reader, unsigned column, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -30,13 +30,13 @@ __attribute__((format(printf, 3, 4))) static void fault(struct reader *reader, u
 }
 
 /* Makes room for one more at its end.  The old list is left as it is on failure. */
-static void *grow(struct reader *reader, void *list, unsigned count, size_t size)
+static void *grow_list(struct reader *reader, void *list, unsigned count, size_t size)
 {
     if (count & (count - 1)) /* doubled whenever it is full: 1, 2, 4 … */
         return list;
     void *larger = reallocarray(list, count ? 2 * count : 1, size);
     if (!larger)
-        fault(reader, 1, "out of memory");
+        credentials_fault(reader, 1, "out of memory");
     return larger;
 }
 
@@ -90,7 +90,7 @@ static const char *wrong_with_name(const char *name)
     return NULL;
 }
 
-static bool is_known(const struct credentials *credentials, const char *name)
+static bool is_known_hash(const struct credentials *credentials, const char *name)
 {
     for (unsigned i = 0; i < credentials->user_count; i++)
         if (strcmp(credentials->users[i].name, name) == 0)
@@ -103,7 +103,7 @@ static void take_user(struct reader *reader, char *line)
     struct credentials *into = reader->into;
     char *hash = strchr(line, ':');
     if (!hash) {
-        fault(reader, 1, "must be NAME:HASH");
+        credentials_fault(reader, 1, "must be NAME:HASH");
         return;
     }
     *hash++ = '\0';
@@ -111,19 +111,19 @@ static void take_user(struct reader *reader, char *line)
     unsigned column = (unsigned)(hash - line) + 1;
     const char *wrong = wrong_with_name(line);
     if (wrong) {
-        fault(reader, 1, "%s", wrong);
+        credentials_fault(reader, 1, "%s", wrong);
     } else if ((wrong = wrong_with_hash(hash))) {
-        fault(reader, column, "the hash of user \"%s\" %s", line, wrong);
-    } else if (is_known(into, line)) {
-        fault(reader, 1, "user \"%s\" is there already", line);
+        credentials_fault(reader, column, "the hash of user \"%s\" %s", line, wrong);
+    } else if (is_known_hash(into, line)) {
+        credentials_fault(reader, 1, "user \"%s\" is there already", line);
     } else {
-        void *list = grow(reader, into->users, into->user_count, sizeof *into->users);
+        void *list = grow_list(reader, into->users, into->user_count, sizeof *into->users);
         if (!list)
             return;
         into->users = list;
         into->users[into->user_count++] = (struct credentials_user){strdup(line), strdup(hash)};
         if (!into->users[into->user_count - 1].name || !into->users[into->user_count - 1].hash)
-            fault(reader, 1, "out of memory");
+            credentials_fault(reader, 1, "out of memory");
     }
 }
 
@@ -134,27 +134,28 @@ static void take_token(struct reader *reader, char *line)
     struct credentials *into = reader->into;
     for (const char *p = line; *p; p++) {
         if (*p <= ' ' || *p > '~') {
-            fault(reader, (unsigned)(p - line) + 1, "a token is one word of printable ASCII");
+            credentials_fault(reader, (unsigned)(p - line) + 1,
+                              "a token is one word of printable ASCII");
             return;
         }
     }
     if (strlen(line) > CREDENTIALS_TOKEN_MAX) {
-        fault(reader, 1, "the token is longer than %d bytes", CREDENTIALS_TOKEN_MAX);
+        credentials_fault(reader, 1, "the token is longer than %d bytes", CREDENTIALS_TOKEN_MAX);
         return;
     }
-    void *list = grow(reader, into->tokens, into->token_count, sizeof *into->tokens);
+    void *list = grow_list(reader, into->tokens, into->token_count, sizeof *into->tokens);
     if (!list)
         return;
     into->tokens = list;
     into->tokens[into->token_count++] = strdup(line);
     if (!into->tokens[into->token_count - 1])
-        fault(reader, 1, "out of memory");
+        credentials_fault(reader, 1, "out of memory");
 }
 
 /* ---- files ---- */
 
-static void take_line(struct reader *reader, char *line, size_t length,
-                      void (*take)(struct reader *, char *))
+static void credentials_take_line(struct reader *reader, char *line, size_t length,
+                                  void (*take)(struct reader *, char *))
 {
     bool nul = memchr(line, '\0', length) != NULL;
     while (length > 0 && strchr(" \t\r", line[length - 1]))
@@ -162,26 +163,26 @@ static void take_line(struct reader *reader, char *line, size_t length,
     line[length] = '\0';
     line += strspn(line, " \t");
     if (nul)
-        fault(reader, 1, "there is a NUL byte in it");
+        credentials_fault(reader, 1, "there is a NUL byte in it");
     else if (*line && *line != '#')
         take(reader, line);
 }
 
-static void load(struct reader *reader, void (*take)(struct reader *, char *))
+static void credentials_read(struct reader *reader, void (*take)(struct reader *, char *))
 {
     reader->line = 1;
     char *text = malloc(CREDENTIALS_FILE_MAX + 2);
     /* a FIFO without a writer is just empty */
     ssize_t size = text ? file_read(reader->path, O_NONBLOCK, text, CREDENTIALS_FILE_MAX + 1) : -1;
     if (size < 0) {
-        fault(reader, 1, "can't read the file: %s", strerror(errno));
+        credentials_fault(reader, 1, "can't read the file: %s", strerror(errno));
     } else if (size > CREDENTIALS_FILE_MAX) {
-        fault(reader, 1, "the file is larger than %d bytes", CREDENTIALS_FILE_MAX);
+        credentials_fault(reader, 1, "the file is larger than %d bytes", CREDENTIALS_FILE_MAX);
     } else {
         text[size] = '\n';
         for (char *line = text, *end; line < text + size; line = end + 1, reader->line++) {
             end = memchr(line, '\n', (size_t)(text + size - line) + 1);
-            take_line(reader, line, (size_t)(end - line), take);
+            credentials_take_line(reader, line, (size_t)(end - line), take);
         }
     }
     if (text)
@@ -191,18 +192,18 @@ static void load(struct reader *reader, void (*take)(struct reader *, char *))
 
 static void load_users(struct reader *reader)
 {
-    load(reader, take_user);
+    credentials_read(reader, take_user);
     reader->line = 1;
     if (!reader->failed && reader->into->user_count == 0)
-        fault(reader, 1, "there is no user in it");
+        credentials_fault(reader, 1, "there is no user in it");
 }
 
 static void load_tokens(struct reader *reader)
 {
-    load(reader, take_token);
+    credentials_read(reader, take_token);
     reader->line = 1;
     if (!reader->failed && reader->into->token_count == 0)
-        fault(reader, 1, "there is no token in it");
+        credentials_fault(reader, 1, "there is no token in it");
 }
 
 struct credentials *credentials_load(const struct conf_http *http, FILE *faults)
@@ -225,7 +226,7 @@ struct credentials *credentials_load(const struct conf_http *http, FILE *faults)
     return credentials;
 }
 
-static void wipe(char *text)
+static void wipe_text(char *text)
 {
     if (text)
         explicit_bzero(text, strlen(text));
@@ -238,10 +239,10 @@ void credentials_free(struct credentials *credentials)
         return;
     for (unsigned i = 0; i < credentials->user_count; i++) {
         free(credentials->users[i].name);
-        wipe(credentials->users[i].hash);
+        wipe_text(credentials->users[i].hash);
     }
     for (unsigned i = 0; i < credentials->token_count; i++)
-        wipe(credentials->tokens[i]);
+        wipe_text(credentials->tokens[i]);
     free(credentials->users);
     free(credentials->tokens);
     free(credentials);

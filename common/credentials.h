@@ -1,7 +1,7 @@
 /* credentials.h: reads the users and tokens that may log in: http.users_file and http.tokens_file.
  *
- * Users: NAME:HASH a line, HASH as crypt(3) knows it; what follows another colon is ignored.
- * Tokens: one a line. Empty lines and those that begin with # are skipped. Faults are written as
+ * Users: one NAME:HASH per line, HASH as of crypt(3); what follows a second colon is ignored.
+ * Tokens: one per line. Empty lines and those that begin with # are skipped. Faults are written as
  * "FILE:LINE:COL: message" and never show a hash, a token or a password. */
 #ifndef CAMRING_CREDENTIALS_H
 #define CAMRING_CREDENTIALS_H
@@ -25,7 +25,7 @@ struct credentials {
     char **tokens;
 };
 
-/* Reads the files that are named.  NULL if anything is wrong with them, after writing every fault.
+/* Reads the files that are named. NULL if they have any fault, after writing all of them.
  * credentials_free wipes and frees. */
 struct credentials *credentials_load(const struct conf_http *http, FILE *faults);
 void credentials_free(struct credentials *credentials);

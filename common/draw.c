@@ -160,7 +160,7 @@ static const uint8_t box[GLYPH_HEIGHT] = {0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x
 
 /* Cuts [*from, *from + *length) to [0, limit).  Positions are 64 bits wide, so that no caller's
  * numbers overflow. */
-static void clip(int64_t *from, int64_t *length, int64_t limit)
+static void clip_span(int64_t *from, int64_t *length, int64_t limit)
 {
     int64_t end = *from + *length;
     if (*from < 0)
@@ -170,11 +170,11 @@ static void clip(int64_t *from, int64_t *length, int64_t limit)
     *length = end - *from;
 }
 
-static void fill(const struct draw_plane *plane, int64_t x, int64_t y, int64_t width,
-                 int64_t height, uint8_t value)
+static void fill_rectangle(const struct draw_plane *plane, int64_t x, int64_t y, int64_t width,
+                           int64_t height, uint8_t value)
 {
-    clip(&x, &width, plane->width);
-    clip(&y, &height, plane->height);
+    clip_span(&x, &width, plane->width);
+    clip_span(&y, &height, plane->height);
     if (width <= 0)
         return;
     for (int64_t row = y; row < y + height; row++)
@@ -183,7 +183,7 @@ static void fill(const struct draw_plane *plane, int64_t x, int64_t y, int64_t w
 
 void draw_fill(const struct draw_plane *plane, int x, int y, int width, int height, uint8_t value)
 {
-    fill(plane, x, y, width, height, value);
+    fill_rectangle(plane, x, y, width, height, value);
 }
 
 static void draw_glyph(const struct draw_plane *plane, int64_t x, int64_t y, int scale,
@@ -193,8 +193,8 @@ static void draw_glyph(const struct draw_plane *plane, int64_t x, int64_t y, int
     for (int row = 0; row < GLYPH_HEIGHT; row++)
         for (int column = 0; column < GLYPH_WIDTH; column++)
             if (glyph[row] >> (GLYPH_WIDTH - 1 - column) & 1)
-                fill(plane, x + (int64_t)column * scale, y + (int64_t)row * scale, scale, scale,
-                     value);
+                fill_rectangle(plane, x + (int64_t)column * scale, y + (int64_t)row * scale, scale,
+                               scale, value);
 }
 
 void draw_text(const struct draw_plane *plane, int x, int y, int scale, uint8_t value,
@@ -219,6 +219,6 @@ void draw_number(const struct draw_plane *plane, uint32_t number, uint8_t black,
     for (uint32_t block = 0; block < NUMBER_BLOCKS; block++) {
         int64_t from = (int64_t)block * plane->width / NUMBER_BLOCKS;
         int64_t to = (int64_t)(block + 1) * plane->width / NUMBER_BLOCKS;
-        fill(plane, from, 0, to - from, NUMBER_HEIGHT, bits >> block & 1 ? white : black);
+        fill_rectangle(plane, from, 0, to - from, NUMBER_HEIGHT, bits >> block & 1 ? white : black);
     }
 }

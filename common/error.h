@@ -1,6 +1,6 @@
-/* error.h: how a function tells its caller what went wrong, in words fit for the user.
+/* error.h: how a function reports an error to its caller: a code, and a text for the user.
  * Functions that can fail at run time take a `struct error *` (never NULL), fill it and return a
- * failure value; whoever handles the failure logs it once. */
+ * failure value; the caller that handles the failure logs it, once. */
 #ifndef CAMRING_ERROR_H
 #define CAMRING_ERROR_H
 

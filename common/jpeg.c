@@ -55,7 +55,7 @@ struct jpeg_encoder {
 
 /* ---- libjpeg's callbacks ---- */
 
-static void on_error_exit(j_common_ptr libjpeg)
+static void jpeg_on_error(j_common_ptr libjpeg)
 {
     struct jpeg_encoder *encoder = libjpeg->client_data;
     char text[JMSG_LENGTH_MAX];
@@ -65,7 +65,7 @@ static void on_error_exit(j_common_ptr libjpeg)
     longjmp(encoder->escape, 1);
 }
 
-static void on_message(j_common_ptr libjpeg, int level)
+static void jpeg_on_message(j_common_ptr libjpeg, int level)
 {
     (void)libjpeg, (void)level;
 }
@@ -108,8 +108,8 @@ static void on_term_destination(j_compress_ptr libjpeg)
 static struct jpeg_error_mgr *init_errors(struct jpeg_error_mgr *errors)
 {
     jpeg_std_error(errors);
-    errors->error_exit = on_error_exit;
-    errors->emit_message = on_message;
+    errors->error_exit = jpeg_on_error;
+    errors->emit_message = jpeg_on_message;
     errors->output_message = on_output_message;
     return errors;
 }
@@ -160,7 +160,7 @@ static unsigned luma_v(uint32_t format)
     return format == RING_I420 ? 2 : 1;
 }
 
-static size_t align_up(size_t n, size_t to)
+static size_t jpeg_align(size_t n, size_t to)
 {
     return (n + to - 1) / to * to;
 }
@@ -170,7 +170,7 @@ static bool reserve_buffer(struct jpeg_encoder *encoder, size_t size)
     if (size <= encoder->buffer_size)
         return true;
     free(encoder->buffer);
-    encoder->buffer = aligned_alloc(STRIPE_ALIGN, align_up(size, STRIPE_ALIGN));
+    encoder->buffer = aligned_alloc(STRIPE_ALIGN, jpeg_align(size, STRIPE_ALIGN));
     encoder->buffer_size = encoder->buffer ? size : 0;
     return encoder->buffer;
 }
@@ -186,7 +186,7 @@ static bool plan_stripes(struct jpeg_encoder *encoder, const struct ring_frame *
         p->width = ring_plane_width(frame->format, i, frame->width);
         p->height = ring_plane_height(frame->format, i, frame->height);
         p->padded_width = mcus * 8 * (i == 0 ? luma_h(frame->format) : 1);
-        p->stride = (uint32_t)align_up(p->padded_width, STRIPE_ALIGN);
+        p->stride = (uint32_t)jpeg_align(p->padded_width, STRIPE_ALIGN);
         at[i] = size;
         size += (size_t)p->stride * p->rows;
     }
@@ -284,8 +284,8 @@ static void make_stripe(struct jpeg_encoder *encoder, const struct ring_frame *f
 
 /* ---- encoding ---- */
 
-static void configure(struct jpeg_compress_struct *libjpeg, const struct ring_frame *frame,
-                      unsigned quality)
+static void configure_libjpeg(struct jpeg_compress_struct *libjpeg, const struct ring_frame *frame,
+                              unsigned quality)
 {
     libjpeg->image_width = frame->width;
     libjpeg->image_height = frame->height;
@@ -300,13 +300,13 @@ static void configure(struct jpeg_compress_struct *libjpeg, const struct ring_fr
     libjpeg->comp_info[0].v_samp_factor = (int)luma_v(frame->format);
 }
 
-static void compress(struct jpeg_encoder *encoder, const struct ring_frame *frame,
-                     const uint8_t *data, unsigned quality)
+static void compress_frame(struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                           const uint8_t *data, unsigned quality)
 {
     struct jpeg_compress_struct *libjpeg = &encoder->libjpeg;
     JSAMPARRAY planes[RING_PLANES] = {encoder->plane[0].row, encoder->plane[1].row,
                                       encoder->plane[2].row};
-    configure(libjpeg, frame, quality);
+    configure_libjpeg(libjpeg, frame, quality);
     jpeg_start_compress(libjpeg, TRUE);
     for (uint32_t stripe = 0; libjpeg->next_scanline < libjpeg->image_height; stripe++) {
         make_stripe(encoder, frame, data, stripe);
@@ -315,7 +315,7 @@ static void compress(struct jpeg_encoder *encoder, const struct ring_frame *fram
     jpeg_finish_compress(libjpeg);
 }
 
-static bool encodable(const struct ring_frame *frame)
+static bool is_encodable(const struct ring_frame *frame)
 {
     if (frame->format != RING_I420 && frame->format != RING_I422 && frame->format != RING_I444)
         return false;
@@ -327,7 +327,7 @@ size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
                    const uint8_t *data, unsigned quality, uint8_t *out, size_t capacity,
                    struct error *err)
 {
-    if (!encodable(frame)) {
+    if (!is_encodable(frame)) {
         error_set(err, EINVAL, "JPEG encoder: not a raw picture: format %u, %ux%u", frame->format,
                   frame->width, frame->height);
         return 0;
@@ -347,7 +347,7 @@ size_t jpeg_encode(struct jpeg_encoder *encoder, const struct ring_frame *frame,
         jpeg_abort_compress(&encoder->libjpeg);
         return 0;
     }
-    compress(encoder, frame, data, quality);
+    compress_frame(encoder, frame, data, quality);
     return encoder->full ? encoder->capacity
                          : encoder->capacity - encoder->destination.free_in_buffer;
 }

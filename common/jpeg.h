@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct jpeg_encoder; /* one thread's; keeps its tables and stripe buffers between frames */
+struct jpeg_encoder; /* for one thread; keeps its tables and stripe buffers between frames */
 
 struct jpeg_encoder *jpeg_encoder_create(void); /* NULL: out of memory */
 void jpeg_encoder_destroy(struct jpeg_encoder *encoder);

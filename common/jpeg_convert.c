@@ -16,7 +16,7 @@
 
 #define FRACTION 20
 
-static int32_t fixed(double value)
+static int32_t fixed_point(double value)
 {
     return (int32_t)lrint(value * (1 << FRACTION));
 }
@@ -38,16 +38,16 @@ void jpeg_matrix_init(struct jpeg_matrix *m, unsigned range, unsigned matrix)
         cb_cb = cr_cr = 1;
         y_cb = y_cr = cb_cr = cr_cb = 0;
     }
-    m->gain_y = fixed(luma);
-    m->y_cb = fixed(y_cb * chroma);
-    m->y_cr = fixed(y_cr * chroma);
-    m->offset_y = fixed(0.5 - (full ? 0 : 16) * luma - 128 * (y_cb + y_cr) * chroma);
-    m->cb_cb = fixed(cb_cb * chroma);
-    m->cb_cr = fixed(cb_cr * chroma);
-    m->offset_cb = fixed(128.5 - 128 * (cb_cb + cb_cr) * chroma);
-    m->cr_cb = fixed(cr_cb * chroma);
-    m->cr_cr = fixed(cr_cr * chroma);
-    m->offset_cr = fixed(128.5 - 128 * (cr_cb + cr_cr) * chroma);
+    m->gain_y = fixed_point(luma);
+    m->y_cb = fixed_point(y_cb * chroma);
+    m->y_cr = fixed_point(y_cr * chroma);
+    m->offset_y = fixed_point(0.5 - (full ? 0 : 16) * luma - 128 * (y_cb + y_cr) * chroma);
+    m->cb_cb = fixed_point(cb_cb * chroma);
+    m->cb_cr = fixed_point(cb_cr * chroma);
+    m->offset_cb = fixed_point(128.5 - 128 * (cb_cb + cb_cr) * chroma);
+    m->cr_cb = fixed_point(cr_cb * chroma);
+    m->cr_cr = fixed_point(cr_cr * chroma);
+    m->offset_cr = fixed_point(128.5 - 128 * (cr_cb + cr_cr) * chroma);
     m->identity = full && !bt709;
     m->mixes = bt709;
 }

@@ -39,13 +39,13 @@ static void on_error(j_common_ptr jpeg)
     longjmp(decoder->jump, 1);
 }
 
-static void on_message(j_common_ptr jpeg, int level)
+static void decoder_on_message(j_common_ptr jpeg, int level)
 {
     if (level < 0)
         jpeg->err->num_warnings++;
 }
 
-static void on_progress(j_common_ptr jpeg)
+static void decoder_on_progress(j_common_ptr jpeg)
 {
     struct decoder *decoder = jpeg->client_data;
     uint64_t scans = (uint64_t)decoder->jpeg.input_scan_number;
@@ -58,29 +58,29 @@ static void on_progress(j_common_ptr jpeg)
     longjmp(decoder->jump, 1);
 }
 
-static void refuse(struct decoder *decoder, const char *why)
+static void decoder_refuse(struct decoder *decoder, const char *why)
 {
     error_set(decoder->err, EINVAL, "not a JPEG that can be decoded: %s", why);
     longjmp(decoder->jump, 1);
 }
 
-static void read_header(struct decoder *decoder)
+static void decoder_read_header(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg->mem->max_memory_to_use = MEMORY_MAX;
     jpeg->progress = &decoder->progress;
-    decoder->progress.progress_monitor = on_progress;
+    decoder->progress.progress_monitor = decoder_on_progress;
     jpeg_mem_src(jpeg, decoder->data, decoder->size);
     jpeg_read_header(jpeg, TRUE);
     if (jpeg->image_width > RING_MAX_DIMENSION || jpeg->image_height > RING_MAX_DIMENSION)
-        refuse(decoder, "its size is out of bounds");
+        decoder_refuse(decoder, "its size is out of bounds");
 }
 
 static void read_rgb(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
-    read_header(decoder);
+    decoder_read_header(decoder);
     jpeg->out_color_space = JCS_RGB;
     jpeg_start_decompress(jpeg);
     if (image_rgb_alloc(decoder->rgb, jpeg->output_width, jpeg->output_height, decoder->err) < 0)
@@ -117,7 +117,7 @@ static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
 }
 
 /* As small as it may be; the sizes that the planes will have are known then. */
-static void choose_size(struct decoder *decoder)
+static void decoder_choose_size(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     unsigned eighths = 8;
@@ -183,7 +183,7 @@ static void read_upsampled(struct decoder *decoder)
     jpeg_start_decompress(jpeg);
     decoder->line = malloc((size_t)jpeg->output_width * RING_PLANES);
     if (!decoder->line)
-        refuse(decoder, "out of memory");
+        decoder_refuse(decoder, "out of memory");
     while (jpeg->output_scanline < jpeg->output_height) {
         size_t y = jpeg->output_scanline;
         jpeg_read_scanlines(jpeg, &decoder->line, 1);
@@ -197,12 +197,12 @@ static void read_upsampled(struct decoder *decoder)
 static void read_planes(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
-    read_header(decoder);
+    decoder_read_header(decoder);
     J_COLOR_SPACE space = jpeg->jpeg_color_space;
     if (space != JCS_YCbCr && space != JCS_GRAYSCALE)
-        refuse(decoder, "its colours are not Y, Cb, Cr");
+        decoder_refuse(decoder, "its colours are not Y, Cb, Cr");
     jpeg->out_color_space = space;
-    choose_size(decoder);
+    decoder_choose_size(decoder);
     uint32_t native = space == JCS_YCbCr ? native_format(jpeg) : 0;
     jpeg->raw_data_out = native != 0;
     alloc_planes(decoder, native ? native : space == JCS_GRAYSCALE ? RING_I420 : RING_I444);
@@ -215,7 +215,7 @@ static void read_planes(struct decoder *decoder)
 }
 
 /* A function of its own, without locals: longjmp leaves those undefined. */
-static bool guarded(struct decoder *decoder, void (*read)(struct decoder *decoder))
+static bool read_guarded(struct decoder *decoder, void (*read)(struct decoder *decoder))
 {
     if (setjmp(decoder->jump) != 0)
         return false;
@@ -223,13 +223,14 @@ static bool guarded(struct decoder *decoder, void (*read)(struct decoder *decode
     return true;
 }
 
-static int decode(struct decoder *decoder, void (*read)(struct decoder *decoder), bool *damaged)
+static int decode_with(struct decoder *decoder, void (*read)(struct decoder *decoder),
+                       bool *damaged)
 {
     decoder->jpeg.err = jpeg_std_error(&decoder->errors);
     decoder->jpeg.client_data = decoder;
     decoder->errors.error_exit = on_error;
-    decoder->errors.emit_message = on_message;
-    bool good = guarded(decoder, read);
+    decoder->errors.emit_message = decoder_on_message;
+    bool good = read_guarded(decoder, read);
     *damaged = good && decoder->errors.num_warnings > 0;
     jpeg_destroy_decompress(&decoder->jpeg);
     free(decoder->line);
@@ -240,7 +241,7 @@ int jpeg_decode_rgb(struct image_rgb *rgb, const uint8_t *jpeg, size_t size, boo
                     struct error *err)
 {
     struct decoder decoder = {.data = jpeg, .size = size, .rgb = rgb, .err = err};
-    return decode(&decoder, read_rgb, damaged);
+    return decode_with(&decoder, read_rgb, damaged);
 }
 
 int jpeg_decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t size,
@@ -248,5 +249,5 @@ int jpeg_decode_planes(struct image_planes *planes, const uint8_t *jpeg, size_t 
 {
     struct decoder decoder = {
         .data = jpeg, .size = size, .planes = planes, .least_width = least_width, .err = err};
-    return decode(&decoder, read_planes, damaged);
+    return decode_with(&decoder, read_planes, damaged);
 }

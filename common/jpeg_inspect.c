@@ -37,7 +37,7 @@ struct parser {
     unsigned dc_absent, ac_absent; /* bit per table used and not defined */
 };
 
-static unsigned get16(const uint8_t *p)
+static unsigned read_u16(const uint8_t *p)
 {
     return (unsigned)p[0] << 8 | p[1];
 }
@@ -75,7 +75,7 @@ static bool parse_frame(struct parser *p, const uint8_t *body, size_t n)
 {
     if (p->components > 0 || n < 6)
         return false;
-    unsigned height = get16(body + 1), width = get16(body + 3), components = body[5];
+    unsigned height = read_u16(body + 1), width = read_u16(body + 3), components = body[5];
     if (body[0] != 8 || width == 0 || height == 0 || width > RING_MAX_DIMENSION ||
         height > RING_MAX_DIMENSION)
         return false;
@@ -186,7 +186,7 @@ static int next_marker(struct parser *p)
     return p->at < p->size ? p->data[p->at++] : -1;
 }
 
-static bool finish(struct parser *p)
+static bool finish_inspection(struct parser *p)
 {
     unsigned absent = p->dc_absent | p->ac_absent;
     p->info->has_huffman_tables = absent == 0;
@@ -209,7 +209,7 @@ bool jpeg_inspect(const uint8_t *data, size_t size, struct jpeg_info *info)
         size_t start = p.at;
         int marker = next_marker(&p);
         if (marker == EOI)
-            return finish(&p);
+            return finish_inspection(&p);
         if (marker < 0 || p.size - p.at < 2)
             return false;
         /* Before every table of its own, so that those the picture has win over the standard ones.
@@ -218,7 +218,7 @@ bool jpeg_inspect(const uint8_t *data, size_t size, struct jpeg_info *info)
             p.tables_begin = true;
             info->tables_at = start;
         }
-        size_t length = get16(data + p.at);
+        size_t length = read_u16(data + p.at);
         if (length < 2 || length > p.size - p.at)
             return false;
         const uint8_t *body = data + p.at + 2;
@@ -235,7 +235,7 @@ struct tables_errors {
     jmp_buf escape;
 };
 
-static void on_error_exit(j_common_ptr libjpeg)
+static void inspect_on_error(j_common_ptr libjpeg)
 {
     struct tables_errors *errors = (struct tables_errors *)(void *)libjpeg->err;
     longjmp(errors->escape, 1);
@@ -265,7 +265,7 @@ size_t jpeg_standard_tables(uint8_t *out, size_t capacity)
 {
     struct tables_errors errors;
     struct jpeg_compress_struct libjpeg = {.err = jpeg_std_error(&errors.base)};
-    errors.base.error_exit = on_error_exit;
+    errors.base.error_exit = inspect_on_error;
     volatile size_t length = 0;
     if (setjmp(errors.escape) == 0) {
         jpeg_create_compress(&libjpeg);

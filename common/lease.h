@@ -1,14 +1,14 @@
-/* lease.h: which worker encodes a camera at the moment.  One 64-bit word per camera on the board:
- * {epoch of the camera's place, number of changes, worker}.
+/* lease.h: the right to encode a camera's frames, which one worker has at a time.  One 64-bit word
+ * per camera on the board: {epoch of the camera's place, number of changes, worker}.
  *
  * Acquiring is a compare-and-swap with acquire order, so the holder sees all that the last holder
- * wrote; releasing is a store with release order and a seq_cst fence.  After that the worker looks
- * for a newer raw frame once more: of one that came while it had the lease every other worker has
- * been woken in vain.  The number rises with every change, so a word never repeats.
+ * wrote; releasing is a store with release order and a seq_cst fence.  After that the worker must
+ * check for a newer raw frame once more: for one that came during its lease, the other workers have
+ * been woken in vain. The number of changes rises with each change, so a word never repeats.
  *
  * A worker acquires with the epoch it was told with the camera.  Once the place has another epoch
- * (board.h), its acquire fails for good, whatever it has read before: the word it expects is gone.
- */
+ * (board.h), it can never acquire again, whatever it has read before: the word that it expects does
+ * not come back. */
 #ifndef CAMRING_LEASE_H
 #define CAMRING_LEASE_H
 
@@ -22,8 +22,8 @@ struct lease {
 /* The worker number of the capture of a camera whose JPEGs are passed through. */
 #define LEASE_CAPTURE 0xfffe
 
-/* The supervisor, when the place's epoch changes and nobody holds the lease: free, for those who
- * know that epoch.  A zeroed word is free for epoch 0. */
+/* For the supervisor, when the place's epoch changes and no worker holds the lease: makes it free
+ * for workers that know the new epoch. A zeroed word is free for epoch 0. */
 void lease_open(struct lease *lease, uint32_t epoch);
 
 /* False if another worker has it, or the place has another epoch. */

@@ -22,7 +22,7 @@ static bool is_own_directory(const char *path)
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
-/* The runtime directory's name; whether it exists is another question. */
+/* The runtime directory's name; the directory need not exist. */
 static void directory_name(char *out, size_t size)
 {
     const char *xdg = getenv("XDG_RUNTIME_DIR");
@@ -34,7 +34,7 @@ static void directory_name(char *out, size_t size)
         snprintf(out, size, "/tmp/camring-%u", (unsigned)geteuid());
 }
 
-/* In /tmp anybody could have made it: a link, or another's directory, is refused. */
+/* In /tmp any user could have made it: a link, or another user's directory, is refused. */
 int lockfile_make_directory(struct error *err)
 {
     char path[LOCKFILE_PATH_MAX];
@@ -83,7 +83,7 @@ bool lockfile_is_locked(int fd)
 
 /* True if `fd` is still the file that has this name: its last owner may have unlinked it between
  * our open and our lock. */
-static bool is_named(int fd, const char *path)
+static bool lockfile_is_named(int fd, const char *path)
 {
     struct stat by_fd, by_name;
     return fstat(fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
@@ -135,7 +135,7 @@ static int try_lock(const char *instance, const char *path, struct error *err)
         error_set(err, errno, "cannot lock %s: %s", path, strerror(errno));
     else if (!locked)
         explain_busy(instance, fd, err);
-    else if (!is_named(fd, path))
+    else if (!lockfile_is_named(fd, path))
         error_set(err, EAGAIN, "%s was replaced", path);
     else if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
         error_set(err, EIO, "cannot write %s", path);

@@ -1,5 +1,5 @@
 /* lockfile.h: the lock that makes a process the owner of an instance's name: the supervisor, or
- * camring-shm while it cleans. It is the whole-file lock of INSTANCE.lock, which contains the
+ * camring-shm during `clean`. It is the whole-file lock of INSTANCE.lock, which contains the
  * owner's pid, in this user's runtime directory: /run/camring (root), $XDG_RUNTIME_DIR/camring or
  * /tmp/camring-UID. Shared memory does not depend on that directory, so an owner also locks the
  * board as soon as there is one. */
@@ -24,7 +24,7 @@ int lockfile_path(const char *instance, const char *ending, char *out, size_t si
                   struct error *err);
 
 /* Makes the directory if need be, opens and locks INSTANCE.lock and writes this process's pid into
- * it. Waits a moment for a holder that is about to end (killed, or only cleaning). Returns the
+ * it. Waits a moment for a holder that is about to end (killed, or camring-shm clean). Returns the
  * descriptor that holds the lock; -1 with err, EBUSY if another process holds it. */
 int lockfile_take(const char *instance, struct error *err);
 
@@ -34,8 +34,8 @@ void lockfile_release(const char *instance, int fd);
 /* True if a process holds it; *pid is that process, 0 if it is not in the file yet. */
 bool lockfile_held(const char *instance, pid_t *pid);
 
-/* The whole file's open-file-description lock; false with errno if another holds it.  And whether
- * another does. */
+/* Takes the open-file-description lock on the whole file; false with errno if another process holds
+ * it. lockfile_is_locked tells whether one does. */
 bool lockfile_lock(int fd);
 bool lockfile_is_locked(int fd);
 

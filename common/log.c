@@ -41,7 +41,7 @@ static void write_line(char *line, size_t length)
 {
     line[length] = '\n';
     if (write(STDERR_FILENO, line, length + 1) < 0)
-        return; /* nowhere left to say it */
+        return; /* there is no other place to report it */
 }
 
 static void write_text(const char *when, const char *level, const char *message)
@@ -49,7 +49,7 @@ static void write_text(const char *when, const char *level, const char *message)
     char line[2048];
     int n = snprintf(line, sizeof line - 1, "%s %s %s: %s", when, level, logger.who, message);
     size_t length = n < (int)sizeof line - 1 ? (size_t)n : sizeof line - 2;
-    for (size_t i = 0; i < length; i++) /* what a camera sent must not forge a second line */
+    for (size_t i = 0; i < length; i++) /* text sent by a camera must not forge a second line */
         if ((unsigned char)line[i] < ' ' || line[i] == 127)
             line[i] = ' ';
     write_line(line, length);

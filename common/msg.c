@@ -129,7 +129,7 @@ static bool header_fits(const struct msg_header *header, size_t received, int fd
     return false;
 }
 
-/* Every text is ended here, once, so that nobody downstream has to trust the sender's. */
+/* Terminates every text here, so that no receiver depends on the sender's NUL. */
 static void end_texts(struct msg *msg)
 {
     if (msg->type == MSG_HELLO) {
@@ -162,13 +162,13 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
                              .msg_iovlen = 2,
                              .msg_control = &control,
                              .msg_controllen = CMSG_LEN(sizeof(int))};
-    /* CMSG_LEN, not CMSG_SPACE, whose padding has room for a second descriptor that nobody would
+    /* CMSG_LEN, not CMSG_SPACE, whose padding has room for a second descriptor that nothing would
      * close */
     ssize_t n;
     do
         n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == ECONNRESET) /* the other end died with unread messages from us */
+    if (n < 0 && errno == ECONNRESET) /* the other end died before it had read all messages */
         return 0;
     if (n < 0) {
         error_set(err, errno, "channel: %s", strerror(errno));

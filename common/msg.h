@@ -1,4 +1,4 @@
-/* msg.h: what supervisor and children say to each other, over a SOCK_SEQPACKET pair, one datagram a
+/* msg.h: the messages between supervisor and children, over a SOCK_SEQPACKET pair: one packet per
  * message, with at most one file descriptor.  Both ends are the same build: payloads are the
  * structs below, checked by version and size. */
 #ifndef CAMRING_MSG_H
@@ -10,26 +10,26 @@
 #include <stdint.h>
 
 enum msg_type {
-    MSG_HELLO = 1, /* to child, first: who it is */
+    MSG_HELLO = 1, /* to child, first: its kind, number and settings */
     /* to child: one camera's settings (only capture gets its source); to encoder and server also
      * after MSG_START, for a camera that joins or has changed */
     MSG_CAMERA,
-    /* to encoder and server: the camera has gone, let go of all that belongs to it; and back, when
-     * that is done */
+    /* to encoder and server: the camera has been removed, close everything that belongs to it; sent
+     * back when that is done */
     MSG_CAMERA_GONE,
-    /* to capture and encoder, with an eventfd: server `index` waits on it. To a server: its own */
+    /* to capture and encoder: the eventfd on which server `index` waits. To a server: its own */
     MSG_WAKER,
     MSG_LISTEN,       /* to server, with a listening socket */
     MSG_START,        /* to child: configuration complete, begin */
-    MSG_OPEN_GRANT,   /* to capture: you may open your camera now */
-    MSG_CAMERA_STATE, /* from capture, and on to servers */
-    MSG_READY,        /* from child: set up, working */
-    MSG_OPEN_REQUEST, /* from capture: asks for a turn to open */
-    /* from capture: its camera is open, pictures will come; gives the turn back */
+    MSG_OPEN_GRANT,   /* to capture: the permit to open its camera */
+    MSG_CAMERA_STATE, /* from capture; passed on to servers */
+    MSG_READY,        /* from child: its set-up is complete */
+    MSG_OPEN_REQUEST, /* from capture: asks for a permit to open its camera */
+    /* from capture: its camera is open; gives the permit back */
     MSG_OPEN_DONE,
-    MSG_LOG,     /* to child: log like this from now on */
-    MSG_DRAIN,   /* to server: take no new clients, end when the last has left */
-    MSG_RESTART, /* from server: a client with a token asks for a fresh capture of a camera */
+    MSG_LOG,     /* to child: new level and format of its log */
+    MSG_DRAIN,   /* to server: accept no new clients, end when the last has left */
+    MSG_RESTART, /* from server: an authorised client asks for a restart of a camera's capture */
     MSG_TYPE_END
 };
 
@@ -60,7 +60,7 @@ struct msg_camera {
 };
 
 enum camera_state {
-    CAMERA_STARTING = 1, /* its process is not up yet, or waits for its turn */
+    CAMERA_STARTING = 1, /* its process is starting, or waits for its permit to open */
     CAMERA_CONNECTING,   /* being opened */
     CAMERA_LIVE,         /* pictures come */
     CAMERA_AWAY,         /* can't be opened or read; tried again; `why` says the cause */
@@ -99,7 +99,7 @@ struct msg {
 };
 
 /* Sends `type` with its payload (NULL for those without) and `fd` (-1: none); fd stays the
- * caller's.  Never blocks longer than the socket does.  -1 with errno. */
+ * caller's.  Blocks only if the socket is a blocking one.  -1 with errno. */
 int msg_send(int socket, enum msg_type type, const void *payload, int fd);
 
 /* Receives one message.  1 got one; 0 end of file; -1 with err (code EAGAIN: nothing now on a

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* At most 18 digits.  True: *text is behind them. */
+/* Reads at most 18 digits. True: *text points behind them. */
 bool number_whole(const char **text, int64_t *number);
 
-/* Likewise, with at most nine decimals: "7", "2.5". */
+/* The same with up to nine decimals: "7", "2.5". */
 bool number_decimal(const char **text, double *number);
 
 /* "500ms", "2s", "2" (seconds), "1.5m", "1h", in either case; the whole of `text`, in ns. */

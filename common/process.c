@@ -18,7 +18,7 @@ struct stat_fields {
 };
 
 /* A file of /proc/PID as text; false if there is no such process. */
-static bool read_file(pid_t pid, const char *name, char *text, size_t size)
+static bool process_read_file(pid_t pid, const char *name, char *text, size_t size)
 {
     char path[40];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
@@ -31,10 +31,10 @@ static bool read_file(pid_t pid, const char *name, char *text, size_t size)
     return n > 0;
 }
 
-static bool read_stat(pid_t pid, struct stat_fields *out)
+static bool process_read_stat(pid_t pid, struct stat_fields *out)
 {
     char text[1024];
-    if (!read_file(pid, "stat", text, sizeof text))
+    if (!process_read_file(pid, "stat", text, sizeof text))
         return false;
 
     /* Field 2, the name in brackets, may hold anything: count from its end. */
@@ -53,20 +53,20 @@ static bool is_dead(char state)
 uint64_t process_start_time(pid_t pid)
 {
     struct stat_fields stat;
-    return read_stat(pid, &stat) && !is_dead(stat.state) ? stat.start : 0;
+    return process_read_stat(pid, &stat) && !is_dead(stat.state) ? stat.start : 0;
 }
 
 char process_state(pid_t pid)
 {
     struct stat_fields stat;
-    return read_stat(pid, &stat) ? stat.state : '\0';
+    return process_read_stat(pid, &stat) ? stat.state : '\0';
 }
 
 bool process_usage(pid_t pid, struct process_usage *usage)
 {
     struct stat_fields stat;
     int64_t hertz = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
-    if (hertz <= 0 || !read_stat(pid, &stat) || is_dead(stat.state))
+    if (hertz <= 0 || !process_read_stat(pid, &stat) || is_dead(stat.state))
         return false;
     int64_t tick = NS_PER_S / hertz,
             age = clock_read_ns(CLOCK_BOOTTIME) - (int64_t)stat.start * tick;
@@ -81,7 +81,7 @@ int64_t process_private_memory(pid_t pid)
 {
     char text[128];
     long long resident, shared;
-    if (!read_file(pid, "statm", text, sizeof text) ||
+    if (!process_read_file(pid, "statm", text, sizeof text) ||
         sscanf(text, "%*u %lld %lld", &resident, &shared) != 2)
         return 0;
     return resident > shared ? (resident - shared) * sysconf(_SC_PAGESIZE) : 0;

@@ -1,4 +1,4 @@
-/* quantity.h: quantities as people like to read them. */
+/* quantity.h: formats times and sizes with a unit. */
 #ifndef CAMRING_QUANTITY_H
 #define CAMRING_QUANTITY_H
 

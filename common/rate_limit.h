@@ -1,11 +1,10 @@
-/* rate_limit.h: which of a camera's pictures pass where fewer a second are wanted: those that
- * capture publishes, those that a client gets.  Pure decisions, one for each picture as it comes;
- * nothing waits for a clock.
+/* rate_limit.h: reduces a camera's frame rate: decides for each picture, as it comes, whether
+ * capture publishes it, or a client gets it. Pure; nothing waits for a clock.
  *
  * Pictures are due at even distances.  The one nearest to each such time is taken, so that neither
  * the jitter of capture nor a rate that doesn't divide the camera's moves the average: of 30 a
  * second, 10 are every third and 7 are seven.  Where no picture came for a whole distance, or time
- * goes back (a file that begins again), the times begin anew with the next picture, so nothing is
+ * goes back (a file that begins again), the times start again with the next picture, and nothing is
  * made up for. */
 #ifndef COMMON_RATE_LIMIT_H
 #define COMMON_RATE_LIMIT_H
@@ -24,7 +23,7 @@ struct rate_limit {
 /* fps 0: every picture. */
 struct rate_limit rate_limit_of(double fps);
 
-/* False: every picture is due, which needs no look at a clock. */
+/* False: every picture is due, so the caller need not read the clock. */
 static inline bool rate_limit_any(const struct rate_limit *rate_limit)
 {
     return rate_limit->interval_ns > 0;

@@ -8,8 +8,8 @@
  *   slot        room for one frame
  *   loan        a slot that the writer has taken to fill it
  *   commit      makes a loaned slot the newest frame
- *   pin         keeps the writer from taking a slot, for as long as a reader looks at its frame
- *   row         a reader's place in the ctl object: its pin, its account of frames
+ *   pin         a reader's mark on a slot, which the writer then does not take
+ *   row         a reader's entry in the ctl object: its pin, its account of frames
  *   generation  a data object; a larger picture needs a new one
  *
  * The supervisor makes the ctl objects and unlinks everything; the writer makes data objects;
@@ -159,14 +159,14 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
 void ring_writer_close(struct ring_writer *writer);
 enum ring_kind ring_writer_kind(const struct ring_writer *writer);
 
-/* True once the ring's owner has retired it: what is committed reaches nobody. */
+/* True once the ring's owner has retired it: no reader gets what is committed. */
 bool ring_writer_closed(const struct ring_writer *writer);
 
 /* `eventfds[i]` wakes the event loop that asked for waker i (ring_reader_want).  The array is
  * copied, the descriptors stay the caller's. */
 void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, unsigned count);
 
-/* Goes on where the last writer stopped: takes the frame number from shared memory, and empties
+/* Continues after the last writer: reads the frame number from shared memory, and empties
  * half-written slots. */
 void ring_writer_takeover(struct ring_writer *writer);
 
@@ -279,7 +279,7 @@ int ring_reader_row(const struct ring_reader *reader);
 /* Makes every process that waits on the ring return from it.  For members. */
 void ring_reader_ring(struct ring_reader *reader);
 
-/* Makes the processes return that wait at this moment, without a change to the ring. */
+/* Makes the processes that wait at this moment return, without changing the ring. */
 void ring_reader_wake(const struct ring_reader *reader);
 
 /* ---- inspection ---- */
@@ -307,7 +307,7 @@ struct ring_stat {
     uint32_t generation; /* 0: no data yet */
     bool retired, writer_alive;
     bool unsupervised;
-    int32_t writer_pid; /* 0: nobody yet */
+    int32_t writer_pid; /* 0: none yet */
     uint64_t head;      /* newest frame, 0: none */
     int64_t age_ns;     /* since its commit, -1: no frame */
     double fps;         /* from the commit times of the frames in the slots */
@@ -330,7 +330,7 @@ int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct 
 void ring_list(const char *instance,
                void (*visit)(const char *instance, const char *name, void *arg), void *arg);
 
-/* True if the supervisor has made the ring and no writer has had use for it yet. */
+/* True if the supervisor has created the ring and no writer has used it yet. */
 bool ring_is_unused(const char *instance, const char *name);
 
 /* True if `id` is [a-z0-9][a-z0-9_-]{0,31}. */

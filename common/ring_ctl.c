@@ -1,5 +1,5 @@
-/* ring_ctl.c: what a ring's owner does: makes and unlinks it, and clears up after processes that
- * died.  See ring_layout.h for the design. */
+/* ring_ctl.c: a ring's owner creates and unlinks it, and clears up after processes that died. See
+ * ring_layout.h for the design. */
 #include "ring_map.h"
 
 #include "ring_slots.h"
@@ -149,7 +149,7 @@ void ring_ctl_clear_encoder_row(struct ring_ctl *ctl)
     clear_row(&ctl->header->rows[0]);
 }
 
-static void trim(const struct ring_ctl *ctl, uint32_t generation)
+static void trim_slots(const struct ring_ctl *ctl, uint32_t generation)
 {
     struct error ignored; /* damaged, or no memory for the mapping: then it stays as it is */
     struct ring_map *map = generation ? ring_map_data(ctl, generation, RING_WRITE, &ignored) : NULL;
@@ -162,7 +162,7 @@ void ring_ctl_clear_writer(struct ring_ctl *ctl)
 {
     uint32_t generation = atomic_load(&ctl->header->generation);
     if (ctl->kind == RING_RAW)
-        trim(ctl, generation);
+        trim_slots(ctl, generation);
     for (unsigned i = 0; i < 2; i++) {
         char path[RING_PATH_SIZE];
         ring_path_data(path, ctl, i ? generation - 1 : generation + 1);
@@ -181,7 +181,7 @@ bool ring_ctl_unsupervised(const struct ring_ctl *ctl)
     return ctl->header->unsupervised;
 }
 
-static bool is_named(const struct ring_ctl *ctl)
+static bool ctl_is_named(const struct ring_ctl *ctl)
 {
     char name[RING_NAME_SIZE], path[RING_PATH_SIZE];
     struct stat by_fd, by_name;
@@ -202,7 +202,7 @@ bool ring_ctl_seize(struct ring_ctl *ctl, int *row)
             return false;
     }
     *row = -1;
-    return is_named(ctl); /* and stays so: who unlinks a ring has its writer's lock */
+    return ctl_is_named(ctl); /* and stays so: a ring is only unlinked under its writer's lock */
 }
 
 /* ---- the directory ---- */

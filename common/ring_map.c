@@ -71,7 +71,8 @@ static void fail_open(const char *path, int code, struct error *err)
 }
 
 /* A hole, when memory is short, kills the process that touches it. */
-static bool has_memory(const char *path, const struct stat *st, uint64_t bytes, struct error *err)
+static bool map_has_memory(const char *path, const struct stat *st, uint64_t bytes,
+                           struct error *err)
 {
     uint64_t allocated = (uint64_t)st->st_blocks * 512;
     if (allocated >= bytes)
@@ -103,10 +104,10 @@ fail:
     return -1;
 }
 
-/* Reads the beginning of an object, which reading a mapping would make if it were not there.  What
- * is checked is this copy: a process that can write the object may change it between the check and
- * the use. */
-static bool read_header(const char *path, int fd, void *header, size_t size, struct error *err)
+/* Reads the beginning of an object into a copy, with pread: reading a hole through a mapping would
+ * allocate it. The copy is what is checked and used, since a process that can write the object may
+ * change it in between. */
+static bool map_read_header(const char *path, int fd, void *header, size_t size, struct error *err)
 {
     memset(header, 0, size);
     ssize_t r = pread(fd, header, size, 0);
@@ -183,14 +184,15 @@ static bool ctl_fits(const char *path, struct ring_ctl *ctl, const struct stat *
 {
     struct ring_ctl_header header;
     if (!size_fits(path, ctl->size, sizeof header, err) ||
-        !read_header(path, ctl->fd, &header, offsetof(struct ring_ctl_header, generation), err) ||
+        !map_read_header(path, ctl->fd, &header, offsetof(struct ring_ctl_header, generation),
+                         err) ||
         !preamble_fits(path, &header, ctl->size, RING_CTL_MAGIC, sizeof header, err))
         return false;
     if (!ctl_geometry_fits(ctl, &header)) {
         error_set(err, RING_ERROR_CORRUPT, "%s: header contradicts itself", path);
         return false;
     }
-    return has_memory(path, st, ctl->size, err);
+    return map_has_memory(path, st, ctl->size, err);
 }
 
 struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable,
@@ -271,19 +273,19 @@ static bool data_geometry_fits(struct ring_map *map, const struct ring_data_head
     return true;
 }
 
-/* An object that was copied or restored carelessly has holes where slots should be. */
+/* An object that was copied or restored with holes lacks memory where slots should be. */
 static bool slots_have_memory(const char *path, const struct ring_map *map, const struct stat *st,
                               uint64_t allocated, struct error *err)
 {
     uint64_t bytes = (uint64_t)(map->payloads - map->base) + allocated * map->slot_bytes;
-    return has_memory(path, st, bytes, err);
+    return map_has_memory(path, st, bytes, err);
 }
 
 static bool data_fits(const char *path, struct ring_map *map, int fd, const struct ring_ctl *ctl,
                       uint32_t generation, uint64_t *allocated, struct error *err)
 {
     struct ring_data_header header;
-    if (!read_header(path, fd, &header, sizeof header, err) ||
+    if (!map_read_header(path, fd, &header, sizeof header, err) ||
         !preamble_fits(path, &header, map->size, RING_DATA_MAGIC, sizeof header, err))
         return false;
     *allocated = atomic_load(&header.writer_allocated);
@@ -363,9 +365,9 @@ bool ring_map_make_private(struct ring_map *map)
 
 /* ---- copies ---- */
 
-/* The one place that reads what the writer may be overwriting: the caller compares seq before and
- * after and throws torn copies away.  ThreadSanitizer can't know that; under it the loop keeps
- * memcpy's own checks out. */
+/* The only function that reads memory which the writer may be overwriting: the caller compares seq
+ * before and after and discards torn copies. ThreadSanitizer can't know that; for it the loop
+ * avoids memcpy, which is always checked. */
 #ifdef __SANITIZE_THREAD__
 __attribute__((no_sanitize("thread"), optimize("no-tree-loop-distribute-patterns"))) void
 ring_map_copy(void *to, const void *from, size_t n)
@@ -461,7 +463,7 @@ int ring_object_link(int fd, const char *path, bool replace, struct error *err)
     ring_store_point();
     if (r < 0 && errno == EEXIST && !replace)
         return 0;
-    if (r < 0 && errno == EEXIST) { /* what a writer left that died before it published */
+    if (r < 0 && errno == EEXIST) { /* left by a writer that died before it published */
         unlink(path);
         ring_store_point();
         r = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);

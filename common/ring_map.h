@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 struct ring_ctl {
-    int fd; /* carries this handle's locks; never shared */
+    int fd; /* the locks of this handle are on this descriptor; never shared */
     struct ring_ctl_header *header;
     size_t size;
     unsigned rows; /* checked copy, row 0 included */
@@ -36,8 +36,9 @@ struct ring_map {
     uint8_t held[RING_MAX_SLOTS];
 };
 
-/* Both: NULL with err.  A header that names another ring is corrupt: what it leads to would be that
- * ring's.  The second takes it all the same, for callers that follow no name in it. */
+/* Both: NULL with err.  A header that names another ring counts as corrupt: the names derived from
+ * it would lead to that ring's objects. The second function accepts it, for callers that derive no
+ * names. */
 struct ring_ctl *ring_map_ctl(const char *instance, const char *name, bool writable,
                               struct error *err);
 struct ring_ctl *ring_map_ctl_any(const char *instance, const char *name, bool writable,
@@ -107,7 +108,8 @@ void *ring_object_create(uint64_t size, uint64_t budget, int *fd, struct error *
  */
 int ring_object_allocate(int fd, off_t offset, uint64_t size, uint64_t budget, struct error *err);
 
-/* Gives it its name; an object of that name is replaced, or kept (which is no error). */
+/* Links it under its name; an existing object of that name is replaced, or kept (which is no
+ * error). */
 int ring_object_link(int fd, const char *path, bool replace, struct error *err);
 
 /* Bytes that all objects of the ring's instance may still allocate under shm.max_bytes; UINT64_MAX:

@@ -28,7 +28,7 @@ static bool all_have_owners(const struct ring_ctl *ctl)
     return true;
 }
 
-/* Who locks a row for a moment rings the bell afterwards. */
+/* A process that locks a row for a moment rings the bell afterwards. */
 static unsigned row_await(struct ring_ctl *ctl)
 {
     int64_t begin = clock_now();
@@ -83,9 +83,8 @@ void ring_row_leave(struct ring_ctl *ctl, unsigned number)
 }
 
 /* Values are read back from shared memory, not kept: row 0 goes from worker to worker with the
- * lease.  What was missed is not counted but follows from the rest (ring_stat.c), so that whoever
- * dies in here leaves the account wrong by one frame at most.
- */
+ * lease.  What was missed is not counted but follows from the rest (ring_stat.c), so that a process
+ * that dies in here leaves the account wrong by one frame at most. */
 void ring_row_count(struct ring_row *row, uint64_t number)
 {
     if (!row)

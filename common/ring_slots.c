@@ -52,7 +52,7 @@ static off_t offset_of(const struct ring_map *map, uint32_t slot)
 }
 
 /* Without a descriptor nothing is punched: the memory goes with the object. */
-static void punch(const struct ring_map *map, uint32_t slot, unsigned count)
+static void punch_slots(const struct ring_map *map, uint32_t slot, unsigned count)
 {
     int r;
     do
@@ -80,7 +80,7 @@ void ring_slots_trim(const struct ring_map *map)
 {
     unsigned count = writer_allocated(map);
     if (count < map->writer_slots)
-        punch(map, count, map->writer_slots - count);
+        punch_slots(map, count, map->writer_slots - count);
 }
 
 int ring_slots_provide(const struct ring_ctl *ctl, const struct ring_map *map, unsigned row,
@@ -114,6 +114,6 @@ void ring_slots_give_back(const struct ring_map *map, struct ring_row *row, uint
 {
     ring_store_u64(&row->slot, ring_slot_pack(map->generation, RING_SLOT_PENDING),
                    memory_order_seq_cst);
-    punch(map, slot, 1);
+    punch_slots(map, slot, 1);
     ring_store_u64(&row->slot, 0, memory_order_release);
 }

@@ -26,8 +26,8 @@ uint64_t ring_slots_bytes(const struct ring_map *map, unsigned count);
 int ring_slots_grow(const struct ring_ctl *ctl, const struct ring_map *map, unsigned count,
                     struct error *err);
 
-/* The writer, or who clears up after one that died: gives back memory that a growth was cut short
- * with. */
+/* For the writer, or the process that clears up after a dead one: gives back memory of a growth
+ * that was interrupted. */
 void ring_slots_trim(const struct ring_map *map);
 
 /* The owner of row `row`: makes the row's slot exist, so that it may pin in this generation.
@@ -35,7 +35,7 @@ void ring_slots_trim(const struct ring_map *map);
 int ring_slots_provide(const struct ring_ctl *ctl, const struct ring_map *map, unsigned row,
                        struct error *err);
 
-/* The process that has the row's lock: its reader has left, its slot is unwanted. */
+/* For the process that has the row's lock: marks the slot as unwanted, as its reader has left. */
 void ring_slots_leave(struct ring_row *row);
 
 /* The writer, with the row's lock, and the slot taken up (odd seq, no pins): gives the slot's

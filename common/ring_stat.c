@@ -24,7 +24,7 @@ static void stat_rows(const struct ring_ctl *ctl, struct ring_stat *stat)
         uint64_t pin = atomic_load_explicit(&row->pin, memory_order_acquire);
         out->row = i;
         out->pid = atomic_load_explicit(&row->pid, memory_order_acquire);
-        /* without an owner it is locked only for a moment, by who gives its slot back */
+        /* without an owner it is locked only for a moment, by a process that gives its slot back */
         out->alive =
             i == 0 ? pin != 0 : out->pid != 0 && (ctl->own[i] || ring_lock_taken(ctl->fd, (int)i));
         ring_map_copy(out->who, row->who, sizeof out->who - 1);

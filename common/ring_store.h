@@ -1,8 +1,8 @@
-/* ring_store.h: the stores to memory that other processes look at.  In the product each of these is
+/* ring_store.h: the stores to memory that other processes read.  In the product each of these is
  * the one store it names.  In the kill tests (RING_KILL_POINTS, tests/chaos/) each is followed by a
- * point at which the process may be made to die, so that every state a dead process can leave is
- * walked through.  ring_store_point stands by itself after a system call that others see the effect
- * of: a name made or gone, a lock taken or left, a wake-up. */
+ * point at which the test can kill the process, so that every state which a dead process can leave
+ * is tested. ring_store_point alone follows system calls whose effect other processes see: a name
+ * linked or unlinked, a lock taken or released, a wake-up. */
 #ifndef CAMRING_RING_STORE_H
 #define CAMRING_RING_STORE_H
 
@@ -74,7 +74,7 @@ static inline bool ring_swap_u64(_Atomic uint64_t *word, uint64_t expected, uint
     return done;
 }
 
-/* Plain memory, whose readers look for a later store first that says that it is whole. */
+/* Plain memory, which is read only after a later store has said that it is complete. */
 static inline void ring_store_bytes(void *to, const void *from, size_t n)
 {
 #ifdef RING_KILL_POINTS

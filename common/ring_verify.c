@@ -62,10 +62,9 @@ enum weight {
 };
 
 /* `value`: what has to be the same in each look. */
-__attribute__((format(printf, 7, 8))) static void find(struct look *look, enum ring_fault fault,
-                                                       enum weight weight, uint64_t value,
-                                                       const char *what, uint64_t place,
-                                                       const char *format, ...)
+__attribute__((format(printf, 7, 8))) static void
+add_finding(struct look *look, enum ring_fault fault, enum weight weight, uint64_t value,
+            const char *what, uint64_t place, const char *format, ...)
 {
     struct ring_findings *out = look->out;
     if (out->count == RING_FINDINGS_MAX) {
@@ -83,30 +82,30 @@ __attribute__((format(printf, 7, 8))) static void find(struct look *look, enum r
     va_end(args);
 }
 
-static bool same(const struct ring_finding *a, const struct ring_finding *b)
+static bool is_same_finding(const struct ring_finding *a, const struct ring_finding *b)
 {
     return a->fault == b->fault && strcmp(a->where, b->where) == 0 &&
            (a->value == b->value || a->certain || b->certain);
 }
 
-static bool contains(const struct ring_findings *findings, const struct ring_finding *finding)
+static bool has_finding(const struct ring_findings *findings, const struct ring_finding *finding)
 {
     for (unsigned i = 0; i < findings->count; i++)
-        if (same(&findings->list[i], finding))
+        if (is_same_finding(&findings->list[i], finding))
             return true;
     return false;
 }
 
 /* Keeps of `out` what is certain or in `next` as well, and adds what is certain in `next`. */
-static void merge(struct ring_findings *out, const struct ring_findings *next)
+static void merge_findings(struct ring_findings *out, const struct ring_findings *next)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < out->count; i++)
-        if (out->list[i].certain || contains(next, &out->list[i]))
+        if (out->list[i].certain || has_finding(next, &out->list[i]))
             out->list[kept++] = out->list[i];
     out->count = kept;
     for (unsigned i = 0; i < next->count && out->count < RING_FINDINGS_MAX; i++)
-        if (next->list[i].certain && !contains(out, &next->list[i]))
+        if (next->list[i].certain && !has_finding(out, &next->list[i]))
             out->list[out->count++] = next->list[i];
 }
 
@@ -115,11 +114,11 @@ static void merge(struct ring_findings *out, const struct ring_findings *next)
 static void check_object(struct look *look, const struct stat *st, const char *what, uint64_t place)
 {
     if (st->st_uid != geteuid() && st->st_uid != 0)
-        find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "belongs to user %u",
-             (unsigned)st->st_uid);
+        add_finding(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "belongs to user %u",
+                    (unsigned)st->st_uid);
     if (st->st_mode & S_IWOTH)
-        find(look, RING_FAULT_OWNER, CERTAIN, 0, what, place, "any user may write it (mode %03o)",
-             (unsigned)st->st_mode & 0777);
+        add_finding(look, RING_FAULT_OWNER, CERTAIN, 0, what, place,
+                    "any user may write it (mode %03o)", (unsigned)st->st_mode & 0777);
 }
 
 /* `weight`: CERTAIN where the object never changes in size. */
@@ -128,8 +127,9 @@ static void check_memory(struct look *look, const struct stat *st, uint64_t byte
 {
     uint64_t allocated = (uint64_t)st->st_blocks * 512;
     if (allocated < bytes)
-        find(look, RING_FAULT_MEMORY, weight, 0, what, place,
-             "has memory for %" PRIu64 " of the %" PRIu64 " bytes in use only", allocated, bytes);
+        add_finding(look, RING_FAULT_MEMORY, weight, 0, what, place,
+                    "has memory for %" PRIu64 " of the %" PRIu64 " bytes in use only", allocated,
+                    bytes);
 }
 
 static bool is_linked(const struct ring_ctl *ctl, const char *path)
@@ -150,18 +150,18 @@ static void check_ctl(struct look *look, const char *instance, const char *name)
     }
     snprintf(own, sizeof own, "%s.%s", ctl->camera, ctl->variant);
     if (strcmp(ctl->instance, instance) != 0 || strcmp(own, name) != 0)
-        find(look, RING_FAULT_NAME, CERTAIN, 0, NULL, 0, "the header says %s of instance %s", own,
-             ctl->instance);
+        add_finding(look, RING_FAULT_NAME, CERTAIN, 0, NULL, 0, "the header says %s of instance %s",
+                    own, ctl->instance);
     if (ctl->header->unsupervised > 1)
-        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "unsupervised is %" PRIu32,
-             ctl->header->unsupervised);
+        add_finding(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "unsupervised is %" PRIu32,
+                    ctl->header->unsupervised);
     if (ctl->header->leased > 1)
-        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "leased is %" PRIu32,
-             ctl->header->leased);
+        add_finding(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "leased is %" PRIu32,
+                    ctl->header->leased);
     ring_path_ctl(path, instance, name);
     if (atomic_load(&ctl->header->closed) && is_linked(ctl, path))
-        find(look, RING_FAULT_CLOSED, LASTING, 0, NULL, 0,
-             "its owner has closed it, and it is still there");
+        add_finding(look, RING_FAULT_CLOSED, LASTING, 0, NULL, 0,
+                    "its owner has closed it, and it is still there");
 }
 
 /* The number behind "camring.INSTANCE.CAMERA.VARIANT."; 0 if `file` is no generation of this ring.
@@ -186,13 +186,13 @@ static void check_linked(struct look *look, int directory, const char *file, uin
     if (fstatat(directory, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
     if (found > current + 1 || found + 1 < current)
-        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", found,
-             "is linked, and the current one is %" PRIu32, current);
+        add_finding(look, RING_FAULT_GENERATION, LASTING, 0, "generation", found,
+                    "is linked, and the current one is %" PRIu32, current);
     else if (found != current && !look->writer_alive)
-        find(look, RING_FAULT_UNFINISHED, LEFT, 0, "generation", found,
-             "is linked beside the current one, %" PRIu32
-             ": the writer died as it changed over; the next one unlinks it",
-             current);
+        add_finding(look, RING_FAULT_UNFINISHED, LEFT, 0, "generation", found,
+                    "is linked beside the current one, %" PRIu32
+                    ": the writer died as it changed over; the next one unlinks it",
+                    current);
     check_object(look, &st, "generation", found);
 }
 
@@ -218,16 +218,16 @@ static void check_generations(struct look *look, uint32_t current)
     }
     closedir(dir);
     if (linked > 2)
-        find(look, RING_FAULT_GENERATION, LASTING, linked, NULL, 0,
-             "%u generations are linked, of which two is the most", linked);
+        add_finding(look, RING_FAULT_GENERATION, LASTING, linked, NULL, 0,
+                    "%u generations are linked, of which two is the most", linked);
     if (!has_current)
-        find(look, RING_FAULT_GENERATION, LASTING, 0, "generation", current,
-             "is the current one, and does not exist");
+        add_finding(look, RING_FAULT_GENERATION, LASTING, 0, "generation", current,
+                    "is the current one, and does not exist");
 }
 
 /* ---- data ---- */
 
-static uint64_t newest(const struct ring_map *map)
+static uint64_t verify_newest(const struct ring_map *map)
 {
     return atomic_load_explicit(&map->header->head, memory_order_acquire) >> 8;
 }
@@ -254,14 +254,14 @@ static void check_header(struct look *look)
     const struct ring_data_header *header = look->map->header;
     uint32_t state = atomic_load(&header->state);
     if (header->payload_offset % 4096 || header->slot_bytes % 4096)
-        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0,
-             "payloads at %" PRIu64 ", %" PRIu64 " bytes each, are not page-aligned",
-             header->payload_offset, header->slot_bytes);
+        add_finding(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0,
+                    "payloads at %" PRIu64 ", %" PRIu64 " bytes each, are not page-aligned",
+                    header->payload_offset, header->slot_bytes);
     if (state == RING_RETIRED)
-        find(look, RING_FAULT_RETIRED, CERTAIN, 0, "generation", look->map->generation,
-             "is the current one, and marked retired");
+        add_finding(look, RING_FAULT_RETIRED, CERTAIN, 0, "generation", look->map->generation,
+                    "is the current one, and marked retired");
     else if (state != RING_LIVE)
-        find(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "state is %" PRIu32, state);
+        add_finding(look, RING_FAULT_LAYOUT, CERTAIN, 0, NULL, 0, "state is %" PRIu32, state);
 }
 
 /* A slot that head names is not loaned as long as it does: head, slot, the same head again is
@@ -276,20 +276,21 @@ static void check_head(struct look *look)
         if (number == 0 || slot == RING_NO_SLOT)
             return;
         if (slot >= map->slot_count) {
-            find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0, "names slot %" PRIu32 " of %" PRIu32,
-                 slot, map->slot_count);
+            add_finding(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0,
+                        "names slot %" PRIu32 " of %" PRIu32, slot, map->slot_count);
             return;
         }
         uint64_t seq = read_seq(map, slot);
         if (atomic_load_explicit(&map->header->head, memory_order_acquire) != head)
             continue;
         if (seq == 2 * number && !ring_slots_exist(look->ctl, map, slot))
-            find(look, RING_FAULT_HEAD, LASTING, head, NULL, 0,
-                 "names slot %" PRIu32 ", which has no memory", slot);
+            add_finding(look, RING_FAULT_HEAD, LASTING, head, NULL, 0,
+                        "names slot %" PRIu32 ", which has no memory", slot);
         else if (seq != 2 * number)
-            find(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0,
-                 "names frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64,
-                 number, slot, seq);
+            add_finding(look, RING_FAULT_HEAD, CERTAIN, 0, NULL, 0,
+                        "names frame %" PRIu64 " in slot %" PRIu32
+                        ", whose sequence number is %" PRIu64,
+                        number, slot, seq);
         return;
     }
 }
@@ -298,38 +299,38 @@ static void check_head(struct look *look)
 static void check_finished(struct look *look, uint32_t slot, uint64_t seq)
 {
     const struct ring_map *map = look->map;
-    uint64_t number = seq / 2, head = newest(map);
+    uint64_t number = seq / 2, head = verify_newest(map);
     struct ring_frame frame;
     if (number > head + 1)
-        find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", slot,
-             "holds frame %" PRIu64 ", and the newest is %" PRIu64, number, head);
+        add_finding(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", slot,
+                    "holds frame %" PRIu64 ", and the newest is %" PRIu64, number, head);
     else if (number == head + 1 && !look->writer_alive)
-        find(look, RING_FAULT_UNFINISHED, LEFT, seq, "slot", slot,
-             "holds frame %" PRIu64
-             ", whose writer died before it published it; the next one clears it",
-             number);
+        add_finding(look, RING_FAULT_UNFINISHED, LEFT, seq, "slot", slot,
+                    "holds frame %" PRIu64
+                    ", whose writer died before it published it; the next one clears it",
+                    number);
     if (!ring_map_descriptor(map, slot, number, &frame))
         return;
     if (frame.number != number)
-        find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
-             "holds frame %" PRIu64 ", described as frame %" PRIu64, number, frame.number);
+        add_finding(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
+                    "holds frame %" PRIu64 ", described as frame %" PRIu64, number, frame.number);
     else if (!ring_frame_valid(&frame, map->slot_bytes))
-        find(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
-             "frame %" PRIu64 " is described as %" PRIu32 "x%" PRIu32 ", format %" PRIu32
-             ", %" PRIu32 " bytes, which no slot of %zu can hold",
-             number, frame.width, frame.height, frame.format, frame.bytes, map->slot_bytes);
+        add_finding(look, RING_FAULT_DESCRIPTOR, CERTAIN, 0, "slot", slot,
+                    "frame %" PRIu64 " is described as %" PRIu32 "x%" PRIu32 ", format %" PRIu32
+                    ", %" PRIu32 " bytes, which no slot of %zu can hold",
+                    number, frame.width, frame.height, frame.format, frame.bytes, map->slot_bytes);
 }
 
 /* Frame numbers never repeat and a cleared slot never gets its old one back, so the third load
  * proves that both held it at once. */
-static void check_duplicates(struct look *look, const uint64_t *seq)
+static void verify_duplicates(struct look *look, const uint64_t *seq)
 {
     const struct ring_map *map = look->map;
     for (uint32_t i = 0; i < map->slot_count; i++)
         for (uint32_t j = i + 1; seq[i] > 0 && !(seq[i] & 1) && j < map->slot_count; j++)
             if (seq[j] == seq[i] && read_seq(map, i) == seq[i])
-                find(look, RING_FAULT_DUPLICATE, CERTAIN, 0, "slot", j,
-                     "holds frame %" PRIu64 ", as slot %" PRIu32 " does", seq[i] / 2, i);
+                add_finding(look, RING_FAULT_DUPLICATE, CERTAIN, 0, "slot", j,
+                            "holds frame %" PRIu64 ", as slot %" PRIu32 " does", seq[i] / 2, i);
 }
 
 static void check_slots(struct look *look)
@@ -338,14 +339,14 @@ static void check_slots(struct look *look)
     uint64_t seq[RING_MAX_SLOTS] = {0};
     for (uint32_t i = 0; i < map->slot_count; i++)
         seq[i] = read_seq(map, i);
-    check_duplicates(look, seq);
+    verify_duplicates(look, seq);
     for (uint32_t i = 0; i < map->slot_count; i++) {
         if (seq[i] & 1 && seq[i] != RING_SEQ_WRITING)
-            find(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", i,
-                 "has the odd sequence number %" PRIu64, seq[i]);
+            add_finding(look, RING_FAULT_SEQUENCE, CERTAIN, 0, "slot", i,
+                        "has the odd sequence number %" PRIu64, seq[i]);
         else if (seq[i] & 1 && !look->writer_alive)
-            find(look, RING_FAULT_UNFINISHED, LEFT, 0, "slot", i,
-                 "was being written when its writer died; the next one clears it");
+            add_finding(look, RING_FAULT_UNFINISHED, LEFT, 0, "slot", i,
+                        "was being written when its writer died; the next one clears it");
         else if (seq[i] > 0 && !(seq[i] & 1))
             check_finished(look, i, seq[i]);
     }
@@ -353,7 +354,7 @@ static void check_slots(struct look *look)
 
 /* ---- rows ---- */
 
-static bool is_stopped(int32_t pid)
+static bool verify_is_stopped(int32_t pid)
 {
     char state = process_state(pid);
     return state == 'T' || state == 't';
@@ -366,11 +367,12 @@ static void check_pin(struct look *look, unsigned number, uint64_t pin)
     uint32_t slots =
         look->map && look->map->generation == generation ? look->map->slot_count : RING_MAX_SLOTS;
     if (generation == 0 || generation > current)
-        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number,
-             "pins generation %" PRIu32 ", and the current one is %" PRIu32, generation, current);
+        add_finding(look, RING_FAULT_PIN, CERTAIN, 0, "row", number,
+                    "pins generation %" PRIu32 ", and the current one is %" PRIu32, generation,
+                    current);
     else if (slot >= slots)
-        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", number, "pins slot %" PRId64 " of %" PRIu32,
-             (int64_t)(pin & UINT32_MAX) - 1, slots);
+        add_finding(look, RING_FAULT_PIN, CERTAIN, 0, "row", number,
+                    "pins slot %" PRId64 " of %" PRIu32, (int64_t)(pin & UINT32_MAX) - 1, slots);
 }
 
 /* A writer that takes a slot up, finds the pin and dies or is stopped before it has put the slot
@@ -378,7 +380,8 @@ static void check_pin(struct look *look, unsigned number, uint64_t pin)
 static bool is_put_back_late(const struct look *look, uint64_t seq)
 {
     int32_t writer = atomic_load(&look->map->header->writer_pid);
-    return seq == 0 || (seq == RING_SEQ_WRITING && (!look->writer_alive || is_stopped(writer)));
+    return seq == 0 ||
+           (seq == RING_SEQ_WRITING && (!look->writer_alive || verify_is_stopped(writer)));
 }
 
 /* The reader sets `last` once it has seen that its pin holds; from then on no other frame may come
@@ -394,9 +397,9 @@ static void check_pinned_slot(struct look *look, unsigned number, const struct r
              last = atomic_load_explicit(&row->last, memory_order_acquire);
     if (seq != 2 * last && !is_put_back_late(look, seq) &&
         atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
-        find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
-             "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64, last,
-             slot, seq);
+        add_finding(look, RING_FAULT_PIN, LASTING, pin, "row", number,
+                    "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64,
+                    last, slot, seq);
 }
 
 static void check_accounts(struct look *look, unsigned number, const struct ring_row *row)
@@ -405,12 +408,13 @@ static void check_accounts(struct look *look, unsigned number, const struct ring
     uint64_t joined = atomic_load_explicit(&row->joined, memory_order_acquire);
     uint64_t last = atomic_load_explicit(&row->last, memory_order_acquire);
     if (last < joined || taken > last - joined)
-        find(look, RING_FAULT_ACCOUNTS, LASTING, taken, "row", number,
-             "took %" PRIu64 " frames between frame %" PRIu64 " and frame %" PRIu64, taken, joined,
-             last);
-    if (look->map && last > newest(look->map))
-        find(look, RING_FAULT_ACCOUNTS, LASTING, last, "row", number,
-             "had frame %" PRIu64 ", and the newest is %" PRIu64, last, newest(look->map));
+        add_finding(look, RING_FAULT_ACCOUNTS, LASTING, taken, "row", number,
+                    "took %" PRIu64 " frames between frame %" PRIu64 " and frame %" PRIu64, taken,
+                    joined, last);
+    if (look->map && last > verify_newest(look->map))
+        add_finding(look, RING_FAULT_ACCOUNTS, LASTING, last, "row", number,
+                    "had frame %" PRIu64 ", and the newest is %" PRIu64, last,
+                    verify_newest(look->map));
 }
 
 static void find_dead(struct look *look, unsigned number, const struct ring_row *row, int32_t pid,
@@ -422,10 +426,10 @@ static void find_dead(struct look *look, unsigned number, const struct ring_row 
         *c = *c >= ' ' && *c <= '~' ? *c : '?';
     if (pin)
         snprintf(held, sizeof held, " with slot %" PRIu32 " pinned", (uint32_t)pin - 1);
-    find(look, RING_FAULT_DEAD_READER, LEFT, (uint64_t)pid, "row", number,
-         "belongs to %s (process %" PRId32
-         "), which died%s; it waits for the reaper, or the next reader",
-         who, pid, held);
+    add_finding(look, RING_FAULT_DEAD_READER, LEFT, (uint64_t)pid, "row", number,
+                "belongs to %s (process %" PRId32
+                "), which died%s; it waits for the reaper, or the next reader",
+                who, pid, held);
 }
 
 /* A slot word of an older generation means nothing any more. */
@@ -436,15 +440,16 @@ static void check_row_slot(struct look *look, unsigned number, uint64_t word, bo
     bool current = look->map && word >> 32 == look->map->generation;
     if (state > RING_SLOT_UNWANTED ||
         (word != 0 && (look->ctl->kind != RING_RAW || state == RING_SLOT_NONE)))
-        find(look, RING_FAULT_ROW, CERTAIN, 0, "row", number,
-             "has a slot of state %" PRIu32 " in generation %" PRIu64, state, word >> 32);
+        add_finding(look, RING_FAULT_ROW, CERTAIN, 0, "row", number,
+                    "has a slot of state %" PRIu32 " in generation %" PRIu64, state, word >> 32);
     else if (current && state == RING_SLOT_USABLE && pid == 0 && !locked)
-        find(look, RING_FAULT_ROW, LASTING, word, "row", number,
-             "belongs to nobody, and keeps its slot");
+        add_finding(look, RING_FAULT_ROW, LASTING, word, "row", number,
+                    "belongs to nobody, and keeps its slot");
     else if (current && state == RING_SLOT_PENDING && !locked && pid == 0)
-        find(look, RING_FAULT_UNFINISHED, LEFT, word, "row", number,
-             "has a slot that was being allocated or given back when a process died; the writer"
-             " goes on with it");
+        add_finding(
+            look, RING_FAULT_UNFINISHED, LEFT, word, "row", number,
+            "has a slot that was being allocated or given back when a process died; the writer"
+            " goes on with it");
 }
 
 static void check_row(struct look *look, unsigned number)
@@ -457,41 +462,41 @@ static void check_row(struct look *look, unsigned number)
     if (pin)
         check_pin(look, number, pin);
     if (waker > RING_MAX_WAKERS)
-        find(look, RING_FAULT_ROW, CERTAIN, 0, "row", number, "asks for waker %" PRIu32 " of %d",
-             waker - 1, RING_MAX_WAKERS);
+        add_finding(look, RING_FAULT_ROW, CERTAIN, 0, "row", number,
+                    "asks for waker %" PRIu32 " of %d", waker - 1, RING_MAX_WAKERS);
     if (pid < 0 || row->who[sizeof row->who - 1])
-        find(look, RING_FAULT_ROW, LASTING, 0, "row", number, "has an owner without a proper %s",
-             pid < 0 ? "process number" : "name");
+        add_finding(look, RING_FAULT_ROW, LASTING, 0, "row", number,
+                    "has an owner without a proper %s", pid < 0 ? "process number" : "name");
     check_row_slot(look, number, atomic_load_explicit(&row->slot, memory_order_acquire), locked,
                    pid);
     if (pid == 0 && pin && !locked)
-        find(look, RING_FAULT_PIN, LASTING, pin, "row", number,
-             "pins slot %" PRIu32 " and belongs to nobody", (uint32_t)pin - 1);
+        add_finding(look, RING_FAULT_PIN, LASTING, pin, "row", number,
+                    "pins slot %" PRIu32 " and belongs to nobody", (uint32_t)pin - 1);
     if (pid > 0 && !locked)
         find_dead(look, number, row, pid, pin);
     /* one that is stopped may be in the act for as long as it likes */
-    if (pid > 0 && locked && !is_stopped(pid)) {
+    if (pid > 0 && locked && !verify_is_stopped(pid)) {
         check_accounts(look, number, row);
         if (pin)
             check_pinned_slot(look, number, row, pin);
     }
 }
 
-/* Row 0 goes with the camera's lease, and who holds that stands on the board.  Without a supervisor
- * there is neither. */
+/* Row 0 goes with the camera's lease, whose holder is on the board. Without a supervisor there is
+ * neither. */
 static void check_encoder_row(struct look *look)
 {
     uint64_t pin = atomic_load_explicit(&look->ctl->header->rows[0].pin, memory_order_acquire);
     if (pin)
         check_pin(look, 0, pin);
     if (pin && look->ctl->header->unsupervised)
-        find(look, RING_FAULT_PIN, CERTAIN, 0, "row", 0,
-             "pins slot %" PRIu32 ", and this ring has no encoders", (uint32_t)pin - 1);
+        add_finding(look, RING_FAULT_PIN, CERTAIN, 0, "row", 0,
+                    "pins slot %" PRIu32 ", and this ring has no encoders", (uint32_t)pin - 1);
 }
 
 /* ---- looks ---- */
 
-static bool is_alive(const struct ring_ctl *ctl, const struct ring_map *map)
+static bool verify_is_alive(const struct ring_ctl *ctl, const struct ring_map *map)
 {
     if (ring_lock_taken(ctl->fd, RING_LOCK_WRITER))
         return true;
@@ -506,10 +511,11 @@ static bool look_at_generation(struct look *look, uint32_t generation)
 {
     struct error err = {0};
     look->map = generation ? ring_map_data(look->ctl, generation, RING_INSPECT, &err) : NULL;
-    look->writer_alive = is_alive(look->ctl, look->map);
+    look->writer_alive = verify_is_alive(look->ctl, look->map);
     check_generations(look, generation);
     if (generation && !look->map && err.code != RING_ERROR_ABSENT && err.code != RING_ERROR_OWNER)
-        find(look, RING_FAULT_UNREADABLE, LASTING, 0, "generation", generation, "%.150s", err.text);
+        add_finding(look, RING_FAULT_UNREADABLE, LASTING, 0, "generation", generation, "%.150s",
+                    err.text);
     if (look->map) {
         check_header(look);
         check_slot_memory(look);
@@ -533,8 +539,8 @@ static int look_once(const char *instance, const char *name, struct ring_finding
     if (!look.ctl && err->code == RING_ERROR_ABSENT)
         return -1;
     if (!look.ctl) {
-        find(&look, err->code == RING_ERROR_OWNER ? RING_FAULT_OWNER : RING_FAULT_UNREADABLE,
-             LASTING, 0, NULL, 0, "%.150s", err->text);
+        add_finding(&look, err->code == RING_ERROR_OWNER ? RING_FAULT_OWNER : RING_FAULT_UNREADABLE,
+                    LASTING, 0, NULL, 0, "%.150s", err->text);
         return 0;
     }
     check_ctl(&look, instance, name);
@@ -572,7 +578,7 @@ int ring_verify(const char *instance, const char *name, struct ring_findings *ou
         struct timespec wait = clock_timespec(pause);
         nanosleep(&wait, NULL);
         r = look_once(instance, name, next, err);
-        merge(out, next);
+        merge_findings(out, next);
     }
     free(next);
     return r;

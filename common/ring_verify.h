@@ -1,9 +1,9 @@
-/* ring_verify.h: does a ring keep the promises of ring_layout.h?  Read-only; works on living, dead
- * and damaged rings.
+/* ring_verify.h: checks that a ring keeps the rules of ring_layout.h. Read-only; works on living,
+ * dead and damaged rings.
  *
- * A ring that lives is never still while it is looked at.  What one look can prove (the order of
- * stores rules any other explanation out) is reported at once; what may be a passing state has to
- * be found again, unchanged, in every one of several looks over a quarter of a second. */
+ * A ring in use changes while it is checked. A fault that one check proves (the order of stores
+ * rules any other explanation out) is reported at once; one that may be a passing state must be
+ * found again, unchanged, in each of several checks over a quarter of a second. */
 #ifndef CAMRING_RING_VERIFY_H
 #define CAMRING_RING_VERIFY_H
 
@@ -28,7 +28,7 @@ enum ring_fault {
     RING_FAULT_SEQUENCE,   /* a slot's sequence number is none that a writer stores */
     RING_FAULT_DUPLICATE,  /* two slots hold the same frame */
     RING_FAULT_DESCRIPTOR, /* a frame's description contradicts its slot or itself */
-    /* a pin names what can't be pinned, belongs to nobody, or did not hold */
+    /* a pin names what can't be pinned, has no owner, or did not hold */
     RING_FAULT_PIN,
     RING_FAULT_ROW,        /* a row's field has no such value */
     RING_FAULT_ACCOUNTS,   /* taken, joined, last and head don't add up */
@@ -41,7 +41,7 @@ const char *ring_fault_name(enum ring_fault fault);
 
 struct ring_finding {
     enum ring_fault fault;
-    /* nothing is broken: a process was killed, and what it left waits to be cleared */
+    /* no fault: a process was killed, and what it left is still to be cleared */
     bool left;
     char where[24]; /* "slot 3", "row 2", "generation 4", or empty */
     char text[192];
@@ -54,7 +54,7 @@ struct ring_finding {
 
 struct ring_findings {
     unsigned count;
-    unsigned dropped; /* found beyond RING_FINDINGS_MAX */
+    unsigned dropped; /* number of findings beyond RING_FINDINGS_MAX */
     struct ring_finding list[RING_FINDINGS_MAX];
 };
 

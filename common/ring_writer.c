@@ -60,7 +60,8 @@ struct geometry {
     uint64_t payload_offset, slot_bytes;
 };
 
-static struct geometry plan(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held)
+static struct geometry plan_geometry(enum ring_kind kind, unsigned rows, size_t slot_bytes,
+                                     unsigned held)
 {
     struct geometry geometry = {.allocated = slots_needed(kind, held),
                                 .slot_bytes = page_align(slot_bytes)};
@@ -79,11 +80,11 @@ static uint64_t bytes_of(const struct geometry *geometry, unsigned slots)
 
 uint64_t ring_bytes_needed(enum ring_kind kind, unsigned rows, size_t slot_bytes, unsigned held)
 {
-    struct geometry geometry = plan(kind, rows + 1, slot_bytes, held);
+    struct geometry geometry = plan_geometry(kind, rows + 1, slot_bytes, held);
     return bytes_of(&geometry, geometry.allocated);
 }
 
-static void sign(struct ring_writer *writer)
+static void sign_writer(struct ring_writer *writer)
 {
     struct ring_data_header *header = writer->map->header;
     if (atomic_load_explicit(&header->writer_pid, memory_order_relaxed) == writer->pid &&
@@ -95,7 +96,7 @@ static void sign(struct ring_writer *writer)
 }
 
 /* Makes the current generation this writer's: what the last one left unfinished is cleared. */
-static void settle(struct ring_writer *writer)
+static void writer_settle(struct ring_writer *writer)
 {
     struct ring_map *map = writer->map;
     uint64_t newest = atomic_load_explicit(&map->header->head, memory_order_acquire) >> 8;
@@ -104,7 +105,7 @@ static void settle(struct ring_writer *writer)
         if (!map->held[i] && ((seq & 1) || seq > 2 * newest))
             ring_store_u64(&map->slots[i].seq, 0, memory_order_release);
     }
-    sign(writer);
+    sign_writer(writer);
 }
 
 static int move_on(struct ring_writer *writer, uint32_t generation, struct error *err)
@@ -127,12 +128,12 @@ static int move_on(struct ring_writer *writer, uint32_t generation, struct error
     ring_path_data(path, writer->ctl, generation - 1);
     unlink(path);
     ring_store_point();
-    settle(writer);
+    writer_settle(writer);
     return 0;
 }
 
 /* Moves on to the generation ctl names, if that is another one. */
-static int follow(struct ring_writer *writer, struct error *err)
+static int writer_follow(struct ring_writer *writer, struct error *err)
 {
     uint32_t generation =
         atomic_load_explicit(&writer->ctl->header->generation, memory_order_acquire);
@@ -144,8 +145,8 @@ static int follow(struct ring_writer *writer, struct error *err)
 void ring_writer_takeover(struct ring_writer *writer)
 {
     struct error ignored; /* ring_writer_reserve tries again, and says what is wrong */
-    if (follow(writer, &ignored) == 0 && writer->map)
-        settle(writer);
+    if (writer_follow(writer, &ignored) == 0 && writer->map)
+        writer_settle(writer);
 }
 
 static void fill_data(struct ring_data_header *header, const struct ring_ctl *ctl,
@@ -240,8 +241,8 @@ int ring_writer_reserve(struct ring_writer *writer, size_t slot_bytes, unsigned 
                         struct error *err)
 {
     const struct ring_ctl *ctl = writer->ctl;
-    struct geometry geometry = plan(ctl->kind, ctl->rows, slot_bytes, held);
-    bool followed = follow(writer, err) == 0;
+    struct geometry geometry = plan_geometry(ctl->kind, ctl->rows, slot_bytes, held);
+    bool followed = writer_follow(writer, err) == 0;
     if (!followed && !is_beyond_repair(err))
         return -1;
     if (followed && writer->map && writer->map->slot_bytes >= slot_bytes &&
@@ -314,7 +315,7 @@ void ring_writer_set_wakers(struct ring_writer *writer, const int *eventfds, uns
 
 /* ---- loan, commit, release ---- */
 
-static bool pinned(const struct ring_writer *writer, uint32_t slot)
+static bool is_pinned(const struct ring_writer *writer, uint32_t slot)
 {
     uint64_t pin = ring_pin_pack(writer->map->generation, slot);
     for (unsigned i = 0; i < writer->ctl->rows; i++)
@@ -344,7 +345,7 @@ static bool take_up(const struct ring_writer *writer, uint32_t slot)
     if (!RING_HIDES_WRITING)
         ring_store_u64(seq, RING_SEQ_WRITING, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_reader_acquire */
-    if (RING_IGNORES_PINS || !pinned(writer, slot))
+    if (RING_IGNORES_PINS || !is_pinned(writer, slot))
         return true;
     put_back(seq, before);
     return false;
@@ -357,7 +358,7 @@ static uint32_t newest_slot(const struct ring_map *map)
 
 /* Gives the row's slot back to the system, or what is left of it, if nobody needs it now; the row's
  * lock keeps a new reader from counting on it.  False if nothing was given back. */
-static bool give_back(const struct ring_writer *writer, unsigned row_number)
+static bool writer_give_back(const struct ring_writer *writer, unsigned row_number)
 {
     struct ring_row *row = &writer->ctl->header->rows[row_number];
     struct ring_map *map = writer->map;
@@ -381,7 +382,7 @@ static bool give_back(const struct ring_writer *writer, unsigned row_number)
     return done;
 }
 
-/* One at a time, so that no frame waits for more than that. */
+/* One at a time, so that no frame is delayed by more than one. */
 static void give_back_one(const struct ring_writer *writer)
 {
     const struct ring_map *map = writer->map;
@@ -391,7 +392,7 @@ static void give_back_one(const struct ring_writer *writer)
             atomic_load_explicit(&writer->ctl->header->rows[row].slot, memory_order_relaxed);
         if ((word == ring_slot_pack(map->generation, RING_SLOT_UNWANTED) ||
              word == ring_slot_pack(map->generation, RING_SLOT_PENDING)) &&
-            give_back(writer, row))
+            writer_give_back(writer, row))
             return;
     }
 }
@@ -418,7 +419,7 @@ static uint32_t choose_free(const struct ring_writer *writer, const bool *tried)
     return best;
 }
 
-/* The writer turns out to hold more slots than it said. */
+/* The writer holds more slots than it had announced. */
 static bool grow_by_one(const struct ring_writer *writer)
 {
     const struct ring_map *map = writer->map;
@@ -455,8 +456,8 @@ bool ring_loan(struct ring_writer *writer, struct ring_loan *loan)
     return false;
 }
 
-/* Wakes the event loops that asked for it.  The fence pairs with the one in ring_reader_want:
- * either the loop's wish is seen here, or the loop sees the new head. */
+/* Wakes the event loops that asked for it. The fence pairs with the one in ring_reader_want: either
+ * this process sees the loop's request, or the loop sees the new head. */
 static void wake_loops(const struct ring_writer *writer)
 {
     atomic_thread_fence(memory_order_seq_cst);

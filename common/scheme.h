@@ -1,5 +1,5 @@
-/* scheme.h: the kinds of sources, by URL scheme.  One table: the configuration accepts what is in
- * it, capture opens it, help and manual tell of it. */
+/* scheme.h: the kinds of sources, by URL scheme. One table for the configuration's checks, for
+ * capture, and for help and manual. */
 #ifndef CAMRING_SCHEME_H
 #define CAMRING_SCHEME_H
 

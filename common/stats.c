@@ -28,7 +28,7 @@ void stats_observe(struct stats_histogram *histogram, int64_t ns)
     while (i < STATS_BOUNDS && ns > stats_bounds_ns[i])
         i++;
     ring_add_u64(&histogram->sum_ns, ns > 0 ? (uint64_t)ns : 0, memory_order_relaxed);
-    /* who counts it has seen it in the sum */
+    /* a reader that counts it also sees it in the sum */
     ring_add_u64(&histogram->bucket[i], 1, memory_order_release);
 }
 

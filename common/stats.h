@@ -1,5 +1,5 @@
-/* stats.h: how long frames take at each stage: histograms in shared memory, to which any number of
- * processes may add at once.
+/* stats.h: latency histograms of each stage, in shared memory, to which any number of processes may
+ * add at once.
  *
  * DESIGN
  *
@@ -7,8 +7,8 @@
  * are no locks; a process killed between the two leaves a time in the sum that no bucket counts,
  * and no other damage. Guaranteed to readers at any moment, with any number of writers:
  *   - the count is the sum of the buckets as they were read, so the two always agree;
- *   - the sum has all that is counted, and at most also what is being added just then (or was, by
- *     a process killed there);
+ *   - the sum has all that is counted, and at most also what is being added just then (or was, by a
+ *     process killed there);
  *   - from one reading to the next none of them falls. */
 #ifndef CAMRING_STATS_H
 #define CAMRING_STATS_H

@@ -12,7 +12,7 @@ struct table {
     char **cell; /* row by row */
 };
 
-static void *not_null(void *memory)
+static void *table_not_null(void *memory)
 {
     if (!memory) {
         fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
@@ -23,7 +23,7 @@ static void *not_null(void *memory)
 
 struct table *table_create(const char *const *columns)
 {
-    struct table *table = not_null(calloc(1, sizeof *table));
+    struct table *table = table_not_null(calloc(1, sizeof *table));
     table->headings = columns;
     while (columns[table->columns])
         table->columns++;
@@ -38,8 +38,8 @@ void table_cell(struct table *table, const char *format, ...)
     if (vasprintf(&text, format, args) < 0)
         text = NULL;
     va_end(args);
-    table->cell = not_null(reallocarray(table->cell, table->cells + 1, sizeof *table->cell));
-    table->cell[table->cells++] = not_null(text);
+    table->cell = table_not_null(reallocarray(table->cell, table->cells + 1, sizeof *table->cell));
+    table->cell[table->cells++] = table_not_null(text);
 }
 
 static const char *heading_text(const char *heading)
@@ -47,7 +47,7 @@ static const char *heading_text(const char *heading)
     return heading + (heading[0] == '>');
 }
 
-static int column_width(const struct table *table, size_t column)
+static int table_column_width(const struct table *table, size_t column)
 {
     size_t width = strlen(heading_text(table->headings[column]));
     for (size_t i = column; i < table->cells; i += table->columns)
@@ -59,7 +59,7 @@ static int column_width(const struct table *table, size_t column)
 static void write_cell(const struct table *table, size_t column, const char *text, FILE *out)
 {
     bool last = column + 1 == table->columns;
-    int width = column_width(table, column);
+    int width = table_column_width(table, column);
     if (table->headings[column][0] == '>')
         fprintf(out, "%*s%s", width, text, last ? "\n" : "  ");
     else

@@ -1,5 +1,5 @@
-/* table.h: a table for people: cells are collected, then written with columns as wide as they need
- * to be.  For commands: without memory it ends the process, with a line on stderr. */
+/* table.h: a text table: collects cells, then writes them in columns that fit their contents.  For
+ * commands: without memory it ends the process, with a line on stderr. */
 #ifndef CAMRING_TABLE_H
 #define CAMRING_TABLE_H
 

@@ -25,13 +25,13 @@ void throttle_set_up(struct throttle *throttle, uint64_t seed)
 
 /* ---- words ---- */
 
-static struct record unpack(uint64_t word)
+static struct record unpack_record(uint64_t word)
 {
     return (struct record){.failures = (unsigned)(word >> COUNT_SHIFT),
                            .last_us = (int64_t)(word & ((UINT64_C(1) << COUNT_SHIFT) - 1))};
 }
 
-static uint64_t pack(unsigned failures, int64_t last_us)
+static uint64_t pack_record(unsigned failures, int64_t last_us)
 {
     return (uint64_t)(failures < COUNT_MOST ? failures : COUNT_MOST) << COUNT_SHIFT |
            (uint64_t)last_us;
@@ -39,10 +39,10 @@ static uint64_t pack(unsigned failures, int64_t last_us)
 
 static struct record read_record(const struct throttle_account *account)
 {
-    return unpack(atomic_load_explicit(&account->failed, memory_order_relaxed));
+    return unpack_record(atomic_load_explicit(&account->failed, memory_order_relaxed));
 }
 
-/* No two IPv4 addresses have the same, and no two IPv6 networks. */
+/* The account's name. No two IPv4 addresses have the same one, and no two IPv6 networks. */
 static uint64_t name_of(const struct throttle *throttle, const uint8_t address[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -90,8 +90,8 @@ static int is_lesser(struct record a, struct record b, int64_t now_us)
 /* ---- accounts ---- */
 
 /* Returns its place in the set, or that of one that can be given up for it. */
-static unsigned find(const struct throttle_account set[THROTTLE_WAYS], uint64_t name,
-                     int64_t now_us, struct record *record)
+static unsigned find_account(const struct throttle_account set[THROTTLE_WAYS], uint64_t name,
+                             int64_t now_us, struct record *record)
 {
     unsigned least = 0;
     for (unsigned i = 0; i < THROTTLE_WAYS; i++) {
@@ -106,44 +106,44 @@ static unsigned find(const struct throttle_account set[THROTTLE_WAYS], uint64_t 
     return least;
 }
 
-static struct record look(const struct throttle *throttle, const uint8_t address[16],
-                          int64_t now_us)
+static struct record find_record(const struct throttle *throttle, const uint8_t address[16],
+                                 int64_t now_us)
 {
     struct record record;
     uint64_t name = name_of(throttle, address);
-    find(throttle->account[set_of(name)], name, now_us, &record);
+    find_account(throttle->account[set_of(name)], name, now_us, &record);
     return record;
 }
 
 int64_t throttle_wait(const struct throttle *throttle, const uint8_t address[16], int64_t now_ns)
 {
     int64_t now_us = now_ns / NS_PER_US;
-    return wait_left(look(throttle, address, now_us), now_us) * NS_PER_US;
+    return wait_left(find_record(throttle, address, now_us), now_us) * NS_PER_US;
 }
 
 unsigned throttle_failures(const struct throttle *throttle, const uint8_t address[16],
                            int64_t now_ns)
 {
-    return look(throttle, address, now_ns / NS_PER_US).failures;
+    return find_record(throttle, address, now_ns / NS_PER_US).failures;
 }
 
-/* A new account is free until its first failure is counted: who dies before has given up an old one
- * and no more. */
+/* A new account is free until its first failure is counted: a server that dies before that has only
+ * dropped the old account. */
 int64_t throttle_failed(struct throttle *throttle, const uint8_t address[16], int64_t now_ns)
 {
     int64_t now_us = now_ns / NS_PER_US;
     uint64_t name = name_of(throttle, address), before;
     struct throttle_account *set = throttle->account[set_of(name)];
     struct record record;
-    struct throttle_account *account = &set[find(set, name, now_us, &record)];
+    struct throttle_account *account = &set[find_account(set, name, now_us, &record)];
     if (record.failures == 0) {
         ring_store_u64(&account->failed, 0, memory_order_relaxed);
         ring_store_u64(&account->name, name, memory_order_relaxed);
     }
     do {
         before = atomic_load_explicit(&account->failed, memory_order_relaxed);
-        record = unpack(before);
-    } while (!ring_swap_u64(&account->failed, before, pack(record.failures + 1, now_us),
+        record = unpack_record(before);
+    } while (!ring_swap_u64(&account->failed, before, pack_record(record.failures + 1, now_us),
                             memory_order_relaxed));
     return wait_after(record.failures + 1) * NS_PER_US;
 }

@@ -3,7 +3,7 @@
  * People type passwords with '@', '/', '?' and '#' in them unescaped, forget the scheme, or nest
  * one URL inside another.  Where the secret ends can't be known then, so whatever is in doubt is
  * hidden: everything up to the *last* '@' anywhere, and the value of every key=value pair whose key
- * smells of a secret, in the path as well as in the query, up to the next '&'.  A percent escape
+ * may name a secret, in the path as well as in the query, up to the next '&'.  A percent escape
  * counts as the character it stands for, also when escaped twice.  At worst a host name is hidden
  * that could have been shown. */
 #include "url.h"
@@ -62,7 +62,7 @@ static size_t read_deep(const char *p, const char *end, char *c)
     return (size_t)(q + 2 - p);
 }
 
-static void decode(const char *in, size_t length, char *out, size_t size)
+static void percent_decode(const char *in, size_t length, char *out, size_t size)
 {
     const char *end = in + length;
     size_t used = 0, step;
@@ -103,11 +103,11 @@ bool url_query(const char *url, const char *key, char *out, size_t size)
         p++;
         size_t pair = strcspn(p, "&#"), name_length = strcspn(p, "=&#");
         if (name_length < sizeof name) {
-            decode(p, name_length, name, sizeof name);
+            percent_decode(p, name_length, name, sizeof name);
             if (name_length > 0 && strcmp(name, key) == 0) {
                 size_t skip = name_length < pair ? name_length + 1 : pair;
                 if (size > 0)
-                    decode(p + skip, pair - skip, out, size);
+                    percent_decode(p + skip, pair - skip, out, size);
                 return true;
             }
         }
@@ -255,7 +255,7 @@ static void secrets_add(struct secrets *secrets, const char *text, size_t length
         return;
     char *plain = malloc(length + 1);
     if (plain)
-        decode(text, length, plain, length + 1);
+        percent_decode(text, length, plain, length + 1);
     secrets_add_one(secrets, plain, shortest);
 }
 

@@ -83,19 +83,19 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
 
 /* ---- who wants one ---- */
 
-static uint64_t load(const struct variant_words *words, unsigned slot)
+static uint64_t load_word(const struct variant_words *words, unsigned slot)
 {
     return atomic_load(&words->slot[slot]);
 }
 
 /* The slot that has the variant and users, else the first without users; -1: neither.  *word is
  * what was there. */
-static int choose(const struct variant_words *words, uint32_t variant, uint64_t *word)
+static int choose_slot(const struct variant_words *words, uint32_t variant, uint64_t *word)
 {
     int empty = -1;
     uint64_t found = 0;
     for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
-        uint64_t there = load(words, i);
+        uint64_t there = load_word(words, i);
         if (there >> 32 == variant && (there & USERS) != 0) {
             *word = there;
             return (int)i;
@@ -116,7 +116,7 @@ int variant_join(struct variant_words *words, unsigned server, struct variant wa
     int slot;
     if (variant == 0 || server >= RING_MAX_WAKERS)
         return -1;
-    while ((slot = choose(words, variant, &word)) >= 0) {
+    while ((slot = choose_slot(words, variant, &word)) >= 0) {
         if (ring_swap_u64(&words->slot[slot], word, (uint64_t)variant << 32 | (word & USERS) | me,
                           memory_order_seq_cst))
             return slot;
@@ -124,7 +124,7 @@ int variant_join(struct variant_words *words, unsigned server, struct variant wa
     return -1;
 }
 
-static void clear(_Atomic uint64_t *word, unsigned server)
+static void clear_user(_Atomic uint64_t *word, unsigned server)
 {
     uint64_t me = UINT64_C(1) << server, there;
     while (((there = atomic_load(word)) & me) != 0 &&
@@ -135,7 +135,7 @@ static void clear(_Atomic uint64_t *word, unsigned server)
 void variant_leave(struct variant_words *words, unsigned server, unsigned slot)
 {
     if (server < RING_MAX_WAKERS && slot < VARIANT_SLOTS)
-        clear(&words->slot[slot], server);
+        clear_user(&words->slot[slot], server);
 }
 
 void variant_clear_server(struct variant_words *words, unsigned server)
@@ -146,7 +146,7 @@ void variant_clear_server(struct variant_words *words, unsigned server)
 
 bool variant_wanted(const struct variant_words *words, unsigned slot, struct variant *out)
 {
-    uint64_t word = load(words, slot);
+    uint64_t word = load_word(words, slot);
     *out = variant_unpack((uint32_t)(word >> 32));
     return (word & USERS) != 0;
 }
@@ -155,12 +155,12 @@ bool variant_any_wanted(const struct variant_words *words)
 {
     atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 0; i < VARIANT_SLOTS; i++)
-        if ((load(words, i) & USERS) != 0)
+        if ((load_word(words, i) & USERS) != 0)
             return true;
     return false;
 }
 
 bool variant_was_wanted(const struct variant_words *words, unsigned slot)
 {
-    return load(words, slot) != 0;
+    return load_word(words, slot) != 0;
 }

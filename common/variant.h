@@ -1,17 +1,17 @@
-/* variant.h: variants: smaller or coarser copies of a camera's pictures, made while a server wants
- * them. The board records which servers want which.
+/* variant.h: variants: smaller or coarser copies of a camera's pictures, encoded while a server has
+ * viewers for them. The board records which servers use which.
  *
  * DESIGN
  *
  * Each camera has VARIANT_SLOTS words {width, quality, users}: users has a bit for each server
- * process.  Slot n's pictures are in the ring "CAMERA.vn".  A word is only ever changed whole, by
- * one compare-and-swap, and its value is all there is to know: a change that finds another value
- * than it was made for is not made, and is worked out again.  So
+ * process.  Slot n's pictures are in the ring "CAMERA.vn".  A word is only ever changed as a whole,
+ * by one compare-and-swap; if that finds another value than the change was computed for, the change
+ * is computed again. So
  *   - nothing tears: width, quality and users that are read together belong together;
  *   - nothing leaks: joining twice is joining once, and a server killed before or after any
  *     instruction leaves at most its own bits, which mean nothing to others and which the
  *     supervisor clears when the server is dead (variant_clear_server);
- *   - nobody waits: a swap fails only because another one succeeded;
+ *   - it is lock-free: a swap fails only because another one succeeded;
  *   - a value that comes back (A, B, A) is as good as one that never went: a word has no history.
  *
  * A slot's variant changes only while it has no users, so a server keeps the variant it joined.
@@ -43,10 +43,11 @@ struct variant_words {
 
 /* ---- which there can be ---- */
 
-/* What is encoded for who wants `width` and `quality` (0: the camera's): the next width of a ladder
- * from 160 to 3840, never as large as `source_width` (0: not known) or larger, and a multiple of 5
- * from 10 to 95; each 0 where that is the camera's own. `source_quality` is the camera's, 0: not
- * known, as when its JPEGs are passed through.  Both 0: the camera's picture as it is. */
+/* The variant that is encoded for a client asking for `width` and `quality` (0: the camera's): the
+ * next width of a ladder from 160 to 3840, always smaller than `source_width` (0: not known), and a
+ * multiple of 5 from 10 to 95; each 0 where that is the camera's own. `source_quality` is the
+ * camera's, 0: not known, as when its JPEGs are passed through.  Both 0: the camera's picture as it
+ * is. */
 struct variant variant_round(unsigned width, unsigned quality, unsigned source_width,
                              unsigned source_quality);
 
@@ -65,25 +66,25 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
 
 /* ---- who wants one ---- */
 
-/* Server number `server` (below RING_MAX_WAKERS) wants the variant from now on.  Returns its slot,
- * the same if it has joined already; -1 if all slots are taken by other variants, or if this is no
- * variant but the camera's own picture.  The caller then rings the pool's bell, for a picture may
- * be there that was not wanted until now; and counts its own clients: it leaves once.
- */
+/* Records that server number `server` (below RING_MAX_WAKERS) uses the variant from now on. Returns
+ * its slot, the same if it has joined already; -1 if all slots are taken by other variants, or if
+ * this is no variant but the camera's own picture.  The caller then rings the pool's bell, as there
+ * may be a picture to encode already. A server joins and leaves a variant once, however many
+ * viewers it has. */
 int variant_join(struct variant_words *words, unsigned server, struct variant wanted);
 void variant_leave(struct variant_words *words, unsigned server, unsigned slot);
 
-/* The supervisor, once the server is known to be dead: it wants nothing any more. */
+/* For the supervisor, when the server is known to be dead: leaves all its variants. */
 void variant_clear_server(struct variant_words *words, unsigned server);
 
-/* True if somebody wants what slot number `slot` is for; *out is that. */
+/* True if any server uses slot number `slot`; *out is the slot's variant, in either case. */
 bool variant_wanted(const struct variant_words *words, unsigned slot, struct variant *out);
 
-/* True if anybody wants any.  What the caller stored before is seen by whoever joins too late to be
- * seen here. */
+/* True if any server uses any slot. A server that joins too late to be seen here will see all that
+ * the caller stored before this call. */
 bool variant_any_wanted(const struct variant_words *words);
 
-/* False if nobody has wanted the slot yet: then its ring has no readers and no pictures. */
+/* False if no server has used the slot yet: then its ring has no readers and no pictures. */
 bool variant_was_wanted(const struct variant_words *words, unsigned slot);
 
 #endif

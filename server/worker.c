@@ -121,7 +121,7 @@ void worker_destroy(struct worker *worker)
 }
 
 /* Signals are for the loop's thread. */
-static void start_thread(struct worker *worker)
+static void worker_start_thread(struct worker *worker)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -140,5 +140,5 @@ void worker_post(struct worker *worker, struct worker_job *job)
     pthread_cond_signal(&worker->posted);
     pthread_mutex_unlock(&worker->mutex);
     if (!worker->started)
-        start_thread(worker);
+        worker_start_thread(worker);
 }

@@ -76,8 +76,8 @@ static void choose_picture_size(const struct camera *camera, struct variant vari
     content->height = clamp_side(height);
 }
 
-static void describe_camera(const struct camera *camera, struct variant variant, int64_t since_ns,
-                            struct content *content)
+static void placeholder_describe(const struct camera *camera, struct variant variant,
+                                 int64_t since_ns, struct content *content)
 {
     time_t seconds = clock_wall(since_ns) / NS_PER_S;
     struct tm local;
@@ -229,7 +229,8 @@ out:
     return length;
 }
 
-static struct picture *make_picture(struct placeholder *placeholder, const struct content *content)
+static struct picture *placeholder_make(struct placeholder *placeholder,
+                                        const struct content *content)
 {
     struct error err;
     struct picture *picture = picture_create();
@@ -259,11 +260,11 @@ struct picture *placeholder_picture(struct placeholder *placeholder, const struc
                                     struct variant variant, int64_t since_ns)
 {
     struct content content;
-    describe_camera(camera, variant, since_ns, &content);
+    placeholder_describe(camera, variant, since_ns, &content);
     if (!placeholder->picture || memcmp(&content, &placeholder->content, sizeof content) != 0) {
         picture_release(placeholder->picture);
         placeholder->content = content;
-        placeholder->picture = make_picture(placeholder, &content);
+        placeholder->picture = placeholder_make(placeholder, &content);
     }
     if (!placeholder->picture)
         return NULL;

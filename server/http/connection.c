@@ -59,7 +59,7 @@ struct connections {
 
 /* ---- time ---- */
 
-static void arm_timer(struct connections *all)
+static void connections_arm(struct connections *all)
 {
     int64_t next = conn_limits_next(all->limits);
     if (next >= all->armed_ns)
@@ -74,7 +74,7 @@ static void arm_timer(struct connections *all)
 static void change_state(struct connection *connection, enum conn_limits_state state)
 {
     conn_limits_move(connection->all->limits, &connection->member, state, clock_now());
-    arm_timer(connection->all);
+    connections_arm(connection->all);
 }
 
 static void on_clock(int fd, short what, void *arg)
@@ -93,7 +93,7 @@ static void on_clock(int fd, short what, void *arg)
             connection_close(connection);
     }
     all->armed_ns = CLOCK_NEVER;
-    arm_timer(all);
+    connections_arm(all);
 }
 
 /* Bytes leave the buffer as the kernel takes them. */
@@ -408,7 +408,7 @@ void connections_add(struct connections *all, int fd, const struct sockaddr *add
     struct conn_limits_member *surplus = conn_limits_surplus(all->limits, &connection->member);
     if (surplus)
         connection_close((struct connection *)surplus);
-    arm_timer(all);
+    connections_arm(all);
 }
 
 /* ---- all of them ---- */

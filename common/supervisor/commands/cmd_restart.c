@@ -62,7 +62,7 @@ static enum exits restart_camera(const struct options *options, const char *inst
 /* ---- in the foreground ---- */
 
 /* Prints the faults of the configuration as `camring check` does. */
-static enum exits print_faults(const struct options *options, json_t *answer)
+static enum exits print_config_faults(const struct options *options, json_t *answer)
 {
     const json_t *line;
     size_t i;
@@ -149,7 +149,7 @@ static enum exits restart_in_foreground(const struct options *options, const cha
     if (!answer)
         status = restart_failed(options, err.text);
     else if (!json_is_true(json_object_get(answer, "ok")))
-        status = print_faults(options, json_incref(answer));
+        status = print_config_faults(options, json_incref(answer));
     else
         status = await_anew(options, instance, client, pidfd);
     json_decref(answer);

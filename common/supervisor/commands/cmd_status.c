@@ -105,7 +105,7 @@ static void print_uptime(double seconds)
         printf("%lu s", s);
 }
 
-static int column_width(const json_t *rows, const char *key, int least)
+static int status_column_width(const json_t *rows, const char *key, int least)
 {
     const json_t *row;
     size_t i;
@@ -161,14 +161,14 @@ static void print_status(const json_t *status)
     {
         printf("%s\n", json_string_value(row));
     }
-    int width = column_width(cameras, "id", 6);
+    int width = status_column_width(cameras, "id", 6);
     printf("\n%-*s  %-10s  %-9s  %5s  %8s  %8s  %s\n", width, "CAMERA", "STATE", "SIZE", "FPS",
            "AGE", "RESTARTS", "WHY");
     json_array_foreach(cameras, i, row)
     {
         print_camera(row, width);
     }
-    width = column_width(processes, "name", 7);
+    width = status_column_width(processes, "name", 7);
     printf("\n%-*s  %-10s  %7s  %8s\n", width, "PROCESS", "STATE", "PID", "RESTARTS");
     json_array_foreach(processes, i, row)
     {

@@ -92,7 +92,7 @@ static void note_loan(struct held_watch *watch, unsigned slot)
     note_frame(watch, &frame);
 }
 
-static void check_ring(const char *instance, const char *name, void *arg)
+static void held_watch_ring(const char *instance, const char *name, void *arg)
 {
     struct held_watch *watch = arg;
     struct error ignored; /* a ring that is being made or removed */
@@ -118,6 +118,6 @@ static void on_given_back(const struct held_frame *frame, void *arg)
 void held_watch_check(struct held_watch *watch)
 {
     watch->now = clock_now();
-    ring_list(watch->instance, check_ring, watch);
+    ring_list(watch->instance, held_watch_ring, watch);
     held_end_look(watch->held, on_given_back, watch);
 }
