@@ -176,10 +176,14 @@ static void read_on(struct connection *connection)
 static void connection_on_readable(struct bufferevent *bufev, void *arg)
 {
     struct connection *connection = arg;
-    (void)bufev;
     loop_begin("HTTP request");
-    if (connection->phase != READING) /* it is deferred: the next request waits */
+    if (connection->phase != READING) { /* it is deferred: the next request waits */
+        /* libevent calls back without end while the buffer is full; so the end of a client that
+         * has sent so much is noticed only after the answer. */
+        if (evbuffer_get_length(bufferevent_get_input(bufev)) >= READ_AHEAD_BYTES)
+            bufferevent_disable(bufev, EV_READ);
         return;
+    }
     if (connection->member.state == CONN_LIMITS_IDLE)
         change_state(connection, CONN_LIMITS_READING);
     read_on(connection);

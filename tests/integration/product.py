@@ -93,6 +93,13 @@ class Process:
         return f"{self.name}[{self.pid}]"
 
 
+def cpu_seconds(pid):
+    """What the process has spent so far."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def children_of(pid):
     """The processes whose parent is `pid`."""
     found = []

@@ -15,7 +15,7 @@ import pytest
 from clips import jpeg_fault, read_number
 from logins import basic, bearer, write_users
 from multipart import Stream
-from product import ROOT, cli, fetch, free_port, running, wait_for
+from product import ROOT, cli, cpu_seconds, fetch, free_port, running, wait_for
 
 TOKEN, USER = bearer("Tk9-token"), basic("me", "Ux4-pass")
 AWAY = "file:/nowhere.mp4"
@@ -116,12 +116,6 @@ def capture(camring, camera="door"):
                 if camera.encode() in cmdline.read():
                     return process.pid
     return None
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.quiet

@@ -13,7 +13,7 @@ import pytest
 
 from clips import jpeg_fault, read_number, split_jpegs
 from multipart import Stream
-from product import fetch, free_port, running, wait_for
+from product import cpu_seconds, fetch, free_port, running, wait_for
 
 FAST = "/cameras/fast/snapshot.jpg"
 RARE = "/cameras/rare/snapshot.jpg"
@@ -199,6 +199,23 @@ def test_a_request_sent_while_one_waits_is_answered_after_it(server):
         while more := client.recv(65536):
             data += more
     assert [int(line.split()[0]) for line in data.split(b"HTTP/1.1 ")[1:]] == [503, 200]
+
+
+def test_requests_beyond_what_is_read_ahead_keep_the_server_idle_while_one_waits(server):
+    """libevent calls back for as long as the buffer is full: the loop went round without end."""
+    server_pid = server.children("server")[0].pid
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(f"GET {RARE}?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        wait_for(lambda: server.camera("rare")["viewers"] > 0, 10, "a client that waits")
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(1000):
+                client.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+        before, began = cpu_seconds(server_pid), time.monotonic()
+        client.settimeout(20)
+        assert client.recv(12) == b"HTTP/1.1 503"
+        spent, waited = cpu_seconds(server_pid) - before, time.monotonic() - began
+    assert spent < 0.05 * waited + 0.1
 
 
 def test_answers_after_a_wait_are_counted_as_snapshots(server):
