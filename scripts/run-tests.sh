@@ -111,11 +111,13 @@ run_python()
 {
     local counts=$work/$1-${2:-all} folder=$1 which=${2:-} code
     shift $(($# < 2 ? $# : 2))
-    # shellcheck disable=SC2086 # PYTEST_ARGS is a list of words
+    local tests=tests/$folder
+    [[ " ${PYTEST_ARGS:-}" != *" tests/"* ]] || tests= # it names files itself
+    # shellcheck disable=SC2086 # PYTEST_ARGS is a list of words, tests may be none
     CAMRING_BUILD=$build CAMRING_COUNTS=$counts CAMRING_TESTS=$which CAMRING_CLIPS=$work \
         timeout --signal=INT --kill-after=60 "${INTEGRATION_TIME_LIMIT:-1500}" \
         "${PYTHON:-/usr/bin/python3}" -B -m pytest -p no:cacheprovider -q "$@" ${PYTEST_ARGS:-} \
-        "tests/$folder" </dev/null
+        $tests </dev/null
     code=$?
     add_counts "$counts"
     # 5: none of the tests asked for is there
