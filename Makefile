@@ -394,8 +394,11 @@ installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
 	644,common/supervisor/camring.1,share/man/man1/camring.1 \
 	644,common/shmtool/camring-shm.1,share/man/man1/camring-shm.1 \
 	644,$(BUILD)/man/camring.yaml.5,share/man/man5/camring.yaml.5 \
-	$(foreach name,$(documents),644,$(name),share/doc/camring/$(notdir $(name)))
+	$(foreach name,$(documents),644,$(name),share/doc/camring/$(notdir $(name))) \
+	$(foreach name,$(linked_documents),644,$(name),share/doc/camring/$(name))
 documents := camring.yaml common/python/example_opencv.py README.md LICENSE
+# What README.md links to, at the same paths below it.
+linked_documents := CONTRIBUTING.md SECURITY.md common/ring_layout.h scripts/readme/wall.png
 target := $(DESTDIR)$(PREFIX)
 
 install: all
@@ -413,7 +416,7 @@ uninstall:
 	@for entry in $(installed); do rm -f "$(target)/$${entry##*,}"; done
 	@rm -f $(target)/$(dist_packages)/__pycache__/camring.*.pyc
 	@[ ! -d $(target)/share/doc/camring ] || \
-		rmdir --ignore-fail-on-non-empty $(target)/share/doc/camring
+		find $(target)/share/doc/camring -depth -type d -empty -delete
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig
 
 clean:

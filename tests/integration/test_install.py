@@ -104,6 +104,19 @@ def test_what_is_installed(tree):
     assert all((tree / name).exists() for name in found)  # links lead somewhere
 
 
+def test_links_of_the_installed_documents_lead_somewhere(tree):
+    documents = sorted((tree / "share/doc/camring").glob("*.md"))
+    assert [path.name for path in documents] == ["CONTRIBUTING.md", "README.md", "SECURITY.md"]
+    links = [
+        (path, link)
+        for path in documents
+        for link in re.findall(r"\]\(([^)#]+)", path.read_text())
+        if "://" not in link
+    ]
+    assert len(links) >= 4
+    assert not [link for path, link in links if not (path.parent / link).is_file()]
+
+
 def test_uninstall_leaves_nothing_but_what_others_put_there(tmp_path):
     for prefix in ("/usr", PREFIX):
         make("install", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
