@@ -1,5 +1,4 @@
-/* camring.c: what reading and writing through the public interface have in common.  See camring.h.
- */
+/* camring.c: the parts of the public interface that readers and writers share. See camring.h. */
 #include "camring_private.h"
 
 #include <errno.h>

@@ -17,7 +17,7 @@ struct loader {
     const struct conf_node *listen, *defaults, *cameras; /* handled last, as they need the rest */
 };
 
-/* What a mapping's keys are written to. */
+/* The struct that a mapping's keys are stored in. */
 struct target {
     enum conf_scope scope;
     void *base;
@@ -79,7 +79,8 @@ static void apply_scalar(struct loader *loader, const struct target *target,
 static void apply_map(struct loader *loader, const struct target *target, const char *prefix,
                       const struct conf_node *map);
 
-/* The profile of that name, a new one if there is none; NULL, with the fault, if there can't be. */
+/* The profile of that name, added if there is none; NULL with a fault: too many, or no valid name.
+ */
 static struct conf_profile *place_profile(struct loader *loader, const struct target *target,
                                           const struct conf_node *key)
 {
@@ -106,7 +107,7 @@ static struct conf_profile *place_profile(struct loader *loader, const struct ta
     return &camera->profiles[camera->profile_count++];
 }
 
-/* A profile of `defaults` that the camera has, too, is replaced whole. */
+/* A camera's profile replaces the one of that name in `defaults` as a whole. */
 static void apply_profiles(struct loader *loader, const struct target *target,
                            const struct conf_node *map)
 {
@@ -115,7 +116,7 @@ static void apply_profiles(struct loader *loader, const struct target *target,
     for (const struct conf_node *node = map->kind == CONF_NODE_MAP ? map->first : NULL; node;
          node = node->next) {
         char path[CONF_QUOTE_SIZE], where[2 * CONF_QUOTE_SIZE + 8];
-        bool is_word = node->key->kind == CONF_NODE_SCALAR; /* else that has been said */
+        bool is_word = node->key->kind == CONF_NODE_SCALAR; /* else there is a fault already */
         struct conf_profile *profile = is_word ? place_profile(loader, target, node->key) : NULL;
         if (!profile)
             continue;

@@ -64,8 +64,8 @@ static bool is_login(const struct expansion *expansion, const char *rest)
     }
 }
 
-/* What came from a reference to a user or password.  The three characters that would end it are
- * escaped; all others may be as they are or escaped by the user. */
+/* Appends the value of a reference in a user or password. The three characters that would end that
+ * part are escaped; others stay as they are. */
 static void put_login(struct expansion *expansion, const char *text, size_t length)
 {
     for (const char *end = text + length; text < end; text++)

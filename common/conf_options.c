@@ -257,7 +257,7 @@ static const char *scope_prefix(enum conf_scope scope)
     return prefixes[scope];
 }
 
-/* The same word elsewhere: "quality" for "jpeg.quality". */
+/* A key whose last part is this word: "jpeg.quality" for "quality". */
 static bool suggest_elsewhere(enum conf_scope scope, const char *key,
                               char out[static CONF_PATH_SIZE])
 {

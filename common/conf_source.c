@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What may follow the "?" where the URL is camring's own. */
+/* The query keys of camring's own schemes. */
 static const struct {
     const char *scheme, *key;
     bool is_switch;
@@ -40,7 +40,7 @@ static bool is_port(const char *text, const char *end)
     return port > 0 && port <= UINT16_MAX;
 }
 
-/* `end` is where the host and port seem to end.  If an '@' comes later, that character stands in
+/* `end` is where host and port seem to end. If an '@' follows, the character at `end` belongs to
  * the user or password. */
 static const char *wrong_with_port(const char *end)
 {

@@ -56,7 +56,7 @@ static void fault_at_mark(struct builder *builder, yaml_mark_t mark, const char 
     conf_fault(builder->faults, (unsigned)mark.line + 1, (unsigned)mark.column + 1, "%s", text);
 }
 
-/* For a place that is only known as a number of bytes.  Returns the line. */
+/* Finds line and column of a byte offset. Returns the line. */
 static unsigned fault_at_offset(struct builder *builder, size_t offset, const char *text)
 {
     unsigned line = 1, column = 1;
@@ -72,7 +72,7 @@ static unsigned fault_at_offset(struct builder *builder, size_t offset, const ch
     return line;
 }
 
-/* Nothing is read beyond this line. */
+/* Stops reading: faults from this line on are not reported. */
 static void cut_tree(struct builder *builder, size_t line)
 {
     builder->tree.partial = true;
@@ -114,7 +114,7 @@ static void fault_syntax(struct builder *builder)
     }
 }
 
-/* True if the scalar is YAML's way to say nothing. */
+/* True if the scalar is one of YAML's forms of null. */
 static bool is_null(const yaml_event_t *event)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};
@@ -126,8 +126,8 @@ static bool is_null(const yaml_event_t *event)
     return false;
 }
 
-/* Where text[0] stands in the file: only if the text is as wide there as it is here, hence without
- * escapes or folded lines. */
+/* The column of text[0] in the file; 0 if the text has escapes or folded lines there, so that
+ * columns don't correspond. */
 static unsigned text_column(const yaml_event_t *event, const char *text)
 {
     bool quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
@@ -168,7 +168,7 @@ static struct conf_node *node_create(struct builder *builder, const yaml_event_t
     return node;
 }
 
-/* Hangs the node where the stack says it belongs. */
+/* Adds the node to the innermost open list or mapping. */
 static void attach_node(struct builder *builder, struct conf_node *node)
 {
     if (builder->depth == 0) {

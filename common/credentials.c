@@ -57,8 +57,8 @@ static size_t tail_length(const char *hash)
     return 0;
 }
 
-/* NULL, or what is wrong.  Hashes without $ are those that look at eight letters of a password
- * only, or no hashes. */
+/* NULL, or the fault. Hashes without $ use only the first eight letters of a password (DES), or are
+ * no hashes. */
 static const char *wrong_with_hash(const char *hash)
 {
     if (hash[0] != '$')

@@ -38,8 +38,8 @@ struct jpeg_encoder {
     struct jpeg_error_mgr errors;
     struct jpeg_destination_mgr destination;
     jmp_buf escape;
-    struct error *err;    /* the caller's, while in jpeg_encode */
-    struct error nobodys; /* before there is one */
+    struct error *err;    /* the caller's, during jpeg_encode */
+    struct error own_err; /* used when there is no caller's */
 
     uint8_t *out;
     size_t capacity;
@@ -116,7 +116,7 @@ static struct jpeg_error_mgr *init_errors(struct jpeg_error_mgr *errors)
 
 static bool create_libjpeg(struct jpeg_encoder *encoder)
 {
-    encoder->err = &encoder->nobodys;
+    encoder->err = &encoder->own_err;
     encoder->libjpeg.err = init_errors(&encoder->errors);
     encoder->libjpeg.client_data = encoder;
     if (setjmp(encoder->escape))

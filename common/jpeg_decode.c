@@ -11,9 +11,8 @@
 /* A hostile progressive JPEG has thousands of scans, each of which costs a pass over the whole
  * picture. */
 #define SCANS_MAX 200
-#define PIXELS_MAX                                                                                 \
-    200000000u /* that all scans together may go over, once there is more than one                 \
-                */
+/* of all scans together, if there is more than one */
+#define PIXELS_MAX 200000000u
 #define MEMORY_MAX (512l << 20)
 
 struct decoder {
@@ -116,7 +115,7 @@ static uint32_t native_format(const struct jpeg_decompress_struct *jpeg)
     return full_width && full_height ? RING_I444 : 0;
 }
 
-/* As small as it may be; the sizes that the planes will have are known then. */
+/* Chooses the smallest allowed scale, from which the planes' sizes follow. */
 static void decoder_choose_size(struct decoder *decoder)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;

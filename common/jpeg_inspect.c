@@ -1,5 +1,5 @@
-/* The part of jpeg.h that reads JPEGs.  They come from cameras: every length is checked against
- * what is left before it is used, and the time is linear in the size. */
+/* The part of jpeg.h that parses JPEGs. They come from cameras, so every length is checked against
+ * the bytes that are left before it is used, and the time is linear in the size. */
 #include "jpeg.h"
 
 #include <setjmp.h>

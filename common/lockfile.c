@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define DYING_LIMIT_MS 300
-#define LOCK_TRIES 100 /* each was overtaken by another process coming or going */
+#define LOCK_TRIES 100 /* each failed because another process created or removed the file */
 
 /* ---- paths ---- */
 
@@ -98,7 +98,7 @@ static pid_t read_pid(int fd)
     return pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
-/* True if the lock's holder ends within a moment: it had been killed just now. */
+/* Waits a moment for the lock's holder to end, as it may have just been killed; true if it has. */
 static bool holder_ends(int fd)
 {
     pid_t pid = read_pid(fd);

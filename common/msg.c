@@ -176,7 +176,7 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
     }
     msg->fd = received_fd(&message);
     if (n == 0 || !header_fits(&header, (size_t)n, msg->fd, message.msg_flags, err)) {
-        if (msg->fd >= 0) /* an empty message may bring one, too */
+        if (msg->fd >= 0) /* a message without payload can carry one, too */
             close(msg->fd);
         return n == 0 ? 0 : -1;
     }

@@ -5,7 +5,8 @@ struct rate_limit rate_limit_of(double fps)
     return (struct rate_limit){.interval_ns = fps > 0 ? (int64_t)(1e9 / fps + 0.5) : 0};
 }
 
-/* A gap many times as long as usual is a break, one picture missed changes little. */
+/* A gap many times as long as usual is an interruption and not averaged in; one missed picture
+ * changes the average little. */
 static void note_gap(struct rate_limit *rate_limit, int64_t gap)
 {
     if (rate_limit->gap_ns == 0)

@@ -113,7 +113,7 @@ bool ring_ctl_attended(const struct ring_ctl *ctl, bool (*known)(int32_t pid, vo
     return false;
 }
 
-/* The caller has the row's lock, or the row is the encoder's. */
+/* The caller must have the row's lock, unless it is the encoder's row. */
 static void clear_row(struct ring_row *row)
 {
     ring_store_u64(&row->pin, 0, memory_order_release);
@@ -131,7 +131,7 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl)
         if (atomic_load_explicit(&row->pid, memory_order_acquire) == 0 ||
             !ring_lock(ctl->fd, (int)i))
             continue;
-        /* else it has just left by itself */
+        /* else its owner has just left by itself */
         if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) {
             clear_row(row);
             ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);

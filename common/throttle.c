@@ -78,7 +78,7 @@ static int64_t wait_left(struct record record, int64_t now_us)
     return left < 0 ? 0 : left < LAST_US ? left : LAST_US;
 }
 
-/* True if `a` is less of a loss than `b`. */
+/* True if dropping `a` loses less than dropping `b`. */
 static int is_lesser(struct record a, struct record b, int64_t now_us)
 {
     if (a.failures == 0 || b.failures == 0)
@@ -89,7 +89,8 @@ static int is_lesser(struct record a, struct record b, int64_t now_us)
 
 /* ---- accounts ---- */
 
-/* Returns its place in the set, or that of one that can be given up for it. */
+/* Returns the index of the account in its set; if it isn't there, the index of the account to be
+ * replaced. */
 static unsigned find_account(const struct throttle_account set[THROTTLE_WAYS], uint64_t name,
                              int64_t now_us, struct record *record)
 {

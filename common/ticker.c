@@ -42,7 +42,7 @@ static enum ticker_event take_signal(const struct ticker *ticker)
                                        : TICKER_STOP;
 }
 
-/* True if a key says stop. */
+/* Reads the keys; true if one of them stops the program. */
 static bool take_keys(void)
 {
     char keys[64];

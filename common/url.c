@@ -13,8 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define KEY_SIZE 128    /* a longer key is taken for a secret's */
-#define SECRETS_MAX 64  /* beyond this a text is blanked out as a whole */
+#define KEY_SIZE 128    /* a longer key is treated as a secret's */
+#define SECRETS_MAX 64  /* with more than this the whole text is hidden */
 #define AT_SIGNS_MAX 12 /* that many ends of the user:password part are considered */
 
 int url_hex(char c)
@@ -28,8 +28,8 @@ int url_hex(char c)
     return -1;
 }
 
-/* Reads one character, escaped or not, at `p`; returns the bytes it takes, 0 at the end.  An
- * escaped NUL stays an escape. */
+/* Reads one character, escaped or not, at `p`; returns its length in bytes, 0 at the end. An
+ * escaped NUL is not decoded. */
 static size_t read_char(const char *p, const char *end, char *c)
 {
     if (p >= end)
@@ -44,7 +44,7 @@ static size_t read_char(const char *p, const char *end, char *c)
     return 3;
 }
 
-/* Like read_char, but sees through any number of layers of escapes ("%2540" is "%40" is "@"). */
+/* Like read_char, but decodes any number of layers of escapes ("%2540" is "%40" is "@"). */
 static size_t read_deep(const char *p, const char *end, char *c)
 {
     size_t length = read_char(p, end, c);
@@ -244,8 +244,8 @@ static void secrets_add_one(struct secrets *secrets, char *text, size_t shortest
     }
 }
 
-/* As it stands and unescaped: a library may quote either.  What is shorter than `shortest` would
- * only garble messages. */
+/* Adds a secret as written and unescaped: a library may quote either. Secrets shorter than
+ * `shortest` are left out, as replacing them would garble messages. */
 static void secrets_add(struct secrets *secrets, const char *text, size_t length, size_t shortest)
 {
     if (length < shortest)
@@ -259,7 +259,7 @@ static void secrets_add(struct secrets *secrets, const char *text, size_t length
     secrets_add_one(secrets, plain, shortest);
 }
 
-/* A library that takes an early '@', '/' or '?' for the end of the password quotes pieces of it. */
+/* A library may take an early '@', '/' or '?' for the end of the password and quote parts of it. */
 static void secrets_add_pieces(struct secrets *secrets, const char *text, const char *end)
 {
     while (text < end && !secrets->incomplete) {

@@ -84,8 +84,8 @@ static bool resolve_link(char way[PATH_MAX], size_t parent, const char *rest)
     return true;
 }
 
-/* Watches every folder in which a change would lead `path` to another file, and the file, which may
- * be changed from behind a mount. */
+/* Watches every folder in which a change would make `path` name another file, and the file itself,
+ * which may be changed through another mount. */
 static void watch_way(struct watching *watching, const char *path)
 {
     char way[PATH_MAX], rest[PATH_MAX];
@@ -166,8 +166,7 @@ static bool file_watch_is_same(const struct identity *a, const struct identity *
            same_time(a->changed, b->changed);
 }
 
-/* The identity is taken before the content is read: what changes in between is seen at the next
- * look. */
+/* The identity is read before the content: a change in between is noticed by the next check. */
 static void file_watch_look(struct item *item)
 {
     item->changed = false;
@@ -209,7 +208,7 @@ static void say_faults(const struct item *item)
         log_error("%s", line);
 }
 
-/* True if there is something new. */
+/* True if a file has changed. */
 static bool file_watch_finish(struct item *item)
 {
     bool loaded = item->loaded != NULL;

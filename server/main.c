@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-/* A client is a descriptor. */
+/* Each client needs a descriptor. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;

@@ -42,7 +42,7 @@ static void link_on_camera(const struct server *server, const struct msg_camera 
     live_on_joined(server->live, server, camera);
 }
 
-/* The supervisor waits for the answer before it gives the camera's place and memory to others. */
+/* Removes a camera and confirms that: the supervisor then frees its place and memory. */
 static void link_on_gone(const struct server *server, const struct msg_place *at)
 {
     struct camera *camera = cameras_of(server->cameras, at);
@@ -93,7 +93,7 @@ static void link_on_message(int fd, short what, void *arg)
             return;
         if (got < 0)
             log_error("the supervisor's line broke: %s", err.text);
-        /* without a supervisor there is nothing to serve, and it cleans up all that is shared */
+        /* without a supervisor there is nothing to serve; the next one cleans up shared memory */
         _exit(got < 0);
     }
 }

@@ -87,7 +87,7 @@ struct worker *worker_create(struct event_base *base)
     return worker;
 }
 
-/* What runs goes on; nothing further begins, and nothing comes back to the loop. */
+/* The job that runs goes on; no other one begins, and no `done` is called any more. */
 static void begin_stop(struct worker *worker)
 {
     event_del(worker->event);
@@ -99,7 +99,7 @@ static void begin_stop(struct worker *worker)
 
 bool worker_stop(struct worker *worker, int64_t patience_ns)
 {
-    /* by the wall clock, as TSan knows no join by the monotonic one */
+    /* by the wall clock: TSan doesn't support pthread_clockjoin_np */
     const struct timespec limit = clock_timespec(clock_wall(clock_now()) + patience_ns);
     begin_stop(worker);
     if (worker->started && pthread_timedjoin_np(worker->thread, NULL, &limit) != 0)
@@ -120,7 +120,7 @@ void worker_destroy(struct worker *worker)
     free(worker);
 }
 
-/* Signals are for the loop's thread. */
+/* Blocks all signals in the new thread: they are handled by the event loop's. */
 static void worker_start_thread(struct worker *worker)
 {
     sigset_t all, before;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rate is 0 without a picture for so long, and for twice the usual interval. */
+/* The rate counts as 0 if no picture has come for so long and for twice the usual interval. */
 #define QUIET_NS (2 * NS_PER_S)
 #define STAT_NS (50 * NS_PER_MS)
 
@@ -164,7 +164,7 @@ bool camera_refresh(struct camera *camera)
     return true;
 }
 
-/* Nobody else writes this server's number. */
+/* Only this process writes its own server's count. */
 static void count_viewers(struct camera *camera, uint32_t change)
 {
     _Atomic uint32_t *viewers = &camera->board->viewers[camera->source.waker];

@@ -84,7 +84,7 @@ static void notify_viewers(struct feed *feed, bool end)
 static void feed_show(struct feed *feed, struct picture *picture, int64_t now)
 {
     if (picture == feed->shown)
-        picture->place = NULL; /* shown once more: that it is old says nothing about the way */
+        picture->place = NULL; /* shown again: its age is no latency */
     picture_release(feed->shown);
     feed->shown = picture;
     feed->shown_ns = now;

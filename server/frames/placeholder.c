@@ -13,7 +13,7 @@
 #define DEFAULT_WIDTH 640
 #define DEFAULT_HEIGHT 360
 #define MIN_SIDE 16
-#define MAX_SIDE 1920 /* drawing must not hold up the event loop */
+#define MAX_SIDE 1920 /* larger pictures would take the event loop too long to draw */
 #define QUALITY 75
 #define LINES 4
 #define LINE_SIZE 320
@@ -21,7 +21,7 @@
 
 enum shade { SHADE_BACK = 28, SHADE_BAND = 44, SHADE_TEXT = 200, SHADE_TITLE = 245 };
 
-/* All that can be seen on the picture. */
+/* Everything that is drawn; two pictures with equal content are the same. */
 struct content {
     uint32_t width, height;
     char line[LINES][LINE_SIZE]; /* camera, title, why, since */
@@ -268,6 +268,6 @@ struct picture *placeholder_picture(struct placeholder *placeholder, const struc
     }
     if (!placeholder->picture)
         return NULL;
-    placeholder->picture->wall_ns = clock_read_ns(CLOCK_REALTIME); /* it says how things are now */
+    placeholder->picture->wall_ns = clock_read_ns(CLOCK_REALTIME); /* it shows the present state */
     return picture_acquire(placeholder->picture);
 }

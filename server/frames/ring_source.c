@@ -7,9 +7,10 @@
 #include <string.h>
 
 #define REOPEN_NS NS_PER_S
-#define CLOCKS_DIFFER_NS (10 * NS_PER_MS) /* more is a clock that was put right */
+/* a larger difference means that the wall clock was set */
+#define CLOCKS_DIFFER_NS (10 * NS_PER_MS)
 
-/* Says once what is wrong, and once that it is over. */
+/* Logs a failure once, and once that it is over. */
 static void note_failure(struct ring_source *source, const char *text)
 {
     if (strncmp(source->failure, text, sizeof source->failure - 1) == 0)
@@ -60,8 +61,8 @@ void ring_source_only(struct ring_source *source, uint32_t variant, int64_t not_
     source->not_before_ns = not_before_ns;
 }
 
-/* Looks at the clocks differ by some microseconds: of two pictures taken one right after the other,
- * the second is dated later all the same, by what a date can tell. */
+/* The offset between the clocks is measured with an error of some microseconds: a picture still
+ * gets a later date than the one before it, by at least the resolution of a date. */
 static int64_t picture_time(const struct ring_source *source, const struct ring_frame *frame)
 {
     const struct picture *before = source->newest;

@@ -13,7 +13,8 @@ void api_handle_camera(struct http_request *request)
     http_reply_json(request, 200, camera_json(request->server, request->camera));
 }
 
-/* Which cameras: `limit` of them, from index `first`.  False: answered. */
+/* Reads the paging parameters: `limit` cameras from index `first`. False: an error has been sent.
+ */
 static bool read_page(struct http_request *request, unsigned *first, unsigned *limit)
 {
     const char *wanted = query_get(request->query, "limit"),
@@ -39,7 +40,7 @@ static bool read_page(struct http_request *request, unsigned *first, unsigned *l
     return true;
 }
 
-/* How many cameras there are in each state that one is in, over all pages. */
+/* The number of cameras in each state that occurs, over all pages. */
 static json_t *count_states(const struct cameras *cameras)
 {
     unsigned found[CAMERA_STATE_END] = {0};
@@ -70,8 +71,8 @@ void api_handle_cameras(struct http_request *request)
                               (int)count, "states", count_states(server->cameras)));
 }
 
-/* Nobody's browser can be made to do it by another site's page: those send neither a token nor come
- * by a unix socket. */
+/* Another site's page can't make a browser do it (CSRF): such requests have no token and don't come
+ * through a unix socket. */
 void api_handle_restart(struct http_request *request)
 {
     const struct conf_http *conf = &request->server->setup->hello.http;

@@ -188,7 +188,7 @@ static void live_start(struct http_request *request, const struct push_wishes *w
     live_advance(client);
 }
 
-/* Who asked for what this camera hasn't (a profile) goes without it. */
+/* A client that asked for a profile which this camera lacks doesn't get the camera. */
 void live_on_joined(struct live *live, const struct server *server, struct camera *camera)
 {
     struct live_client *client = TAILQ_FIRST(&live->all), *next;

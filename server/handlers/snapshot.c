@@ -78,7 +78,7 @@ static enum snapshot_policy snapshot_decide(const struct wish *wish)
     return snapshot_policy_decide(&facts);
 }
 
-/* False: it is worth waiting. */
+/* False: wait for another picture. */
 static bool answer_now(struct http_request *request, const struct wish *wish)
 {
     switch (snapshot_decide(wish)) {
@@ -159,7 +159,7 @@ static void wait_for_picture(struct http_request *request, const struct wish *wi
     snapshot_check(snapshot);
 }
 
-/* False: it has been refused. */
+/* False: an error has been sent. */
 static bool read_wish(struct http_request *request, struct wish *wish)
 {
     const char *max_age = query_get(request->query, "max_age");

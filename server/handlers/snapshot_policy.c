@@ -8,7 +8,7 @@ static bool is_good(const struct snapshot_policy_facts *facts, int64_t captured_
            captured_ns >= facts->asked_ns - facts->max_age_ns;
 }
 
-/* A camera that is back at its beginning after a failure is no better than one that failed. */
+/* A camera that starts again after a failure counts as failed. */
 static bool has_future(const struct snapshot_policy_facts *facts)
 {
     switch (facts->state) {

@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 #define ERROR_PAUSE_NS (200 * NS_PER_MS)
-#define SAY_NS (10 * NS_PER_S) /* an error is said once, until it has been over for so long */
-#define BURST 64               /* connections taken in one go */
+/* an error is logged once, and again only if there was none for so long */
+#define SAY_NS (10 * NS_PER_S)
+#define BURST 64 /* connections taken in one go */
 /* connections accepted from a listening socket before it is closed */
 #define BACKLOG 1024
 
@@ -127,7 +128,7 @@ static void pause_accepting(struct acceptor *acceptor)
 
 /* ---- connections ---- */
 
-/* False: none waits, or it can't be taken. */
+/* Accepts one connection. False: none waits, or it can't be accepted. */
 static bool accept_one(const struct listener *listener)
 {
     struct acceptor *acceptor = listener->acceptor;

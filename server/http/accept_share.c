@@ -1,6 +1,6 @@
 #include "server/http/accept_share.h"
 
-#define SLACK 4 /* so much more load than another is no reason for a head start */
+#define SLACK 4 /* up to so much more load than another's no head start is given */
 #define LATELY_NS INT64_C(1000000000)
 #define STEP_MAX 64
 

@@ -32,7 +32,7 @@ void client_address(const struct http_request *request, uint8_t address[16])
         forwarded_client(trusted, forwarded_for(request, text), address);
 }
 
-/* Proxies listen for others: what they pass on is not theirs. */
+/* Whether a header shows that a proxy passed the request on for another client. */
 static bool is_passed_on(const struct http_request *request)
 {
     static const char *const headers[] = {"X-Forwarded-For",   "X-Real-IP",
@@ -44,7 +44,7 @@ static bool is_passed_on(const struct http_request *request)
     return false;
 }
 
-/* Who is at the other end, if it is a process of this machine that came by a unix socket. */
+/* The peer's user, if it is a process on this machine that uses a unix socket. */
 static bool find_user(const struct http_request *request, struct ucred *user)
 {
     int fd = connection_fd(request->connection);

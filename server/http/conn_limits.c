@@ -17,7 +17,7 @@ LIST_HEAD(address_list, conn_limits_address);
 struct conn_limits {
     unsigned max, count;
     struct member_list
-        /* each in the order in which they came into that state, so in that of their ends */
+        /* each in the order of entering the state, hence of timing out */
         members[CONN_LIMITS_STATES];
     struct address_list addresses[BUCKETS];
 };
@@ -60,7 +60,7 @@ static struct conn_limits_address *find_address(const struct address_list *bucke
     return address;
 }
 
-/* Without memory for it the member has none, and just counts among all. */
+/* Without memory the member is not counted for its address, only among all. */
 static struct conn_limits_address *acquire_address(struct conn_limits *limits,
                                                    const struct conn_limits_key *key)
 {
@@ -123,7 +123,7 @@ unsigned conn_limits_count(const struct conn_limits *limits)
 
 /* ---- eviction ---- */
 
-/* Of that address; NULL: of any. */
+/* The oldest member of that address; NULL: of all addresses. */
 static struct conn_limits_member *oldest_member(struct conn_limits *limits,
                                                 const struct conn_limits_address *address)
 {

@@ -138,7 +138,7 @@ static void connection_end_head(struct connection *connection)
         meet_expectation(connection);
 }
 
-/* Reads what has come, up to the end of one request.  True: there it is, or a fault. */
+/* Reads the input up to the end of one request. True: the request is complete, or has a fault. */
 static bool read_request(struct connection *connection)
 {
     struct http_parser *parser = &connection->parser;
@@ -364,7 +364,7 @@ bool connections_make_room(struct connections *all)
 
 /* ---- the beginning ---- */
 
-/* Of IPv6 the half that one network has. */
+/* For IPv6 the first 64 bits, which are the network's. */
 static struct conn_limits_key key_of(const uint8_t address[16])
 {
     struct conn_limits_key key = {.is_v6 = !forwarded_is_v4(address)};

@@ -4,7 +4,7 @@
 
 #define REQUEST_HEADERS "Authorization, Cache-Control, Content-Type, Last-Event-ID"
 #define RESPONSE_HEADERS "Retry-After, X-Frame, X-Timestamp"
-#define PREFLIGHT_S "600" /* so long a browser may keep the answer */
+#define PREFLIGHT_S "600" /* how long a browser may cache the answer */
 
 const char *cors_allowed(const struct conf_origins *origins, const char *origin)
 {

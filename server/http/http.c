@@ -54,7 +54,8 @@ static void count_answer(const struct http_request *request, int status)
     board_count(&request->server->place->answers[request->class][kind], 1);
 }
 
-/* Turns the buffer of the headers that have been added into the whole head of the answer. */
+/* Prepends status line and standard headers to those that have been added: the complete head of the
+ * answer. */
 static struct evbuffer *complete_head(struct http_request *request, int status)
 {
     struct evbuffer *headers = connection_headers(request->connection);
@@ -75,7 +76,7 @@ static struct evbuffer *complete_head(struct http_request *request, int status)
     return headers;
 }
 
-/* Every answer goes this way. */
+/* Sends an answer; all http_reply functions end here. */
 static void send_answer(struct http_request *request, int status, struct evbuffer *body)
 {
     count_answer(request, status);
@@ -153,8 +154,8 @@ void http_reply_json(struct http_request *request, int status, json_t *body)
     http_reply_text(request, status, "application/json", text, text ? strlen(text) : 0);
 }
 
-/* What a client sent may be in the text: JSON is UTF-8, so anything beyond printable ASCII becomes
- * "?". */
+/* The text may quote what a client sent: since JSON is UTF-8, everything but printable ASCII
+ * becomes "?". */
 static void reply_error(struct http_request *request, int status, const char *format, va_list args)
 {
     char text[512];

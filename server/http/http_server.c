@@ -100,7 +100,8 @@ static void redirect(struct http_request *request, const struct route_match *mat
         handle_request(request, match, verdict);
 }
 
-/* Probes don't come through the proxy: they find theirs at the root, too. */
+/* Health checks don't come through the proxy, so /healthz and /readyz also exist without the base
+ * path. */
 static enum route_result find_route(const char *below, const char *path, const struct query *query,
                                     enum http_method method, struct route_match *match)
 {
@@ -119,7 +120,7 @@ static void redirect_below(struct http_request *request, const char *base, const
     http_reply_empty(request, 308);
 }
 
-/* With a query that can be read, at a path that is not too long. */
+/* Handles a request whose query is valid and whose path is not too long. */
 static void route_request(struct http_request *request, const struct http_head *head)
 {
     const char *base = request->server->setup->hello.http.base_path, *path = head->path,

@@ -35,7 +35,7 @@ static void lingering_close_end(struct refused *refused)
     free(refused);
 }
 
-/* One read each time: a client that sends without end must not hold up the others. */
+/* One read per event, so that a client that sends without end doesn't delay others. */
 static void on_linger(int fd, short what, void *arg)
 {
     char waste[65536];

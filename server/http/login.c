@@ -21,8 +21,8 @@
 #define ATTEMPTS_PER_ADDRESS 16
 #define WAITERS_MAX 4096
 
-/* A header's value under a key that only this process has: neither it nor how long a comparison
- * takes tells anything. */
+/* A keyed hash (HMAC) of the header's value, with a key of this process: neither the hash nor the
+ * time of a comparison gives the password away. */
 struct digest {
     uint8_t bytes[DIGEST_SIZE];
 };
@@ -88,7 +88,7 @@ static const char *value_of(const char *authorization, const char *scheme)
     return authorization + length + strspn(authorization + length, " ");
 }
 
-/* All are compared, so that the time does not tell which one came close. */
+/* All tokens are compared, so that the time does not reveal a partial match. */
 bool login_is_token(const struct login *login, const char *authorization)
 {
     const char *token = value_of(authorization, "Bearer");
@@ -187,8 +187,8 @@ static void login_settle(struct login_attempt *attempt, enum login_verdict verdi
     }
 }
 
-/* Sets up what the worker needs.  A name that nobody has is given the hash of somebody, always the
- * same one's. */
+/* Copies what the worker needs. An unknown name gets the hash of a known user, always the same
+ * one's, so that the check takes as long. */
 static bool login_prepare(struct login_attempt *attempt)
 {
     const struct login *login = attempt->login;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #define PENDING_MAX (64u << 20)
-/* as long as an answer may be that says so; connections are bounded, and so are these */
+/* the size of an error answer, which is always allowed: the number of connections bounds those */
 #define ALWAYS_MAX 4096
 
 static size_t pending;

@@ -10,8 +10,8 @@
 
 #define QUERY_MAX 16
 #define QUERY_KEY_SIZE 32
-#define QUERY_TEXT_SIZE                                                                            \
-    7168 /* all values together, each with its NUL; the ids of 200 cameras fit */
+/* all values together, each with its NUL; the ids of 200 cameras fit */
+#define QUERY_TEXT_SIZE 7168
 
 struct query {
     unsigned count;

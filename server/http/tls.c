@@ -20,7 +20,7 @@ struct tls {
     int timer;        /* where a connection keeps its struct event */
 };
 
-/* There is one of it, and OpenSSL's callbacks get no argument of ours. */
+/* There is only one, and OpenSSL's callbacks get no argument from this program. */
 static struct tls *only;
 
 /* ---- handshakes ---- */
@@ -42,7 +42,7 @@ static void on_slow(int fd, short what, void *arg)
     (void)fd;
     (void)what;
     loop_begin("slow TLS handshake");
-    shutdown(SSL_get_fd(arg), SHUT_RDWR); /* its owner hears of it, as if the client had left */
+    shutdown(SSL_get_fd(arg), SHUT_RDWR); /* its owner gets an event, as if the client had left */
 }
 
 static void end_timer(SSL *connection)
@@ -54,7 +54,7 @@ static void end_timer(SSL *connection)
     event_free(timer);
 }
 
-/* A browser that was told http:// by mistake. */
+/* A client that speaks plain HTTP to the TLS port. */
 static void answer_plain(const SSL *connection)
 {
     static const char answer[] =
@@ -104,7 +104,7 @@ static void *tls_load(const void *arg, FILE *faults)
     return certificate_load(&tls->server->setup->hello.http, faults);
 }
 
-/* Connections that there are keep the one they began with. */
+/* Open connections keep their certificate. */
 static void tls_apply(void *arg, void *loaded)
 {
     struct tls *tls = arg;

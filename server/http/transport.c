@@ -26,7 +26,7 @@ static void transport_note_failure(SSL *tls, int result)
     }
 }
 
-/* Copies what stands `skip` bytes behind the beginning of the spans; returns how much. */
+/* Copies from the spans, from byte `skip` on; returns how many bytes. */
 static size_t transport_gather(const struct iovec *spans, int count, size_t skip, char *out,
                                size_t size)
 {
@@ -46,7 +46,7 @@ static size_t transport_gather(const struct iovec *spans, int count, size_t skip
     return used;
 }
 
-/* A record's bytes are gathered first, as each call makes a record of its own. */
+/* The bytes of a record are gathered first, as each SSL_write makes a record. */
 static ssize_t write_tls(SSL *tls, const struct iovec *spans, int count)
 {
     static char record[RECORD_SIZE];

@@ -1,4 +1,4 @@
-/* Each camera: its state, what became of its frames, and how long they took. */
+/* The families of each camera: state, counts of frames, latencies. */
 #include "common/board.h"
 #include "common/clock.h"
 #include "server/frames/camera.h"

@@ -1,11 +1,11 @@
-/* What each process of the instance uses, and how often it had to be started again. */
+/* The families of each process: CPU, memory, restarts. */
 #include "common/board.h"
 #include "server/metrics/metrics_private.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* A capture goes by its camera's name. */
+/* The labels of a process; a capture is named after its camera. */
 static const char *labels_of(const struct metrics *metrics, enum msg_child_kind kind,
                              unsigned number, char out[METRICS_LABELS_SIZE])
 {
@@ -19,7 +19,8 @@ static const char *labels_of(const struct metrics *metrics, enum msg_child_kind 
     return out;
 }
 
-/* The next child of that kind from `number` on that there is or was; -1: no more. */
+/* The next number of that kind, from `number` on, of a process that exists or existed; -1: no more.
+ */
 static int next_child(struct board *board, enum msg_child_kind kind, unsigned number)
 {
     for (; number < board_child_numbers(board, kind); number++) {

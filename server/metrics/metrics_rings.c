@@ -26,7 +26,7 @@ struct ring {
     struct ring_reader *reader;
     char labels[METRICS_LABELS_SIZE];
 
-    /* as of the last look */
+    /* as of the last reading */
     bool seen;
     uint64_t bytes, reaped, missed;
     unsigned rows, taken, readers[STATES], pinned[STATES];
@@ -62,7 +62,7 @@ void metrics_rings_destroy(struct metrics_rings *rings)
     free(rings);
 }
 
-/* From the first ring on (NULL) to the next that was seen; NULL: no more. */
+/* Iterates over the rings that were read: the first for NULL, else the next one. NULL: no more. */
 static const struct ring *next_seen(const struct metrics_rings *rings, const struct ring *ring)
 {
     const struct ring *end = rings->ring[rings->places];
@@ -142,7 +142,7 @@ static void sum_ring(struct ring *ring, struct board *board, const struct ring_s
     }
 }
 
-/* The ring may not be there yet, and one that was made anew has to be opened anew. */
+/* The ring may not exist yet, and one that was created again must be opened again. */
 static struct ring_reader *attach_ring(const struct server *server, struct ring *ring,
                                        const char *camera, unsigned number)
 {

@@ -4,9 +4,9 @@
 
 #define FREE_MAX 16384
 #define GRAIN_NS (25 * NS_PER_MS)
-#define RTT_MAX_NS                                                                                 \
-    (400 * NS_PER_MS) /* CONGESTION_SPELLS grains last longer than one and a half of it; more is a \
-                         queue, no distance */
+/* CONGESTION_SPELLS grains last longer than one and a half of it; a longer round trip is due to a
+ * queue, not to distance */
+#define RTT_MAX_NS (400 * NS_PER_MS)
 #define RATE_MAX UINT64_C(10000000000) /* bytes a second: more makes no difference */
 #define SLACK_NS (10 * NS_PER_MS)
 

@@ -17,7 +17,8 @@ enum part_form { PART_ADVANCE, PART_LENGTH, PART_CAMERA, PART_FORMS };
 
 struct kept_part {
     struct message *message; /* NULL: none */
-    int64_t wall_ns;         /* which it tells: a drawn picture is shown again as of a later time */
+    /* the time in the message: a placeholder is shown again with a later one */
+    int64_t wall_ns;
 };
 
 struct push {
@@ -45,7 +46,7 @@ static const struct {
 
 /* ---- one client ---- */
 
-/* Nobody else writes this server's number. */
+/* Only this process writes its own server's count. */
 static void count_clients(struct push *push, uint32_t change)
 {
     atomic_store_explicit(&push->place->clients,
@@ -185,12 +186,11 @@ static struct message *make_part(const struct push_client *client, struct pictur
     return message_create(head, length, picture, multipart_after(client->wishes.form));
 }
 
-/* The picture as a part, held for the caller.  A picture is of one camera, so it knows the part.
- * NULL: out of memory. */
+/* The picture as a multipart message, with a reference for the caller. NULL: out of memory. */
 static struct message *part_of(const struct push_client *client, struct picture *picture,
                                const char *camera)
 {
-    if (client->wishes.info) /* tells the time */
+    if (client->wishes.info) /* contains the time of sending */
         return make_part(client, picture, camera);
     enum part_form form = client->wishes.form == MULTIPART_ADVANCE ? PART_ADVANCE
                           : camera                                 ? PART_CAMERA
@@ -204,7 +204,8 @@ static struct message *part_of(const struct push_client *client, struct picture 
     return part->message ? message_acquire(part->message) : NULL;
 }
 
-/* A picture that was there before the client was has waited for the client. */
+/* A picture from before the client's connection has waited for the client: no latency is counted.
+ */
 static struct push_transit transit_of(const struct push_client *client,
                                       const struct picture *picture)
 {
@@ -259,7 +260,7 @@ bool push_read_wishes(struct http_request *request, struct push_wishes *wishes)
     return true;
 }
 
-/* What GET would bring, but for the body, which has no end. */
+/* Answers HEAD: the headers of GET, without the endless body. */
 static void reply_head(struct http_request *request, const char *type)
 {
     add_headers(request, type);

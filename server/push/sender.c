@@ -14,8 +14,8 @@
 #include <sys/uio.h>
 
 #define UNSENT_MAX 16384
-#define IGNORED_MAX                                                                                \
-    65536 /* a client has nothing to say to a stream; one that says more than this is cut */
+/* bytes that a streaming client may send, which are discarded; beyond that it is disconnected */
+#define IGNORED_MAX 65536
 
 static void add_event(struct event *event, int64_t after_ns)
 {
@@ -26,13 +26,13 @@ static void add_event(struct event *event, int64_t after_ns)
     event_add(event, &time);
 }
 
-/* Asks to be called when the kernel takes more, or when the client's time is up. */
+/* Adds the event for when the socket is writable, or the client has timed out. */
 static void wait_writable(struct sender *sender)
 {
     add_event(sender->writable, sender->progress_ns + sender->timeout_ns - loop_now());
 }
 
-/* Goes on with `message`.  False: the client is gone, errno says why. */
+/* Writes as much of `message` as the kernel takes. False: the client is gone, with errno. */
 static bool write_some(struct sender *sender, const struct message *message, int64_t now)
 {
     struct iovec rest[MESSAGE_SPANS];
@@ -60,8 +60,8 @@ bool sender_send(struct sender *sender, struct message *message)
     return true;
 }
 
-/* What the kernel still holds for the client goes with it, instead of lingering in the kernel after
- * the close. */
+/* Bytes that the kernel still holds for the client are discarded on close, instead of being kept by
+ * the kernel. */
 static void sender_give_up(struct sender *sender, const char *why)
 {
     struct linger none = {.l_onoff = 1};
@@ -88,7 +88,7 @@ static void sender_on_writable(int fd, short what, void *arg)
     }
 }
 
-/* What the kernel holds for the client.  False if it doesn't say. */
+/* Reads how much the kernel holds for the client. False if it can't tell. */
 static bool read_facts(struct sender *sender, struct congestion_facts *facts)
 {
     struct tcp_info info = {0};
