@@ -41,6 +41,7 @@ struct connection {
     size_t length;
     struct http_head head;
     struct evbuffer *headers;
+    struct event *end;          /* looks for the client's end while nothing is read; or NULL */
     void (*on_gone)(void *arg); /* NULL: the answer is not deferred */
     void *arg;
 };
@@ -173,15 +174,40 @@ static void read_on(struct connection *connection)
     connection->all->on_request(connection, connection->all->arg);
 }
 
+static void connection_on_end(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    loop_begin("HTTP connection's end");
+    connection_close(arg);
+}
+
+/* While a deferred answer keeps the buffer full, libevent would call back without end.  So nothing
+ * is read until the answer is sent, and the client's end is looked for in another way. */
+static void stop_reading(struct connection *connection)
+{
+    bufferevent_disable(connection->bufev, EV_READ);
+    if (!connection->end)
+        connection->end = event_new(connection->all->base, connection_fd(connection), EV_CLOSED,
+                                    connection_on_end, connection);
+    if (connection->end)
+        event_add(connection->end, NULL);
+}
+
+static void forget_end(struct connection *connection)
+{
+    if (connection->end)
+        event_free(connection->end);
+    connection->end = NULL;
+}
+
 static void connection_on_readable(struct bufferevent *bufev, void *arg)
 {
     struct connection *connection = arg;
     loop_begin("HTTP request");
     if (connection->phase != READING) { /* it is deferred: the next request waits */
-        /* libevent calls back without end while the buffer is full; so the end of a client that
-         * has sent so much is noticed only after the answer. */
         if (evbuffer_get_length(bufferevent_get_input(bufev)) >= READ_AHEAD_BYTES)
-            bufferevent_disable(bufev, EV_READ);
+            stop_reading(connection);
         return;
     }
     if (connection->member.state == CONN_LIMITS_IDLE)
@@ -228,6 +254,7 @@ void connection_send(struct connection *connection, struct evbuffer *answer, boo
     connection->on_gone = NULL;
     /* a client that has nothing more to send may still want the answer: its end is read later */
     bufferevent_disable(connection->bufev, EV_READ);
+    forget_end(connection);
     change_state(connection, CONN_LIMITS_ANSWERING);
     if (evbuffer_add_buffer(bufferevent_get_output(connection->bufev), answer) < 0)
         connection->closes = true;
@@ -266,6 +293,7 @@ void connection_take(struct connection *connection, struct transport *transport)
 {
     struct bufferevent *bufev = connection->bufev;
     conn_limits_leave(connection->all->limits, &connection->member);
+    forget_end(connection);
     connection->phase = TAKEN;
     connection->on_gone = NULL;
     bufferevent_disable(bufev, EV_READ | EV_WRITE);
@@ -296,6 +324,7 @@ void connection_close(struct connection *connection)
         tls_say_end(tls);
     if (connection->phase == ANSWERING && connection->parser.fault)
         start_lingering_close(connection);
+    forget_end(connection);
     bufferevent_free(connection->bufev);
     evbuffer_free(connection->headers);
     free(connection->text);

@@ -218,19 +218,31 @@ def test_requests_beyond_what_is_read_ahead_keep_the_server_idle_while_one_waits
     assert spent < 0.05 * waited + 0.1
 
 
-def test_answers_after_a_wait_are_counted_as_snapshots(server):
-    def count(metrics):
-        lines = [
-            line
-            for line in metrics.decode().splitlines()
-            if 'route="snapshot"' in line and 'status="2xx"' in line
-        ]
-        assert len(lines) == 1
-        return int(lines[0].split()[-1])
+def snapshots(server, status):
+    """How many have been answered so."""
+    lines = [
+        line
+        for line in server.get("/metrics")[2].decode().splitlines()
+        if 'route="snapshot"' in line and f'status="{status}"' in line
+    ]
+    assert len(lines) == 1
+    return int(lines[0].split()[-1])
 
-    before = count(server.get("/metrics")[2])
+
+def test_a_client_that_leaves_with_a_full_buffer_is_a_viewer_no_longer(server):
+    before = snapshots(server, "5xx")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(f"GET {RARE}?max_age=0 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3000)
+        wait_for(lambda: server.camera("rare")["viewers"] > 0, 10, "a client that waits")
+    wait_for(lambda: server.camera("rare")["viewers"] == 0, 20, "no viewer")
+    assert snapshots(server, "5xx") == before  # it has not been waited for to the end
+
+
+def test_answers_after_a_wait_are_counted_as_snapshots(server):
+    before = snapshots(server, "2xx")
     assert server.get("/cameras/slow/snapshot.jpg?max_age=0")[0] == 200
-    assert count(server.get("/metrics")[2]) == before + 1
+    assert snapshots(server, "2xx") == before + 1
 
 
 def test_clients_that_leave_meanwhile_leave_nothing(server):
