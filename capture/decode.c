@@ -158,8 +158,8 @@ static enum publish_result publish_in_place(struct decode *decode, struct ring_f
     return publish_commit(decode->publish, loan, frame);
 }
 
-static bool fill_slot(struct decode *decode, const struct publish_layout *layout, uint8_t *data,
-                      struct ring_frame *frame)
+static bool decode_fill_slot(struct decode *decode, const struct publish_layout *layout,
+                             uint8_t *data, struct ring_frame *frame)
 {
     const AVFrame *picture = decode->picture;
     if (!buffer_format(picture->format))
@@ -192,7 +192,7 @@ static int publish_copy(struct decode *decode, struct ring_frame *frame, struct 
     }
     publish_describe(&layout, frame->width, frame->height, frame);
     enum publish_result result = PUBLISH_REFUSED;
-    if (fill_slot(decode, &layout, loan.data, frame))
+    if (decode_fill_slot(decode, &layout, loan.data, frame))
         result = publish_commit(decode->publish, &loan, frame);
     publish_release(decode->publish, &loan);
     if (result == PUBLISH_REFUSED)
@@ -203,7 +203,7 @@ static int publish_copy(struct decode *decode, struct ring_frame *frame, struct 
 }
 
 /* Live cameras are capped by the time their frames arrive, files by their stamps. */
-static bool is_due(struct decode *decode, const struct ring_frame *frame)
+static bool decode_is_due(struct decode *decode, const struct ring_frame *frame)
 {
     bool by_stamp = decode->capture->shared->lossless && frame->camera_ns >= 0;
     int64_t made = by_stamp ? frame->camera_ns : frame->captured_ns;
@@ -220,7 +220,7 @@ static int decode_publish(struct decode *decode, struct error *err)
     }
     decode->pictures++;
     struct ring_frame frame = describe_picture(decode);
-    if (!is_due(decode, &frame))
+    if (!decode_is_due(decode, &frame))
         return 0;
     uint64_t before = decode->capture->shared->captured;
     switch (publish_in_place(decode, &frame)) {

@@ -9,7 +9,7 @@
 
 #define ATTEMPTS 3
 
-static uint64_t missed(const struct ring_row_stat *row)
+static uint64_t missed_frames(const struct ring_row_stat *row)
 {
     uint64_t seen = row->joined + row->taken;
     return row->last > seen ? row->last - seen : 0;
@@ -34,7 +34,7 @@ static void stat_rows(const struct ring_ctl *ctl, struct ring_stat *stat)
         out->joined = atomic_load_explicit(&row->joined, memory_order_relaxed);
         out->last = atomic_load_explicit(&row->last, memory_order_relaxed);
         out->taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
-        out->missed = missed(out);
+        out->missed = missed_frames(out);
     }
 }
 

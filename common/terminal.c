@@ -86,7 +86,7 @@ struct terminal_size terminal_size(void)
                                   .rows = from_environment("LINES", 24)};
 }
 
-static bool continues(char c)
+static bool is_continuation(char c)
 {
     return ((unsigned char)c & 0xc0) == 0x80;
 }
@@ -95,7 +95,7 @@ size_t terminal_cut(const char *line, size_t columns)
 {
     size_t length = 0;
     for (; line[length] && line[length] != '\n'; length++)
-        if (!continues(line[length]) && columns-- == 0)
+        if (!is_continuation(line[length]) && columns-- == 0)
             break;
     return length;
 }

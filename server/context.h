@@ -9,7 +9,7 @@ struct server {
     const struct channel_setup *setup;
     struct event_base *base;
     struct board *board;
-    struct board_server *place; /* this server's entry on the board */
+    struct board_server *figures; /* this server's, on the board */
     struct cameras *cameras;
     struct feeds *feeds;
     struct push *push;

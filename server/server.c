@@ -34,7 +34,7 @@ void server_create(struct server *server, const struct channel_setup *setup)
 {
     *server = (struct server){.setup = setup};
     server->board = server_open_board(setup);
-    server->place = board_server(server->board, setup->hello.number);
+    server->figures = board_server(server->board, setup->hello.number);
     server->base =
         loop_open(board_child(server->board, MSG_SERVER, setup->hello.number), setup->hello.debug);
     server->cameras = cameras_create(setup, server->board, (int)setup->hello.number);

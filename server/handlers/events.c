@@ -267,7 +267,7 @@ static void events_client_destroy(struct push_client *push)
     free(client);
 }
 
-static void subscribe(struct events *events, struct events_client *client)
+static void events_subscribe(struct events *events, struct events_client *client)
 {
     unsigned count = cameras_count(events->cameras);
     if (TAILQ_EMPTY(&events->clients)) {
@@ -301,7 +301,7 @@ void events_handle(struct http_request *request)
     }
     client->events = events;
     client->heard_ns = clock_now();
-    subscribe(events, client);
+    events_subscribe(events, client);
     if (push_begin(&client->push, &kind, request, NULL))
         events_client_advance(client);
     else

@@ -34,7 +34,7 @@ struct listener {
 struct acceptor {
     struct event_base *base;
     struct board *board;
-    struct board_server *place;
+    struct board_server *figures;
     struct connections *connections;
     struct tls *tls;
     unsigned number; /* of this server */
@@ -49,9 +49,9 @@ struct acceptor {
 /* Writes this server's load to the board, for the other servers to read. */
 static uint32_t publish_load(const struct acceptor *acceptor, int64_t now)
 {
-    uint32_t clients = atomic_load_explicit(&acceptor->place->clients, memory_order_relaxed);
+    uint32_t clients = atomic_load_explicit(&acceptor->figures->clients, memory_order_relaxed);
     uint32_t load = accept_share_load(&acceptor->share, clients, now);
-    atomic_store_explicit(&acceptor->place->load, load, memory_order_relaxed);
+    atomic_store_explicit(&acceptor->figures->load, load, memory_order_relaxed);
     return load;
 }
 
@@ -141,7 +141,7 @@ static bool accept_one(const struct listener *listener)
             pause_accepting(acceptor);
         return false;
     }
-    board_count(&acceptor->place->accepted, 1);
+    board_count(&acceptor->figures->accepted, 1);
     connections_add(acceptor->connections, fd, (struct sockaddr *)&address,
                     listener->tcp ? acceptor->tls : NULL);
     int64_t now = clock_now();
@@ -207,7 +207,7 @@ void accept_set_listeners(struct acceptor *acceptor, const int *fds, unsigned co
     acceptor->count = 0;
     for (unsigned i = 0; i < count && i < CONF_MAX_LISTEN; i++)
         open_listener(acceptor, fds[i]);
-    atomic_store_explicit(&acceptor->place->accepting, count > 0, memory_order_relaxed);
+    atomic_store_explicit(&acceptor->figures->accepting, count > 0, memory_order_relaxed);
 }
 
 /* ---- all of it ---- */
@@ -221,7 +221,7 @@ struct acceptor *accept_create(const struct server *server, struct connections *
         fatal("out of memory");
     acceptor->base = server->base;
     acceptor->board = server->board;
-    acceptor->place = server->place;
+    acceptor->figures = server->figures;
     acceptor->connections = connections;
     acceptor->tls = tls;
     acceptor->number = hello->number;

@@ -50,7 +50,7 @@ struct connections {
     unsigned open;            /* taken ones included */
     void (*on_drained)(void); /* NULL: they don't drain */
     struct event_base *base;
-    struct board_server *place;
+    struct board_server *figures;
     struct conn_limits *limits;
     struct event *clock;
     int64_t armed_ns; /* when `clock` comes, CLOCK_NEVER: not */
@@ -98,11 +98,11 @@ static void on_clock(int fd, short what, void *arg)
 }
 
 /* Bytes leave the buffer as the kernel takes them. */
-static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *change, void *place)
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *change, void *figures)
 {
     (void)output;
     if (change->n_deleted > 0)
-        board_count(&((struct board_server *)place)->bytes, change->n_deleted);
+        board_count(&((struct board_server *)figures)->bytes, change->n_deleted);
 }
 
 /* ---- reading ---- */
@@ -371,7 +371,7 @@ bool connection_cut_slowest(const struct connection *connection)
         if (slowest->phase != ANSWERING) /* the delay is this server's, not the client's */
             continue;
         struct evbuffer *output = bufferevent_get_output(slowest->bufev);
-        evbuffer_remove_cb(output, on_output, all->place); /* the kernel has not taken it */
+        evbuffer_remove_cb(output, on_output, all->figures); /* the kernel has not taken it */
         evbuffer_unfreeze(output, 1);
         evbuffer_drain(output, SIZE_MAX); /* at once, not when libevent frees the buffer */
         connection_close(slowest);
@@ -415,7 +415,7 @@ static bool open_buffers(struct connection *connection, int fd, struct tls *tls)
     }
     bufferevent_setwatermark(connection->bufev, EV_READ, 0, READ_AHEAD_BYTES);
     bufferevent_set_max_single_write(connection->bufev, WRITE_BYTES);
-    evbuffer_add_cb(bufferevent_get_output(connection->bufev), on_output, all->place);
+    evbuffer_add_cb(bufferevent_get_output(connection->bufev), on_output, all->figures);
     bufferevent_setcb(connection->bufev, connection_on_readable, on_written, connection_on_event,
                       connection);
     bufferevent_enable(connection->bufev, EV_READ);
@@ -467,7 +467,7 @@ struct connections *connections_create(const struct server *server,
         !(all->clock = evtimer_new(server->base, on_clock, all)))
         fatal("out of memory");
     all->base = server->base;
-    all->place = server->place;
+    all->figures = server->figures;
     all->armed_ns = CLOCK_NEVER;
     all->on_request = on_request;
     all->arg = arg;

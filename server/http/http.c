@@ -51,7 +51,7 @@ static void count_answer(const struct http_request *request, int status)
 {
     _Static_assert((int)ROUTE_CLASSES <= BOARD_ROUTES, "each class has a place on the board");
     unsigned kind = status >= 200 && status < 600 ? (unsigned)status / 100 - 2 : BOARD_STATUSES - 1;
-    board_count(&request->server->place->answers[request->class][kind], 1);
+    board_count(&request->server->figures->answers[request->class][kind], 1);
 }
 
 /* Prepends status line and standard headers to those that have been added: the complete head of the

@@ -85,8 +85,8 @@ static void reply_options(struct http_request *request, unsigned methods)
     http_reply_empty(request, 204);
 }
 
-static void redirect(struct http_request *request, const struct route_match *match,
-                     enum http_method method)
+static void reply_redirect(struct http_request *request, const struct route_match *match,
+                           enum http_method method)
 {
     request->class = match->route->class;
     if (method == HTTP_OPTIONS) {
@@ -138,7 +138,7 @@ static void route_request(struct http_request *request, const struct http_head *
     }
     switch (find_route(below, path, request->query, method, &match)) {
     case ROUTE_FOUND:
-        redirect(request, &match, method);
+        reply_redirect(request, &match, method);
         break;
     case ROUTE_UNKNOWN:
         http_reply_error(request, 404, "there is nothing at %s", path);

@@ -45,7 +45,7 @@ struct login_attempt {
     struct waiter_list waiters;
     TAILQ_ENTRY(login_attempt) entry;
 
-    unsigned generation; /* of the users, when the hashing began */
+    unsigned users_version; /* of the users, when the hashing began */
     char password[CRYPT_MAX_PASSPHRASE_SIZE + 1], *hash;
     bool known, right;
 };
@@ -54,7 +54,7 @@ struct login {
     struct worker *worker;
     struct credentials *credentials; /* NULL: none yet */
     struct digest *tokens;
-    unsigned generation;
+    unsigned users_version;
     uint8_t key[DIGEST_SIZE];
     struct kept kept[KEPT_MAX];
     struct throttle *throttle;
@@ -219,7 +219,7 @@ static bool login_prepare(struct login_attempt *attempt)
     explicit_bzero(text, sizeof text);
     free(attempt->hash);
     attempt->hash = hash ? strdup(hash) : NULL;
-    attempt->generation = login->generation;
+    attempt->users_version = login->users_version;
     return attempt->hash != NULL;
 }
 
@@ -268,7 +268,7 @@ static void login_done(struct worker_job *job)
     struct login *login = attempt->login;
     bool right = attempt->right;
     login->running = NULL;
-    if (attempt->generation != login->generation) { /* the users changed meanwhile */
+    if (attempt->users_version != login->users_version) { /* the users changed meanwhile */
         TAILQ_INSERT_HEAD(&login->waiting, attempt, entry);
     } else {
         if (right)
@@ -433,6 +433,6 @@ void login_set(struct login *login, struct credentials *credentials)
     credentials_free(login->credentials);
     login->tokens = tokens;
     login->credentials = credentials;
-    login->generation++;
+    login->users_version++;
     explicit_bzero(login->kept, sizeof login->kept);
 }

@@ -77,9 +77,9 @@ static void write_http(const struct server *server, struct exposition *out)
 {
     uint64_t accepted = 0, bytes = 0;
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++) {
-        const struct board_server *place = board_server(server->board, i);
-        accepted += atomic_load_explicit(&place->accepted, memory_order_relaxed);
-        bytes += atomic_load_explicit(&place->bytes, memory_order_relaxed);
+        const struct board_server *figures = board_server(server->board, i);
+        accepted += atomic_load_explicit(&figures->accepted, memory_order_relaxed);
+        bytes += atomic_load_explicit(&figures->bytes, memory_order_relaxed);
     }
     exposition_family(out, "camring_http_clients", "gauge", "Clients of streams and events now.");
     exposition_count(out, "", board_clients(server->board));

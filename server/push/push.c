@@ -26,7 +26,7 @@ struct push {
     int64_t client_timeout_ns;
     unsigned max_clients;
     struct board *board;
-    struct board_server *place;
+    struct board_server *figures;
     struct client_list clients;
     struct kept_part part[PART_FORMS];
 };
@@ -49,8 +49,8 @@ static const struct {
 /* Only this process writes its own server's count. */
 static void count_clients(struct push *push, uint32_t change)
 {
-    atomic_store_explicit(&push->place->clients,
-                          atomic_load_explicit(&push->place->clients, memory_order_relaxed) +
+    atomic_store_explicit(&push->figures->clients,
+                          atomic_load_explicit(&push->figures->clients, memory_order_relaxed) +
                               change,
                           memory_order_relaxed);
 }
@@ -61,8 +61,8 @@ static void account_sent(struct push_client *client)
 {
     struct push_transit *transit = &client->transit;
     uint64_t written = sender_written(&client->sender);
-    board_count(&client->push->place->bytes, written - client->booked);
-    client->booked = written;
+    board_count(&client->push->figures->bytes, written - client->counted);
+    client->counted = written;
     if (!transit->place || sender_pending(&client->sender) > 0)
         return;
     int64_t now = loop_renew(); /* of use to the next client, too */
@@ -289,7 +289,7 @@ struct push *push_create(const struct server *server)
         fatal("out of memory");
     push->base = server->base;
     push->board = server->board;
-    push->place = server->place;
+    push->figures = server->figures;
     push->client_timeout_ns = server->setup->hello.http.client_timeout_ns;
     push->max_clients = server->setup->hello.http.max_clients;
     TAILQ_INIT(&push->clients);

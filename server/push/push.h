@@ -47,7 +47,7 @@ struct push_client {
     struct push_wishes wishes;
     struct connection *connection;
     int64_t begun_ns;
-    uint64_t booked; /* bytes that are in the counters already */
+    uint64_t counted; /* bytes that are in the counters already */
     struct push_transit transit;
     TAILQ_ENTRY(push_client) entry;
     struct sender sender;

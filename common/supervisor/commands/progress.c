@@ -18,7 +18,7 @@ struct line {
 
 struct progress {
     bool quiet, terminal;
-    unsigned turn;  /* the step of the spinners' animation */
+    unsigned step;  /* of the spinners' animation */
     unsigned drawn; /* lines on the screen */
     unsigned count, room;
     struct line *line;
@@ -101,7 +101,7 @@ static void draw_line(const struct progress *progress, unsigned index, unsigned 
     static const char spinner[] = "|/-\\";
     const struct line *line = &progress->line[index];
     char text[400];
-    char mark = !line->settled ? spinner[(progress->turn + index) % 4] : line->fine ? '*' : '!';
+    char mark = !line->settled ? spinner[(progress->step + index) % 4] : line->fine ? '*' : '!';
     int used = snprintf(text, sizeof text, "%c %-16s %-10s", mark, line->id, line->state);
     if (line->fine && line->width)
         snprintf(text + used, sizeof text - (size_t)used, " %ux%u", line->width, line->height);
@@ -121,7 +121,7 @@ void progress_draw(struct progress *progress)
              columns = size.ws_col > 20 ? size.ws_col : 80;
     unsigned count = progress->count, settled = 0;
     progress_erase(progress);
-    progress->turn++;
+    progress->step++;
     for (unsigned i = 0; i < count; i++) {
         settled += progress->line[i].settled;
         if (progress->drawn >= rows || (count > rows && progress->line[i].settled))

@@ -98,13 +98,13 @@ void recover_capture(const struct recover *recover, unsigned place)
 static void count_unfinished(struct board_camera *camera)
 {
     uint64_t taken = atomic_load(&camera->taken);
-    uint64_t booked = atomic_load(&camera->encoded) + atomic_load(&camera->late) +
-                      atomic_load(&camera->oversize) + atomic_load(&camera->aborted) +
-                      atomic_load(&camera->encode_failed);
+    uint64_t counted = atomic_load(&camera->encoded) + atomic_load(&camera->late) +
+                       atomic_load(&camera->oversize) + atomic_load(&camera->aborted) +
+                       atomic_load(&camera->encode_failed);
     if (atomic_load(&camera->finished) >= taken)
         return;
-    if (booked < taken) {
-        board_count(&camera->late, taken - booked - 1);
+    if (counted < taken) {
+        board_count(&camera->late, taken - counted - 1);
         board_count(&camera->aborted, 1);
     }
     ring_store_u64(&camera->finished, taken, memory_order_seq_cst);
@@ -128,10 +128,10 @@ static void recover_variants(const struct recover *recover, struct board_camera 
     if (lease_holder(&camera->variant_lease) != (int)worker)
         return;
     repair_rings(recover, camera, duties_for_variant_lease);
-    uint64_t booked = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
+    uint64_t counted = atomic_load(&camera->variant_encoded) + atomic_load(&camera->variant_failed);
     uint64_t taken = atomic_load(&camera->variant_taken);
-    if (booked < taken)
-        board_count(&camera->variant_failed, taken - booked);
+    if (counted < taken)
+        board_count(&camera->variant_failed, taken - counted);
     lease_reset(&camera->variant_lease, worker);
 }
 
