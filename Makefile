@@ -263,6 +263,8 @@ chaos-kill: $(LIBRARY) $(call obj,$(kill_parts))
 chaos-break-pin chaos-break-seq: chaos-break-%: chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-$* chaos-programs
 
+C_FOLDERS := common common/supervisor $(supervisor_folders:%=common/supervisor/%) common/shmtool \
+	capture encoder server $(server_folders:%=server/%) tests/unit tests/chaos
 C_FILES = $(wildcard $(C_FOLDERS:%=%/*.[ch])) \
 	$(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
@@ -277,6 +279,8 @@ check-includes:
 	scripts/check-includes.sh --self-test
 	scripts/check-includes.sh
 check-format:
+	@! git ls-files '*.[ch]' | grep -vE '^tests/(bench/bench|fuzz/|integration/)' | \
+		grep -vxF $(C_FILES:%=-e %) || { echo 'not among C_FILES' >&2; exit 1; }
 	@scripts/check-columns.sh --self-test
 	@scripts/check-columns.sh
 	@clang-format --dry-run -Werror $(C_FILES)

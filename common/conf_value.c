@@ -179,8 +179,8 @@ static const char *const expected_texts[CONF_LATER + 1] = {
     [CONF_BASE_PATH] = "/ or a path like /cameras",
     [CONF_MODE] = "an octal mode like \"0660\"",
     [CONF_ORIGINS] = "a list of origins like https://example.org, or \"*\" for any",
-    [CONF_PROXIES] = "a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on "
-                     "unix sockets",
+    [CONF_PROXIES] = ("a list of addresses and networks like 10.0.0.0/8, and \"unix:\" for all on "
+                      "unix sockets"),
     [CONF_LISTEN] = "HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, or a list of them",
     [CONF_CAMERAS] = "a mapping",
     [CONF_DEFAULTS] = "a mapping",

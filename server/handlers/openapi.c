@@ -8,8 +8,8 @@ extern const char openapi_start[], openapi_end[] __attribute__((visibility("hidd
 
 void openapi_handle(struct http_request *request)
 {
-    http_add_header(request, "Cache-Control", "no-cache");
     /* cppcheck-suppress comparePointers ; one object, from the first symbol to the second */
-    http_reply_static(request, "application/json", openapi_start,
-                      (size_t)(openapi_end - openapi_start));
+    size_t size = (size_t)(openapi_end - openapi_start);
+    http_add_header(request, "Cache-Control", "no-cache");
+    http_reply_static(request, "application/json", openapi_start, size);
 }
