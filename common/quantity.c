@@ -17,8 +17,10 @@ struct quantity_text quantity_age(int64_t ns)
         snprintf(out.text, sizeof out.text, "%.1f s", seconds);
     else if (seconds < 7200)
         snprintf(out.text, sizeof out.text, "%.0f min", seconds / 60);
-    else
+    else if (seconds < 48 * 3600)
         snprintf(out.text, sizeof out.text, "%.1f h", seconds / 3600);
+    else
+        snprintf(out.text, sizeof out.text, "%.1f d", seconds / 86400);
     return out;
 }
 

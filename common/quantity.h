@@ -8,7 +8,8 @@ struct quantity_text {
     char text[32];
 };
 
-struct quantity_text quantity_age(int64_t ns);       /* "33 ms", "2.5 s", "4 min"; negative: "-" */
+struct quantity_text
+quantity_age(int64_t ns); /* "33 ms", "2.5 s", "4 min", "3.0 d"; negative: "-" */
 struct quantity_text quantity_bytes(uint64_t bytes); /* "1.4 MiB" */
 
 #endif

@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct cell {
+    char *text;
+    const char *color; /* NULL: none */
+};
+
 struct table {
     const char *const *headings;
     size_t columns, cells;
-    char **cell; /* row by row */
+    struct cell *cell; /* row by row */
 };
 
 static void *table_not_null(void *memory)
@@ -30,6 +35,17 @@ struct table *table_create(const char *const *columns)
     return table;
 }
 
+/* Control characters, which a terminal would obey, become '?': C0, DEL, and C1 as UTF-8. */
+static void table_clean(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < ' ' || *c == 127 || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) {
+            if (*c == 0xc2)
+                *c++ = '?';
+            *c = '?';
+        }
+}
+
 void table_cell(struct table *table, const char *format, ...)
 {
     va_list args;
@@ -38,8 +54,14 @@ void table_cell(struct table *table, const char *format, ...)
     if (vasprintf(&text, format, args) < 0)
         text = NULL;
     va_end(args);
+    table_clean(table_not_null(text));
     table->cell = table_not_null(reallocarray(table->cell, table->cells + 1, sizeof *table->cell));
-    table->cell[table->cells++] = table_not_null(text);
+    table->cell[table->cells++] = (struct cell){.text = text};
+}
+
+void table_color(struct table *table, const char *color)
+{
+    table->cell[table->cells - 1].color = color;
 }
 
 static const char *heading_text(const char *heading)
@@ -47,41 +69,63 @@ static const char *heading_text(const char *heading)
     return heading + (heading[0] == '>');
 }
 
-static int table_column_width(const struct table *table, size_t column)
+/* In characters of a UTF-8 text. */
+static size_t width_of(const char *text)
 {
-    size_t width = strlen(heading_text(table->headings[column]));
-    for (size_t i = column; i < table->cells; i += table->columns)
-        if (strlen(table->cell[i]) > width)
-            width = strlen(table->cell[i]);
-    return (int)width;
+    size_t width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
 }
 
-static void write_cell(const struct table *table, size_t column, const char *text, FILE *out)
+static size_t table_column_width(const struct table *table, size_t column)
 {
-    bool last = column + 1 == table->columns;
-    int width = table_column_width(table, column);
-    if (table->headings[column][0] == '>')
-        fprintf(out, "%*s%s", width, text, last ? "\n" : "  ");
+    size_t most = strlen(heading_text(table->headings[column]));
+    for (size_t i = column; i < table->cells; i += table->columns) {
+        size_t width = width_of(table->cell[i].text);
+        most = width > most ? width : most;
+    }
+    return most;
+}
+
+size_t table_width(const struct table *table)
+{
+    size_t width = 0;
+    for (size_t column = 0; column < table->columns; column++)
+        width += table_column_width(table, column) + (column ? 2 : 0);
+    return width;
+}
+
+static void write_cell(const struct table *table, size_t column, const struct cell *cell, FILE *out)
+{
+    bool last = column + 1 == table->columns, right = table->headings[column][0] == '>';
+    int padding = (int)(table_column_width(table, column) - width_of(cell->text));
+    if (right)
+        fprintf(out, "%*s", padding, "");
+    if (cell->color)
+        fprintf(out, "\033[%sm%s\033[m", cell->color, cell->text);
     else
-        fprintf(out, "%-*s%s", last ? 0 : width, text, last ? "\n" : "  ");
+        fputs(cell->text, out);
+    fprintf(out, "%*s%s", right || last ? 0 : padding, "", last ? "\n" : "  ");
 }
 
 void table_write(const struct table *table, const char *indent, FILE *out)
 {
     fputs(indent, out);
     for (size_t column = 0; column < table->columns; column++)
-        write_cell(table, column, heading_text(table->headings[column]), out);
+        write_cell(table, column,
+                   &(struct cell){.text = (char *)heading_text(table->headings[column])}, out);
     for (size_t row = 0; row + table->columns <= table->cells; row += table->columns) {
         fputs(indent, out);
         for (size_t column = 0; column < table->columns; column++)
-            write_cell(table, column, table->cell[row + column], out);
+            write_cell(table, column, &table->cell[row + column], out);
     }
 }
 
 void table_destroy(struct table *table)
 {
     for (size_t i = 0; i < table->cells; i++)
-        free(table->cell[i]);
+        free(table->cell[i].text);
     free(table->cell);
     free(table);
 }

@@ -7,9 +7,16 @@
 
 struct table;
 
-/* `columns`: headings, NULL at the end; one that begins with '>' is aligned right. */
+/* `columns` stays the caller's: headings, NULL at the end; one that begins with '>' is aligned
+ * right. */
 struct table *table_create(const char *const *columns);
 void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The last cell is written in that colour: the parameters of the terminal's SGR, such as "32".  The
+ * text stays the caller's. */
+void table_color(struct table *table, const char *color);
+
+size_t table_width(const struct table *table); /* in characters */
 void table_write(const struct table *table, const char *indent, FILE *out);
 void table_destroy(struct table *table);
 

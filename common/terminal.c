@@ -14,6 +14,7 @@
 #define HOME "\033[H"
 #define CLEAR_LINE "\033[K"
 #define CLEAR_BELOW "\033[J"
+#define NO_COLOR "\033[m"
 #define BEGIN_UPDATE "\033[?2026h" /* terminals that know it show the page at once */
 #define END_UPDATE "\033[?2026l"
 
@@ -24,6 +25,12 @@ bool terminal_usable(void)
 {
     const char *term = getenv("TERM");
     return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+bool terminal_colors(void)
+{
+    const char *refused = getenv("NO_COLOR");
+    return terminal_usable() && !(refused && refused[0]);
 }
 
 bool terminal_utf8(void)
@@ -91,12 +98,22 @@ static bool is_continuation(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
+/* Of the sequence that begins or ends a colour; 0 if none is there. */
+static size_t color_length(const char *text)
+{
+    size_t length = strncmp(text, "\033[", 2) == 0 ? 2 + strspn(text + 2, "0123456789;") : 0;
+    return length && text[length] == 'm' ? length + 1 : 0;
+}
+
 size_t terminal_cut(const char *line, size_t columns)
 {
     size_t length = 0;
-    for (; line[length] && line[length] != '\n'; length++)
-        if (!is_continuation(line[length]) && columns-- == 0)
+    while (line[length] && line[length] != '\n') {
+        size_t color = color_length(line + length);
+        if (!color && !is_continuation(line[length]) && columns-- == 0)
             break;
+        length += color ? color : 1;
+    }
     return length;
 }
 
@@ -115,8 +132,8 @@ bool terminal_show(const char *text)
     unsigned shown = lines <= size.rows ? lines : size.rows - 1;
     fputs(BEGIN_UPDATE HOME, stdout);
     for (unsigned i = 0; i < shown; i++) {
-        printf("%s" CLEAR_LINE "%.*s", i ? "\r\n" : "", (int)terminal_cut(text, size.columns),
-               text);
+        printf("%s" CLEAR_LINE "%.*s" NO_COLOR, i ? "\r\n" : "",
+               (int)terminal_cut(text, size.columns), text);
         text += strcspn(text, "\n");
         text += *text == '\n';
     }

@@ -8,6 +8,9 @@
 /* True if standard output is a terminal that can do it. */
 bool terminal_usable(void);
 
+/* True if it may be written to in colours: a terminal, and no $NO_COLOR. */
+bool terminal_colors(void);
+
 /* Takes the terminal: the alternate screen, no cursor, no echo, keys at once.  Given back by
  * terminal_leave, and on exit(). */
 void terminal_enter(void);
@@ -29,7 +32,8 @@ bool terminal_keys(void);
 /* True if characters beyond ASCII can be shown. */
 bool terminal_utf8(void);
 
-/* Cuts a line (up to '\n' or NUL) to `columns` characters; returns its length in bytes. */
+/* Cuts a line (up to '\n' or NUL) to `columns` characters, colours not counted; returns its length
+ * in bytes. */
 size_t terminal_cut(const char *line, size_t columns);
 
 #endif

@@ -18,52 +18,62 @@ static int wrong_usage(const struct command *command)
     return EXIT_USAGE;
 }
 
-enum parsed { PARSED_OK, PARSED_HELP, PARSED_VERSION, PARSED_WRONG };
+enum parsed { PARSED_OK, PARSED_VERSION, PARSED_WRONG };
+
+enum { OPTIONS_MAX = 24, LONG_ONLY = 256, OPTION_VERSION = 1024 };
+
+/* The table of options as getopt_long wants it.  An option's value is its letter, or LONG_ONLY and
+ * its index.  `first`: with --version, which no command takes. */
+static void make_getopt(struct option names[static OPTIONS_MAX + 2], char *letters, bool first)
+{
+    int n = 0;
+    for (const struct command_option *option = command_options; option->name && n < OPTIONS_MAX;
+         option++) {
+        names[n] = (struct option){.name = option->name,
+                                   .has_arg = option->argument ? required_argument : no_argument,
+                                   .val = option->letter ? option->letter : LONG_ONLY + n};
+        n++;
+        if (!option->letter)
+            continue;
+        *letters++ = option->letter;
+        if (option->argument)
+            *letters++ = ':';
+    }
+    *letters = '\0';
+    if (first)
+        names[n++] = (struct option){.name = "version", .val = OPTION_VERSION};
+    names[n] = (struct option){0};
+}
+
+static void set_option(struct options *options, int value, unsigned *given)
+{
+    const struct command_option *option = command_options;
+    while (value < LONG_ONLY ? option->letter != value
+                             : option != command_options + value - LONG_ONLY)
+        option++;
+    *given |= option->takes;
+    if (option->argument)
+        *(const char **)((char *)options + option->field) = optarg;
+    else
+        *(bool *)((char *)options + option->field) = true;
+}
 
 /* Options up to the first word (`first`: the command), or all. */
 static enum parsed parse_options(int argc, char **argv, bool first, struct options *options,
                                  unsigned *given)
 {
-    enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_DEBUG, OPTION_NO_WAIT, OPTION_VERSION };
-    const struct option names[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"instance", required_argument, NULL, OPTION_INSTANCE},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"debug", no_argument, NULL, OPTION_DEBUG},
-        {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {first ? "version" : NULL, no_argument, NULL, OPTION_VERSION},
-        {NULL, 0, NULL, 0},
-    };
+    struct option names[OPTIONS_MAX + 2];
+    char letters[2 * OPTIONS_MAX + 2] = "+";
+    make_getopt(names, letters + first, first);
     optind = 0;
-    for (int c; (c = getopt_long(argc, argv, first ? "+c:vh" : "c:vh", names, NULL)) != -1;) {
-        switch (c) {
-        case 'c':
-            options->config = optarg, *given |= TAKES_CONFIG;
-            break;
-        case OPTION_INSTANCE:
-            options->instance = optarg;
-            break;
-        case OPTION_JSON:
-            options->json = true, *given |= TAKES_JSON;
-            break;
-        case OPTION_NO_WAIT:
-            options->no_wait = true, *given |= TAKES_NO_WAIT;
-            break;
-        case OPTION_DEBUG:
-            options->debug = true;
-            break;
-        case 'v':
-            options->verbose = true;
-            break;
-        case 'h':
-            return PARSED_HELP;
-        case OPTION_VERSION:
+    for (int c; (c = getopt_long(argc, argv, letters, names, NULL)) != -1;) {
+        if (c == OPTION_VERSION)
             return PARSED_VERSION;
-        default:
+        if (c == '?')
             return PARSED_WRONG; /* getopt has printed why */
-        }
+        set_option(options, c, given);
+        if (options->help)
+            break;
     }
     options->count = argc - optind;
     options->arguments = argv + optind;
@@ -73,14 +83,11 @@ static enum parsed parse_options(int argc, char **argv, bool first, struct optio
 static bool check_arguments(const struct command *command, const struct options *options,
                             unsigned given)
 {
-    if (given & ~command->takes) {
-        unsigned extra = given & ~command->takes;
-        fprintf(stderr, "camring: %s takes no %s\n", command->name,
-                extra & TAKES_CONFIG ? "--config"
-                : extra & TAKES_JSON ? "--json"
-                                     : "--no-wait");
-        return false;
-    }
+    for (const struct command_option *option = command_options; option->name; option++)
+        if (option->takes & given & ~command->takes) {
+            fprintf(stderr, "camring: %s takes no --%s\n", command->name, option->name);
+            return false;
+        }
     if (options->count > command->most) {
         fprintf(stderr, "camring: %s: unexpected argument \"%s\"\n", command->name,
                 options->arguments[command->most]);
@@ -100,7 +107,7 @@ int main(int argc, char **argv)
     struct options options = {.argv = argv};
     unsigned given = 0;
     enum parsed parsed = parse_options(argc, argv, true, &options, &given);
-    if (parsed == PARSED_HELP) {
+    if (options.help) {
         command_usage(stdout, NULL);
         return EXIT_DONE;
     }
@@ -120,7 +127,7 @@ int main(int argc, char **argv)
         return command->run(&options);
     }
     parsed = parse_options(options.count, options.arguments, false, &options, &given);
-    if (parsed == PARSED_HELP) {
+    if (options.help) {
         command_usage(stdout, command);
         return EXIT_DONE;
     }

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 struct options {
-    const char *config;   /* -c; NULL: the default */
-    const char *instance; /* --instance; NULL: the file's */
-    bool json, debug, verbose, no_wait;
+    const char *config;                        /* -c; NULL: the default */
+    const char *instance;                      /* --instance; NULL: the file's */
+    bool json, debug, verbose, no_wait, watch, help;
     int count; /* arguments that are not options */
     char **arguments;
     char **argv; /* all that the program was called with */

@@ -14,12 +14,13 @@ static json_t *describe_camera(const struct request_context *context,
     const struct camera_states *states = children_states(context->children);
     unsigned number = place->at.place;
     const struct msg_camera_state *state = camera_states_state(states, number);
-    const char *why =
-        camera_states_fine(states, number) ? "" : camera_states_last_why(states, number);
+    const char *last = camera_states_last_why(states, number);
+    const char *why = camera_states_fine(states, number) ? "" : last;
     json_t *camera = json_object();
     json_object_set_new(camera, "id", json_string(place->conf.id));
     json_object_set_new(camera, "state", json_string(camera_state_name(state->state)));
     json_object_set_new(camera, "why", json_string(why));
+    json_object_set_new(camera, "last_error", json_string(last));
     json_object_set_new(camera, "since_s",
                         json_real((double)(clock_now() - state->since_ns) / NS_PER_S));
     json_object_set_new(camera, "width", json_integer(state->width));

@@ -387,6 +387,7 @@ static void test_words(void **state)
     assert_string_equal(quantity_age(2500 * NS_PER_MS).text, "2.5 s");
     assert_string_equal(quantity_age(240 * NS_PER_S).text, "4 min");
     assert_string_equal(quantity_age(9000 * NS_PER_S).text, "2.5 h");
+    assert_string_equal(quantity_age(72 * 3600 * NS_PER_S).text, "3.0 d");
     assert_string_equal(quantity_bytes(0).text, "0 B");
     assert_string_equal(quantity_bytes(1023).text, "1023 B");
     assert_string_equal(quantity_bytes(1536).text, "1.5 KiB");

@@ -87,6 +87,9 @@ static void lines_are_cut_between_characters(void **state)
     assert_int_equal(terminal_cut("a▂", 2), 4);
     assert_int_equal(terminal_cut("abc", 0), 0);
     assert_int_equal(terminal_cut("", 5), 0);
+    assert_int_equal(terminal_cut("\033[32mlive\033[m!", 4), 12);
+    assert_int_equal(terminal_cut("\033[32mlive\033[m", 2), 7);
+    assert_int_equal(terminal_cut("\033[2Jabc", 2), 2); /* no colour */
 }
 
 /* ---- rates ---- */

@@ -13,8 +13,8 @@ const struct command command_table[] = {
     {"reload", "[--json]",
      "read the configuration again and take over what changed, or say what is wrong with it",
      TAKES_CONFIG | TAKES_JSON, 0, cmd_reload},
-    {"status", "[--json]", "what runs, and how each camera is", TAKES_CONFIG | TAKES_JSON, 0,
-     cmd_status},
+    {"status", "[--watch] [--json]", "what runs, and how each camera is",
+     TAKES_CONFIG | TAKES_JSON | TAKES_WATCH, 0, cmd_status},
     {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it",
      TAKES_CONFIG | TAKES_JSON, 0, cmd_check},
     {"shm", "list | show RING | watch [RING] | dump RING -o FILE | verify | clean",
@@ -33,15 +33,35 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-static void print_option(FILE *out, bool wanted, const char *option, const char *meaning)
+#define FIELD(name) offsetof(struct options, name)
+
+const struct command_option command_options[] = {
+    {"config", 'c', "FILE", TAKES_CONFIG, FIELD(config),
+     "instead of ./camring.yaml or /etc/camring/camring.yaml; - is standard input"},
+    {"no-wait", '\0', NULL, TAKES_NO_WAIT, FIELD(no_wait),
+     "return as soon as the servers accept connections"},
+    {"watch", '\0', NULL, TAKES_WATCH, FIELD(watch), "again every second, until Ctrl-C"},
+    {"json", '\0', NULL, TAKES_JSON, FIELD(json), "output for programs"},
+    {"instance", '\0', "NAME", 0, FIELD(instance),
+     "which installation; wins over the file's `instance` (default: camring)"},
+    {"verbose", 'v', NULL, 0, FIELD(verbose), "log more"},
+    {"debug", '\0', NULL, 0, FIELD(debug),
+     "log everything; watch for slow callbacks, and frames held over 2 s"},
+    {"help", 'h', NULL, 0, FIELD(help), "this text"},
+    {.name = NULL},
+};
+
+static void print_option(FILE *out, const struct command_option *option)
 {
-    if (wanted)
-        fprintf(out, "  %-16s  %s\n", option, meaning);
+    char letter[] = "-x, ", names[40];
+    letter[1] = option->letter;
+    snprintf(names, sizeof names, "%s--%s%s%s", option->letter ? letter : "", option->name,
+             option->argument ? " " : "", option->argument ? option->argument : "");
+    fprintf(out, "  %-18s  %s\n", names, option->meaning);
 }
 
 void command_usage(FILE *out, const struct command *only)
 {
-    unsigned takes = only ? only->takes : ~0u;
     fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND",
             only && *only->arguments ? " " : "", only ? only->arguments : "");
     for (const struct command *command = command_table; !only && command->name; command++)
@@ -49,17 +69,9 @@ void command_usage(FILE *out, const struct command *only)
     if (only)
         fprintf(out, "%s\n", only->summary);
     fprintf(out, "\n");
-    print_option(out, takes & TAKES_CONFIG, "-c, --config FILE",
-                 "instead of ./camring.yaml or /etc/camring/camring.yaml; - is standard input");
-    print_option(out, takes & TAKES_NO_WAIT, "--no-wait",
-                 "return as soon as the servers accept connections");
-    print_option(out, takes & TAKES_JSON, "--json", "output for programs");
-    print_option(out, true, "--instance NAME",
-                 "which installation; wins over the file's `instance` (default: camring)");
-    print_option(out, true, "-v, --verbose", "log more");
-    print_option(out, true, "--debug",
-                 "log everything; watch for slow callbacks, and frames held over 2 s");
-    print_option(out, true, "-h, --help", "this text");
+    for (const struct command_option *option = command_options; option->name; option++)
+        if (!only || !option->takes || (option->takes & only->takes))
+            print_option(out, option);
     if (!only)
         fprintf(
             out,

@@ -5,9 +5,27 @@
 #include "common/supervisor/exits.h"
 #include "common/supervisor/options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
-enum command_takes { TAKES_CONFIG = 1, TAKES_JSON = 2, TAKES_NO_WAIT = 4, TAKES_ANYTHING = 8 };
+enum command_takes {
+    TAKES_CONFIG = 1,
+    TAKES_JSON = 2,
+    TAKES_NO_WAIT = 4,
+    TAKES_WATCH = 8,
+    TAKES_ANYTHING = 1 << 30 /* it reads its arguments and options itself */
+};
+
+struct command_option {
+    const char *name;     /* without its "--" */
+    char letter;          /* '\0': none */
+    const char *argument; /* in help; NULL: takes none */
+    unsigned takes;       /* which commands take it: one of enum command_takes; 0: every command */
+    size_t field;         /* of struct options: a const char *, or without an argument a bool */
+    const char *meaning;
+};
+
+extern const struct command_option command_options[]; /* ends with a NULL name */
 
 struct command {
     const char *name;
