@@ -178,6 +178,9 @@ static void apply_list(struct loader *loader, const struct target *target,
 static void apply_option(struct loader *loader, const struct target *target,
                          const struct conf_option *option, const struct conf_node *node)
 {
+    if (target->scope == CONF_SCOPE_GLOBAL)
+        loader->conf->positions[option - conf_options] =
+            (struct conf_key_position){node->key->line, node->key->column};
     switch (option->type) {
     case CONF_LATER:
         conf_fault(&loader->faults, node->key->line, node->key->column,
@@ -439,6 +442,12 @@ void conf_free(struct conf *conf)
         return;
     free(conf->cameras);
     free(conf);
+}
+
+struct conf_key_position conf_key_position(const struct conf *conf, const char *key)
+{
+    const struct conf_option *option = conf_option_find(CONF_SCOPE_GLOBAL, key);
+    return option ? conf->positions[option - conf_options] : (struct conf_key_position){0};
 }
 
 const char *conf_default_path(void)

@@ -103,6 +103,13 @@ struct conf_camera {
     struct conf_chain chain;
 };
 
+/* Where something stands in the file, both from 1; both 0: nowhere. */
+struct conf_key_position {
+    unsigned line, column;
+};
+
+#define CONF_KEY_POSITIONS 128
+
 struct conf {
     char instance[RING_ID_SIZE];
     struct conf_http http;
@@ -116,12 +123,17 @@ struct conf {
     unsigned max_cameras; /* places on the board */
     unsigned camera_count;
     struct conf_camera *cameras; /* in the file's order */
+    /* of the keys, in the order of the option table; conf_key_position finds one */
+    struct conf_key_position positions[CONF_KEY_POSITIONS];
 };
 
 /* Reads `path` ("-": standard input).  Returns NULL if it has any fault, after writing all faults
  * to `faults` as "FILE:LINE:COL: message", one per line.  conf_free frees. */
 struct conf *conf_load(const char *path, FILE *faults);
 void conf_free(struct conf *conf);
+
+/* Where the file has that key, which is none of a camera's: "shm.reader_rows". */
+struct conf_key_position conf_key_position(const struct conf *conf, const char *key);
 
 /* True if pictures can be seen without a login and allow_open_bind does not permit that. */
 bool conf_http_is_open(const struct conf_http *http);
@@ -130,7 +142,8 @@ bool conf_http_is_open(const struct conf_http *http);
  * neither exists. */
 const char *conf_default_path(void);
 
-/* Writes the option table as text: key, type and range, default, meaning. */
+/* Writes the option table as text: key, type and range, default, what `camring reload` does about
+ * another value, meaning. */
 void conf_describe(FILE *out);
 
 #endif

@@ -174,6 +174,9 @@ const struct conf_option conf_options[] = {
     {.path = NULL},
 };
 
+_Static_assert(sizeof conf_options / sizeof *conf_options <= CONF_KEY_POSITIONS,
+               "too few positions");
+
 const struct conf_option *conf_option_find(enum conf_scope scope, const char *path)
 {
     for (const struct conf_option *option = conf_options; option->path; option++)
@@ -299,6 +302,21 @@ bool conf_option_suggest(enum conf_scope scope, const char *prefix, const char *
     return found || suggest_elsewhere(scope, key, out);
 }
 
+const char *conf_reload_words(const struct conf_option *option)
+{
+    static const char *const words[] = {
+        [CONF_RELOAD_RESTART] = "refused",     [CONF_RELOAD_TELL] = "at once",
+        [CONF_RELOAD_SUPERVISOR] = "at once",  [CONF_RELOAD_LISTENERS] = "new servers",
+        [CONF_RELOAD_SERVERS] = "new servers", [CONF_RELOAD_LOG] = "at once"};
+    if (option->type == CONF_CAMERAS || option->type == CONF_DEFAULTS)
+        return "camera by camera";
+    if (option->scope == CONF_SCOPE_PROFILE) /* `profiles` is the camera's key */
+        return words[CONF_RELOAD_TELL];
+    return option->scope == CONF_SCOPE_CAMERA && option->reload == CONF_RELOAD_RESTART
+               ? "captured anew"
+               : words[option->reload];
+}
+
 void conf_describe(FILE *out)
 {
     for (const struct conf_option *option = conf_options; option->path; option++) {
@@ -309,7 +327,7 @@ void conf_describe(FILE *out)
         fprintf(out, "%s%s: %s", scope_prefix(option->scope), option->path, expected);
         if (option->fallback)
             fprintf(out, "; default %s", option->fallback);
-        fprintf(out, "\n    %s\n", option->help);
+        fprintf(out, "; reload: %s\n    %s\n", conf_reload_words(option), option->help);
         for (unsigned i = 0; option->type == CONF_SOURCE && i < SCHEMES; i++)
             fprintf(out, "    %s: %s\n", scheme_table[i].form, scheme_table[i].help);
     }

@@ -123,6 +123,9 @@ extern const struct conf_option conf_options[]; /* ends with path NULL */
 
 const struct conf_option *conf_option_find(enum conf_scope scope, const char *path);
 
+/* What a reload does about another value, in a few words that camring.yaml(5) explains. */
+const char *conf_reload_words(const struct conf_option *option);
+
 /* True if `path` is a key with others below it. */
 bool conf_option_is_section(enum conf_scope scope, const char *path);
 

@@ -101,13 +101,18 @@ static struct conf *reload_read(const struct reload *reload, FILE *faults)
     return !name || is_file(name, faults) ? settings_load(options, path, faults) : NULL;
 }
 
-static void refuse_fixed(const struct options *options, const struct conf_diff *diff, FILE *faults)
+/* A key that has gone from the file has no place there; it is the default that would be new. */
+static void refuse_fixed(const struct options *options, const struct conf *conf,
+                         const struct conf_diff *diff, FILE *faults)
 {
     const char *name = options->config ? options->config : conf_default_path();
-    for (unsigned i = 0; i < diff->fixed.count; i++)
+    for (unsigned i = 0; i < diff->fixed.count; i++) {
+        struct conf_key_position at = conf_key_position(conf, diff->fixed.name[i]);
         fprintf(faults,
-                "%s:1:1: %s can't change while the instance runs; camring restart does it\n",
-                name ? name : "camring.yaml", diff->fixed.name[i]);
+                "%s:%u:%u: %s can't change while the instance runs; camring restart does it\n",
+                name ? name : "camring.yaml", at.line ? at.line : 1, at.column ? at.column : 1,
+                diff->fixed.name[i]);
+    }
 }
 
 /* ---- taking over ---- */
@@ -147,7 +152,7 @@ static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, F
         return json_pack("{s:s}", "error", "out of memory");
     }
     if (diff.fixed.count > 0) {
-        refuse_fixed(reload->target.options, &diff, faults);
+        refuse_fixed(reload->target.options, conf, &diff, faults);
         conf_free(conf);
     } else {
         json_t *done = describe_changes(*reload->target.conf, conf, &diff);

@@ -282,13 +282,11 @@ def test_wrong_files_change_nothing(tmp_path):
         refused(camring, {"a": "gopher://x/"}, "source")
         refused(camring, {"a": SMALL, "b": SMALL, "c": SMALL}, "3 cameras", max_cameras=2)
         refused(camring, {"a": SMALL}, "max_cameras can't change", max_cameras=7)
-        refused(
-            camring,
-            {"a": SMALL},
-            "shm.reader_rows can't change",
-            max_cameras=2,
-            shm={"reader_rows": 3},
-        )
+        fixed = {"max_cameras": 2, "shm": {"reader_rows": 3}}
+        text = refused(camring, {"a": SMALL}, "shm.reader_rows can't change", **fixed)
+        _, line, column, _ = text.split(":", 3)
+        whole = camring.config.read_text().splitlines()[int(line) - 1]
+        assert whole[int(column) - 1 :].startswith('"reader_rows"'), text
         whole = camring.config.read_text()
         camring.config.write_text(whole[: len(whole) // 2])  # half written
         refused(camring, None, f"{camring.config}:")

@@ -512,8 +512,9 @@ static void test_describe(void **state)
     conf_describe(stream);
     fclose(stream);
     assert_non_null(strstr(text, "http.client_timeout: a duration like 500ms, 5s, 2m or 1h, from "
-                                 "100ms to 1h; default 10s\n    "));
-    assert_non_null(strstr(text, "cameras.ID.rtsp_transport: tcp, udp or auto; default tcp\n    "));
+                                 "100ms to 1h; default 10s; reload: new servers\n    "));
+    assert_non_null(strstr(text, "cameras.ID.rtsp_transport: tcp, udp or auto; default tcp; "
+                                 "reload: captured anew\n    "));
     assert_null(strstr(text, "chain"));
     assert_null(strstr(text, ".idle"));
     for (unsigned i = 0; i < SCHEMES; i++)

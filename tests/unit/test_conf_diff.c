@@ -156,12 +156,140 @@ static void what_cannot_change(void **state)
     }
 }
 
+static void keys_have_their_positions(void **state)
+{
+    (void)state;
+    compare("max_cameras: 9\n" CAMERAS, CAMERAS "http: {workers: 2}\nshm:\n  max_bytes: 1G\n"
+                                                "  reader_rows: 3\n");
+    struct conf_key_position rows = conf_key_position(after, "shm.reader_rows"),
+                             workers = conf_key_position(after, "http.workers"),
+                             places = conf_key_position(after, "max_cameras"),
+                             none = conf_key_position(after, "no.such.key");
+    assert_true(rows.line == 5 && rows.column == 3);
+    assert_true(workers.line == 2 && workers.column == 8);
+    assert_true(places.line == 0 && places.column == 0);
+    assert_true(none.line == 0 && none.column == 0);
+    forget();
+}
+
+/* Another value than the default of each key that can be said once; `with`: what else it takes. */
+static const struct other {
+    const char *path, *text, *with;
+} others[] = {
+    {"instance", "other", ""},
+    {"http.listen", "127.0.0.1:81", ""},
+    {"http.workers", "3", ""},
+    {"http.max_clients", "3", ""},
+    {"http.client_timeout", "3s", ""},
+    {"http.allow_open_bind", "true", ""},
+    {"http.users_file", "/u", ""},
+    {"http.tokens_file", "/t", ""},
+    {"http.protect", "[page]", ""},
+    {"http.trusted_proxies", "[10.0.0.0/8]", ""},
+    {"http.tls.cert", "/c", "key: /k"},
+    {"http.tls.key", "/k", "cert: /c"},
+    {"http.cors_origins", "['*']", ""},
+    {"http.base_path", "/x", ""},
+    {"http.unix_mode", "'0600'", ""},
+    {"encoder.workers", "3", ""},
+    {"restart.burst", "3", ""},
+    {"restart.window", "3s", ""},
+    {"restart.max", "3s", ""},
+    {"shm.max_bytes", "1G", ""},
+    {"shm.reader_rows", "3", ""},
+    {"log.level", "debug", ""},
+    {"log.format", "json", ""},
+    {"debug", "true", ""},
+    {"max_connecting", "3", ""},
+    {"max_cameras", "9", ""},
+    {"rtsp_transport", "udp", ""},
+    {"max_size", "640x480", ""},
+    {"fps", "3", ""},
+    {"tls_verify", "false", ""},
+    {"stall_timeout", "9s", ""},
+    {"reconnect.every", "1s", ""},
+    {"reconnect.for", "1s", ""},
+    {"reconnect.max", "9s", ""},
+    {"reconnect.jitter", "1%", ""},
+    {"jpeg.quality", "81", ""},
+    {"jpeg.passthrough", "'off'", ""},
+    {"offline", "last", ""},
+    {"profiles", "{thumb: {width: 320}}", ""},
+    {"source", "'test:?fps=3'", ""},
+    {.path = NULL},
+};
+
+/* "a.b: 3" as {a: {b: 3}}. */
+static void nest(char *out, size_t size, const char *path, const char *text, const char *with)
+{
+    unsigned depth = 0;
+    size_t used = 0;
+    for (const char *p = path; *p; p++) {
+        used += (size_t)snprintf(out + used, size - used, *p == '.' ? ": {" : "%c", *p);
+        depth += *p == '.';
+    }
+    used += (size_t)snprintf(out + used, size - used, ": %s%s%s", text, *with ? ", " : "", with);
+    while (depth-- > 0)
+        used += (size_t)snprintf(out + used, size - used, "}");
+}
+
+/* With all that stands in the file as the camera's. */
+static void compare_option(const struct conf_option *option, const char *text, const char *with)
+{
+    char key[200], file[600];
+    nest(key, sizeof key, option->path, text, with);
+    bool is_global = option->scope == CONF_SCOPE_GLOBAL;
+    bool is_source = option->type == CONF_SOURCE;
+    snprintf(file, sizeof file, "%s%scameras: {a: {%s%s%s}}\n", is_global ? key : "",
+             is_global ? "\n" : "", is_source ? "" : "source: 'test:'",
+             is_global || is_source ? "" : ", ", is_global ? "" : key);
+    compare("cameras: {a: 'test:'}", file);
+}
+
+/* What conf_diff found, in the words of the help. */
+static const char *words_of_diff(const char *path)
+{
+    if (diff.count[CONF_CAMERA_RECAPTURED] > 0)
+        return "captured anew";
+    if (has(&diff.fixed, path))
+        return "refused";
+    if (diff.servers || diff.listeners)
+        return "new servers";
+    return has(&diff.settings, path) || diff.count[CONF_CAMERA_CHANGED] > 0 ? "at once" : "nothing";
+}
+
+/* The help says of each key what conf_diff makes of it. */
+static void help_says_what_a_reload_does(void **state)
+{
+    (void)state;
+    for (const struct conf_option *option = conf_options; option->path; option++) {
+        if (option->type == CONF_LATER || option->type == CONF_CAMERAS ||
+            option->type == CONF_DEFAULTS || option->scope == CONF_SCOPE_PROFILE)
+            continue;
+        const struct other *other = others;
+        while (other->path && strcmp(other->path, option->path) != 0)
+            other++;
+        if (!other->path)
+            fail_msg("%s: no other value is known here", option->path);
+        else
+            compare_option(option, other->text, other->with);
+        if (strcmp(words_of_diff(option->path), conf_reload_words(option)) != 0)
+            fail_msg("%s: %s, and the help says: %s", option->path, words_of_diff(option->path),
+                     conf_reload_words(option));
+        forget();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_changes),    cmocka_unit_test(cameras_come_go_and_change),
-        cmocka_unit_test(keys_of_a_camera),   cmocka_unit_test(settings),
+        cmocka_unit_test(nothing_changes),
+        cmocka_unit_test(cameras_come_go_and_change),
+        cmocka_unit_test(keys_of_a_camera),
+        cmocka_unit_test(settings),
         cmocka_unit_test(what_cannot_change),
+        cmocka_unit_test(keys_have_their_positions),
+        cmocka_unit_test(help_says_what_a_reload_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
