@@ -144,7 +144,7 @@ void camring_describe_stat(const struct ring_stat *stat, int row, struct camring
                                  .slots = stat->allocated,
                                  .rows = stat->rows - 1};
     for (unsigned i = 1; i < stat->rows; i++)
-        out->readers += stat->row[i].alive;
+        out->readers += stat->row[i].alive && stat->row[i].of == 0;
     if (row > 0 && row <= RING_MAX_ROWS) {
         out->taken = stat->row[row].taken;
         out->missed = stat->row[row].missed;

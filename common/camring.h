@@ -16,13 +16,13 @@
  *
  * Link with -lcamring (pkg-config camring).  The manual page is camring(3).
  *
- * Rules.  A handle belongs to one thread at a time; different handles are independent, and so are
- * different errors.  A handle doesn't survive fork: in the child every call but detach and close
- * fails with CAMRING_USAGE, and those leave what is the parent's alone; attach anew there.  `error`
- * may be NULL; it is written only on failure.  A handle that is NULL is CAMRING_USAGE, or nothing
- * happens where nothing is returned.  Times are nanoseconds of CLOCK_MONOTONIC.  Only rings of the
- * calling user, and rings of root whose permissions allow it, can be opened, by root itself, too:
- * whoever owns memory can take it away under its readers. */
+ * Rules.  A handle belongs to one thread at a time, but for camring_give; different handles are
+ * independent, and so are different errors.  A handle doesn't survive fork: in the child every call
+ * but give, detach and close fails with CAMRING_USAGE, and those leave what is the parent's alone;
+ * attach anew there.  `error` may be NULL; it is written only on failure.  A handle that is NULL is
+ * CAMRING_USAGE, or nothing happens where nothing is returned.  Times are nanoseconds of
+ * CLOCK_MONOTONIC.  Only rings of the calling user, and rings of root whose permissions allow it,
+ * can be opened, by root itself, too: whoever owns memory can take it away under its readers. */
 #ifndef CAMRING_H
 #define CAMRING_H
 
@@ -51,7 +51,7 @@ enum camring_code {
     CAMRING_BUSY = 9,    /* another living process writes this ring */
     CAMRING_CLOSED = 10, /* its owner has retired the ring: attach anew */
     CAMRING_USAGE = 11 /* the call makes no sense: a bad name, a frame before the last is released,
-                          a parent's handle */
+                          one more than can be taken, a parent's handle */
 };
 
 struct camring_error {
@@ -108,7 +108,8 @@ struct camring_reader;
 CAMRING_API struct camring_reader *camring_attach(const char *instance, const char *ring,
                                                   unsigned flags, struct camring_error *error);
 
-/* Releases what is pinned, and detaches.  NULL is allowed. */
+/* Releases the frame in hand, and detaches.  With frames that are still taken the handle is good
+ * for camring_give alone from then on.  NULL is allowed. */
 CAMRING_API void camring_detach(struct camring_reader *reader);
 
 /* Gets the newest frame that this reader has not had yet, waiting up to `timeout_ns` for it (0:
@@ -122,6 +123,23 @@ CAMRING_API int camring_next(struct camring_reader *reader, struct camring_frame
 
 /* Gives the frame back.  Does nothing if there is none. */
 CAMRING_API void camring_release(struct camring_reader *reader);
+
+/* The same for programs that hold several frames: camring_take gets the newest frame as
+ * camring_next does, however many this reader has taken already and beside the one of camring_next,
+ * up to CAMRING_MAX_TAKEN.  Beyond that it is CAMRING_USAGE: give one back first.
+ *
+ * Of a ring of raw frames each is pinned by itself.  Each frame beyond the first needs one more row
+ * of the ring, and one more slot: CAMRING_ROWS or CAMRING_SPACE if there is none, and the reader
+ * goes on with those it has.  Both stay with the reader until it detaches; it still counts as one
+ * reader, with one account.
+ *
+ * camring_give gives the frame with that number back, and does nothing if it is not taken.  Any
+ * thread may call it, at the same time as others use the reader.  What was taken outlives
+ * camring_detach: the reader then leaves the ring with the last camring_give.  Since 1.1. */
+#define CAMRING_MAX_TAKEN 8
+CAMRING_API int camring_take(struct camring_reader *reader, struct camring_frame *frame,
+                             int64_t timeout_ns, struct camring_error *error);
+CAMRING_API void camring_give(struct camring_reader *reader, const struct camring_frame *frame);
 
 /* Keeps the memory of the reader's current frame readable beyond its release and the reader's end,
  * though a pinned frame doesn't stay unchanged: for bindings whose users may hold on to a pointer.

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define JOIN_NS (50 * NS_PER_MS)
+#define BEING_GIVEN UINT64_MAX /* no frame has that number */
 
 /* What camring_hold gives: either a mapping, or a frame copied out of the ring. */
 struct camring_memory {
@@ -21,13 +22,22 @@ struct camring_memory {
     struct ring_buffer copy;
 };
 
+/* What keeps a frame of camring_take: a pin, or a copy. */
+struct taken {
+    _Atomic uint64_t number; /* of the frame; 0: no frame */
+    struct ring_pin *pin;
+    struct camring_memory *copy;
+};
+
 struct camring_reader {
+    _Atomic unsigned users; /* frames taken, and 1 until it is detached */
     char instance[RING_ID_SIZE], name[RING_NAME_SIZE];
     unsigned process; /* a handle is of no use to a child of fork */
     struct ring_reader *ring;
     bool observer, copies, holding;
     struct camring_memory *copy; /* copies: the newest frame it had */
     _Atomic uint64_t last;       /* number of that frame */
+    struct taken taken[CAMRING_MAX_TAKEN];
     /* the helper behind camring_fd */
     pthread_t thread;
     struct ring_reader *watched; /* the thread's own; NULL: no thread */
@@ -78,6 +88,7 @@ struct camring_reader *camring_attach(const char *instance, const char *ring, un
     error_set(&err, CAMRING_SYSTEM, "out of memory");
     if (!reader)
         goto fail;
+    atomic_init(&reader->users, 1);
     if (!camring_watch_forks(&reader->process, &err))
         goto fail;
     reader->eventfd = -1;
@@ -128,17 +139,26 @@ static void stop_watching(struct camring_reader *reader)
     close(reader->eventfd);
 }
 
-void camring_detach(struct camring_reader *reader)
+/* Leaves the ring with the last user. */
+static void reader_drop(struct camring_reader *reader)
 {
-    if (!reader)
+    if (atomic_fetch_sub(&reader->users, 1) > 1)
         return;
-    stop_watching(reader);
     if (camring_is_here(reader->process))
         ring_reader_close(reader->ring);
     else
         ring_reader_abandon(reader->ring);
     camring_drop(reader->copy);
     free(reader);
+}
+
+void camring_detach(struct camring_reader *reader)
+{
+    if (!reader)
+        return;
+    stop_watching(reader);
+    camring_release(reader);
+    reader_drop(reader);
 }
 
 /* ---- reading ---- */
@@ -196,20 +216,34 @@ static enum ring_result take_copy(struct camring_reader *reader, uint64_t last,
     return result;
 }
 
-static enum ring_result take(struct camring_reader *reader, struct camring_frame *frame,
-                             struct error *err)
+/* `taken`: where it is kept; NULL: in hand. */
+static enum ring_result reader_take(struct camring_reader *reader, struct taken *taken,
+                                    struct camring_frame *frame, struct error *err)
 {
     struct ring_frame found;
     const uint8_t *data;
+    enum ring_result result;
     uint64_t last = atomic_load_explicit(&reader->last, memory_order_relaxed);
-    enum ring_result result = reader->copies
-                                  ? take_copy(reader, last, &found, &data, err)
-                                  : ring_reader_acquire(reader->ring, last, &found, &data, err);
+    if (reader->copies)
+        result = take_copy(reader, last, &found, &data, err);
+    else if (taken)
+        result = ring_reader_take(reader->ring, last, &found, &data, &taken->pin, err);
+    else
+        result = ring_reader_acquire(reader->ring, last, &found, &data, err);
     if (result != RING_GOT)
         return result;
     describe(&found, data, frame);
     atomic_store(&reader->last, found.number);
-    reader->holding = true;
+    if (!taken) {
+        reader->holding = true;
+        return result;
+    }
+    if (reader->copies) {
+        atomic_fetch_add(&reader->copy->users, 1);
+        taken->copy = reader->copy;
+    }
+    atomic_fetch_add(&reader->users, 1);
+    atomic_store_explicit(&taken->number, found.number, memory_order_release);
     return result;
 }
 
@@ -226,6 +260,31 @@ static bool wait_unless_interrupted(const struct camring_reader *reader, uint32_
     return errno != EINTR;
 }
 
+static int reader_await(struct camring_reader *reader, struct taken *taken,
+                        struct camring_frame *frame, int64_t timeout_ns,
+                        struct camring_error *error)
+{
+    int64_t begin = clock_now();
+    int64_t deadline =
+        timeout_ns < 0 || timeout_ns > CLOCK_NEVER - begin ? CLOCK_NEVER : begin + timeout_ns;
+    for (;;) {
+        struct error err;
+        uint32_t heard = ring_reader_listen(reader->ring);
+        enum ring_result result = reader_take(reader, taken, frame, &err);
+        /* drain first, then look again: no frame may hide behind the drain */
+        if (result == RING_NONE && reader->watched) {
+            bell_drain(reader->eventfd);
+            result = reader_take(reader, taken, frame, &err);
+        }
+        if (result != RING_NONE)
+            return result == RING_GOT ? 1 : fail_attached(reader, error, &err);
+        /* after the look: who has just been woken is not held up by it */
+        int64_t now = clock_now();
+        if (now >= deadline || !wait_unless_interrupted(reader, heard, now, deadline))
+            return 0;
+    }
+}
+
 int camring_next(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns,
                  struct camring_error *error)
 {
@@ -234,24 +293,51 @@ int camring_next(struct camring_reader *reader, struct camring_frame *frame, int
     if (!frame || reader->holding)
         return camring_fail_usage(error, frame ? "camring_release the last frame first"
                                                : "nowhere to put the frame");
-    int64_t begin = clock_now();
-    int64_t deadline =
-        timeout_ns < 0 || timeout_ns > CLOCK_NEVER - begin ? CLOCK_NEVER : begin + timeout_ns;
-    for (;;) {
-        struct error err;
-        uint32_t heard = ring_reader_listen(reader->ring);
-        enum ring_result result = take(reader, frame, &err);
-        /* drain first, then look again: no frame may hide behind the drain */
-        if (result == RING_NONE && reader->watched) {
-            bell_drain(reader->eventfd);
-            result = take(reader, frame, &err);
+    return reader_await(reader, NULL, frame, timeout_ns, error);
+}
+
+#define TEXT(x) #x
+#define NUMBER(x) TEXT(x)
+
+int camring_take(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns,
+                 struct camring_error *error)
+{
+    if (!usable(reader, error))
+        return -1;
+    if (!frame)
+        return camring_fail_usage(error, "nowhere to put the frame");
+    for (unsigned i = 0; i < CAMRING_MAX_TAKEN; i++)
+        if (atomic_load_explicit(&reader->taken[i].number, memory_order_acquire) == 0)
+            return reader_await(reader, &reader->taken[i], frame, timeout_ns, error);
+    return camring_fail_usage(
+        error,
+        NUMBER(
+            CAMRING_MAX_TAKEN) " frames are taken, and that is the most: camring_give one first");
+}
+
+/* In a child of fork the pin is the parent's. */
+static void reader_give(struct camring_reader *reader, struct taken *taken)
+{
+    if (taken->pin && camring_is_here(reader->process))
+        ring_reader_give(taken->pin);
+    camring_drop(taken->copy);
+    taken->pin = NULL;
+    taken->copy = NULL;
+    atomic_store_explicit(&taken->number, 0, memory_order_release);
+    reader_drop(reader);
+}
+
+void camring_give(struct camring_reader *reader, const struct camring_frame *frame)
+{
+    if (!reader || !frame || frame->number == 0)
+        return;
+    for (unsigned i = 0; i < CAMRING_MAX_TAKEN; i++) {
+        uint64_t number = frame->number;
+        /* of two threads that give the same frame back, one does */
+        if (atomic_compare_exchange_strong(&reader->taken[i].number, &number, BEING_GIVEN)) {
+            reader_give(reader, &reader->taken[i]);
+            return;
         }
-        if (result != RING_NONE)
-            return result == RING_GOT ? 1 : fail_attached(reader, error, &err);
-        /* after the look: who has just been woken is not held up by it */
-        int64_t now = clock_now();
-        if (now >= deadline || !wait_unless_interrupted(reader, heard, now, deadline))
-            return 0;
     }
 }
 

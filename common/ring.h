@@ -234,11 +234,25 @@ enum ring_result {
 };
 
 /* Pins the newest frame if it is newer than `after`; *data stays as it is until
- * ring_reader_release, whatever the writer does.  One pin at a time. */
+ * ring_reader_release, whatever the writer does.  One at a time. */
 enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
                                      struct ring_frame *frame, const uint8_t **data,
                                      struct error *err);
 void ring_reader_release(struct ring_reader *reader);
+
+/* The same for several frames at once, beside the one above: *pin is this frame's, and *data stays
+ * as it is until ring_reader_give.  Each frame beyond the first takes a further row of the ring,
+ * and brings a slot to a raw one; both stay with the reader until it is closed.  RING_ERROR_ROWS or
+ * RING_ERROR_SPACE if there is none.  At most RING_MAX_PINS frames, and not for RING_ENCODER. */
+#define RING_MAX_PINS 9
+struct ring_pin;
+enum ring_result ring_reader_take(struct ring_reader *reader, uint64_t after,
+                                  struct ring_frame *frame, const uint8_t **data,
+                                  struct ring_pin **pin, struct error *err);
+
+/* Gives the frame back; any thread may do so, also while another uses the reader, but not after
+ * ring_reader_close. */
+void ring_reader_give(struct ring_pin *pin);
 
 /* Keeps the memory of the pinned frame readable, though not unchanged, beyond its release and the
  * reader's end: for bindings whose users may hold on to a pointer.  Until the reader is closed the
@@ -286,11 +300,13 @@ void ring_reader_wake(const struct ring_reader *reader);
 
 struct ring_row_stat {
     unsigned row; /* 0: the encoder's */
+    unsigned of;  /* 0: the row is a reader's own; else that one, which has its account */
     int32_t pid;
     bool alive; /* holds its lock; for row 0: has an owner */
     char who[16];
     int32_t pinned_slot;        /* of the current generation, -1: none */
     uint32_t pinned_generation; /* 0: none; an older one: its memory is kept */
+    uint64_t frame;             /* pinned, 0: none, or it is not sure yet that the pin holds */
     uint64_t joined, last, taken, missed;
 };
 
@@ -324,6 +340,10 @@ struct ring_stat {
 
 /* Fills `stat` from what shared memory holds now; works for any role. */
 int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct error *err);
+
+/* The rows in which the reader of row `row` holds frames; returns how many. */
+unsigned ring_stat_held(const struct ring_stat *stat, unsigned row,
+                        const struct ring_row_stat *held[RING_MAX_PINS]);
 
 /* Calls `visit` with the instance and name of every ring whose ctl object exists, in order of name;
  * instance NULL: all. */

@@ -133,8 +133,10 @@ unsigned ring_ctl_reap(struct ring_ctl *ctl)
             continue;
         /* else its owner has just left by itself */
         if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) {
+            bool counts = atomic_load_explicit(&row->of, memory_order_relaxed) == 0;
             clear_row(row);
-            ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
+            if (counts)
+                ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
             reaped++;
         }
         ring_unlock(ctl->fd, (int)i);

@@ -80,6 +80,11 @@
  * holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
  * a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
  *
+ * A reader that holds several frames has a row for each: one more is taken when one more frame is
+ * wanted, and kept until the reader leaves.  `of` says in it which row is the reader's own, where
+ * it is counted and has its account.  All of a reader's rows are locked through one descriptor, so
+ * they are left, or orphaned, at once.
+ *
  * Writers.  A ring has an exclusive writer, which is told by its lock, or is leased: the process
  * that holds a lease (lease.h) writes, and takes over whatever the holder before it left, since
  * all of a writer's state is in shared memory.  A leased ring's writers keep no slot beyond their
@@ -105,7 +110,7 @@
 #define RING_CTL_MAGIC 0x54435243u  /* "CRCT" */
 #define RING_DATA_MAGIC 0x41445243u /* "CRDA" */
 #define RING_ABI_MAJOR 2
-#define RING_ABI_MINOR 1
+#define RING_ABI_MINOR 2
 #define RING_BYTE_ORDER 0x01020304u
 #define RING_LINE 64
 #define RING_SEQ_WRITING 1u
@@ -133,7 +138,9 @@ struct ring_row {
     char who[16];
     /* frame numbers and a number of frames: missed were last - joined - taken */
     _Atomic uint64_t joined, last, taken;
-    uint8_t pad1[16];
+    _Atomic uint64_t frame; /* number of the frame that is pinned, once the pin is known to hold */
+    _Atomic uint32_t of;    /* 0: the row is a reader's own; else number of that one: "Rows" */
+    uint8_t pad1[4];
 };
 
 struct ring_ctl_header {

@@ -8,6 +8,7 @@
 #include "ring_store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,32 +17,42 @@
 #define OVERTAKEN_MAX 1000
 #define UNSUPERVISED_WAIT_NS (500 * NS_PER_MS)
 
+/* A row, and the frame that it keeps. */
+struct ring_pin {
+    struct ring_row *row; /* NULL: none yet */
+    unsigned number;      /* of the row, 0: the encoder's */
+    uint32_t provided; /* generation in which the row's slot exists: without it nothing is pinned */
+    struct ring_map *map; /* that the frame lies in: the reader's, or one before */
+    uint32_t slot;
+    _Atomic bool
+        held; /* set by the reader's thread, cleared by the one that gives the frame back */
+};
+
 struct ring_reader {
     struct ring_ctl *ctl;
     enum ring_role role;
-    struct ring_map *map; /* NULL: nothing attached yet */
-    struct ring_row *row; /* NULL: observer */
-    unsigned row_number;
-    bool has_slot; /* the row's own slot exists in `map`; without it nothing is pinned */
-    /* that the frame in hand lies in, `map` or one before; NULL: no frame in hand */
-    struct ring_map *pinned;
-    uint32_t pinned_slot;
+    char who[16];
+    struct ring_map *map;                /* NULL: nothing attached yet */
+    struct ring_pin pins[RING_MAX_PINS]; /* the first: the reader's own row, NULL for observers */
+    struct ring_pin *in_hand;            /* of ring_reader_acquire */
 };
 
 static bool follow(struct ring_reader *reader, struct error *err);
 
 /* ---- opening ---- */
 
-static int join(struct ring_reader *reader, const char *who, struct error *err)
+static int join(struct ring_reader *reader, struct error *err)
 {
     struct error later; /* what is wrong with the frames is said by who asks for one */
-    reader->row_number = ring_row_take(reader->ctl, err);
-    if (reader->row_number == 0)
+    unsigned number = ring_row_take(reader->ctl, err);
+    if (number == 0)
         return -1;
-    struct ring_row *row = &reader->ctl->header->rows[reader->row_number];
+    struct ring_pin *own = &reader->pins[0];
     bool attached = follow(reader, &later);
-    ring_row_fill(row, who, attached ? atomic_load(&reader->map->header->head) >> 8 : 0);
-    reader->row = row;
+    own->number = number;
+    own->row = &reader->ctl->header->rows[number];
+    ring_row_fill(own->row, reader->who,
+                  attached ? atomic_load(&reader->map->header->head) >> 8 : 0, 0);
     if (!attached || follow(reader, &later) || later.code != RING_ERROR_SPACE)
         return 0;
     *err = later;
@@ -57,12 +68,13 @@ struct ring_reader *ring_reader_open(const char *instance, const char *name, enu
         return NULL;
     }
     reader->role = role;
+    snprintf(reader->who, sizeof reader->who, "%s", who);
     reader->ctl = ring_map_ctl(instance, name, role != RING_OBSERVER, err);
     if (!reader->ctl)
         goto fail;
     if (role == RING_ENCODER)
-        reader->row = &reader->ctl->header->rows[0];
-    if (role == RING_MEMBER && join(reader, who, err) < 0)
+        reader->pins[0].row = &reader->ctl->header->rows[0];
+    if (role == RING_MEMBER && join(reader, err) < 0)
         goto fail;
     return reader;
 fail:
@@ -83,7 +95,7 @@ struct ring_reader *ring_reader_reopen(struct ring_reader **reader, const char *
 /* What has been held is no longer the ring's; so the writer may give slots back. */
 static bool row_forget(struct ring_reader *reader)
 {
-    struct ring_row *row = reader->row;
+    struct ring_row *row = reader->pins[0].row;
     if (!atomic_load_explicit(&row->keeps, memory_order_relaxed))
         return true;
     if (reader->map && atomic_load(&reader->map->users) > 1 && !ring_map_make_private(reader->map))
@@ -92,16 +104,31 @@ static bool row_forget(struct ring_reader *reader)
     return true;
 }
 
+static void give_if_held(struct ring_pin *pin)
+{
+    if (atomic_load_explicit(&pin->held, memory_order_acquire))
+        ring_reader_give(pin);
+}
+
+static void leave_further_rows(struct ring_reader *reader)
+{
+    for (unsigned i = 1; i < RING_MAX_PINS && reader->pins[i].row; i++) {
+        give_if_held(&reader->pins[i]);
+        ring_row_leave(reader->ctl, reader->pins[i].number);
+    }
+}
+
 void ring_reader_close(struct ring_reader *reader)
 {
     if (!reader)
         return;
-    ring_reader_release(reader);
+    leave_further_rows(reader);
     bool keeps_row = false;
-    if (reader->row_number > 0 && reader->row) {
+    give_if_held(&reader->pins[0]);
+    if (reader->pins[0].number > 0) {
         keeps_row = !row_forget(reader);
         if (!keeps_row)
-            ring_row_leave(reader->ctl, reader->row_number);
+            ring_row_leave(reader->ctl, reader->pins[0].number);
     }
     ring_map_drop(reader->map);
     if (!keeps_row) /* else until the process ends: it has no memory for what it held */
@@ -109,19 +136,13 @@ void ring_reader_close(struct ring_reader *reader)
     free(reader);
 }
 
-/* The frame in hand is none any more; its memory goes if the reader has moved on to another
- * generation meanwhile. */
-static void let_go(struct ring_reader *reader)
-{
-    if (reader->pinned != reader->map)
-        ring_map_drop(reader->pinned);
-    reader->pinned = NULL;
-}
-
 void ring_reader_abandon(struct ring_reader *reader)
 {
-    let_go(reader);
-    reader->row = NULL;
+    for (unsigned i = 0; i < RING_MAX_PINS; i++) {
+        if (atomic_load(&reader->pins[i].held))
+            ring_map_drop(reader->pins[i].map);
+        reader->pins[i] = (struct ring_pin){0};
+    }
     ring_reader_close(reader);
 }
 
@@ -141,16 +162,16 @@ static enum ring_access access_of(const struct ring_reader *reader)
                                           : RING_ALLOCATE;
 }
 
-/* A reader with a row brings a slot of its own to each generation, before it pins anything. */
-static bool provide(struct ring_reader *reader, struct error *err)
+/* Each row brings a slot of its own to each generation, before anything is pinned with it. */
+static bool provide(struct ring_reader *reader, struct ring_pin *pin, struct error *err)
 {
-    if (reader->has_slot || !reader->row || reader->row_number == 0)
+    if (pin->number == 0 || pin->provided == reader->map->generation)
         return true;
-    if (ring_slots_provide(reader->ctl, reader->map, reader->row_number, err) < 0) {
+    if (ring_slots_provide(reader->ctl, reader->map, pin->number, err) < 0) {
         error_prefix(err, "%s.%s", reader->ctl->camera, reader->ctl->variant);
         return false;
     }
-    reader->has_slot = true;
+    pin->provided = reader->map->generation;
     return true;
 }
 
@@ -165,7 +186,7 @@ static bool follow(struct ring_reader *reader, struct error *err)
         uint32_t generation =
             atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
         if (reader->map && reader->map->generation == generation)
-            return provide(reader, err);
+            return provide(reader, &reader->pins[0], err);
         if (generation == 0) {
             error_set(err, RING_ERROR_EMPTY, "%s.%s: no picture yet", reader->ctl->camera,
                       reader->ctl->variant);
@@ -177,11 +198,9 @@ static bool follow(struct ring_reader *reader, struct error *err)
             return false;
         }
         if (map) {
-            if (reader->map != reader->pinned) /* else ring_reader_release drops it */
-                ring_map_drop(reader->map);
+            ring_map_drop(reader->map);
             reader->map = map;
-            reader->has_slot = false;
-            return provide(reader, err);
+            return provide(reader, &reader->pins[0], err);
         }
         if (err->code != RING_ERROR_ABSENT)
             return false;
@@ -193,7 +212,7 @@ uint64_t ring_reader_head(struct ring_reader *reader)
 {
     struct error ignored;
     uint32_t slot;
-    if (!reader->pinned && !follow(reader, &ignored))
+    if (!reader->in_hand && !follow(reader, &ignored))
         return 0;
     return ring_map_newest(reader->map, &slot);
 }
@@ -213,70 +232,153 @@ static enum ring_result fail_corrupt(const struct ring_reader *reader, uint64_t 
 
 /* ---- pins ---- */
 
-enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
-                                     struct ring_frame *frame, const uint8_t **data,
-                                     struct error *err)
+static void pin_clear(struct ring_pin *pin)
 {
-    if (!reader->row || reader->pinned) {
-        error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own, one at a time");
-        return RING_FAILED;
-    }
-    if (!follow(reader, err))
-        return attach_failed(err);
+    ring_store_u64(&pin->row->pin, 0, memory_order_release);
+}
+
+/* Pins the newest frame by itself. */
+static enum ring_result pin_newest(struct ring_reader *reader, struct ring_pin *pin, uint64_t after,
+                                   struct ring_frame *frame, struct error *err)
+{
     struct ring_map *map = reader->map;
     uint32_t slot;
     uint64_t number;
     /* The lines that the writer's core has, all asked for at once: the fence below would wait for
      * one after the other. */
-    __builtin_prefetch(&reader->row->pin, 1);
+    __builtin_prefetch(&pin->row->pin, 1);
     for (unsigned overtaken = 0; (number = ring_map_newest(map, &slot)) > after; overtaken++) {
         __builtin_prefetch(&map->slots[slot].seq);
         __builtin_prefetch(&map->slots[slot].pad);
-        ring_store_u64(&reader->row->pin, ring_pin_pack(map->generation, slot),
-                       memory_order_relaxed);
+        ring_store_u64(&pin->row->pin, ring_pin_pack(map->generation, slot), memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_loan */
-        if (atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) != 2 * number) {
-            ring_store_u64(&reader->row->pin, 0, memory_order_release);
-            /* No newer one has come, or more than any writer makes in that time: head and slot
-             * disagree. */
-            if (ring_map_newest(map, &slot) == number || overtaken == OVERTAKEN_MAX)
-                return fail_corrupt(reader, number, err);
-            continue; /* overtaken; head is newer now */
+        bool holds =
+            atomic_load_explicit(&map->slots[slot].seq, memory_order_acquire) == 2 * number;
+        if (holds) {
+            *frame = map->slots[slot].frame;
+            pin->slot = slot;
+            if (frame->number == number && ring_frame_valid(frame, map->slot_bytes) &&
+                ring_slots_exist(reader->ctl, map, slot))
+                return RING_GOT;
         }
-        *frame = map->slots[slot].frame;
-        reader->pinned = map;
-        reader->pinned_slot = slot;
-        if (frame->number != number || !ring_frame_valid(frame, map->slot_bytes) ||
-            !ring_slots_exist(reader->ctl, map, slot)) {
-            ring_reader_release(reader);
+        pin_clear(pin);
+        /* No newer one has come, or more than any writer makes in that time: head and slot
+         * disagree. */
+        if (holds || ring_map_newest(map, &slot) == number || overtaken == OVERTAKEN_MAX)
             return fail_corrupt(reader, number, err);
-        }
-        *data = ring_map_payload(map, slot);
-        ring_row_count(reader->row, number);
-        return RING_GOT;
-    }
+    } /* overtaken; head is newer now */
     return RING_NONE;
+}
+
+static enum ring_result pin_take(struct ring_reader *reader, struct ring_pin *pin, uint64_t after,
+                                 struct ring_frame *frame, const uint8_t **data, struct error *err)
+{
+    enum ring_result result = pin_newest(reader, pin, after, frame, err);
+    if (result != RING_GOT)
+        return result;
+    pin->map = reader->map;
+    atomic_fetch_add(&pin->map->users, 1);
+    atomic_store_explicit(&pin->held, true, memory_order_relaxed);
+    *data = ring_map_payload(pin->map, pin->slot);
+    ring_store_u64(&pin->row->frame, frame->number, memory_order_relaxed);
+    ring_row_count(reader->pins[0].row, frame->number);
+    return RING_GOT;
+}
+
+/* A further row for a further frame. */
+static bool pin_claim(struct ring_reader *reader, struct ring_pin *pin, struct error *err)
+{
+    unsigned number = ring_row_take(reader->ctl, err);
+    if (number == 0)
+        return false;
+    pin->number = number;
+    pin->row = &reader->ctl->header->rows[number];
+    ring_row_fill(pin->row, reader->who, 0, reader->pins[0].number);
+    return true;
+}
+
+/* One that holds no frame, and may. */
+static struct ring_pin *free_pin(struct ring_reader *reader, struct error *err)
+{
+    for (unsigned i = 0; i < RING_MAX_PINS; i++) {
+        struct ring_pin *pin = &reader->pins[i];
+        if (atomic_load_explicit(&pin->held, memory_order_acquire))
+            continue;
+        return (pin->row || pin_claim(reader, pin, err)) && provide(reader, pin, err) ? pin : NULL;
+    }
+    error_set(err, RING_ERROR_SYSTEM, "%s.%s: %d frames are held, give one back first",
+              reader->ctl->camera, reader->ctl->variant, RING_MAX_PINS);
+    return NULL;
+}
+
+enum ring_result ring_reader_take(struct ring_reader *reader, uint64_t after,
+                                  struct ring_frame *frame, const uint8_t **data,
+                                  struct ring_pin **out, struct error *err)
+{
+    if (reader->pins[0].number == 0) {
+        error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own");
+        return RING_FAILED;
+    }
+    if (!follow(reader, err))
+        return attach_failed(err);
+    uint32_t slot;
+    if (ring_map_newest(reader->map, &slot) <= after)
+        return RING_NONE; /* before a row is taken for it */
+    struct ring_pin *pin = free_pin(reader, err);
+    if (!pin)
+        return RING_FAILED;
+    *out = pin;
+    return pin_take(reader, pin, after, frame, data, err);
+}
+
+void ring_reader_give(struct ring_pin *pin)
+{
+    struct ring_map *map = pin->map;
+    pin_clear(pin);
+    atomic_store_explicit(&pin->held, false, memory_order_release);
+    ring_map_drop(map);
+}
+
+enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
+                                     struct ring_frame *frame, const uint8_t **data,
+                                     struct error *err)
+{
+    struct ring_pin *pin = &reader->pins[0];
+    if (!pin->row || reader->in_hand) {
+        error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own, one at a time");
+        return RING_FAILED;
+    }
+    enum ring_result result;
+    if (atomic_load_explicit(&pin->held, memory_order_acquire)) /* by ring_reader_take */
+        result = ring_reader_take(reader, after, frame, data, &pin, err);
+    else if (follow(reader, err))
+        result = pin_take(reader, pin, after, frame, data, err);
+    else
+        return attach_failed(err);
+    reader->in_hand = result == RING_GOT ? pin : NULL;
+    return result;
 }
 
 void ring_reader_release(struct ring_reader *reader)
 {
-    if (!reader->pinned)
+    if (!reader->in_hand)
         return;
-    ring_store_u64(&reader->row->pin, 0, memory_order_release);
-    let_go(reader);
+    ring_reader_give(reader->in_hand);
+    reader->in_hand = NULL;
 }
 
 struct ring_map *ring_reader_hold(struct ring_reader *reader)
 {
-    struct ring_map *map = reader->pinned;
-    if (!map || reader->row_number == 0)
+    const struct ring_pin *pin = reader->in_hand;
+    if (!pin || pin->number == 0)
         return NULL;
+    struct ring_row *row = reader->pins[0].row;
     /* before the pin goes: give_back of ring_writer.c looks at the pins first */
-    if (!atomic_load_explicit(&reader->row->keeps, memory_order_relaxed))
-        ring_store_u32(&reader->row->keeps, 1, memory_order_release);
-    map->held[reader->pinned_slot] = 1;
-    atomic_fetch_add(&map->users, 1);
-    return map;
+    if (!atomic_load_explicit(&row->keeps, memory_order_relaxed))
+        ring_store_u32(&row->keeps, 1, memory_order_release);
+    pin->map->held[pin->slot] = 1;
+    atomic_fetch_add(&pin->map->users, 1);
+    return pin->map;
 }
 
 /* ---- copies ---- */
@@ -332,7 +434,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
         error_set(err, RING_ERROR_SYSTEM, "the encoder's row pins, it does not copy");
         return RING_FAILED;
     }
-    if (!reader->pinned && !follow(reader, err))
+    if (!reader->in_hand && !follow(reader, err))
         return attach_failed(err);
     const struct ring_map *map = reader->map;
     for (int i = 0; i < ATTEMPTS; i++) {
@@ -358,7 +460,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
         }
         if (!unchanged(&map->slots[slot], number))
             continue;
-        ring_row_count(reader->row, number);
+        ring_row_count(reader->pins[0].row, number);
         return RING_GOT;
     }
     return RING_NONE;
@@ -388,12 +490,12 @@ bool ring_reader_closed(const struct ring_reader *reader)
 
 int ring_reader_row(const struct ring_reader *reader)
 {
-    return reader->row ? (int)reader->row_number : -1;
+    return reader->pins[0].row ? (int)reader->pins[0].number : -1;
 }
 
 void ring_reader_ring(struct ring_reader *reader)
 {
-    if (reader->row)
+    if (reader->pins[0].row)
         bell_ring(&reader->ctl->header->bell, BELL_ALL);
 }
 
@@ -404,9 +506,10 @@ void ring_reader_wake(const struct ring_reader *reader)
 
 void ring_reader_want(struct ring_reader *reader, int waker)
 {
-    if (!reader->row)
+    struct ring_row *row = reader->pins[0].row;
+    if (!row)
         return;
-    ring_store_u32(&reader->row->waker, (uint32_t)(waker + 1), memory_order_relaxed);
+    ring_store_u32(&row->waker, (uint32_t)(waker + 1), memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in ring_commit */
 }
 

@@ -53,12 +53,13 @@ unsigned ring_row_take(struct ring_ctl *ctl, struct error *err)
     }
     ctl->own[number] = true;
     struct ring_row *row = &ctl->header->rows[number];
-    if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0) /* its last owner died */
+    if (atomic_load_explicit(&row->pid, memory_order_relaxed) != 0 && /* its last owner died */
+        atomic_load_explicit(&row->of, memory_order_relaxed) == 0)
         ring_add_u64(&ctl->header->reaped, 1, memory_order_relaxed);
     return number;
 }
 
-void ring_row_fill(struct ring_row *row, const char *who, uint64_t head)
+void ring_row_fill(struct ring_row *row, const char *who, uint64_t head, unsigned of)
 {
     ring_store_u64(&row->pin, 0, memory_order_release);
     ring_store_u32(&row->waker, 0, memory_order_seq_cst);
@@ -69,6 +70,8 @@ void ring_row_fill(struct ring_row *row, const char *who, uint64_t head)
     ring_store_u64(&row->joined, head, memory_order_seq_cst);
     ring_store_u64(&row->last, head, memory_order_seq_cst);
     ring_store_u64(&row->taken, 0, memory_order_seq_cst);
+    ring_store_u64(&row->frame, 0, memory_order_seq_cst);
+    ring_store_u32(&row->of, of, memory_order_release);
     ring_store_i32(&row->pid, (int32_t)getpid(), memory_order_release);
 }
 

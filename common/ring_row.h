@@ -12,8 +12,9 @@
 unsigned ring_row_take(struct ring_ctl *ctl, struct error *err);
 
 /* Writes the owner into a row that was taken: this process, called `who`; `head` is the number of
- * the ring's newest frame now. */
-void ring_row_fill(struct ring_row *row, const char *who, uint64_t head);
+ * the ring's newest frame now.  `of`: number of the row of the same reader that has its account, 0
+ * for that one itself. */
+void ring_row_fill(struct ring_row *row, const char *who, uint64_t head, unsigned of);
 
 /* Gives the row back, and leaves its slot to the writer. */
 void ring_row_leave(struct ring_ctl *ctl, unsigned number);

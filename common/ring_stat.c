@@ -15,6 +15,33 @@ static uint64_t missed_frames(const struct ring_row_stat *row)
     return row->last > seen ? row->last - seen : 0;
 }
 
+/* Readers of an ABI before 2.2 don't note which frame it is; of them it is the last, where there is
+ * one. */
+static uint64_t pinned_frame(const struct ring_stat *stat, const struct ring_row_stat *row,
+                             uint64_t noted)
+{
+    if (row->pinned_slot < 0 || (unsigned)row->pinned_slot >= stat->slots)
+        return row->pinned_generation > 0 ? noted : 0;
+    uint64_t seq = stat->slot[row->pinned_slot].seq;
+    if (seq & 1) /* the writer is trying it */
+        return noted;
+    return seq == 2 * noted || seq == 2 * row->last ? seq / 2 : 0;
+}
+
+/* Number of the row that `of` names, if that may be so: both are of one process, and both alive or
+ * both dead. */
+static unsigned own_row(const struct ring_ctl *ctl, const struct ring_stat *stat, unsigned number)
+{
+    const struct ring_row *rows = ctl->header->rows;
+    unsigned of = atomic_load_explicit(&rows[number].of, memory_order_acquire);
+    return of < stat->rows && of != number && stat->row[number].pid != 0 &&
+                   stat->row[of].pid == stat->row[number].pid &&
+                   stat->row[of].alive == stat->row[number].alive &&
+                   atomic_load_explicit(&rows[of].of, memory_order_relaxed) == 0
+               ? of
+               : 0;
+}
+
 static void stat_rows(const struct ring_ctl *ctl, struct ring_stat *stat)
 {
     stat->rows = ctl->rows;
@@ -35,7 +62,11 @@ static void stat_rows(const struct ring_ctl *ctl, struct ring_stat *stat)
         out->last = atomic_load_explicit(&row->last, memory_order_relaxed);
         out->taken = atomic_load_explicit(&row->taken, memory_order_relaxed);
         out->missed = missed_frames(out);
+        out->frame =
+            pinned_frame(stat, out, atomic_load_explicit(&row->frame, memory_order_relaxed));
     }
+    for (unsigned i = 1; i < stat->rows; i++)
+        stat->row[i].of = own_row(ctl, stat, i);
 }
 
 /* Frames per second since a commit that was one to two seconds before the newest, or the first one.
@@ -121,4 +152,14 @@ void ring_stat_fill(const struct ring_ctl *ctl, const struct ring_map *map, stru
         stat_data(ctl, map, stat);
     }
     stat_rows(ctl, stat);
+}
+
+unsigned ring_stat_held(const struct ring_stat *stat, unsigned row,
+                        const struct ring_row_stat *held[RING_MAX_PINS])
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS && count < RING_MAX_PINS; i++)
+        if (stat->row[i].pinned_generation > 0 && (i == row || (i > 0 && stat->row[i].of == row)))
+            held[count++] = &stat->row[i];
+    return count;
 }

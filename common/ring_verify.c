@@ -384,8 +384,8 @@ static bool is_put_back_late(const struct look *look, uint64_t seq)
            (seq == RING_SEQ_WRITING && (!look->writer_alive || verify_is_stopped(writer)));
 }
 
-/* The reader sets `last` once it has seen that its pin holds; from then on no other frame may come
- * into the slot. */
+/* The reader sets `frame`, before ABI 2.2 `last`, once it has seen that its pin holds; from then on
+ * no other frame may come into the slot. */
 static void check_pinned_slot(struct look *look, unsigned number, const struct ring_row *row,
                               uint64_t pin)
 {
@@ -394,12 +394,13 @@ static void check_pinned_slot(struct look *look, unsigned number, const struct r
     if (!map || pin >> 32 != map->generation || slot >= map->slot_count)
         return;
     uint64_t seq = read_seq(map, slot),
+             frame = atomic_load_explicit(&row->frame, memory_order_acquire),
              last = atomic_load_explicit(&row->last, memory_order_acquire);
-    if (seq != 2 * last && !is_put_back_late(look, seq) &&
+    if (seq != 2 * frame && seq != 2 * last && !is_put_back_late(look, seq) &&
         atomic_load_explicit(&row->pin, memory_order_acquire) == pin)
         add_finding(look, RING_FAULT_PIN, LASTING, pin, "row", number,
                     "pins frame %" PRIu64 " in slot %" PRIu32 ", whose sequence number is %" PRIu64,
-                    last, slot, seq);
+                    frame ? frame : last, slot, seq);
 }
 
 static void check_accounts(struct look *look, unsigned number, const struct ring_row *row)
@@ -452,6 +453,15 @@ static void check_row_slot(struct look *look, unsigned number, uint64_t word, bo
             " goes on with it");
 }
 
+static void check_own_row(struct look *look, unsigned number, uint32_t of, int32_t pid)
+{
+    const struct ring_row *own = of < look->ctl->rows ? &look->ctl->header->rows[of] : NULL;
+    if (of > 0 && (!own || atomic_load_explicit(&own->of, memory_order_acquire) > 0 ||
+                   atomic_load_explicit(&own->pid, memory_order_acquire) != pid))
+        add_finding(look, RING_FAULT_ROW, LASTING, of, "row", number,
+                    "holds a frame for the reader of row %" PRIu32 ", which is another", of);
+}
+
 static void check_row(struct look *look, unsigned number)
 {
     const struct ring_row *row = &look->ctl->header->rows[number];
@@ -472,6 +482,8 @@ static void check_row(struct look *look, unsigned number)
     if (pid == 0 && pin && !locked)
         add_finding(look, RING_FAULT_PIN, LASTING, pin, "row", number,
                     "pins slot %" PRIu32 " and belongs to nobody", (uint32_t)pin - 1);
+    if (pid > 0 && locked)
+        check_own_row(look, number, atomic_load_explicit(&row->of, memory_order_acquire), pid);
     if (pid > 0 && !locked)
         find_dead(look, number, row, pid, pin);
     /* one that is stopped may be in the act for as long as it likes */

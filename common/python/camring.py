@@ -10,13 +10,20 @@ good until the frame is released: by frame.release(), by the end of its `with` b
 ring is asked for the next one. Afterwards they can still be read, but the writer may be at them:
 copy what you keep (frame.array.copy()). Frames of a JPEG ring, and an observer's, are copies.
 
+Who wants several frames at once takes them:
+
+    earlier = door.take()                   # stays what it is for as long as its arrays are there,
+    later = door.take()                     # and is given back with the last of them
+    print(cv2.absdiff(earlier.array, later.array).mean())
+
     with camring.Producer("mine") as out:   # a ring of your own, "mine.raw", removed with the block
         out.publish(y, cb, cr)
 
 A Ring or Producer belongs to one thread at a time, and to the process that made it: after fork make
-a new one. Times are nanoseconds of CLOCK_MONOTONIC, time.monotonic_ns(). What can't be done raises
-camring.Error; see there. Needs libcamring.so.1, which is looked for where CAMRING_LIBRARY says,
-beside this file as `make install` puts it, and where the system looks.
+a new one. Frames that were taken may go to any thread. Times are nanoseconds of CLOCK_MONOTONIC,
+time.monotonic_ns(). What can't be done raises camring.Error; see there. Needs libcamring.so.1,
+which is looked for where CAMRING_LIBRARY says, beside this file as `make install` puts it, and
+where the system looks.
 """
 import contextlib
 import ctypes
@@ -27,7 +34,9 @@ import time
 
 import numpy
 
-__all__ = ["Error", "Frame", "Producer", "Ring"]
+__all__ = ["Error", "Frame", "MAX_TAKEN", "Producer", "Ring"]
+
+MAX_TAKEN = 8  # frames that a Ring can have taken at the same time
 
 _I420, _I422, _I444, _JPEG = 1, 2, 3, 4
 _FORMATS = {_I420: "I420", _I422: "I422", _I444: "I444", _JPEG: "JPEG"}
@@ -54,10 +63,11 @@ class Error(Exception):
 
     ABSENT  no ring of that name            EMPTY    no frame yet (Ring(ready=True))
     OWNER   belongs to another user         ABI      made by an incompatible version
-    ROWS    as many readers as it has room for  BUSY  another process writes it
+    ROWS    no row for one more reader, or for one more frame taken
+    BUSY    another process writes it
     CLOSED  its owner has retired the ring  CORRUPT  its memory contradicts itself
     SPACE   not enough shared memory        SYSTEM   a system call failed
-    USAGE   a bad name, a ring from before fork"""
+    USAGE   a bad name, a ring from before fork, more than MAX_TAKEN frames taken"""
 
     def __init__(self, raw):
         super().__init__(raw.text.decode("utf-8", "replace"))
@@ -127,6 +137,8 @@ def _load():
         ("camring_detach", None, handle),
         ("camring_next", ctypes.c_int, handle, ctypes.POINTER(_Frame), ctypes.c_int64, error),
         ("camring_release", None, handle),
+        ("camring_take", ctypes.c_int, handle, ctypes.POINTER(_Frame), ctypes.c_int64, error),
+        ("camring_give", None, handle, ctypes.POINTER(_Frame)),
         ("camring_hold", handle, handle),
         ("camring_drop", None, handle),
         ("camring_fd", ctypes.c_int, handle, error),
@@ -244,6 +256,17 @@ class _Memory:
             self._handle = None
 
 
+class _Taken:
+    """Gives a frame back, if there is one, when no array refers to it any more; the library keeps
+    its reader until then."""
+
+    def __init__(self, reader, raw):
+        self._reader, self._raw = reader, raw
+
+    def __del__(self, give=_library.camring_give):
+        give(self._reader, self._raw)
+
+
 class Frame:
     """One frame: number, source (number of the frame it was made from, 0: none), format ("I420",
     "I422", "I444", "JPEG"), width, height, captured_ns, committed_ns, camera_ns (-1: none),
@@ -251,10 +274,13 @@ class Frame:
 
     `planes`: Y, Cb, Cr as 2-D uint8 arrays; of a JPEG, its bytes as one 1-D array. `array`: the
     first of them: a grey picture, or what cv2.imdecode takes. As a context manager it is released
-    at the end."""
+    at the end.
 
-    def __init__(self, ring, handle, raw):
-        self._ring = ring
+    A frame that was taken (Ring.take) has no arrays any more once it is released; those that are
+    still referred to elsewhere keep it from the writer."""
+
+    def __init__(self, ring, raw, memory):
+        self._ring = ring  # None: taken
         self.number, self.source = raw.number, raw.source
         self.camera_ns, self.captured_ns, self.committed_ns = (
             raw.camera_ns,
@@ -264,12 +290,11 @@ class Frame:
         self.width, self.height = raw.width, raw.height
         self.format = _FORMATS[raw.format]
         self.full_range, self.bt709 = bool(raw.range), bool(raw.matrix)
-        memory = _Memory(handle)
         if raw.format == _JPEG:
-            self.planes = (self._view(memory, raw.plane[0], (1, raw.bytes), raw.bytes)[0],)
+            self._planes = (self._view(memory, raw.plane[0], (1, raw.bytes), raw.bytes)[0],)
         else:
             shapes = _shapes(raw.format, raw.width, raw.height)
-            self.planes = tuple(
+            self._planes = tuple(
                 self._view(memory, *plane) for plane in zip(raw.plane, shapes, raw.stride)
             )
 
@@ -280,6 +305,12 @@ class Frame:
         return numpy.lib.stride_tricks.as_strided(
             numpy.frombuffer(block, numpy.uint8), shape, (stride, 1), writeable=False
         )
+
+    @property
+    def planes(self):
+        if not self._planes:
+            raise ValueError("this frame was given back")
+        return self._planes
 
     @property
     def array(self):
@@ -296,7 +327,10 @@ class Frame:
 
     def release(self):
         """Gives the frame back.  Does nothing if that has been done."""
-        self._ring._release(self)
+        if self._ring:
+            self._ring._release(self)
+        else:
+            self._planes = None
 
     def __enter__(self):
         return self
@@ -332,21 +366,50 @@ class Ring(_Handle):
     def next(self, timeout=None):
         """The newest frame not had yet; waits up to `timeout` seconds for it (None: without limit).
         None when time is up. Releases the last one."""
+
+        def get(handle, left):
+            raw = _Frame()
+            _library.camring_release(handle)
+            self._held = None
+            if not self._get(_library.camring_next, handle, raw, left):
+                return None
+            self._held = raw.number
+            return Frame(self, raw, _Memory(handle))
+
+        return self._wait(get, timeout)
+
+    def take(self, timeout=None):
+        """The newest frame not had yet, as next() waits for it, beside what next() and take() gave
+        before. It is given back when it is released and no array of it is referred to any more, in
+        whatever thread that is, and whether this is closed by then or not. At most MAX_TAKEN at a
+        time, else Error USAGE; of a raw ring each beyond the first needs one more reader row (Error
+        ROWS) and memory for a slot (Error SPACE)."""
+
+        def get(handle, left):
+            raw = _Frame()
+            taken = _Taken(handle, raw)  # first: an exception may come in between
+            if not self._get(_library.camring_take, handle, raw, left):
+                return None
+            return Frame(None, raw, taken)
+
+        return self._wait(get, timeout)
+
+    @staticmethod
+    def _get(function, handle, raw, left):
+        error = _Error()
+        result = function(handle, raw, left, error)
+        if result < 0:
+            raise Error(error)
+        return result > 0
+
+    def _wait(self, get, timeout):
         deadline = None if timeout is None else time.monotonic_ns() + int(timeout * 1e9)
-        raw, error = _Frame(), _Error()
         while True:
             left = _WAIT_NS if deadline is None else max(0, deadline - time.monotonic_ns())
             with self._use() as handle:
-                _library.camring_release(handle)
-                self._held = None
-                result = _library.camring_next(handle, raw, min(left, _WAIT_NS), error)
-                if result < 0:
-                    raise Error(error)
-                if result > 0:
-                    self._held = raw.number
-                    return Frame(self, handle, raw)
-            if left == 0:
-                return None
+                frame = get(handle, min(left, _WAIT_NS))
+            if frame or left == 0:
+                return frame
 
     def __iter__(self):
         return self

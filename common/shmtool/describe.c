@@ -66,14 +66,15 @@ static json_t *or_null(bool known, json_int_t value)
 static json_t *json_row(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
     struct reader reader = reader_look(stat, row);
-    return json_pack("{s:i, s:o, s:b, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "row",
-                     (int)row->row, "pid", or_null(row->pid != 0, row->pid), "alive", row->alive,
-                     "state", reader_state_name(reader.state), "name", reader_name(row).text,
-                     "trouble", reader.trouble, "pin",
-                     or_null(row->pinned_slot >= 0, row->pinned_slot), "pin_generation",
-                     or_null(row->pinned_generation > 0, row->pinned_generation), "held_ns",
-                     or_null(reader.held_ns >= 0, reader.held_ns), "lag", (json_int_t)reader.lag,
-                     "taken", (json_int_t)row->taken, "missed", (json_int_t)row->missed);
+    const struct ring_row_stat *pin = reader.oldest ? reader.oldest : row;
+    return json_pack(
+        "{s:i, s:o, s:b, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:I, s:I, s:I}", "row", (int)row->row,
+        "pid", or_null(row->pid != 0, row->pid), "alive", row->alive, "state",
+        reader_state_name(reader.state), "name", reader_name(row).text, "trouble", reader.trouble,
+        "pin", or_null(pin->pinned_slot >= 0, pin->pinned_slot), "pin_generation",
+        or_null(pin->pinned_generation > 0, pin->pinned_generation), "held", (int)reader.held,
+        "held_ns", or_null(reader.held_ns >= 0, reader.held_ns), "lag", (json_int_t)reader.lag,
+        "taken", (json_int_t)row->taken, "missed", (json_int_t)row->missed);
 }
 
 static json_t *json_readers(const struct ring_stat *stat)

@@ -40,18 +40,16 @@ static enum reader_state look_state(const struct ring_stat *stat, const struct r
     return is_stopped(stat, row->pid) ? READER_STOPPED : READER_ALIVE;
 }
 
-/* The frame in the pinned slot is the reader's last: while the pin holds, no other comes there. */
 static int64_t held_since(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
-    if (row->pinned_slot < 0 || row->pinned_slot >= RING_MAX_SLOTS)
+    if (row->frame == 0 || row->pinned_slot < 0 || row->pinned_slot >= RING_MAX_SLOTS)
         return -1;
-    const struct ring_slot_stat *slot = &stat->slot[row->pinned_slot];
-    return slot->seq == 2 * row->last ? clock_age(clock_now(), slot->frame.committed_ns) : -1;
+    return clock_age(clock_now(), stat->slot[row->pinned_slot].frame.committed_ns);
 }
 
 bool reader_used(const struct ring_row_stat *row)
 {
-    return row->alive || row->pid != 0 || (row->row == 0 && row->taken > 0);
+    return (row->of == 0 && (row->alive || row->pid != 0)) || (row->row == 0 && row->taken > 0);
 }
 
 struct print_text reader_name(const struct ring_row_stat *row)
@@ -74,10 +72,18 @@ uint64_t reader_lag(const struct ring_stat *stat, const struct ring_row_stat *ro
 
 struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row)
 {
-    struct reader reader = {.state = look_state(stat, row),
-                            .held_ns = held_since(stat, row),
-                            .lag = reader_lag(stat, row)};
-    bool old = row->pinned_generation > 0 && row->pinned_generation < stat->generation;
+    struct reader reader = {
+        .state = look_state(stat, row), .held_ns = -1, .lag = reader_lag(stat, row)};
+    const struct ring_row_stat *held[RING_MAX_PINS];
+    bool old = false;
+    reader.held = ring_stat_held(stat, row->row, held);
+    for (unsigned i = 0; i < reader.held; i++) {
+        int64_t age = held_since(stat, held[i]);
+        old |= held[i]->pinned_generation < stat->generation;
+        if (!reader.oldest || age > reader.held_ns)
+            reader.oldest = held[i];
+        reader.held_ns = age > reader.held_ns ? age : reader.held_ns;
+    }
     bool overtaken = reader.held_ns > HELD_TOO_LONG && reader.lag > 0;
     reader.trouble =
         reader.state == READER_STOPPED || reader.state == READER_DEAD || old || overtaken;
@@ -93,10 +99,15 @@ const char *reader_state_name(enum reader_state state)
     return names[state];
 }
 
-struct print_text reader_pin(const struct ring_stat *stat, const struct ring_row_stat *row)
+struct print_text reader_pin(const struct ring_stat *stat, const struct reader *reader)
 {
     struct print_text out = {"-"};
-    if (row->pinned_slot >= 0)
+    const struct ring_row_stat *row = reader->oldest;
+    if (reader->held > 1)
+        snprintf(out.text, sizeof out.text, "%u frames", reader->held);
+    else if (!row)
+        return out;
+    else if (row->pinned_slot >= 0)
         snprintf(out.text, sizeof out.text, "slot %" PRId32, row->pinned_slot);
     else if (row->pinned_generation > 0 && row->pinned_generation != stat->generation)
         snprintf(out.text, sizeof out.text, "generation %" PRIu32, row->pinned_generation);
@@ -120,12 +131,12 @@ static void print_one(const struct ring_stat *stat, const struct ring_row_stat *
     bool acts = reader->state == READER_ALIVE;
     if (!acts)
         fprintf(out, " is %s", reader_state_name(reader->state));
-    if (row->pinned_generation > 0)
+    if (reader->held > 0)
         fprintf(out, "%s %s", acts ? " does not release" : " and holds",
-                reader_pin(stat, row).text);
+                reader_pin(stat, reader).text);
     if (reader->held_ns >= 0)
-        fprintf(out, " with frame %" PRIu64 ", %s old", row->last,
-                quantity_age(reader->held_ns).text);
+        fprintf(out, "%s frame %" PRIu64 ", %s old", reader->held > 1 ? ", the oldest" : " with",
+                reader->oldest->frame, quantity_age(reader->held_ns).text);
     fprintf(out, "; %" PRIu64 " frames behind\n", reader->lag);
 }
 
@@ -152,7 +163,7 @@ static void add_line(struct table *table, const struct ring_stat *stat,
         table_cell(table, "-");
     table_cell(table, "%s", reader_name(row).text);
     table_cell(table, "%s", reader_state_name(reader.state));
-    table_cell(table, "%s", reader_pin(stat, row).text);
+    table_cell(table, "%s", reader_pin(stat, &reader).text);
     table_cell(table, "%s", quantity_age(reader.held_ns).text);
     table_cell(table, "%" PRIu64, reader.lag);
     table_cell(table, "%" PRIu64, row->taken);

@@ -19,13 +19,15 @@ enum reader_state {
 
 struct reader {
     enum reader_state state;
-    int64_t held_ns; /* age of the frame it has pinned, -1: none, or not known */
-    uint64_t lag;    /* frames it has yet to see */
-    bool trouble;    /* dead, stopped, or holding a frame that has long been overtaken */
+    unsigned held;                      /* frames that it has pinned */
+    const struct ring_row_stat *oldest; /* the row that has the oldest of them; NULL: none */
+    int64_t held_ns;                    /* age of the oldest, -1: none, or not known */
+    uint64_t lag;                       /* frames it has yet to see */
+    bool trouble; /* dead, stopped, or holding a frame that has long been overtaken */
 };
 
-/* True if the row has, or had, an owner. Row 0 goes from worker to worker with the camera's lease:
- * it is "alive" while one holds a pin. */
+/* True if the row is a reader's own, and has, or had, an owner. Row 0 goes from worker to worker
+ * with the camera's lease: it is "alive" while one holds a pin. */
 bool reader_used(const struct ring_row_stat *row);
 struct print_text reader_name(const struct ring_row_stat *row);
 
@@ -38,8 +40,8 @@ uint64_t reader_lag(const struct ring_stat *stat, const struct ring_row_stat *ro
 struct reader reader_look(const struct ring_stat *stat, const struct ring_row_stat *row);
 const char *reader_state_name(enum reader_state state);
 
-/* What it has pinned: "slot 3", "generation 2" or "-". */
-struct print_text reader_pin(const struct ring_stat *stat, const struct ring_row_stat *row);
+/* What it has pinned: "slot 3", "generation 2", "4 frames" or "-". */
+struct print_text reader_pin(const struct ring_stat *stat, const struct reader *reader);
 
 unsigned reader_count(const struct ring_stat *stat);
 

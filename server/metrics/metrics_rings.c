@@ -114,11 +114,13 @@ static void sum_row(struct ring *ring, const struct ring_stat *stat,
     enum state state = row_state(row);
     ring->readers[state]++;
     ring->missed += row->missed;
-    if (row->pinned_generation == 0)
-        return;
-    int64_t age = pin_age(stat, row, now);
-    ring->pinned[state]++;
-    ring->oldest_pin_ns = age > ring->oldest_pin_ns ? age : ring->oldest_pin_ns;
+    const struct ring_row_stat *held[RING_MAX_PINS];
+    unsigned count = ring_stat_held(stat, row->row, held);
+    for (unsigned i = 0; i < count; i++) {
+        int64_t age = pin_age(stat, held[i], now);
+        ring->oldest_pin_ns = age > ring->oldest_pin_ns ? age : ring->oldest_pin_ns;
+    }
+    ring->pinned[state] += count > 0;
 }
 
 static void sum_ring(struct ring *ring, struct board *board, const struct ring_stat *stat)
@@ -137,7 +139,7 @@ static void sum_ring(struct ring *ring, struct board *board, const struct ring_s
         if (row->pid == 0)
             continue;
         ring->taken++;
-        if (!is_ours(board, row))
+        if (row->of == 0 && !is_ours(board, row))
             sum_row(ring, stat, row, now);
     }
 }

@@ -13,6 +13,7 @@ void kill_writer_act(void);
 void kill_writer_check(void);
 
 void a_reader_that_pins(void **state);
+void a_reader_that_takes_several(void **state);
 void a_reader_that_copies(void **state);
 void kill_reader_act(void);
 

@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         KILL_TEST(a_writer_that_gives_slots_back),
         KILL_TEST(a_capture_that_passes_through),
         KILL_TEST(a_reader_that_pins),
+        KILL_TEST(a_reader_that_takes_several),
         KILL_TEST(a_reader_that_copies),
         KILL_TEST(an_encoder),
         KILL_TEST(an_encoder_while_a_frame_waits),

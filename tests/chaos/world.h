@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-#define WORLD_ROWS 4 /* shm.reader_rows */
+#define WORLD_ROWS 6 /* shm.reader_rows */
 #define WORLD_RAW "cam.raw"
 #define WORLD_JPEG "cam.jpeg"
 

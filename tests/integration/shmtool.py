@@ -126,6 +126,15 @@ print("ready", flush=True)
 time.sleep(1000)
 """
 
+# One that takes several, and says which.
+TAKE = """
+reader = camring.Ring({ring!r}, instance=instance)
+frames = [reader.take() for _ in range({count})]
+print("ready", flush=True)
+print(*(frame.number for frame in frames), flush=True)
+time.sleep(1000)
+"""
+
 # One that only waits for the next frame.
 READ = """
 reader = camring.Ring({ring!r}, instance=instance)

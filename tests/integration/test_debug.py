@@ -6,7 +6,7 @@ import pytest
 
 from multipart import Stream
 from product import running, wait_for
-from shmtool import HOLD, READ, needs_library, program
+from shmtool import HOLD, READ, TAKE, needs_library, program
 
 pytestmark = needs_library
 LIMIT = 30  # seconds until a line is in the log; generous, for busy machines
@@ -72,6 +72,16 @@ def test_a_reader_that_holds(debugged):
         )
         assert match and float(match[1]) >= 4, lines(debugged, holder.pid)
         assert not lines(debugged, other.pid)  # takes and gives back frame after frame
+
+
+def test_a_reader_that_holds_several(debugged):
+    with program(debugged.instance, TAKE.format(ring="door", count=3)) as holder:
+        wait_for(lambda: len(lines(debugged, holder.pid)) == 3, LIMIT, "a line for each frame")
+        told = [
+            re.search(rf"process {holder.pid} \(\S+\) holds frame (\d+), for ", line)[1]
+            for line in lines(debugged, holder.pid)
+        ]
+        assert sorted(told, key=int) == holder.line().split()
 
 
 def test_a_writer_that_keeps_its_loan(debugged):

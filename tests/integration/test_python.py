@@ -180,6 +180,20 @@ def test_observer_takes_no_row_and_gets_copies(live):
     assert (frame.array == kept).all()  # a copy stays what it is, even without its ring
 
 
+def test_frames_that_are_taken(live):
+    with camring.Ring("door", live.instance) as ring:
+        frames = [ring.take() for _ in range(4)]
+        assert [row["held"] for row in own_rows(live.instance)] == [4]
+        kept = [frame.array.copy() for frame in frames]
+        wait_for(lambda: ring.stat()["published"] > frames[-1].number + 25, 20, "25 more frames")
+        numbers = [number_in(Image.fromarray(frame.array)) for frame in frames]
+        assert len(set(numbers)) == 4 and all(
+            (frame.array == copy).all() for frame, copy in zip(frames, kept)
+        )
+        stat = ring.stat()
+        assert stat["taken"] + stat["missed"] == frames[-1].number - stat["joined"]
+
+
 def test_descriptor_for_select(live):
     with camring.Ring("door", live.instance) as ring:
         got = 0
@@ -315,6 +329,45 @@ def test_arrays_outlive_frame_generation_ring_and_producer(name):
     del old, new
     gc.collect()
     assert f"camring.{name}.mine" not in maps.read_text()  # and no longer
+
+
+def test_arrays_of_a_taken_frame_keep_it(name):
+    with camring.Producer("mine", name, rows=12) as out:
+        ring = camring.Ring("mine", name)
+
+        def held():
+            return sum(row["held"] for row in own_rows(name, "mine.raw"))
+
+        out.publish(*picture(64, 48, 1))
+        with ring.take(5) as frame:
+            part = frame.planes[2][3:7, 4:]
+        with pytest.raises(ValueError, match="given back"):
+            frame.array.sum()
+        assert held() == 1
+        out.publish(*picture(64, 48, 2))
+        with ring.take(5) as frame, ring.next(0) or frame:
+            assert held() == 2 and frame.number == 2
+        assert held() == 1  # given back with the block, as no array of it is kept
+        threads = []
+        for value in range(3, 3 + camring.MAX_TAKEN - 1):
+            out.publish(*picture(64, 48, value))
+            threads.append(
+                threading.Thread(target=lambda frame: frame.array.sum(), args=[ring.take(0)])
+            )
+        out.publish(*picture(64, 48, 99))
+        assert held() == camring.MAX_TAKEN and code(ring.take, 0) == "USAGE"
+        while threads:
+            thread = threads.pop()
+            thread.start()
+            thread.join()
+            del thread
+        assert held() == 1
+        ring.close()
+        for value in range(50):
+            out.publish(*picture(64, 48, 99))
+        assert (part == 254).all() and held() == 1 and out.stat()["readers"] == 1
+        del part
+        assert out.stat()["readers"] == 0
 
 
 def test_thousands_of_frames_leave_nothing_mapped(name):
@@ -525,11 +578,12 @@ def test_fork_leaves_the_parents_frame_alone(name):
         assert own_rows(name, "mine.raw")[0]["pin"] is not None
 
 
+@pytest.mark.parametrize("get", ["next", "take"])
 @pytest.mark.parametrize("end", ["", "import gc; gc.collect()", "sys.exit(3)", "1 / 0"])
-def test_program_may_end_with_a_frame_in_hand(name, end):
+def test_program_may_end_with_a_frame_in_hand(name, end, get):
     text = (
         "import sys, camring\nring = camring.Ring('mine', sys.argv[1])\n"
-        f"frame = ring.next()\narray = frame.array\n{end}"
+        f"frame = ring.{get}()\narray = frame.array\n{end}"
     )
     with camring.Producer("mine", name) as out:
         out.publish(*picture(8, 8, 1))

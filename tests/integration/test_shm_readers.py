@@ -11,7 +11,7 @@ import pytest
 from clips import Order, read_number
 from multipart import Stream
 from product import running, wait_for
-from shmtool import HOLD, READ, needs_library, objects, program, rings, shm, shm_json
+from shmtool import HOLD, READ, TAKE, needs_library, objects, program, rings, shm, shm_json
 
 pytestmark = needs_library
 FPS = 25
@@ -45,6 +45,15 @@ def trouble_lines(camring):
     done = shm(camring.instance, "list")
     assert done.returncode == 0
     return done.stdout.partition("\n\n")[2].splitlines()
+
+
+def reaped(camring):
+    found = re.search(
+        r'^camring_ring_readers_reaped_total\{camera="door",ring="raw"\} (\d+)$',
+        camring.get("/metrics")[2].decode(),
+        re.M,
+    )
+    return int(found[1])
 
 
 def wait_overtaken(camring, pid):
@@ -107,6 +116,35 @@ def test_one_that_never_releases(live):
             "faults": [],
             "remains": [],
         }
+    use_every_row(live)
+
+
+def test_one_that_never_releases_several(live):
+    """Whatever it holds, it is one reader."""
+    with program(live.instance, TAKE.format(ring="door", count=3)) as holder:
+        oldest = holder.line().split()[0]
+        wait_overtaken(live, holder.pid)
+        reader = reader_of(live, holder.pid)
+        assert reader["held"] == 3 and reader["trouble"] and reader["taken"] in (2, 3)
+        lines = trouble_lines(live)
+        assert len(lines) == 1 and re.fullmatch(
+            rf"door\.raw: reader \S+ \(process {holder.pid}\) does not release "
+            rf"3 frames, the oldest frame {oldest}, [\d.]+ s old; \d+ frames behind",
+            lines[0],
+        )
+        assert re.search(
+            rf" {holder.pid} .* alive +3 frames +[\d.]+ s ",
+            shm(live.instance, "show", "door.raw").stdout,
+        )
+        metrics = live.get("/metrics")[2].decode()
+        for family in ("readers", "pinned_readers"):
+            assert f'camring_ring_{family}{{camera="door",ring="raw",state="alive"}} 1\n' in metrics
+        assert_nobody_is_harmed(live)
+        assert shm_json(live.instance, "verify")["faults"] == []
+        before = reaped(live)
+        holder.kill()
+        wait_for(lambda: not readers_of(live, holder.pid), 20, "its rows free again")
+        wait_for(lambda: reaped(live) == before + 1, 20, "one reader more that died")
     use_every_row(live)
 
 

@@ -124,9 +124,9 @@ static void other_abi_and_damage_are_told_apart(void **state)
     size_t abi = offsetof(struct ring_ctl_header, abi_major),
            order = offsetof(struct ring_ctl_header, byte_order);
     uint32_t before = poke("", abi, RING_ABI_MAJOR + 1);
-    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 3.0, this is 2.1)");
+    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 3.0, this is 2.2)");
     poke("", abi, 1); /* whose slots all existed */
-    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 1.0, this is 2.1)");
+    expect_no_attach("prog", 0, CAMRING_ABI, "another version (ABI 1.0, this is 2.2)");
     assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 2, &error));
     assert_int_equal(error.code, CAMRING_ABI);
     poke("", abi, before);

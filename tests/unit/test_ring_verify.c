@@ -361,6 +361,11 @@ static void rows_are_checked(void **state)
     row->who[15] = 'x';
     assert_found(RING_FAULT_ROW, false, "row 1", "name");
     row->who[15] = '\0';
+    atomic_store(&row->of, 1000);
+    assert_found(RING_FAULT_ROW, false, "row 1", "holds a frame for the reader of row 1000");
+    atomic_store(&row->of, 2);
+    assert_found(RING_FAULT_ROW, false, "row 1", "which is another");
+    atomic_store(&row->of, 0);
     free_ring(&ring);
 }
 

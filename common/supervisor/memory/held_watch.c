@@ -65,14 +65,11 @@ static void note_frame(struct held_watch *watch, struct held_frame *frame)
 
 static void note_pin(struct held_watch *watch, const struct ring_row_stat *row)
 {
-    const struct ring_stat *stat = &watch->stat;
-    bool is_current = row->pinned_slot >= 0 && (unsigned)row->pinned_slot < stat->slots;
-    uint64_t number = is_current ? stat->slot[row->pinned_slot].seq / 2 : row->last;
     if (!row->alive || row->pinned_generation == 0)
         return;
     struct held_frame frame = {.number = row->row, .pid = row->pid};
     snprintf(frame.who, sizeof frame.who, "%s", row->who);
-    frame.mark[0] = number;
+    frame.mark[0] = row->frame;
     frame.mark[1] = row->pinned_generation;
     note_frame(watch, &frame);
 }
