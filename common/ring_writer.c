@@ -356,8 +356,8 @@ static uint32_t newest_slot(const struct ring_map *map)
     return atomic_load_explicit(&map->header->head, memory_order_relaxed) & 0xff;
 }
 
-/* Gives the row's slot back to the system, or what is left of it, if nobody needs it now; the row's
- * lock keeps a new reader from counting on it.  False if nothing was given back. */
+/* Gives the row's slot, or what is left of it, back to the system if no process uses it; the row's
+ * lock keeps a new reader from relying on it. False if nothing was given back. */
 static bool writer_give_back(const struct ring_writer *writer, unsigned row_number)
 {
     struct ring_row *row = &writer->ctl->header->rows[row_number];

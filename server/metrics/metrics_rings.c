@@ -197,7 +197,7 @@ static void oldest_pins(const struct metrics_rings *rings, struct exposition *ou
 
 enum number { BYTES, ROWS, TAKEN, MISSED, REAPED };
 
-static uint64_t number_of(const struct ring *ring, enum number number)
+static uint64_t ring_number(const struct ring *ring, enum number number)
 {
     switch (number) {
     case BYTES:
@@ -230,7 +230,7 @@ static void write_numbers(const struct metrics_rings *rings, struct exposition *
     for (unsigned n = 0; n < sizeof families / sizeof families[0]; n++) {
         exposition_family(out, families[n].name, families[n].type, families[n].help);
         for (const struct ring *ring = NULL; (ring = next_seen(rings, ring));)
-            exposition_count(out, ring->labels, number_of(ring, n));
+            exposition_count(out, ring->labels, ring_number(ring, n));
     }
 }
 

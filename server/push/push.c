@@ -187,7 +187,7 @@ static struct message *make_part(const struct push_client *client, struct pictur
 }
 
 /* The picture as a multipart message, with a reference for the caller. NULL: out of memory. */
-static struct message *part_of(const struct push_client *client, struct picture *picture,
+static struct message *shared_part(const struct push_client *client, struct picture *picture,
                                const char *camera)
 {
     if (client->wishes.info) /* contains the time of sending */
@@ -217,7 +217,7 @@ static struct push_transit transit_of(const struct push_client *client,
 
 bool push_picture(struct push_client *client, struct picture *picture, const char *camera)
 {
-    struct message *part = part_of(client, picture, camera);
+    struct message *part = shared_part(client, picture, camera);
     bool sent = part && sender_send(&client->sender, part);
     if (sent) {
         client->transit = transit_of(client, picture);
