@@ -44,11 +44,13 @@ endif
 
 pkg_common := jansson yaml-0.1 libjpeg
 pkg_encoder := libswscale libavutil
+pkg_loaded := libavfilter freetype2# by the encoder, while it runs: only their headers
 pkg_capture := libavformat libavcodec libavutil libswscale gnutls
 pkg_server := libevent libevent_openssl openssl libxcrypt
 pkg_supervisor := libevent libxcrypt openssl
 pkg_shmtool := libpng libswscale libavutil
-PKGS := $(sort $(foreach part,common encoder capture server supervisor shmtool,$(pkg_$(part))))
+pkg_parts := common encoder loaded capture server supervisor shmtool
+PKGS := $(sort $(foreach part,$(pkg_parts),$(pkg_$(part))))
 # Asked for once, when first needed: packages may be installed by then.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
@@ -137,8 +139,10 @@ encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c)
 parts_test_encoder := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
-chain_parts := $(addprefix encoder/,chain.c chain_graph.c lavfi.c)
+chain_parts := $(filter encoder/chain%,$(src_encoder)) encoder/lavfi.c
 parts_test_chain := $(chain_parts)
+parts_test_chain_steps := $(chain_parts)
+parts_test_chain_own := $(chain_parts)
 parts_test_motion := $(addprefix encoder/motion,.c _blobs.c _grid.c _light.c)
 parts_test_motion_clip := $(parts_test_motion)
 parts_test_pace := capture/pace.c capture/damage.c

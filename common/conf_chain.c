@@ -30,6 +30,18 @@ bool conf_chain_store(struct conf_chain *chain, const void *bytes, size_t size,
     return true;
 }
 
+unsigned conf_chain_column(const struct conf_chain *chain, const struct conf_step *step,
+                           unsigned offset)
+{
+    if (step->kind != CONF_STEP_FILTER || step->text_column == 0)
+        return step->column;
+    const char *text = conf_chain_text(chain, step->filter.graph);
+    unsigned column = step->text_column;
+    for (unsigned i = 0; i < offset && text[i]; i++)
+        column += (text[i] & 0xc0) != 0x80;
+    return column;
+}
+
 /* ---- pieces ---- */
 
 static bool same_piece(const struct conf_chain *a, struct conf_piece first,

@@ -45,9 +45,9 @@ struct conf_piece {
 /* Pixels count from the top left corner of the picture as the steps before have made it. */
 struct conf_step {
     uint32_t kind; /* enum conf_step_kind */
-    /* where its value stands in the file; conf_chain_same ignores it */
+    /* where its value stands in the file; conf_chain_same ignores these */
     uint32_t line, column;
-    uint32_t text_column; /* filter: where its text begins on that line; 0: not as it is used */
+    uint32_t text_column; /* where the first character of its text stands; 0: not as it is used */
     union {
         struct {
             uint32_t x, y, width, height;
@@ -86,6 +86,10 @@ const char *conf_chain_text(const struct conf_chain *chain, struct conf_piece pi
 /* Stores a copy of `size` bytes, at an even place; false if there is no room. */
 bool conf_chain_store(struct conf_chain *chain, const void *bytes, size_t size,
                       struct conf_piece *piece);
+
+/* The column in the file of what stands at `offset` of the text of a filter. */
+unsigned conf_chain_column(const struct conf_chain *chain, const struct conf_step *step,
+                           unsigned offset);
 
 /* True if both do the same to a picture. */
 bool conf_chain_same(const struct conf_chain *a, const struct conf_chain *b);

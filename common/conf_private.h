@@ -170,6 +170,10 @@ void conf_http_check(const struct conf_http *http, const struct conf_node *root,
 void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial,
                        struct conf_faults *faults);
 
+/* Fills *chain with the steps of the list `node`; `where` is its key for messages. */
+void conf_steps_apply(struct conf_chain *chain, const struct conf_node *node, const char *where,
+                      struct conf_faults *faults);
+
 /* Checks an expanded source and stores it; `node` is where it came from, `where` its key for
  * messages. */
 void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,

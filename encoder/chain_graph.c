@@ -8,15 +8,18 @@
  * One thread a graph: the pool of workers is what uses the cores. */
 #include "chain_graph.h"
 
+#include "chain_filters.h"
 #include "chain_place.h"
-#include "lavfi.h"
+#include "chain_steps.h"
 
 #include <errno.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAST_SIZE 16        /* of pictures for filters, each way */
 #define PICTURES_AT_ONCE 256 /* out of one that goes in; more is a runaway */
 
 /* What a graph is made for. */
@@ -28,6 +31,7 @@ struct kind {
 
 struct chain_graph {
     const struct conf_chain *chain;
+    const char *const *fonts;
     unsigned first, end;
     const struct lavfi *lavfi;
     struct kind kind;
@@ -38,15 +42,16 @@ struct chain_graph {
 
 /* ---- life ---- */
 
-struct chain_graph *chain_graph_create(const struct conf_chain *chain, unsigned first, unsigned end)
+struct chain_graph *chain_graph_create(const struct conf_chain *chain, const char *const *fonts,
+                                       unsigned first, unsigned end)
 {
     struct chain_graph *graph = calloc(1, sizeof *graph);
     if (graph)
-        *graph = (struct chain_graph){.chain = chain, .first = first, .end = end};
+        *graph = (struct chain_graph){.chain = chain, .fonts = fonts, .first = first, .end = end};
     return graph;
 }
 
-static void forget(struct chain_graph *graph)
+void chain_graph_forget(struct chain_graph *graph)
 {
     if (graph->graph)
         graph->lavfi->avfilter_graph_free(&graph->graph);
@@ -56,30 +61,31 @@ static void forget(struct chain_graph *graph)
 void chain_graph_destroy(struct chain_graph *graph)
 {
     if (graph)
-        forget(graph);
+        chain_graph_forget(graph);
     free(graph);
 }
 
 /* ---- making ---- */
 
-/* `step` counts from 0. */
-static int fail(struct error *err, unsigned step, const char *what, struct lavfi_words *words,
-                int code)
+/* Where it is, if a filter has said something; else at the last step. */
+static int fail(const struct chain_graph *graph, struct lavfi_words *words, int code,
+                struct error *err)
 {
-    error_set(err, CHAIN_PLACE(step + 1, 0), "%s: %s", what, lavfi_reason(words, code));
+    int place = chain_filters_place(words->speaker);
+    unsigned step = place ? CHAIN_STEP(place) : graph->end;
+    const char *name = conf_step_name(graph->chain->steps[step - 1].kind);
+    error_set(err, place ? place : CHAIN_PLACE(step, 0), "%s: %s", name, lavfi_reason(words, code));
     return -1;
 }
 
-static int make_ends(struct chain_graph *graph, struct error *err)
+static int make_source(struct chain_graph *graph, struct error *err)
 {
     const struct lavfi *lavfi = graph->lavfi;
     const struct kind *kind = &graph->kind;
     graph->source = lavfi->avfilter_graph_alloc_filter(graph->graph,
                                                        lavfi->avfilter_get_by_name("buffer"), "in");
-    graph->sink = lavfi->avfilter_graph_alloc_filter(
-        graph->graph, lavfi->avfilter_get_by_name("buffersink"), "out");
     AVBufferSrcParameters *parameters = av_calloc(1, sizeof *parameters);
-    if (!graph->source || !graph->sink || !parameters) {
+    if (!graph->source || !parameters) {
         av_free(parameters);
         error_set(err, 0, "out of memory");
         return -1;
@@ -92,46 +98,44 @@ static int make_ends(struct chain_graph *graph, struct error *err)
                                           .frame_rate = {25, 1}};
     int code = lavfi->av_buffersrc_parameters_set(graph->source, parameters);
     av_free(parameters);
-    enum AVPixelFormat formats[] = {kind->format, AV_PIX_FMT_NONE};
-    if (code >= 0)
-        code = av_opt_set_int_list(graph->sink, "pix_fmts", formats, AV_PIX_FMT_NONE,
-                                   AV_OPT_SEARCH_CHILDREN);
-    if (code >= 0)
-        code = lavfi->avfilter_init_str(graph->source, NULL);
-    if (code >= 0)
-        code = lavfi->avfilter_init_str(graph->sink, NULL);
-    if (code >= 0)
+    if (code >= 0 && lavfi->avfilter_init_str(graph->source, NULL) >= 0)
         return 0;
     error_set(err, 0, "libavfilter can't take a picture of %dx%d", kind->width, kind->height);
     return -1;
 }
 
-/* Puts one step behind pad 0 of `*last`. */
-static int add_step(struct chain_graph *graph, unsigned number, AVFilterContext **last,
-                    struct lavfi_words *words, struct error *err)
+/* What comes out has the format that went in, unless the last filter says another that rings have.
+ */
+static int make_sink(struct chain_graph *graph, struct chain_end end)
 {
-    const struct conf_step *step = &graph->chain->steps[number];
-    const char *text = conf_chain_text(graph->chain, step->filter.graph);
+    static const enum AVPixelFormat any[] = {
+        AV_PIX_FMT_YUV420P,  AV_PIX_FMT_YUV422P,  AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUVJ420P,
+        AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_NONE};
     const struct lavfi *lavfi = graph->lavfi;
-    AVFilterInOut *ins = NULL, *outs = NULL;
-    lavfi_listen(words);
-    int code = lavfi->avfilter_graph_parse2(graph->graph, text, &ins, &outs);
-    if (code < 0)
-        return fail(err, number, conf_step_name(step->kind), words, code);
-    bool single = ins && !ins->next && outs && !outs->next;
-    code = single ? lavfi->avfilter_link(*last, 0, ins->filter_ctx, (unsigned)ins->pad_idx)
-                  : AVERROR(EINVAL);
-    if (single) {
-        /* the output's pad is 0 unless a filter with several has been given only one */
-        *last = outs->filter_ctx;
-    }
-    lavfi->avfilter_inout_free(&ins);
-    lavfi->avfilter_inout_free(&outs);
-    if (!single) {
-        error_set(err, CHAIN_PLACE(number + 1, 0), "must have one input and one output");
-        return -1;
-    }
-    return code < 0 ? fail(err, number, conf_step_name(step->kind), words, code) : 0;
+    enum AVPixelFormat same[] = {graph->kind.format, AV_PIX_FMT_NONE};
+    graph->sink = lavfi->avfilter_graph_alloc_filter(
+        graph->graph, lavfi->avfilter_get_by_name("buffersink"), "out");
+    if (!graph->sink)
+        return AVERROR(ENOMEM);
+    int code = strcmp(end.filter->filter->name, "format") == 0
+                   ? av_opt_set_int_list(graph->sink, "pix_fmts", any, AV_PIX_FMT_NONE,
+                                         AV_OPT_SEARCH_CHILDREN)
+                   : av_opt_set_int_list(graph->sink, "pix_fmts", same, AV_PIX_FMT_NONE,
+                                         AV_OPT_SEARCH_CHILDREN);
+    if (code >= 0)
+        code = lavfi->avfilter_init_str(graph->sink, NULL);
+    return code < 0 ? code : lavfi->avfilter_link(end.filter, end.pad, graph->sink, 0);
+}
+
+/* Puts one step behind *end. */
+static int add_step(struct chain_graph *graph, unsigned step, struct chain_end *end,
+                    struct error *err)
+{
+    char text[CHAIN_STEP_SIZE];
+    if (chain_steps_describe(graph->chain, step, graph->fonts[step], text))
+        return chain_filters_add(graph->lavfi, graph->graph, step + 1, text, end, err);
+    error_set(err, CHAIN_PLACE(step + 1, 0), "the step is too long");
+    return -1;
 }
 
 static int make(struct chain_graph *graph, struct error *err)
@@ -144,18 +148,23 @@ static int make(struct chain_graph *graph, struct error *err)
         return -1;
     }
     graph->graph->nb_threads = 1;
-    graph->graph->scale_sws_opts = av_strdup("flags=bicubic");
-    if (make_ends(graph, err) < 0)
+    /* for conversions that filters make necessary: also those back from RGB are by the picture's
+     * own matrix */
+    graph->graph->scale_sws_opts =
+        av_strdup(graph->kind.matrix == AVCOL_SPC_BT709 ? "flags=bicubic:out_color_matrix=bt709"
+                                                        : "flags=bicubic:out_color_matrix=bt601");
+    if (make_source(graph, err) < 0)
         return -1;
-    AVFilterContext *last = graph->source;
+    struct chain_end end = {graph->source, 0};
     for (unsigned i = graph->first; i < graph->end; i++)
-        if (add_step(graph, i, &last, &words, err) < 0)
+        if (add_step(graph, i, &end, err) < 0)
             return -1;
     lavfi_listen(&words);
-    int code = lavfi->avfilter_link(last, 0, graph->sink, 0);
+    int code = make_sink(graph, end);
     if (code >= 0)
         code = lavfi->avfilter_graph_config(graph->graph, NULL);
-    return code < 0 ? fail(err, graph->end - 1, "filter", &words, code) : 0;
+    lavfi_listen(NULL);
+    return code < 0 ? fail(graph, &words, code, err) : 0;
 }
 
 /* ---- pictures ---- */
@@ -166,24 +175,37 @@ static struct kind kind_of(const AVFrame *frame)
                          frame->color_range, frame->colorspace, frame->sample_aspect_ratio};
 }
 
+/* Some of FFmpeg's filters write outside of pictures that are very small. */
+static bool is_large_enough(const struct chain_graph *graph, struct error *err)
+{
+    if (graph->kind.width >= LEAST_SIZE && graph->kind.height >= LEAST_SIZE)
+        return true;
+    for (unsigned i = graph->first; i < graph->end; i++) {
+        if (graph->chain->steps[i].kind != CONF_STEP_FILTER)
+            continue;
+        error_set(err, CHAIN_PLACE(i + 1, 0),
+                  "filter: pictures must have at least %dx%d pixels; this one has %dx%d",
+                  LEAST_SIZE, LEAST_SIZE, graph->kind.width, graph->kind.height);
+        return false;
+    }
+    return true;
+}
+
 static int prepare(struct chain_graph *graph, const AVFrame *in, struct error *err)
 {
     struct kind kind = kind_of(in);
     if (!graph->lavfi && !(graph->lavfi = lavfi_load(err)))
         return -1;
-    if (memcmp(&kind, &graph->kind, sizeof kind) == 0) {
-        *err = graph->fault;
-        return graph->graph ? 0 : -1;
+    if (memcmp(&kind, &graph->kind, sizeof kind) != 0) {
+        chain_graph_forget(graph);
+        graph->kind = kind;
+        if (!is_large_enough(graph, &graph->fault) || make(graph, &graph->fault) < 0)
+            graph->lavfi->avfilter_graph_free(&graph->graph);
     }
-    forget(graph);
-    graph->kind = kind;
-    int result = make(graph, &graph->fault);
-    lavfi_listen(NULL);
-    if (result < 0) {
-        graph->lavfi->avfilter_graph_free(&graph->graph);
-        *err = graph->fault;
-    }
-    return result;
+    if (graph->graph)
+        return 0;
+    *err = graph->fault;
+    return -1;
 }
 
 /* Takes all that comes out; the newest is what is wanted. */
@@ -218,7 +240,9 @@ int chain_graph_run(struct chain_graph *graph, AVFrame *in, AVFrame *out, struct
     lavfi_listen(NULL);
     if (code >= 0)
         return code;
-    fail(err, graph->end - 1, "filter", &words, code);
-    forget(graph);
+    fail(graph, &words, code, err);
+    if (code == AVERROR(ERANGE))
+        error_set(err, err->code, "more than %d pictures come out for one", PICTURES_AT_ONCE);
+    chain_graph_forget(graph);
     return -1;
 }

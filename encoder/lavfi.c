@@ -1,6 +1,5 @@
 #include "lavfi.h"
 
-#include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -21,37 +20,45 @@ static _Thread_local struct lavfi_words *listener;
 /* A message comes in pieces, each with a line's end or without. */
 static void on_log(void *context, int level, const char *format, va_list args)
 {
-    (void)context;
     struct lavfi_words *words = listener;
     if (!words || level > AV_LOG_ERROR)
         return;
     size_t used = strlen(words->text);
+    const AVClass *class = context ? *(const AVClass *const *)context : NULL;
+    if (!words->speaker[0] && class && strcmp(class->class_name, "AVFilter") == 0)
+        snprintf(words->speaker, sizeof words->speaker, "%s", class->item_name(context));
     vsnprintf(words->text + used, sizeof words->text - used, format, args);
 }
 
 void lavfi_listen(struct lavfi_words *words)
 {
     if (words)
-        words->text[0] = '\0';
+        words->text[0] = words->speaker[0] = '\0';
     listener = words;
 }
 
-/* Line ends become "; ", and none is left at the end. */
+/* Puts what is said in several lines on one, and what is said again only once. */
 static void join_lines(char *text)
 {
-    char *to = text;
-    for (const char *from = text; *from; from++)
-        if (!iscntrl((unsigned char)*from))
-            *to++ = *from;
-        else if (to > text && to[-1] != ' ')
-            *to++ = ' ';
-    while (to > text && (to[-1] == ' ' || to[-1] == '.'))
-        to--;
-    *to = '\0';
+    char joined[sizeof((struct lavfi_words *)0)->text] = "";
+    char *rest = NULL;
+    const char *last = NULL;
+    for (char *line = strtok_r(text, "\r\n", &rest), *next; line; last = line, line = next) {
+        next = strtok_r(NULL, "\r\n", &rest);
+        size_t length = strlen(line), used = strlen(joined);
+        while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '.'))
+            line[--length] = '\0';
+        if (length > 0 && (!last || strcmp(line, last) != 0))
+            snprintf(joined + used, sizeof joined - used, "%s%s", used > 0 ? "; " : "", line);
+    }
+    strcpy(text, joined);
 }
 
 const char *lavfi_reason(struct lavfi_words *words, int code)
 {
+    char *rest = strstr(words->text, "Failed to configure"); /* as the lines before have said */
+    if (rest)
+        *rest = '\0';
     join_lines(words->text);
     if (!words->text[0])
         av_strerror(code, words->text, sizeof words->text);

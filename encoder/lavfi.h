@@ -14,17 +14,13 @@
     X(avfilter_graph_alloc)                                                                        \
     X(avfilter_graph_alloc_filter)                                                                 \
     X(avfilter_graph_config)                                                                       \
-    X(avfilter_graph_create_filter)                                                                \
     X(avfilter_graph_free)                                                                         \
-    X(avfilter_graph_parse2)                                                                       \
     X(avfilter_get_by_name)                                                                        \
+    X(avfilter_init_dict)                                                                          \
     X(avfilter_init_str)                                                                           \
-    X(avfilter_inout_free)                                                                         \
     X(avfilter_link)                                                                               \
-    X(avfilter_filter_pad_count)                                                                   \
     X(av_filter_iterate)                                                                           \
     X(av_buffersink_get_frame)                                                                     \
-    X(av_buffersink_get_time_base)                                                                 \
     X(av_buffersrc_add_frame_flags)                                                                \
     X(av_buffersrc_parameters_set)
 
@@ -41,6 +37,7 @@ const struct lavfi *lavfi_load(struct error *err);
 /* What FFmpeg logs as errors, on one line. */
 struct lavfi_words {
     char text[384];
+    char speaker[64]; /* the first filter that said any of it */
 };
 
 /* From now on FFmpeg's errors in this thread go into `words` instead of being dropped; NULL ends

@@ -5,13 +5,13 @@
 set -eu
 
 build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev
-    libswscale-dev libjpeg62-turbo-dev libgnutls28-dev libevent-dev libssl-dev libcrypt-dev
-    libyaml-dev libjansson-dev libpng-dev"
+    libswscale-dev libfreetype-dev libjpeg62-turbo-dev libgnutls28-dev libevent-dev libssl-dev
+    libcrypt-dev libyaml-dev libjansson-dev libpng-dev"
 test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-pytest-xdist python3-numpy
     python3-pil python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad glib-networking ca-certificates
     libjpeg-turbo-progs procps iproute2 mount util-linux g++ prometheus groff-base python3-opencv
-    python3-jsonschema mpv motion openssl"
+    python3-jsonschema mpv motion openssl fonts-dejavu-core fonts-nanum"
 browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev

@@ -1,148 +1,257 @@
 /* A camera's chain: what comes out of it, and that nothing that goes in brings it down. */
-#include "encoder/chain.h"
-#include "encoder/chain_place.h"
+#include "chain_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define EVERY_STEP                                                                                 \
+    "- crop: {x: 4, y: 2, width: 60, height: 40}\n"                                                \
+    "- mask: [[0,0, 20,0, 0,20]]\n"                                                                \
+    "- scale: {width: 90}\n"                                                                       \
+    "- rotate: 90\n"                                                                               \
+    "- flip: vertical\n"                                                                           \
+    "- filter: 'eq=contrast=1.1'\n"                                                                \
+    "- text: {text: '%T'}\n"                                                                       \
+    "- gray\n"                                                                                     \
+    "- rotate: 180\n"                                                                              \
+    "- deinterlace\n"                                                                              \
+    "- filter: 'split[a][b];[a][b]hstack'\n"
 
-#include <cmocka.h>
+/* ---- origin, sizes, failures ---- */
 
-static struct conf_camera camera;
-static struct chain *chain;
-static struct ring_frame in, out;
-static uint8_t *input, *output;
-static struct error err;
-
-static void use_filter(const char *graph)
-{
-    camera = (struct conf_camera){.id = "door"};
-    camera.chain.steps[0].kind = CONF_STEP_FILTER;
-    camera.chain.count = 1;
-    assert_true(conf_chain_store(&camera.chain, graph, strlen(graph) + 1,
-                                 &camera.chain.steps[0].filter.graph));
-    chain = chain_create(&camera, &err);
-    assert_non_null(chain);
-}
-
-static void picture(uint32_t format, uint32_t width, uint32_t height)
-{
-    size_t at = 0;
-    uint64_t number = in.number + 1;
-    in = (struct ring_frame){.number = number,
-                             .camera_ns = (int64_t)number * 7,
-                             .captured_ns = (int64_t)number * 40000000,
-                             .format = format,
-                             .width = width,
-                             .height = height};
-    for (unsigned i = 0; i < RING_PLANES; i++) {
-        in.stride[i] = ring_plane_width(format, i, width) + 3;
-        in.offset[i] = (uint32_t)at;
-        at += (size_t)in.stride[i] * ring_plane_height(format, i, height);
-    }
-    in.bytes = (uint32_t)at;
-    free(input);
-    input = malloc(at);
-    assert_non_null(input);
-    for (size_t i = 0; i < at; i++)
-        input[i] = (uint8_t)(16 + i * 7 % 220);
-}
-
-static enum chain_result run(void)
-{
-    enum chain_result result = chain_run(chain, &in, input, &out, &err);
-    if (result != CHAIN_PICTURE)
-        return result;
-    free(output);
-    output = malloc(out.bytes);
-    assert_non_null(output);
-    assert_true(ring_frame_valid(&out, out.bytes));
-    chain_copy(chain, output);
-    return result;
-}
-
-static void expect_flipped(void)
-{
-    assert_int_equal(out.width, in.width);
-    assert_int_equal(out.height, in.height);
-    assert_int_equal(out.format, in.format);
-    for (unsigned i = 0; i < RING_PLANES; i++) {
-        uint32_t width = ring_plane_width(in.format, i, in.width);
-        for (uint32_t y = 0; y < ring_plane_height(in.format, i, in.height); y++)
-            for (uint32_t x = 0; x < width; x++)
-                assert_int_equal(output[out.offset[i] + y * out.stride[i] + x],
-                                 input[in.offset[i] + y * in.stride[i] + width - 1 - x]);
-    }
-}
-
-static void a_filter_works_in_every_size_and_format(void **state)
+static void results_say_where_they_come_from(void **state)
 {
     (void)state;
-    static const uint32_t sizes[][2] = {{64, 48}, {64, 48}, {63, 47}, {128, 96}, {2, 2}, {1, 1}};
-    use_filter("hflip");
+    static const uint32_t sizes[][2] = {{64, 48}, {64, 48}, {63, 47}, {128, 96}, {16, 16}};
+    use_chain("- filter: hflip");
     for (uint32_t format = RING_I420; format <= RING_I444; format++) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            picture(format, sizes[i][0], sizes[i][1]);
-            assert_int_equal(run(), CHAIN_PICTURE);
-            expect_flipped();
+            make_picture(format, sizes[i][0], sizes[i][1], 0);
+            in.range = i % 2;
+            in.matrix = i / 2 % 2;
+            assert_int_equal(run_chain(), CHAIN_PICTURE);
+            assert_int_equal(out.format, format);
+            assert_int_equal(out.width, sizes[i][0]);
+            assert_int_equal(out.height, sizes[i][1]);
+            assert_int_equal(out.range, in.range);
+            assert_int_equal(out.matrix, in.matrix);
             assert_int_equal(out.source, in.number);
             assert_int_equal(out.camera_ns, in.camera_ns);
             assert_int_equal(out.captured_ns, in.captured_ns);
+            for (uint32_t x = 0; x < out.width; x++)
+                assert_int_equal(row_out(0, 5)[x], row_in(0, 5)[in.width - 1 - x]);
         }
     }
 }
 
-static void a_graph_that_cannot_be_says_why(void **state)
+static void sizes_may_change_at_any_time(void **state)
 {
     (void)state;
-    use_filter("crop=1000:1000");
-    picture(RING_I420, 64, 48);
-    assert_int_equal(run(), CHAIN_FAILED);
-    assert_non_null(strstr(err.text, "Invalid too big"));
-    assert_int_equal(CHAIN_STEP(err.code), 1);
-    assert_int_equal(run(), CHAIN_FAILED);
-    assert_non_null(strstr(err.text, "Invalid too big"));
-    picture(RING_I420, 1200, 1000);
-    assert_int_equal(run(), CHAIN_PICTURE);
+    static const uint32_t sizes[][2] = {{320, 180}, {63, 47}, {65, 300}, {640, 42},
+                                        {63, 41},   {16, 16}, {1, 1},    {320, 180}};
+    use_chain(EVERY_STEP);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            uint32_t format = RING_I420 + (uint32_t)(i + turn) % 3;
+            bool fits = sizes[i][0] >= 60 && sizes[i][1] >= 40;
+            for (unsigned k = 0; k < 2 + turn; k++) {
+                make_picture(format, sizes[i][0], sizes[i][1], k);
+                enum chain_result result = run_chain();
+                if ((result != CHAIN_FAILED) != fits)
+                    fail_msg("%ux%u: %d %s", in.width, in.height, result, err.text);
+                if (result != CHAIN_PICTURE)
+                    continue;
+                assert_int_equal(out.width, 120);
+                assert_int_equal(out.height, 90);
+            }
+        }
+    }
+}
+
+static void what_a_size_cannot_have_says_why(void **state)
+{
+    (void)state;
+    use_chain("- flip: vertical\n- crop: {width: 1000, height: 1000}");
+    make_picture(RING_I420, 64, 48, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(run_chain(), CHAIN_FAILED);
+        assert_non_null(strstr(err.text, "crop: Invalid too big"));
+        assert_null(strstr(err.text, "configure"));
+        assert_int_equal(CHAIN_STEP(err.code), 2);
+    }
+    make_picture(RING_I420, 1200, 1000, 0);
+    assert_int_equal(run_chain(), CHAIN_PICTURE);
     assert_int_equal(out.width, 1000);
+    use_chain("- filter: 'hflip,scale=iw*200:ih'");
+    make_picture(RING_I420, 160, 16, 0);
+    assert_int_equal(run_chain(), CHAIN_FAILED);
+    assert_int_equal(CHAIN_STEP(err.code), 1);
+    assert_non_null(strstr(err.text, "a picture can be at most 16384x16384"));
+}
+
+static void faults_of_filters_have_a_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *steps;
+        unsigned step, offset;
+        const char *words;
+    } cases[] = {
+        {"- gray\n- filter: 'hflip,eq=contrastt=1'", 2, 9, "the filter eq has no option contrastt"},
+        {"- filter: 'hflip,eq=1:2:brightness=0:contrast=x'", 1, 6, "for contrast"},
+        {"- filter: 'hflip,gblur=sigma=-5'", 1, 12, "out of range"},
+        {"- filter: 'hflip,crop=1000:1000'", 1, 6, "Invalid too big"},
+        {"- filter: 'hflip,crop=foo:10'", 1, 6, "foo"},
+        {"- filter: 'hflip,vflip=3'", 1, 12, "a value without a name"},
+        {"- filter: 'overlay'", 1, 0, "one open input and one open output, not 2 and 1"},
+        {"- filter: 'split'", 1, 0, "one open input and one open output, not 1 and 2"},
+        {"- filter: 'nullsrc'", 1, 0, "one open input and one open output, not 0 and 1"},
+        {"- filter: 'hflip[a];[b]vflip'", 1, 0, "not 2 and 2"},
+        {"- filter: 'hflip,hflip[a][b]'", 1, 6, "fewer outputs than labels"},
+        {"- filter: '[a][b]hflip'", 1, 6, "than it has inputs"},
+        {"- filter: 'split,hflip'", 1, 6, "than it has inputs"},
+        {"- filter: 'scale=8:8:0:0:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1'", 1, 0,
+         ""},
+        {"- filter: 'hflip,psnr=/tmp/camring-never'", 1, 11,
+         "the option stats_file of the filter psnr reaches files"},
+        {"- filter: 'drawtext=text=a:fontfile=/dev/zero'", 1, 16, "names no file"},
+    };
+    make_picture(RING_I420, 64, 48, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        err = (struct error){0};
+        use_chain(cases[i].steps);
+        if (run_chain() != CHAIN_FAILED || CHAIN_STEP(err.code) != cases[i].step ||
+            (cases[i].offset && CHAIN_OFFSET(err.code) != cases[i].offset) ||
+            !strstr(err.text, cases[i].words))
+            fail_msg("%s: \"%s\" at step %u, %u", cases[i].steps, err.text, CHAIN_STEP(err.code),
+                     CHAIN_OFFSET(err.code));
+    }
+    assert_int_equal(access("/tmp/camring-never", F_OK), -1);
+}
+
+static void refused_filters_are_refused_here_too(void **state)
+{
+    (void)state;
+    camera = (struct conf_camera){.id = "door"};
+    camera.chain.count = 1;
+    camera.chain.steps[0].kind = CONF_STEP_FILTER;
+    static const char graph[] = "hflip,movie=/etc/passwd";
+    assert_true(
+        conf_chain_store(&camera.chain, graph, sizeof graph, &camera.chain.steps[0].filter.graph));
+    assert_null(chain_create(&camera, &err));
+    assert_int_equal(err.code, CHAIN_PLACE(1, 6));
+}
+
+/* ---- memory ---- */
+
+static void a_raw_frame_is_not_written_to(void **state)
+{
+    (void)state;
+    static const char *const chains[] = {"- mask: [[0,0, 20,0, 0,20]]\n- scale: {width: 30}",
+                                         "- text: {text: x}", "- gray", EVERY_STEP,
+                                         "- filter: 'negate,drawbox=0:0:10:10:red:fill'"};
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        use_chain(chains[i]);
+        for (unsigned k = 0; k < 3; k++) {
+            make_picture(RING_I420, 65, 47, k);
+            assert_int_equal(
+                mprotect(memory + FIXTURE_PAGE, memory_size - 2 * FIXTURE_PAGE, PROT_READ), 0);
+            assert_int_not_equal(run_chain(), CHAIN_FAILED);
+        }
+    }
+}
+
+static void nothing_behind_a_raw_frame_is_read(void **state)
+{
+    (void)state;
+    use_chain("- scale: {width: 31}\n- filter: 'unsharp,eq=contrast=1.2'");
+    for (unsigned behind = 0; behind < 3; behind++) {
+        lay_picture(RING_I420, 65, 47, behind);
+        memset(input, 100, in.bytes);
+        assert_int_equal(run_chain(), CHAIN_PICTURE);
+    }
+}
+
+/* Graphs that hold pictures have copies: the raw frame's memory is gone when they use them. */
+static void a_raw_frame_is_given_back(void **state)
+{
+    (void)state;
+    use_chain("- filter: 'tmix=frames=3'");
+    for (unsigned k = 0; k < 5; k++) {
+        make_picture(RING_I420, 64, 48, k);
+        assert_int_equal(chain_run(chain, &in, input, &out, &err), CHAIN_PICTURE);
+        forget_picture();
+        free(output);
+        output = malloc(out.bytes);
+        chain_copy(chain, output);
+    }
+}
+
+/* ---- state ---- */
+
+static void chains_that_keep_state_are_known(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {
+        "[]", "- gray", "- scale: {width: 20}\n- text: {text: '%T n t'}\n- mask: [[1,1, 2,2, 3,3]]",
+        "- filter: 'unsharp,scale=20:20'"};
+    static const char *const keeping[] = {"- gray\n- deinterlace", "- filter: 'tmix'",
+                                          "- gray\n- filter: 'hflip,hue=h=n'"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        read_chain(plain[i]);
+        assert_false(chain_keeps_state(&camera.chain));
+    }
+    for (size_t i = 0; i < sizeof keeping / sizeof *keeping; i++) {
+        read_chain(keeping[i]);
+        assert_true(chain_keeps_state(&camera.chain));
+    }
 }
 
 static void held_pictures_come_later(void **state)
 {
     (void)state;
-    use_filter("yadif");
-    picture(RING_I420, 64, 48);
-    assert_int_equal(run(), CHAIN_NONE);
+    use_chain("- deinterlace\n- text: {text: x}\n- gray");
+    make_picture(RING_I420, 64, 48, 0);
+    assert_int_equal(run_chain(), CHAIN_NONE);
     uint64_t first = in.number;
-    picture(RING_I420, 64, 48);
-    assert_int_equal(run(), CHAIN_PICTURE);
+    make_picture(RING_I420, 64, 48, 1);
+    assert_int_equal(run_chain(), CHAIN_PICTURE);
     assert_int_equal(out.source, first);
-    assert_int_equal(out.captured_ns, (int64_t)first * 40000000);
+    assert_int_equal(out.captured_ns, (int64_t)first * 40 * NS_PER_MS);
+    assert_int_equal(out.camera_ns, (int64_t)first * 7);
 }
 
-static int tear_down(void **state)
+/* More come out than go in, or fewer; a long pause is no reason for a thousand. */
+static void the_newest_of_several_counts(void **state)
 {
     (void)state;
-    chain_destroy(chain);
-    chain = NULL;
-    free(input);
-    free(output);
-    input = output = NULL;
-    return 0;
+    use_chain("- filter: 'fps=100'");
+    for (unsigned k = 0; k < 6; k++) {
+        make_picture(RING_I420, 64, 48, k);
+        in.captured_ns += k >= 4 ? 3600 * NS_PER_S : 0;
+        assert_int_equal(run_chain(), k == 0 ? CHAIN_NONE : CHAIN_PICTURE);
+    }
+    use_chain("- filter: 'fps=100000'");
+    make_picture(RING_I420, 64, 48, 0);
+    run_chain();
+    make_picture(RING_I420, 64, 48, 0);
+    assert_int_equal(run_chain(), CHAIN_FAILED);
+    assert_non_null(strstr(err.text, "more than 256 pictures"));
+    use_chain("- filter: 'thumbnail=n=5'");
+    unsigned got = 0;
+    for (unsigned k = 0; k < 20; k++) {
+        make_picture(RING_I420, 64, 48, k);
+        got += run_chain() == CHAIN_PICTURE;
+    }
+    assert_true(got >= 2 && got <= 4);
 }
-
-#define TEST(function) cmocka_unit_test_teardown(function, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_filter_works_in_every_size_and_format),
-        TEST(a_graph_that_cannot_be_says_why),
-        TEST(held_pictures_come_later),
+        TEST(results_say_where_they_come_from),     TEST(sizes_may_change_at_any_time),
+        TEST(what_a_size_cannot_have_says_why),     TEST(faults_of_filters_have_a_place),
+        TEST(refused_filters_are_refused_here_too), TEST(a_raw_frame_is_not_written_to),
+        TEST(nothing_behind_a_raw_frame_is_read),   TEST(a_raw_frame_is_given_back),
+        TEST(chains_that_keep_state_are_known),     TEST(held_pictures_come_later),
+        TEST(the_newest_of_several_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,45 +1,47 @@
-/* `chain:` in a configuration: what is stored of it. */
-#include "common/conf_chain.h"
+/* `chain:` in a configuration: what is stored of it, and what is refused, where. */
+#include "common/conf_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-static struct conf_step *add(struct conf_chain *chain, enum conf_step_kind kind)
+static struct conf_chain chain;
+
+static struct conf_step *add(struct conf_chain *to, enum conf_step_kind kind)
 {
-    struct conf_step *step = &chain->steps[chain->count++];
+    struct conf_step *step = &to->steps[to->count++];
     *step = (struct conf_step){.kind = kind};
     return step;
 }
 
-static struct conf_piece put(struct conf_chain *chain, const void *bytes, size_t size)
+static struct conf_piece put(struct conf_chain *to, const void *bytes, size_t size)
 {
     struct conf_piece piece;
-    assert_true(conf_chain_store(chain, bytes, size, &piece));
+    assert_true(conf_chain_store(to, bytes, size, &piece));
     return piece;
 }
 
-static void sample(struct conf_chain *chain)
+static void sample(struct conf_chain *to)
 {
     static const uint16_t points[] = {3, 0, 0, 200, 0, 200, 80};
-    *chain = (struct conf_chain){0};
-    add(chain, CONF_STEP_CROP)->crop.width = 5;
-    add(chain, CONF_STEP_GRAY);
-    add(chain, CONF_STEP_MASK)->mask.points = put(chain, points, sizeof points);
-    struct conf_step *text = add(chain, CONF_STEP_TEXT);
-    text->text.text = put(chain, "%F", 3);
-    text->text.font = put(chain, "/a", 3);
-    add(chain, CONF_STEP_FILTER)->filter.graph = put(chain, "hflip", 6);
+    *to = (struct conf_chain){0};
+    add(to, CONF_STEP_CROP)->crop.width = 5;
+    add(to, CONF_STEP_GRAY);
+    add(to, CONF_STEP_MASK)->mask.points = put(to, points, sizeof points);
+    struct conf_step *text = add(to, CONF_STEP_TEXT);
+    text->text.text = put(to, "%F", 3);
+    text->text.font = put(to, "/a", 3);
+    add(to, CONF_STEP_FILTER)->filter.graph = put(to, "hflip", 6);
 }
 
 static void texts_are_kept(void **state)
 {
     (void)state;
-    static struct conf_chain chain;
     sample(&chain);
     assert_string_equal(conf_chain_text(&chain, chain.steps[3].text.text), "%F");
     assert_string_equal(conf_chain_text(&chain, chain.steps[4].filter.graph), "hflip");
@@ -79,7 +81,6 @@ static void places_make_no_difference(void **state)
 static void what_another_process_sends_is_checked(void **state)
 {
     (void)state;
-    static struct conf_chain chain;
     sample(&chain);
     assert_true(conf_chain_valid(&chain));
     chain.count = CONF_CHAIN_STEPS + 1;
@@ -101,12 +102,186 @@ static void what_another_process_sends_is_checked(void **state)
     assert_false(conf_chain_valid(&chain));
 }
 
+/* ---- the file ---- */
+
+static char *said;
+
+static void read_steps(const char *text)
+{
+    size_t size;
+    struct conf_faults faults = {.file = "/etc/camring/f"};
+    struct conf_tree tree = conf_tree_read(text, strlen(text), &faults);
+    free(said);
+    FILE *stream = open_memstream(&said, &size);
+    assert_non_null(stream);
+    assert_non_null(tree.root);
+    conf_steps_apply(&chain, tree.root, "chain", &faults);
+    conf_tree_free(&tree);
+    faults.file = "f";
+    conf_faults_finish(&faults, stream);
+    fclose(stream);
+    assert_true(conf_chain_valid(&chain));
+}
+
+static void read_good(const char *text)
+{
+    read_steps(text);
+    assert_string_equal(said, "");
+}
+
+static void expect(const char *text, const char *fault)
+{
+    read_steps(text);
+    if (!strstr(said, fault))
+        fail_msg("for\n%s\nexpected \"%s\", got \"%s\"", text, fault, said);
+}
+
+static void every_step_is_read(void **state)
+{
+    (void)state;
+    read_good(
+        "- crop: {x: 1, y: 2, width: 1280, height: 720}\n"
+        "- scale: {width: 640}\n"
+        "- rotate: 90\n"
+        "- flip: vertical\n"
+        "- mask: [[0,0, 200,0, 200,80], [1,2, 3,4, 5,6, 7,8]]\n"
+        "- text: {text: \"%{camera} %F %T 문\", position: bottom-right, size: 30, font: a.ttf}\n"
+        "- gray\n"
+        "- deinterlace\n"
+        "- filter: \"hqdn3d,eq=contrast=1.1\"\n");
+    static const uint16_t points[] = {3, 0, 0, 200, 0, 200, 80, 4, 1, 2, 3, 4, 5, 6, 7, 8};
+    const struct conf_step *step = chain.steps;
+    assert_int_equal(chain.count, 9);
+    assert_int_equal(step[0].kind, CONF_STEP_CROP);
+    assert_int_equal(step[0].crop.x + 10 * step[0].crop.y, 21);
+    assert_int_equal(step[0].crop.width + step[0].crop.height, 2000);
+    assert_int_equal(step[1].kind, CONF_STEP_SCALE);
+    assert_int_equal(step[1].scale.width, 640);
+    assert_int_equal(step[1].scale.height, 0);
+    assert_int_equal(step[2].rotate, 90);
+    assert_int_equal(step[3].flip, CONF_FLIP_VERTICAL);
+    assert_int_equal(step[4].mask.points.size, sizeof points);
+    assert_memory_equal(chain.data + step[4].mask.points.at, points, sizeof points);
+    assert_string_equal(conf_chain_text(&chain, step[5].text.text), "%{camera} %F %T 문");
+    assert_string_equal(conf_chain_text(&chain, step[5].text.font), "/etc/camring/a.ttf");
+    assert_int_equal(step[5].text.position, CONF_BOTTOM_RIGHT);
+    assert_int_equal(step[5].text.size, 30);
+    assert_int_equal(step[6].kind, CONF_STEP_GRAY);
+    assert_int_equal(step[7].kind, CONF_STEP_DEINTERLACE);
+    assert_string_equal(conf_chain_text(&chain, step[8].filter.graph), "hqdn3d,eq=contrast=1.1");
+    assert_int_equal(step[8].line, 9);
+    assert_int_equal(conf_chain_column(&chain, &step[8], 7), 19);
+}
+
+static void a_chain_may_be_empty(void **state)
+{
+    (void)state;
+    read_good("[]");
+    assert_int_equal(chain.count, 0);
+    read_good("~");
+    assert_int_equal(chain.count, 0);
+    read_good("- text: {text: x}\n- gray:\n");
+    assert_int_equal(chain.steps[0].text.size, 24);
+    assert_int_equal(chain.steps[0].text.position, CONF_TOP_LEFT);
+    assert_int_equal(chain.steps[0].text.font.size, 0);
+}
+
+static void faults_say_where(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"gray", "f:1:1: chain: must be a list of steps, not \"gray\""},
+        {"- grey",
+         "f:1:3: chain: unknown step \"grey\"; there are crop, scale, rotate, flip, mask, "
+         "text, gray, deinterlace, filter"},
+        {"- gray\n- external: {name: x}", "f:2:3: chain: the step external is not supported"},
+        {"- crop", "f:1:3: chain: crop: needs a value"},
+        {"- [1]", "f:1:3: chain: must be a step, like"},
+        {"-", "f:1:2: chain: must be a step, like"},
+        {"- gray: 1", "f:1:9: chain: gray: must be without a value, not \"1\""},
+        {"- crop: {width: 5, height: 5}\n  flip: vertical", "f:2:3: chain: each step has a dash"},
+        {"- crop: {width: 5}", "f:1:3: chain: crop: needs height"},
+        {"- crop: {width: 0, height: 5}", "f:1:17: chain: crop: must be a whole number from 1 to"},
+        {"- crop: {width: 5, height: 5, z: 1}",
+         "f:1:31: chain: crop: has no key \"z\"; there are x,"},
+        {"- crop: 5", "f:1:9: chain: crop: must be a mapping"},
+        {"- scale: {}", "f:1:10: chain: scale: needs width or height"},
+        {"- scale: {width: 20000}", "f:1:18: chain: scale: must be a whole number from 1 to 16384"},
+        {"- scale: {width: [1]}",
+         "f:1:18: chain: scale: must be a whole number from 1 to 16384, not "
+         "a list"},
+        {"- rotate: 45",
+         "f:1:11: chain: rotate: must be 90, 180 or 270, which turns clockwise, not"},
+        {"- flip: sideways", "f:1:9: chain: flip: must be horizontal or vertical, not"},
+        {"- mask: [0,0, 1,1, 2,0]", "f:1:10: chain: mask: must be a list of polygons"},
+        {"- mask: []", "f:1:9: chain: mask: must be a list of polygons"},
+        {"- mask: [[0,0, 1,1]]", "f:1:10: chain: mask: a polygon needs at least three points"},
+        {"- mask: [[0,0, 1,1, 2]]", "f:1:10: chain: mask: a polygon needs at least three points"},
+        {"- mask: [[0,0, 1,1, 2,-1]]", "f:1:23: chain: mask: must be a whole number from 0"},
+        {"- text: {size: 20}", "f:1:3: chain: text: needs text"},
+        {"- text: {text: \"문 %Q\"}", "f:1:19: chain: text: has a % that begins neither"},
+        {"- text: {text: '%{name}'}", "f:1:17: chain: text: has a % that begins neither"},
+        {"- text: {text: 'a%'}", "f:1:18: chain: text: has a % that begins neither"},
+        {"- text: {text: ''}", "f:1:17: chain: text: is empty"},
+        {"- text: {text: \"a\\x07\"}", "chain: text: contains a control character"},
+        {"- text: {text: a, position: here}", "f:1:29: chain: text: must be top-left, top, "},
+        {"- text: {text: a, size: 3}", "f:1:25: chain: text: must be a whole number from 4 to 512"},
+        {"- text: {text: a, font: ''}", "f:1:25: chain: text: the path is empty or too long"},
+        {"- filter: 'hqdn3d,movie=/etc/passwd'",
+         "f:1:19: chain: filter: \"movie\" is none of the filters that may be used"},
+        {"- filter: 'hqdn3d,drawtext=text=a:textfile=/etc/passwd'",
+         "f:1:35: chain: filter: the option textfile of the filter drawtext reaches files"},
+        {"- filter: '$$hflip'", "f:1:11: chain: filter: a filter's name is of"},
+        {"- filter: ''", "f:1:12: chain: filter: a filter's name is missing"},
+        {"- filter: \"hflip,\\x2bvflip\"", "f:1:11: chain: filter: a filter's name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(cases[i][0], cases[i][1]);
+}
+
+static void there_is_a_limit(void **state)
+{
+    (void)state;
+    static char text[60000];
+    strcpy(text, "");
+    for (int i = 0; i < 17; i++)
+        strcat(text, "- gray\n");
+    expect(text, "f:17:3: chain: gray: one step too many: there can be 16");
+    assert_int_equal(chain.count, 16);
+    strcpy(text, "- mask: [[");
+    for (int i = 0; i < 501; i++)
+        strcat(text, "1, 2, ");
+    strcat(text, "]]");
+    expect(text, "f:1:10: chain: mask: a polygon has too many points");
+    strcpy(text, "- mask: [");
+    for (int polygon = 0; polygon < 3; polygon++) {
+        strcat(text, "[");
+        for (int i = 0; i < 400; i++)
+            strcat(text, "1, 2, ");
+        strcat(text, "],\n ");
+    }
+    strcat(text, "]");
+    expect(text,
+           "f:3:2: chain: mask: all texts and points of the chain together exceed 4000 bytes");
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(said);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_kept),
         cmocka_unit_test(places_make_no_difference),
         cmocka_unit_test(what_another_process_sends_is_checked),
+        cmocka_unit_test(every_step_is_read),
+        cmocka_unit_test(a_chain_may_be_empty),
+        cmocka_unit_test(faults_say_where),
+        cmocka_unit_test(there_is_a_limit),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, tear_down);
 }
