@@ -133,6 +133,7 @@ static int apply_config(struct reload *reload, struct conf *conf, const struct c
         return -1;
     }
     listen_close_other(&before, &next);
+    listen_set_modes(&next, &conf->http);
     if (diff->log)
         log_set(conf->log.level, conf->log.format);
     if (*target->conf != reload->first)

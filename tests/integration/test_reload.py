@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from multipart import Stream
 from product import free_port, running, wait_for
 
@@ -196,8 +198,13 @@ def test_streams_of_all_cameras_take_up_new_ones(tmp_path):
 
 
 def processes(camring, kind):
+    """What stays the same in a process that is left alone."""
     status = json.loads(camring.cli("status", "--json").stdout)
-    return {p["name"]: p for p in status["processes"] if p["kind"] == kind}
+    return {
+        p["name"]: {key: p[key] for key in ("pid", "state", "restarts")}
+        for p in status["processes"]
+        if p["kind"] == kind
+    }
 
 
 def test_workers_change(tmp_path):
@@ -234,6 +241,57 @@ def test_old_clients_stay_where_the_server_listens_elsewhere(tmp_path):
         assert [p["state"] for p in processes(camring, "server").values()].count("draining") == 1
         same.check()  # which ends the stream, and with it the old server
         wait_for(lambda: len(processes(camring, "server")) == 1, 10, "the end of the old server")
+
+
+def test_the_same_port_on_another_address(tmp_path):
+    """The kernel has to be told that 127.0.0.1:P and 0.0.0.0:P may both be there for a moment."""
+    with running(tmp_path, {"a": SMALL}) as camring:
+        camring.wait_live("a")
+        own, both = f"127.0.0.1:{camring.port}", f"0.0.0.0:{camring.port}"
+        for listen in (
+            [both],
+            [own],
+            [both, f"[::1]:{free_port()}"],
+            [f"localhost:{camring.port}"],
+        ):
+            same = Unchanged(camring, "a")
+            answer = reload(camring, {"a": SMALL}, http={"listen": listen, "allow_open_bind": True})
+            assert "http.listen" in answer["settings"]
+            # the server of the one client that is left no longer holds the old socket
+            for _ in range(20):
+                assert camring.get("/healthz")[0] == 200
+            states = [p["state"] for p in processes(camring, "server").values()]
+            assert states.count("draining") == 1
+            same.check()  # and ends the stream
+            wait_for(lambda: "draining" not in str(processes(camring, "server")), 10, "its end")
+
+
+def test_no_other_program_gets_an_address_that_was_to_be_given_up(tmp_path):
+    with running(tmp_path, {"a": SMALL}) as camring:
+        everywhere = {"listen": f"0.0.0.0:{camring.port}", "allow_open_bind": True}
+        with socket.create_server(("127.0.0.2", camring.port)):
+            refused(camring, {"a": SMALL}, "in use", 1, http=everywhere)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with pytest.raises(OSError):
+                other.bind(("127.0.0.1", camring.port))
+
+
+def test_the_mode_of_a_unix_socket(tmp_path):
+    path = tmp_path / "socket"
+    with running(tmp_path, {"a": SMALL}) as camring:
+        own = f"127.0.0.1:{camring.port}"
+
+        def mode(value, code, *listen):
+            http = {"listen": [own, f"unix:{path}", *listen], "unix_mode": value}
+            reload(camring, {"a": SMALL}, code, http=http)
+            return path.stat().st_mode & 0o777
+
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            assert mode("0600", 0) == 0o600
+            taken = f"127.0.0.1:{other.getsockname()[1]}"
+            assert mode("0666", 1, taken) == 0o600
+            assert mode("0666", 0) == 0o666
 
 
 def test_what_servers_know_changes(tmp_path):
@@ -311,6 +369,13 @@ def test_an_address_in_use_changes_nothing(tmp_path):
         same = Unchanged(camring, "a")
         listen = [f"127.0.0.1:{camring.port}", f"127.0.0.1:{other.getsockname()[1]}"]
         refused(camring, {"b": SMALL}, "in use", 1, http={"listen": listen})
+        # the port is the instance's own, but not at every address
+        everywhere = {"listen": f"0.0.0.0:{camring.port}", "allow_open_bind": True}
+        with socket.create_server(("127.0.0.2", camring.port)):
+            refused(camring, {"b": SMALL}, "in use", 1, http=everywhere)
+        own = f"127.0.0.1:{camring.port}"
+        both = {"listen": [own, f"0.0.0.0:{camring.port}"], "allow_open_bind": True}
+        refused(camring, {"b": SMALL}, "in use", 1, http=both)  # as by a start
         assert ids(camring) == ["a"]
         assert rings(camring) == {"a"}
         same.check()

@@ -44,8 +44,46 @@ static void listen_add(struct listen_set *set, int fd, const char *text,
     set->fds[set->count++] = fd;
 }
 
-static int open_socket(const struct addrinfo *address)
+/* Lets TCP sockets of one port stand beside each other, which the kernel otherwise refuses for
+ * 127.0.0.1:80 and 0.0.0.0:80 while both listen. */
+static bool set_shared(int fd, bool shared)
 {
+    int on = shared;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+}
+
+static void set_all_shared(const struct listen_set *set, bool shared)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (!set->files[i].path[0])
+            set_shared(set->fds[i], shared);
+}
+
+static uint16_t port_of(const struct sockaddr *address)
+{
+    const void *any = address;
+    return address->sa_family == AF_INET    ? ((const struct sockaddr_in *)any)->sin_port
+           : address->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)any)->sin6_port
+                                            : 0;
+}
+
+static bool has_port(const struct listen_set *set, const struct sockaddr *address)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        struct sockaddr_storage own = {0};
+        socklen_t size = sizeof own;
+        if (getsockname(set->fds[i], (struct sockaddr *)&own, &size) == 0 &&
+            port_of((struct sockaddr *)&own) == port_of(address))
+            return true;
+    }
+    return false;
+}
+
+/* `leaving` are the instance's own sockets that will be closed, and no reason to call the address
+ * taken: where the port is the same, both are shared for this moment. */
+static int open_socket(const struct addrinfo *address, const struct listen_set *leaving)
+{
+    bool shares = has_port(leaving, address->ai_addr);
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
@@ -53,8 +91,13 @@ static int open_socket(const struct addrinfo *address)
     bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
     if (ok && address->ai_family == AF_INET6)
         ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
-    if (ok && bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (ok && shares)
+        ok = set_shared(fd, true);
+    if (ok && bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
+        if (shares)
+            set_shared(fd, false);
         return fd;
+    }
     int cause = errno;
     close(fd);
     errno = cause;
@@ -64,7 +107,8 @@ static int open_socket(const struct addrinfo *address)
 /* A name may stand for several addresses (localhost: ::1 and 127.0.0.1).  One that this machine
  * doesn't have is passed over if another works; any other failure counts. */
 static int open_all(struct listen_set *set, const struct addrinfo *found, const char *text,
-                    const struct conf_http *http, struct error *err)
+                    const struct conf_http *http, const struct listen_set *leaving,
+                    struct error *err)
 {
     unsigned opened = 0;
     int cause = 0;
@@ -74,7 +118,7 @@ static int open_all(struct listen_set *set, const struct addrinfo *found, const 
                       CONF_MAX_LISTEN);
             return -1;
         }
-        int fd = open_socket(address);
+        int fd = open_socket(address, leaving);
         if (fd < 0) {
             cause = errno;
             if (cause == EADDRNOTAVAIL || cause == EAFNOSUPPORT)
@@ -106,7 +150,7 @@ static int open_unix(struct listen_set *set, const char *text, const struct conf
 }
 
 static int open_one(struct listen_set *set, const char *text, const struct conf_http *http,
-                    struct error *err)
+                    const struct listen_set *leaving, struct error *err)
 {
     char host[128];
     const char *port;
@@ -124,13 +168,14 @@ static int open_one(struct listen_set *set, const char *text, const struct conf_
                   r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
         return -1;
     }
-    r = open_all(set, found, text, http, err);
+    r = open_all(set, found, text, http, leaving, err);
     freeaddrinfo(found);
     return r;
 }
 
 int listen_open(struct listen_set *set, const struct conf_http *http, struct error *err)
 {
+    static const struct listen_set none;
     *set = (struct listen_set){0};
     int given = activation_take(set, http, err);
     if (given < 0)
@@ -138,7 +183,7 @@ int listen_open(struct listen_set *set, const struct conf_http *http, struct err
     if (given != 0)
         return given < 0 ? -1 : 0;
     for (unsigned i = 0; i < http->listen_count; i++)
-        if (open_one(set, http->listen[i], http, err) != 0) {
+        if (open_one(set, http->listen[i], http, &none, err) != 0) {
             listen_close(set);
             return -1;
         }
@@ -156,11 +201,26 @@ static bool keep_sockets(const struct listen_set *set, const char *text,
     for (unsigned i = 0; i < set->count && next->count < CONF_MAX_LISTEN; i++)
         if (strcmp(set->texts[i], text) == 0) {
             next->files[next->count] = set->files[i];
-            if (set->files[i].path[0])
-                chmod(set->files[i].path, http->unix_mode);
             listen_add(next, set->fds[i], text, http);
         }
     return next->count > before;
+}
+
+/* Those of `set` that no entry of http.listen stands for any more. */
+static struct listen_set sockets_that_leave(const struct listen_set *set,
+                                            const struct conf_http *http)
+{
+    struct listen_set leaving = {0};
+    for (unsigned i = 0; i < set->count; i++) {
+        bool stays = false;
+        for (unsigned k = 0; k < http->listen_count; k++)
+            stays = stays || strcmp(set->texts[i], http->listen[k]) == 0;
+        if (!stays) {
+            leaving.files[leaving.count] = set->files[i];
+            leaving.fds[leaving.count++] = set->fds[i];
+        }
+    }
+    return leaving;
 }
 
 int listen_change(const struct listen_set *set, const struct conf_http *http,
@@ -172,13 +232,23 @@ int listen_change(const struct listen_set *set, const struct conf_http *http,
         activation_describe(next, http);
         return 0;
     }
-    for (unsigned i = 0; i < http->listen_count; i++)
-        if (!keep_sockets(set, http->listen[i], http, next) &&
-            open_one(next, http->listen[i], http, err) != 0) {
-            listen_close_other(next, set);
-            return -1;
-        }
-    return 0;
+    const struct listen_set leaving = sockets_that_leave(set, http);
+    bool ok = true;
+    set_all_shared(&leaving, true);
+    for (unsigned i = 0; ok && i < http->listen_count; i++)
+        ok = keep_sockets(set, http->listen[i], http, next) ||
+             open_one(next, http->listen[i], http, &leaving, err) == 0;
+    set_all_shared(&leaving, false);
+    if (!ok)
+        listen_close_other(next, set);
+    return ok ? 0 : -1;
+}
+
+void listen_set_modes(const struct listen_set *set, const struct conf_http *http)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->files[i].path[0])
+            chmod(set->files[i].path, http->unix_mode);
 }
 
 static bool listen_has(const struct listen_set *set, int fd)

@@ -19,6 +19,9 @@ int listen_open(struct listen_set *set, const struct conf_http *http, struct err
 int listen_change(const struct listen_set *set, const struct conf_http *http,
                   struct listen_set *next, struct error *err);
 
+/* Gives the files of unix sockets, those that were there before too, the mode of `http`. */
+void listen_set_modes(const struct listen_set *set, const struct conf_http *http);
+
 /* Closes the sockets that `set` has and `other` has not. */
 void listen_close_other(struct listen_set *set, const struct listen_set *other);
 
