@@ -171,6 +171,7 @@ parts_test_worker := server/worker.c server/loop.c
 parts_test_accept_share := server/http/accept_share.c
 parts_test_round_robin := server/push/round_robin.c
 parts_test_push_parser := tests/bench/push_parser.c tests/bench/clip.c
+parts_test_y4m := common/shmtool/y4m.c
 parts_test_shmtool := common/shmtool/image.c common/shmtool/print.c
 shmwatch_parts := describe find objects print reader spark watched
 parts_test_shmwatch := $(shmwatch_parts:%=common/shmtool/%.c)

@@ -15,6 +15,7 @@ enum option_id {
     OPTION_FORMAT,
     OPTION_INTERVAL,
     OPTION_COUNT,
+    OPTION_FRAMES,
     OPTION_DRY_RUN,
     OPTION_DEBUG,
     OPTION_VERSION
@@ -26,11 +27,12 @@ enum {
     TAKES_FORMAT = 1 << 2,
     TAKES_INTERVAL = 1 << 3,
     TAKES_COUNT = 1 << 4,
-    TAKES_DRY_RUN = 1 << 5
+    TAKES_DRY_RUN = 1 << 5,
+    TAKES_FRAMES = 1 << 6
 };
 
-static const char *const option_names[] = {"--all",      "-o",      "--format",
-                                           "--interval", "--count", "--dry-run"}; /* by bit */
+static const char *const option_names[] = {"--all",   "-o",        "--format", "--interval",
+                                           "--count", "--dry-run", "--frames"}; /* by bit */
 
 enum { RING_NOT_TAKEN, RING_TAKEN, RING_NEEDED };
 
@@ -63,6 +65,13 @@ static const struct command commands[] = {
      "  -o, --output FILE    where to; its ending says the type; - is standard output\n"
      "      --format TYPE    jpg, png, ppm or raw (planes Y, Cb, Cr without gaps; what they are is "
      "said on stderr)\n"},
+    {"cat", "cat RING [--frames N]", TAKES_FRAMES, RING_NEEDED, cmd_cat,
+     "the frames as a stream: y4m of raw ones, else MJPEG",
+     "      --frames N       end after so many\n"
+     "\n"
+     "Where the program is slower than the camera, whole frames are left out.  A y4m stream ends "
+     "with exit status 1\n"
+     "when the size of the pictures changes, which it can't express.\n\n"},
     {"verify", "verify [RING]", TAKES_ALL, RING_TAKEN, cmd_verify,
      "what is broken, of all that is promised",
      "      --all            every instance\n"
@@ -138,6 +147,7 @@ static bool parse(int argc, char **argv, struct arguments *args)
         {"format", required_argument, NULL, OPTION_FORMAT},
         {"interval", required_argument, NULL, OPTION_INTERVAL},
         {"count", required_argument, NULL, OPTION_COUNT},
+        {"frames", required_argument, NULL, OPTION_FRAMES},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"debug", no_argument, NULL, OPTION_DEBUG},
         {"version", no_argument, NULL, OPTION_VERSION},
@@ -166,6 +176,9 @@ static bool parse(int argc, char **argv, struct arguments *args)
             break;
         case OPTION_COUNT:
             args->options.count = optarg, args->given |= TAKES_COUNT;
+            break;
+        case OPTION_FRAMES:
+            args->options.frames = optarg, args->given |= TAKES_FRAMES;
             break;
         case OPTION_DRY_RUN:
             args->options.dry_run = true, args->given |= TAKES_DRY_RUN;

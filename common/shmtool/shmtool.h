@@ -15,6 +15,7 @@ struct shm_options {
     const char *format;   /* --format; NULL: none given */
     const char *interval; /* --interval; NULL: none given */
     const char *count;    /* --count; NULL: none given */
+    const char *frames;   /* --frames; NULL: none given */
     bool all;             /* every instance */
     bool dry_run;
     bool json;
@@ -24,6 +25,7 @@ enum shm_exit cmd_list(const struct shm_options *options);
 enum shm_exit cmd_show(const struct shm_options *options);
 enum shm_exit cmd_watch(const struct shm_options *options);
 enum shm_exit cmd_dump(const struct shm_options *options);
+enum shm_exit cmd_cat(const struct shm_options *options);
 enum shm_exit cmd_verify(const struct shm_options *options);
 enum shm_exit cmd_clean(const struct shm_options *options);
 
