@@ -5,7 +5,7 @@
  *
  * One writer, many readers, and any of them may be killed at any instruction.  So nothing in
  * shared memory is ever locked or counted; each word has one writer, and what a dead process
- * left is either valid or recognisably unfinished.
+ * has left is either valid or recognisably unfinished.
  *
  *   ctl object: camring.INSTANCE.CAMERA.VARIANT
  *   +-----------------------------------+
@@ -43,11 +43,11 @@
  *                           other meanwhile, and gives an unwanted one back to the system.
  *
  * A row's slot word says {generation, state}: none, pending (may have memory, is not used),
- * usable, unwanted.  It is only stored by who holds the lock on the row's byte: its reader, the
- * reaper, or the writer, who takes the lock to give a slot back; so nobody relies on a slot that
- * is about to go.  The writer takes the slot up as for a loan (odd, fence, no pin), stores seq 0,
- * pending, punches the hole, stores none.  Whoever dies on the way leaves pending, and the writer
- * goes on from there.
+ * usable, unwanted.  It is only stored under the lock on the row's byte: by its reader, by the
+ * reaper, or by the writer, which takes the lock to give a slot back; so no process relies on a
+ * slot that is being given back.  The writer takes the slot up as for a loan (odd, fence, no
+ * pin), stores seq 0, pending, punches the hole, stores none.  A process that dies on the way
+ * leaves pending, and the writer continues from there.
  *
  * Touching a hole of tmpfs allocates a page, or is SIGBUS when there is none.  So a payload is
  * touched through a mapping only by the writer, while it has the slot on loan, and by readers
@@ -56,9 +56,9 @@
  * that has ever held says so in `keeps`, stored before its pin goes, and the writer gives nothing
  * back as long as one does; when such a reader leaves, what it held becomes its process's own.
  *
- * Copies.  Who has no pin copies: seq, copy, fence, seq again.  Frame numbers never repeat, so
- * an equal seq means an untouched slot (a loan that found a pin and was taken back restores the
- * old value without having written).
+ * Copies.  A reader without a pin copies: load seq, copy, fence, load seq again.  Frame numbers
+ * never repeat, so an equal seq means an untouched slot (a loan that found a pin and was taken
+ * back restores the old value without having written).
  *
  * Which slot is lent.  Any free one would do.  In a raw ring it is the one written last: what is
  * still in the caches is filled, and then read, several times as fast as memory that comes round
@@ -66,34 +66,37 @@
  * more time the more slots there are; the slots are small.
  *
  * Generations.  A larger picture gets a new data object: made nameless (O_TMPFILE), allocated,
- * filled, linked, then published by one store to ctl's generation; the old one is marked retired
- * and unlinked, and lives on for whoever maps it.  Frame numbers go on from the old head.  A pin
- * and a slot word name their generation, so one of a retired generation means nothing to the
- * new.  Whoever dies on the way leaves at most a linked object under the number before or after,
- * which recovery unlinks (or, where nobody supervises, the next writer).
+ * filled, linked, then published by one store to ctl's generation; the old one is marked
+ * retired and unlinked, and lives on as long as a process maps it.  Frame numbers go on from
+ * the old head.  A pin and a slot word name their generation, so one of a retired generation
+ * means nothing to the new.  A writer that dies on the way leaves at most a linked object under
+ * the number before or after, which recovery unlinks (or, without a supervisor, the next
+ * writer).
  *
  * Rows.  A reader owns row i for as long as it holds the OFD write lock on byte i of the ctl
  * object: the kernel drops it with the process, whatever namespace pids are counted in.
  * Claiming and reaping take that lock first, so neither can meet a living owner.  What a reader
- * missed is not stored but follows from its row's other numbers, so that an account that its
- * owner's death interrupts is wrong by one frame at most.  Row 0 belongs to the process that
- * holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it frees
- * a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER the same way.
+ * missed is not stored but follows from its row's other numbers, so that an account is wrong by
+ * one frame at most when its owner dies while changing it.  Row 0 belongs to the process that
+ * holds the camera's lease (lease.h) and needs no lock: the supervisor clears it before it
+ * frees a dead worker's lease.  The exclusive writer holds byte RING_LOCK_WRITER in the same
+ * way.
  *
  * A reader that holds several frames has a row for each: one more is taken when one more frame is
  * wanted, and kept until the reader leaves.  `of` says in it which row is the reader's own, where
  * it is counted and has its account.  All of a reader's rows are locked through one descriptor, so
  * they are left, or orphaned, at once.
  *
- * Writers.  A ring has an exclusive writer, which is told by its lock, or is leased: the process
- * that holds a lease (lease.h) writes, and takes over whatever the holder before it left, since
- * all of a writer's state is in shared memory.  A leased ring's writers keep no slot beyond their
- * lease; so between two leases every slot but the newest's is free, and what the text above says
- * of "the writer" (growing, giving slots back under a row's lock) holds for the holder of the
- * lease.  Nothing tells an outsider that a lease is held: exclusive writers are refused.
+ * Writers.  A ring has an exclusive writer, known by its lock, or is leased: the process that
+ * holds a lease (lease.h) writes, and continues where the holder before it stopped, since all
+ * of a writer's state is in shared memory.  A leased ring's writers keep no slot beyond their
+ * lease; so between two leases every slot but the newest's is free, and what the text above
+ * says of "the writer" (growing, giving slots back under a row's lock) holds for the holder of
+ * the lease.  A process from outside can't see that a lease is held, so exclusive writers are
+ * refused.
  *
- * The bell lies in ctl, not in data, so that waiters need not follow generations and the
- * supervisor can ring for the dead. */
+ * The bell is in ctl, not in data, so that waiters need not follow generations and the
+ * supervisor can ring it for dead processes. */
 /* clang-format on */
 #ifndef CAMRING_RING_LAYOUT_H
 #define CAMRING_RING_LAYOUT_H
@@ -132,7 +135,7 @@ struct ring_row {
     _Atomic uint32_t waker; /* 0, or number of an event loop's eventfd + 1 */
     uint8_t pad0[RING_LINE - 20];
     /* the reader's own */
-    _Atomic int32_t pid; /* 0: nobody */
+    _Atomic int32_t pid; /* 0: no owner */
     /* 1: may look at frames it no longer has pinned (ring_reader_hold) */
     _Atomic uint32_t keeps;
     char who[16];
@@ -152,7 +155,7 @@ struct ring_ctl_header {
     uint32_t row_count; /* row 0 included */
     uint32_t row_bytes;
     uint32_t kind;
-    uint32_t unsupervised; /* 1: nobody rings for a dead writer */
+    uint32_t unsupervised; /* 1: no supervisor rings for a dead writer */
     uint64_t max_bytes;
     char instance[40], camera[40], variant[40];
     uint32_t leased; /* 1: written under a lease, by writers that hold no lock */
