@@ -1,9 +1,9 @@
 /* ring_verify.h: checks that a ring keeps the rules of ring_layout.h. Read-only; works on living,
  * dead and damaged rings.
  *
- * A ring in use changes while it is checked. A fault that one check proves (the order of stores
- * rules any other explanation out) is reported at once; one that may be a passing state must be
- * found again, unchanged, in each of several checks over a quarter of a second. */
+ * A ring in use changes while it is checked. A fault that one pass proves (the order of stores
+ * rules any other explanation out) is reported at once; what may be a temporary state must be found
+ * again, unchanged, in each of several passes over a quarter of a second. */
 #ifndef CAMRING_RING_VERIFY_H
 #define CAMRING_RING_VERIFY_H
 
