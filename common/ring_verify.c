@@ -520,7 +520,7 @@ static bool verify_is_alive(const struct ring_ctl *ctl, const struct ring_map *m
 
 /* Checks everything that belongs to generation `generation`. False, and the findings don't count,
  * if another one has become current meanwhile. */
-static bool look_at_generation(struct pass *pass, uint32_t generation)
+static bool pass_generation(struct pass *pass, uint32_t generation)
 {
     struct error err = {0};
     pass->map = generation ? ring_map_data(pass->ctl, generation, RING_INSPECT, &err) : NULL;
@@ -543,7 +543,7 @@ static bool look_at_generation(struct pass *pass, uint32_t generation)
     return atomic_load_explicit(&pass->ctl->header->generation, memory_order_acquire) == generation;
 }
 
-static int look_once(const char *instance, const char *name, struct ring_findings *out,
+static int pass_once(const char *instance, const char *name, struct ring_findings *out,
                      struct error *err)
 {
     struct pass pass = {.out = out};
@@ -560,7 +560,7 @@ static int look_once(const char *instance, const char *name, struct ring_finding
     unsigned before = out->count;
     for (int i = 0; i < PASS_TRIES; i++) {
         out->count = before;
-        if (look_at_generation(
+        if (pass_generation(
                 &pass, atomic_load_explicit(&pass.ctl->header->generation, memory_order_acquire)))
             break;
         out->count = before;
@@ -585,13 +585,13 @@ int ring_verify(const char *instance, const char *name, struct ring_findings *ou
         error_set(err, RING_ERROR_SYSTEM, "out of memory");
         return -1;
     }
-    int r = look_once(instance, name, out, err);
+    int r = pass_once(instance, name, out, err);
     int64_t pause = NS_PER_MS;
     for (int i = 1; i < PASSES && r == 0 && in_doubt(out, i < PASSES_FOR_REMAINS);
          i++, pause *= 2) {
         struct timespec wait = clock_timespec(pause);
         nanosleep(&wait, NULL);
-        r = look_once(instance, name, next, err);
+        r = pass_once(instance, name, next, err);
         merge_findings(out, next);
     }
     free(next);

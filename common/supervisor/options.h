@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 struct options {
-    const char *config;                        /* -c; NULL: the default */
-    const char *instance;                      /* --instance; NULL: the file's */
+    const char *config;   /* -c; NULL: the default */
+    const char *instance; /* --instance; NULL: the file's */
     bool json, debug, verbose, no_wait, watch, help;
     int count; /* arguments that are not options */
     char **arguments;

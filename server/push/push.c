@@ -188,7 +188,7 @@ static struct message *make_part(const struct push_client *client, struct pictur
 
 /* The picture as a multipart message, with a reference for the caller. NULL: out of memory. */
 static struct message *shared_part(const struct push_client *client, struct picture *picture,
-                               const char *camera)
+                                   const char *camera)
 {
     if (client->wishes.info) /* contains the time of sending */
         return make_part(client, picture, camera);
