@@ -56,7 +56,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     channel_flush(arg);
 }
 
-void child_channel_say(struct child_channel *channel, enum msg_type type, struct msg_place at)
+void child_channel_post(struct child_channel *channel, enum msg_type type, struct msg_place at)
 {
     if (channel->closing)
         return;

@@ -32,7 +32,7 @@ void child_channel_close(struct child_channel *channel);
 /* Queues a message. `at`: the camera that it is about; for messages about something else with a
  * number, that number is `at.place`. A camera's state is queued at most once, and its newest value
  * is sent. */
-void child_channel_say(struct child_channel *channel, enum msg_type type, struct msg_place at);
+void child_channel_post(struct child_channel *channel, enum msg_type type, struct msg_place at);
 
 /* True once the child has closed its end. */
 bool child_channel_hung_up(const struct child_channel *channel);

@@ -128,10 +128,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         child_process_event(process, CHILD_ON_TIME);
 }
 
-void child_process_say(struct child_process *process, enum msg_type type, struct msg_place at)
+void child_process_post(struct child_process *process, enum msg_type type, struct msg_place at)
 {
     if (process->channel)
-        child_channel_say(process->channel, type, at);
+        child_channel_post(process->channel, type, at);
 }
 
 /* ---- dying ---- */

@@ -84,9 +84,9 @@ void child_process_condemn(struct child_process *process, const char *why);
 
 /* Queues a message. Does nothing while no process runs: the next one gets what it needs by `greet`.
  */
-void child_process_say(struct child_process *process, enum msg_type type, struct msg_place at);
+void child_process_post(struct child_process *process, enum msg_type type, struct msg_place at);
 
-/* After SIGCHLD: collects the process's exit or stop from the kernel (waitid). */
+/* After SIGCHLD: collects the process's exit or stop from the kernel (waitpid). */
 void child_process_reap(struct child_process *process);
 
 /* To be called once a second: kills the process if it hangs. */

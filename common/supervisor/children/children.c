@@ -40,7 +40,7 @@ void children_publish(struct children *children, const struct camera_place *came
         return;
     if (change == CAMERA_CHANGE_NOTABLE)
         log_camera(children, camera);
-    children_talk_say(children, MSG_SERVER, MSG_CAMERA_STATE, camera->at);
+    children_talk_post(children, MSG_SERVER, MSG_CAMERA_STATE, camera->at);
     if (!children->stopping)
         children->watch.on_camera(camera, children->watch.arg);
 }
@@ -50,7 +50,7 @@ void children_grant(struct children *children)
     for (int place; (place = camera_states_grant(children->states)) >= 0;) {
         struct child_process *capture = children_find(children, MSG_CAPTURE, (unsigned)place);
         if (capture)
-            child_process_say(capture, MSG_OPEN_GRANT, (struct msg_place){0});
+            child_process_post(capture, MSG_OPEN_GRANT, (struct msg_place){0});
     }
 }
 
@@ -272,8 +272,8 @@ static bool open_waker(struct children *children, unsigned server)
     const struct msg_place at = {.place = server};
     if ((children->wakers[server] = bell_eventfd()) < 0)
         return false;
-    children_talk_say(children, MSG_CAPTURE, MSG_WAKER, at);
-    children_talk_say(children, MSG_ENCODER, MSG_WAKER, at);
+    children_talk_post(children, MSG_CAPTURE, MSG_WAKER, at);
+    children_talk_post(children, MSG_ENCODER, MSG_WAKER, at);
     return true;
 }
 
@@ -310,7 +310,7 @@ void children_remove(struct children *children, struct child_process *process,
 {
     process->leaving = true;
     if (event == CHILD_ON_DRAIN)
-        child_process_say(process, MSG_DRAIN, (struct msg_place){0});
+        child_process_post(process, MSG_DRAIN, (struct msg_place){0});
     child_process_event(process, event);
     children_settle_soon(children);
 }

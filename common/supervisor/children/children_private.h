@@ -43,8 +43,8 @@ int children_talk_send(const struct child_process *process, int socket,
                        const struct outbox_item *item, void *arg);
 
 /* Queues a message for all processes of that kind. */
-void children_talk_say(struct children *children, enum msg_child_kind kind, enum msg_type type,
-                       struct msg_place at);
+void children_talk_post(struct children *children, enum msg_child_kind kind, enum msg_type type,
+                        struct msg_place at);
 
 /* ---- children.c ---- */
 

@@ -23,7 +23,7 @@ static void tell_gone(struct children *children, const struct camera_place *came
         if (process->kind == MSG_CAPTURE || !process->channel)
             continue;
         process->owes[camera->at.place] = camera->at.epoch;
-        child_process_say(process, MSG_CAMERA_GONE, camera->at);
+        child_process_post(process, MSG_CAMERA_GONE, camera->at);
     }
 }
 
@@ -39,8 +39,8 @@ static void remove_camera(struct children *children, struct camera_place *camera
 
 static void tell_camera(struct children *children, const struct camera_place *camera)
 {
-    children_talk_say(children, MSG_ENCODER, MSG_CAMERA, camera->at);
-    children_talk_say(children, MSG_SERVER, MSG_CAMERA, camera->at);
+    children_talk_post(children, MSG_ENCODER, MSG_CAMERA, camera->at);
+    children_talk_post(children, MSG_SERVER, MSG_CAMERA, camera->at);
 }
 
 static void change_camera(struct children *children, struct camera_place *camera,
@@ -114,7 +114,7 @@ static void change_cameras(struct children *children, const struct conf *before,
         else if (diff->cameras[i] != CONF_CAMERA_SAME)
             change_camera(children, camera, &conf->cameras[i], diff->cameras[i]);
         else if (moved)
-            children_talk_say(children, MSG_SERVER, MSG_CAMERA, camera->at);
+            children_talk_post(children, MSG_SERVER, MSG_CAMERA, camera->at);
     }
 }
 
@@ -186,7 +186,7 @@ static void tell_all(struct children *children, const struct conf_diff *diff)
         process->life.limits = (struct child_limits){
             .burst = restart->burst, .window_ns = restart->window_ns, .max_ns = restart->max_ns};
         if (diff->log)
-            child_process_say(process, MSG_LOG, (struct msg_place){0});
+            child_process_post(process, MSG_LOG, (struct msg_place){0});
         if (diff->servers && process->kind == MSG_SERVER && !process->leaving)
             process->is_replaced = true;
     }

@@ -69,7 +69,7 @@ static void greet_with_cameras(struct children *children, struct child_process *
     for (unsigned i = 0; i < board_places(children->board); i++) {
         const struct camera_place *camera = camera_places_at(children->cameras, i);
         if (camera && !camera->is_leaving)
-            child_process_say(process, type, camera->at);
+            child_process_post(process, type, camera->at);
     }
 }
 
@@ -78,26 +78,26 @@ void children_talk_greet(struct child_process *process, void *arg)
     struct children *children = arg;
     const struct msg_place nothing = {0};
     bool is_server = process->kind == MSG_SERVER;
-    child_process_say(process, MSG_HELLO, nothing);
+    child_process_post(process, MSG_HELLO, nothing);
     if (process->kind == MSG_CAPTURE)
-        child_process_say(process, MSG_CAMERA,
-                          camera_places_at(children->cameras, process->number)->at);
+        child_process_post(process, MSG_CAMERA,
+                           camera_places_at(children->cameras, process->number)->at);
     else
         greet_with_cameras(children, process, MSG_CAMERA);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         if (children->wakers[i] >= 0 && (!is_server || i == process->number))
-            child_process_say(process, MSG_WAKER, (struct msg_place){.place = i});
+            child_process_post(process, MSG_WAKER, (struct msg_place){.place = i});
     for (unsigned i = 0; is_server && i < children->listen->count; i++)
-        child_process_say(process, MSG_LISTEN, (struct msg_place){.place = i});
-    child_process_say(process, MSG_START, nothing);
+        child_process_post(process, MSG_LISTEN, (struct msg_place){.place = i});
+    child_process_post(process, MSG_START, nothing);
     if (is_server)
         greet_with_cameras(children, process, MSG_CAMERA_STATE);
 }
 
-void children_talk_say(struct children *children, enum msg_child_kind kind, enum msg_type type,
-                       struct msg_place at)
+void children_talk_post(struct children *children, enum msg_child_kind kind, enum msg_type type,
+                        struct msg_place at)
 {
     for (struct child_process *process = children->first; process; process = process->next)
         if (process->kind == kind)
-            child_process_say(process, type, at);
+            child_process_post(process, type, at);
 }
