@@ -50,6 +50,9 @@ static const struct {
     {"ssim", "stats_file f"},  {"vmafmotion", "stats_file"},
 };
 
+static const char needing_even[] = "hstack kerndeint tinterlace varblur vstack xstack";
+static const char needing_16[] = "blurdetect edgedetect fieldmatch gblur vaguedenoiser varblur";
+
 static bool has_word(const char *words, const char *word)
 {
     size_t length = strlen(word);
@@ -76,6 +79,15 @@ const char *filter_refuses(const char *name, const char *key, const char *value)
     bool is_flags = strcmp(key, "flags") == 0 || strcmp(key, "sws_flags") == 0;
     if (is_flags && (strstr(value, "fast_bilinear") || strpbrk(value, "0123456789")))
         return "may not be fast_bilinear, which writes code while it runs, or a number";
+    return NULL;
+}
+
+const char *filter_refuses_size(const char *name, int width, int height)
+{
+    if ((width % 2 || height % 2) && has_word(needing_even, name))
+        return "needs pictures of an even width and height";
+    if ((width < 16 || height < 16) && has_word(needing_16, name))
+        return "needs pictures of at least 16x16";
     return NULL;
 }
 

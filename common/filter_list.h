@@ -17,6 +17,10 @@ bool filter_is_allowed(const char *name);
 /* NULL, or why an option of a filter may not have that value. */
 const char *filter_refuses(const char *name, const char *key, const char *value);
 
+/* NULL, or what is wrong with a picture of that size for the filter: some write outside of the
+ * memory of pictures that are very small, or of an odd size. */
+const char *filter_refuses_size(const char *name, int width, int height);
+
 /* Looks through a graph as far as that is possible without libavfilter: its form, its filters, and
  * the options that it names.  -1 with err, whose code is the offset in `text`. */
 int filter_check(const char *text, struct error *err);

@@ -35,6 +35,7 @@ static const struct {
     [MSG_READY] = {"READY", 0, false},
     [MSG_OPEN_REQUEST] = {"OPEN_REQUEST", 0, false},
     [MSG_OPEN_DONE] = {"OPEN_DONE", 0, false},
+    [MSG_TRIAL] = {"TRIAL", sizeof(struct msg_trial), false},
     [MSG_RESTART] = {"RESTART", sizeof(struct msg_place), false},
 };
 
@@ -143,6 +144,8 @@ static void end_texts(struct msg *msg)
     } else if (msg->type == MSG_CAMERA) {
         msg->body.camera.conf.id[RING_ID_SIZE - 1] = '\0';
         msg->body.camera.conf.source[CONF_SOURCE_SIZE - 1] = '\0';
+    } else if (msg->type == MSG_TRIAL) {
+        msg->body.trial.words[sizeof msg->body.trial.words - 1] = '\0';
     } else if (msg->type == MSG_CAMERA_STATE) {
         msg->body.state.codec[sizeof msg->body.state.codec - 1] = '\0';
         msg->body.state.why[sizeof msg->body.state.why - 1] = '\0';

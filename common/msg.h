@@ -30,6 +30,7 @@ enum msg_type {
     MSG_LOG,     /* to child: new level and format of its log */
     MSG_DRAIN,   /* to server: accept no new clients, end when the last has left */
     MSG_RESTART, /* from server: an authorised client asks for a restart of a camera's capture */
+    MSG_TRIAL, /* from an encoder that tries chains (`--try`): how far it is with the last camera */
     MSG_TYPE_END
 };
 
@@ -79,6 +80,19 @@ struct msg_camera_state {
     char why[256];  /* redacted; empty unless away */
 };
 
+enum msg_trial_result {
+    MSG_TRIAL_STEP,  /* it begins with step number `step` of the chain */
+    MSG_TRIAL_WORKS, /* the chain is as it should be */
+    MSG_TRIAL_FAULT  /* `words` say what is wrong at `offset` in the text of that step */
+};
+
+struct msg_trial {
+    uint32_t result; /* enum msg_trial_result */
+    uint32_t step;   /* from 1; 0: none in particular */
+    uint32_t offset;
+    char words[512];
+};
+
 struct msg_index {
     uint32_t index;
 };
@@ -88,6 +102,7 @@ union msg_payload {
     struct msg_camera camera;
     struct msg_camera_state state;
     struct msg_index index; /* MSG_WAKER */
+    struct msg_trial trial;
     struct msg_place place; /* MSG_CAMERA_GONE, MSG_RESTART */
     struct conf_log log;
 };

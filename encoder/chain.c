@@ -55,6 +55,14 @@ struct chain {
     int64_t last_ns, clock_us; /* when the last picture was captured; and that as filters see it */
 };
 
+/* Puts the step in front of what is wrong with it. */
+static void name_step(const struct conf_chain *conf, struct error *err)
+{
+    unsigned step = CHAIN_STEP(err->code);
+    if (step > 0 && step <= conf->count)
+        error_prefix(err, "step %u (%s)", step, conf_step_name(conf->steps[step - 1].kind));
+}
+
 /* ---- parts ---- */
 
 static bool is_own(const struct conf_step *step)
@@ -184,6 +192,7 @@ struct chain *chain_create(const struct conf_camera *camera, struct error *err)
     }
     if (ok)
         return chain;
+    name_step(&chain->conf, err);
     chain_destroy(chain);
     return NULL;
 }
@@ -383,6 +392,8 @@ enum chain_result chain_run(struct chain *chain, const struct ring_frame *in, co
         result = run_part(chain, &chain->parts[i], in, err);
     if (result == 1)
         result = finish(chain, in, err);
+    if (result < 0)
+        name_step(&chain->conf, err);
     if (result != 1)
         av_frame_unref(chain->picture);
     return_loan(chain);

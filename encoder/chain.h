@@ -1,7 +1,8 @@
 /* chain.h: what a camera's configuration does to its pictures before they are encoded: one chain of
  * steps, in one worker.  libavfilter does most of them; it is loaded with the first chain.
  *
- * For one thread.  err->code says where in the chain the fault is (chain_place.h). */
+ * For one thread.  An error names the step; its code says where in the chain that is
+ * (chain_place.h). */
 #ifndef CAMRING_ENCODER_CHAIN_H
 #define CAMRING_ENCODER_CHAIN_H
 

@@ -12,6 +12,8 @@
 #include "chain_place.h"
 #include "chain_steps.h"
 
+#include "common/filter_list.h"
+
 #include <errno.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
@@ -19,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_SIZE 16        /* of pictures for filters, each way */
 #define PICTURES_AT_ONCE 256 /* out of one that goes in; more is a runaway */
 
 /* What a graph is made for. */
@@ -72,9 +73,7 @@ static int fail(const struct chain_graph *graph, struct lavfi_words *words, int 
                 struct error *err)
 {
     int place = chain_filters_place(words->speaker);
-    unsigned step = place ? CHAIN_STEP(place) : graph->end;
-    const char *name = conf_step_name(graph->chain->steps[step - 1].kind);
-    error_set(err, place ? place : CHAIN_PLACE(step, 0), "%s: %s", name, lavfi_reason(words, code));
+    error_set(err, place ? place : CHAIN_PLACE(graph->end, 0), "%s", lavfi_reason(words, code));
     return -1;
 }
 
@@ -138,6 +137,24 @@ static int add_step(struct chain_graph *graph, unsigned step, struct chain_end *
     return -1;
 }
 
+/* Of what goes into each filter, which is known now. */
+static int check_sizes(const struct chain_graph *graph, struct error *err)
+{
+    for (unsigned i = 0; i < graph->graph->nb_filters; i++) {
+        const AVFilterContext *filter = graph->graph->filters[i];
+        for (unsigned pad = 0; pad < filter->nb_inputs; pad++) {
+            const AVFilterLink *link = filter->inputs[pad];
+            const char *wrong = filter_refuses_size(filter->filter->name, link->w, link->h);
+            if (!wrong)
+                continue;
+            error_set(err, chain_filters_place(filter->name), "the filter %s %s, not of %dx%d",
+                      filter->filter->name, wrong, link->w, link->h);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int make(struct chain_graph *graph, struct error *err)
 {
     struct lavfi_words words;
@@ -164,7 +181,7 @@ static int make(struct chain_graph *graph, struct error *err)
     if (code >= 0)
         code = lavfi->avfilter_graph_config(graph->graph, NULL);
     lavfi_listen(NULL);
-    return code < 0 ? fail(graph, &words, code, err) : 0;
+    return code < 0 ? fail(graph, &words, code, err) : check_sizes(graph, err);
 }
 
 /* ---- pictures ---- */
@@ -175,22 +192,6 @@ static struct kind kind_of(const AVFrame *frame)
                          frame->color_range, frame->colorspace, frame->sample_aspect_ratio};
 }
 
-/* Some of FFmpeg's filters write outside of pictures that are very small. */
-static bool is_large_enough(const struct chain_graph *graph, struct error *err)
-{
-    if (graph->kind.width >= LEAST_SIZE && graph->kind.height >= LEAST_SIZE)
-        return true;
-    for (unsigned i = graph->first; i < graph->end; i++) {
-        if (graph->chain->steps[i].kind != CONF_STEP_FILTER)
-            continue;
-        error_set(err, CHAIN_PLACE(i + 1, 0),
-                  "filter: pictures must have at least %dx%d pixels; this one has %dx%d",
-                  LEAST_SIZE, LEAST_SIZE, graph->kind.width, graph->kind.height);
-        return false;
-    }
-    return true;
-}
-
 static int prepare(struct chain_graph *graph, const AVFrame *in, struct error *err)
 {
     struct kind kind = kind_of(in);
@@ -199,7 +200,7 @@ static int prepare(struct chain_graph *graph, const AVFrame *in, struct error *e
     if (memcmp(&kind, &graph->kind, sizeof kind) != 0) {
         chain_graph_forget(graph);
         graph->kind = kind;
-        if (!is_large_enough(graph, &graph->fault) || make(graph, &graph->fault) < 0)
+        if (make(graph, &graph->fault) < 0)
             graph->lavfi->avfilter_graph_free(&graph->graph);
     }
     if (graph->graph)

@@ -1,11 +1,13 @@
 /* camring-encoder: one worker of the pool that turns raw frames into JPEGs. */
 #include "pool.h"
+#include "trial.h"
 
 #include "common/board.h"
 #include "common/channel.h"
 #include "common/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What the channel's thread works with: it lives as long as the process, so none of this is ever
  * taken down. */
@@ -39,8 +41,11 @@ static struct board *open_board(const struct msg_hello *hello)
     return board;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--try") == 0)
+        return trial_main();
+
     static struct channel_setup setup;
     static struct line line;
     channel_open(&setup, MSG_ENCODER);

@@ -2,6 +2,7 @@
 
 #include "settings.h"
 #include "tell.h"
+#include "trial.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -22,6 +23,13 @@ struct reload {
     /* the one that the instance was started with, which stays the caller's */
     const struct conf *first;
     struct event *late;
+    /* a configuration whose chains are being tried; NULL: none */
+    struct conf *tried;
+    struct trial *trial;
+    struct event *heard; /* of the trial; a new one for each of its processes */
+    FILE *faults;
+    char *fault_text;
+    size_t fault_size;
     json_t *done; /* the answer once it is done; NULL: none is under way */
     bool again;   /* another reload was asked for meanwhile */
     bool stopping;
@@ -97,15 +105,15 @@ static struct conf *reload_read(const struct reload *reload, FILE *faults)
 {
     char path[PATH_MAX];
     const struct options *options = reload->target.options;
-    const char *name = options->config ? options->config : conf_default_path();
-    return !name || is_file(name, faults) ? settings_load(options, path, faults) : NULL;
+    const char *name = settings_name(options);
+    return !name || is_file(name, faults) ? settings_read(options, path, faults) : NULL;
 }
 
 /* A key that has gone from the file has no place there; it is the default that would be new. */
 static void refuse_fixed(const struct options *options, const struct conf *conf,
                          const struct conf_diff *diff, FILE *faults)
 {
-    const char *name = options->config ? options->config : conf_default_path();
+    const char *name = settings_name(options);
     for (unsigned i = 0; i < diff->fixed.count; i++) {
         struct conf_key_position at = conf_key_position(conf, diff->fixed.name[i]);
         fprintf(faults,
@@ -171,11 +179,73 @@ static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, F
 
 static void reload_finish(struct reload *reload, json_t *answer);
 
+/* Answers with the faults if there is nothing else to say, or waits until what has been begun is
+ * done. */
+static void reload_answer(struct reload *reload, json_t *answer)
+{
+    fclose(reload->faults);
+    if (!answer && !reload->done)
+        answer = reload->fault_text
+                     ? json_pack("{s:b, s:o}", "ok", 0, "faults", tell_lines(reload->fault_text))
+                     : json_pack("{s:s}", "error", "out of memory");
+    free(reload->fault_text);
+    reload->faults = NULL;
+    reload->fault_text = NULL;
+    if (answer)
+        reload_finish(reload, answer);
+    else
+        evtimer_add(reload->late, &(struct timeval){.tv_sec = LIMIT_S});
+}
+
+/* Returns the configuration, if its chains have been found good. */
+static struct conf *end_trial(struct reload *reload)
+{
+    struct conf *conf = reload->tried;
+    if (reload->trial && !trial_is_good(reload->trial)) {
+        conf_free(conf);
+        conf = NULL;
+    }
+    trial_destroy(reload->trial);
+    if (reload->heard)
+        event_free(reload->heard);
+    reload->trial = NULL;
+    reload->heard = NULL;
+    reload->tried = NULL;
+    return conf;
+}
+
+static void on_trial(evutil_socket_t fd, short what, void *arg);
+
+/* False: there is nothing to wait for. */
+static bool wait_for_trial(struct reload *reload)
+{
+    if (reload->heard)
+        event_free(reload->heard);
+    reload->heard = NULL;
+    if (!reload->trial || !trial_go_on(reload->trial))
+        return false;
+    int64_t left = trial_deadline(reload->trial) - clock_now();
+    struct timeval limit = {.tv_sec = left > 0 ? left / NS_PER_S + 1 : 0};
+    reload->heard = event_new(reload->base, trial_fd(reload->trial), EV_READ, on_trial, reload);
+    return reload->heard && event_add(reload->heard, &limit) == 0;
+}
+
+static void go_on(struct reload *reload)
+{
+    if (wait_for_trial(reload))
+        return;
+    struct conf *conf = end_trial(reload);
+    reload_answer(reload, conf ? compare_and_take_over(reload, conf, reload->faults) : NULL);
+}
+
+static void on_trial(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    go_on(arg);
+}
+
 static void reload_begin(struct reload *reload)
 {
-    char *text = NULL;
-    size_t size = 0;
-    json_t *answer = NULL;
     const struct options *options = reload->target.options;
     if (options->config && strcmp(options->config, "-") == 0) {
         reload_finish(reload,
@@ -184,20 +254,16 @@ static void reload_begin(struct reload *reload)
                                 "again"));
         return;
     }
-    FILE *faults = open_memstream(&text, &size);
-    struct conf *conf = faults ? reload_read(reload, faults) : NULL;
-    if (conf)
-        answer = compare_and_take_over(reload, conf, faults);
-    if (faults)
-        fclose(faults);
-    if (!answer && !reload->done)
-        answer = text ? json_pack("{s:b, s:o}", "ok", 0, "faults", tell_lines(text))
-                      : json_pack("{s:s}", "error", "out of memory");
-    free(text);
-    if (answer)
-        reload_finish(reload, answer);
-    else
-        evtimer_add(reload->late, &(struct timeval){.tv_sec = LIMIT_S});
+    reload->faults = open_memstream(&reload->fault_text, &reload->fault_size);
+    if (!reload->faults) {
+        reload_finish(reload, json_pack("{s:s}", "error", "out of memory"));
+        return;
+    }
+    reload->tried = reload_read(reload, reload->faults);
+    if (reload->tried)
+        reload->trial = trial_create(reload->tried, *reload->target.conf, settings_name(options),
+                                     reload->faults);
+    go_on(reload);
 }
 
 static void reload_finish(struct reload *reload, json_t *answer)
@@ -237,7 +303,7 @@ void reload_ask(struct reload *reload, struct control_client *client)
             control_send(client, json_pack("{s:s}", "error", "the instance is stopping"));
         return;
     }
-    bool busy = reload->done != NULL;
+    bool busy = reload->done || reload->tried;
     if (client)
         control_subscribe(client, busy ? CONTROL_NEXT_RELOAD : CONTROL_RELOAD);
     if (busy)
@@ -246,10 +312,22 @@ void reload_ask(struct reload *reload, struct control_client *client)
         reload_begin(reload);
 }
 
+static void drop_trial(struct reload *reload)
+{
+    if (!reload->faults)
+        return;
+    conf_free(end_trial(reload));
+    fclose(reload->faults);
+    free(reload->fault_text);
+    reload->faults = NULL;
+    reload->fault_text = NULL;
+}
+
 void reload_stop(struct reload *reload)
 {
     reload->stopping = true;
     reload->again = false;
+    drop_trial(reload);
     for (int i = 0; i < 2; i++) { /* clients of this reload, then those of the next one */
         control_tell_last(reload->target.control, CONTROL_RELOAD,
                           json_pack("{s:s}", "error", "the instance is stopping"));
@@ -276,6 +354,7 @@ void reload_destroy(struct reload *reload)
 {
     if (!reload)
         return;
+    drop_trial(reload);
     event_free(reload->late);
     json_decref(reload->done);
     if (*reload->target.conf != reload->first)

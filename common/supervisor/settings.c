@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "tell.h"
+#include "trial.h"
 
 #include "common/certificate.h"
 #include "common/credentials.h"
@@ -42,10 +43,15 @@ static bool check_files(const struct conf *conf, FILE *faults)
     return ok;
 }
 
-struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults)
+const char *settings_name(const struct options *options)
+{
+    return options->config ? options->config : conf_default_path();
+}
+
+struct conf *settings_read(const struct options *options, char path[PATH_MAX], FILE *faults)
 {
     path[0] = '\0';
-    const char *name = options->config ? options->config : conf_default_path();
+    const char *name = settings_name(options);
     if (!name) {
         fprintf(faults, "camring: no configuration: neither ./camring.yaml nor "
                         "/etc/camring/camring.yaml exists, and no -c "
@@ -61,6 +67,15 @@ struct conf *settings_load(const struct options *options, char path[PATH_MAX], F
     if (conf)
         apply_options(conf, options);
     return conf;
+}
+
+struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults)
+{
+    struct conf *conf = settings_read(options, path, faults);
+    if (!conf || trial_run(conf, settings_name(options), faults))
+        return conf;
+    conf_free(conf);
+    return NULL;
 }
 
 static bool instance_of_file(const char *path, FILE *faults, char instance[RING_ID_SIZE])

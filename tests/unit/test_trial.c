@@ -1,0 +1,144 @@
+/* Chains are tried in a process of their own, which says how far it is. */
+#include "chain_fixture.h"
+
+#include "common/channel.h"
+#include "common/msg.h"
+#include "encoder/trial.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static int channel = -1;
+static pid_t child;
+
+static void start(void)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(pair[1], CHANNEL_FD);
+        if (pair[0] != CHANNEL_FD)
+            close(pair[0]);
+        if (pair[1] != CHANNEL_FD)
+            close(pair[1]);
+        _exit(trial_main());
+    }
+    close(pair[1]);
+    channel = pair[0];
+}
+
+static void send_chain(const char *text)
+{
+    static struct msg_camera message;
+    read_chain(text);
+    message = (struct msg_camera){.conf = camera};
+    assert_int_equal(msg_send(channel, MSG_CAMERA, &message, -1), 0);
+}
+
+/* The answer, after the steps up to `steps` have been said. */
+static struct msg_trial answer(unsigned steps)
+{
+    static struct msg msg;
+    unsigned last = 0;
+    for (;;) {
+        if (msg_receive(channel, &msg, &err) != 1)
+            fail_msg("no answer");
+        assert_int_equal(msg.type, MSG_TRIAL);
+        if (msg.body.trial.result != MSG_TRIAL_STEP)
+            break;
+        last = msg.body.trial.step;
+    }
+    assert_int_equal(last, steps);
+    return msg.body.trial;
+}
+
+static void expect_works(const char *text, unsigned steps)
+{
+    send_chain(text);
+    struct msg_trial said = answer(steps);
+    if (said.result != MSG_TRIAL_WORKS)
+        fail_msg("%s: %s", text, said.words);
+}
+
+static void expect_fault(const char *text, unsigned step, unsigned offset, const char *words)
+{
+    send_chain(text);
+    struct msg_trial said = answer(step);
+    assert_int_equal(said.result, MSG_TRIAL_FAULT);
+    assert_int_equal(said.step, step);
+    assert_int_equal(said.offset, offset);
+    if (!strstr(said.words, words))
+        fail_msg("%s: %s", text, said.words);
+}
+
+static void chains_are_tried_one_after_the_other(void **state)
+{
+    (void)state;
+    start();
+    expect_works("- gray", 1);
+    expect_works("- crop: {x: 10, y: 20, width: 1280, height: 720}\n- text: {text: '%F 문'}\n"
+                 "- filter: 'hqdn3d,eq=contrast=1.1'",
+                 3);
+    expect_fault("- gray\n- filter: 'hqdn3d,eq=contrastt=1.1'", 2, 10,
+                 "step 2 (filter): the filter eq has no option contrastt");
+    expect_fault("- filter: 'hqdn3d,eq=contrast=foo'", 1, 7, "foo");
+    expect_fault("- gray\n- gray\n- text: {text: x, font: /etc/passwd}", 3, 0,
+                 "step 3 (text): /etc/passwd is no font");
+    expect_fault("- filter: 'hflip,overlay'", 1, 0, "one open input");
+    expect_works("- flip: vertical", 1);
+}
+
+/* Which size a camera's pictures have is not known. */
+static void a_chain_for_large_pictures_is_right(void **state)
+{
+    (void)state;
+    start();
+    expect_works("- crop: {width: 3000, height: 2000}", 1);
+    expect_works("- filter: 'scale=640:480,pixscope'", 1);
+    send_chain("- crop: {width: 7000, height: 100}");
+    struct msg_trial said;
+    do
+        said = answer(1);
+    while (said.result == MSG_TRIAL_STEP);
+    assert_int_equal(said.result, MSG_TRIAL_FAULT);
+    assert_non_null(strstr(said.words, "'7000'"));
+}
+
+static void pictures_may_be_held_back(void **state)
+{
+    (void)state;
+    start();
+    expect_works("- deinterlace", 1);
+    expect_works("- scale: {width: 64}\n- filter: 'thumbnail'", 2);
+    expect_works("- scale: {width: 64}\n- filter: 'fps=1,tmix=frames=5'", 2);
+    expect_works("- scale: {width: 64}\n- filter: 'tile'\n- deinterlace", 3);
+    send_chain("- scale: {width: 16}\n- filter: \"select=0\"");
+    struct msg_trial said = answer(2);
+    assert_int_equal(said.result, MSG_TRIAL_FAULT);
+    assert_non_null(strstr(said.words, "no picture comes out"));
+}
+
+static int stop(void **state)
+{
+    int status = -1;
+    if (channel >= 0)
+        close(channel);
+    channel = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return chain_tear_down(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(chains_are_tried_one_after_the_other, stop),
+        cmocka_unit_test_teardown(a_chain_for_large_pictures_is_right, stop),
+        cmocka_unit_test_teardown(pictures_may_be_held_back, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
