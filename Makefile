@@ -135,11 +135,13 @@ parts_test_child := common/supervisor/children/child.c
 parts_test_camera_states := $(addprefix common/supervisor/children/,camera_states.c outbox.c)
 parts_test_space := common/supervisor/memory/space.c
 parts_test_process_counts := common/supervisor/children/process_counts.c
-encoder_parts := $(addprefix encoder/,job.c output.c pool.c scale.c variants.c)
+chain_parts := $(filter encoder/chain%,$(src_encoder)) $(addprefix encoder/,lavfi.c trial.c)
+encoder_parts := $(addprefix encoder/,job.c output.c pool.c processing.c scale.c variants.c) \
+	$(chain_parts)
 parts_test_encoder := $(encoder_parts)
+parts_test_processing := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
-chain_parts := $(filter encoder/chain%,$(src_encoder)) $(addprefix encoder/,lavfi.c trial.c)
 chain_tests := chain chain_filters chain_own chain_steps trial
 $(foreach test,$(chain_tests),$(eval parts_test_$(test) := $(chain_parts)))
 parts_test_motion := $(addprefix encoder/motion,.c _blobs.c _grid.c _light.c)

@@ -24,7 +24,8 @@ struct stream {
 static bool passes_through(const struct capture *capture, const AVStream *from)
 {
     return from->codecpar->codec_id == AV_CODEC_ID_MJPEG &&
-           capture->conf->passthrough == CONF_PASSTHROUGH_AUTO;
+           capture->conf->passthrough == CONF_PASSTHROUGH_AUTO &&
+           !atomic_load(&capture->shared->chained);
 }
 
 static int64_t picture_limit(const struct capture *capture, const AVStream *from)

@@ -17,6 +17,18 @@ void bell_ring(struct bell *bell, int waiters)
     ring_store_point();
 }
 
+static uint32_t bit_of(unsigned number)
+{
+    return UINT32_C(1) << number % 32;
+}
+
+void bell_ring_number(struct bell *bell, unsigned number)
+{
+    ring_add_u32(&bell->value, 1, memory_order_seq_cst);
+    syscall(SYS_futex, &bell->value, FUTEX_WAKE_BITSET, BELL_ALL, NULL, NULL, bit_of(number));
+    ring_store_point();
+}
+
 void bell_wake(const struct bell *bell)
 {
     syscall(SYS_futex, &bell->value, FUTEX_WAKE, BELL_ALL, NULL, NULL, 0);
@@ -27,7 +39,7 @@ uint32_t bell_read(const struct bell *bell)
     return atomic_load_explicit(&bell->value, memory_order_seq_cst);
 }
 
-bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline)
+static bool wait_for(const struct bell *bell, uint32_t seen, int64_t deadline, uint32_t bits)
 {
     /* FUTEX_WAIT_BITSET takes an absolute time, so a wait resumed after a signal doesn't grow. */
     struct timespec until, *limit = NULL;
@@ -35,9 +47,18 @@ bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline)
         until = clock_timespec(deadline > 0 ? deadline : 0);
         limit = &until;
     }
-    long r = syscall(SYS_futex, &bell->value, FUTEX_WAIT_BITSET, seen, limit, NULL,
-                     FUTEX_BITSET_MATCH_ANY);
+    long r = syscall(SYS_futex, &bell->value, FUTEX_WAIT_BITSET, seen, limit, NULL, bits);
     return !(r < 0 && errno == ETIMEDOUT);
+}
+
+bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline)
+{
+    return wait_for(bell, seen, deadline, FUTEX_BITSET_MATCH_ANY);
+}
+
+bool bell_wait_number(const struct bell *bell, uint32_t seen, int64_t deadline, unsigned number)
+{
+    return wait_for(bell, seen, deadline, bit_of(number));
 }
 
 int bell_eventfd(void)

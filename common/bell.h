@@ -25,6 +25,11 @@ struct bell {
 /* Rings, and wakes at most `waiters` of the waiting threads. */
 void bell_ring(struct bell *bell, int waiters);
 
+/* A waiter may have a number, so that it can be woken alone: bell_ring_number wakes all that wait
+ * with bell_wait_number and the same number (or one that differs from it by a multiple of 32), and
+ * those that wait without a number.  bell_ring wakes them like others. */
+void bell_ring_number(struct bell *bell, unsigned number);
+
 /* Wakes the threads that wait now without changing the counter, so a thread that is about to wait
  * does wait. For read-only mappings. */
 void bell_wake(const struct bell *bell);
@@ -35,6 +40,7 @@ uint32_t bell_read(const struct bell *bell);
  * (CLOCK_NEVER: no limit). Returns false on the time-out.  Spurious returns happen: callers look
  * for work again. */
 bool bell_wait(const struct bell *bell, uint32_t seen, int64_t deadline);
+bool bell_wait_number(const struct bell *bell, uint32_t seen, int64_t deadline, unsigned number);
 
 /* An eventfd (non-blocking, close-on-exec), or -1 with errno; bell_signal makes it readable, and
  * bell_drain unreadable again. */

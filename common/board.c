@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define BOARD_MAGIC 0x44424243u /* "CBBD" */
-#define BOARD_VERSION 6
+#define BOARD_VERSION 7
 #define PAGE_BYTES 4096
 
 struct board_header {
@@ -36,7 +36,7 @@ struct board_header {
 };
 
 _Static_assert(offsetof(struct board_header, servers) == 128, "layout");
-_Static_assert(sizeof(struct board_camera) == 576 + STATS_STAGES * 192, "layout");
+_Static_assert(sizeof(struct board_camera) == 640 + STATS_STAGES * 192, "layout");
 _Static_assert(sizeof(struct board_server) == 320, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
 _Static_assert(sizeof(struct throttle) == 64 + THROTTLE_SETS * THROTTLE_WAYS * 16, "layout");

@@ -45,8 +45,15 @@ struct board_child {
 /* One camera's place.  Counters only rise while the camera has it. */
 struct board_camera {
     char id[RING_ID_SIZE];
-    uint8_t pad0[60 - RING_ID_SIZE];
-    _Atomic uint32_t rings; /* that exist: bit n for ring n of camera_rings.h; the supervisor's */
+    uint8_t pad0[52 - RING_ID_SIZE];
+
+    /* the supervisor's */
+    /* rises when the camera's settings change, before anyone is told: an encoder that has not been
+     * told yet leaves the camera's frames to those that have, so no frame is made by old settings
+     * after one by new ones */
+    _Atomic uint32_t settings;
+    _Atomic uint32_t chained; /* 1: has a chain, so its capture passes nothing through */
+    _Atomic uint32_t rings;   /* that exist: bit n for ring n of camera_rings.h */
 
     struct board_child capture; /* its process */
 
@@ -94,6 +101,17 @@ struct board_camera {
     uint8_t pad2[64 - 4 * 8];
     /* the picture that each slot's last attempt was made from (encoder/variants.c) */
     _Atomic uint64_t variant_done[VARIANT_SLOTS];
+
+    /* the line that the lease holder writes of a camera's chain */
+    _Atomic uint64_t processed;     /* pictures of the chain published in the out ring */
+    _Atomic uint64_t chain_failed;  /* dropped: the chain failed, or its picture had no room */
+    _Atomic uint64_t chain_dropped; /* taken by the chain, which gave no picture for them */
+    _Atomic int64_t chain_idle_ns;  /* since when no picture has come out of it; 0: one has */
+    _Atomic uint32_t chain_told;    /* 1: the supervisor has been told that none comes */
+    /* the worker that has the chain's state, plus 1; 0: none.  Also cleared without the lease: by
+     * that worker, when it lets go of the chain, and by the supervisor, when the worker has died */
+    _Atomic uint32_t chain_worker;
+    uint8_t pad3[64 - 5 * 8];
 
     /* by enum stats_stage: latencies of the camera's own pictures. Capture adds each frame that it
      * counts as captured, an encoder each one encoded, servers each one sent */

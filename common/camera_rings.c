@@ -12,7 +12,7 @@ struct row {
     unsigned first, count;
     enum ring_kind kind;
     enum camera_ring_writer writer;
-    bool has_lease_row, has_servers, is_on_demand;
+    bool has_lease_row, has_servers, is_on_demand, needs_chain;
 };
 
 static const struct row table[] = {
@@ -22,6 +22,12 @@ static const struct row table[] = {
      .kind = RING_RAW,
      .writer = CAMERA_RING_BY_CAPTURE,
      .has_lease_row = true},
+    {.word = "out",
+     .first = CAMERA_RING_OUT,
+     .count = 1,
+     .kind = RING_RAW,
+     .writer = CAMERA_RING_BY_LEASE,
+     .needs_chain = true},
     {.word = "jpeg",
      .first = CAMERA_RING_JPEG,
      .count = 1,
@@ -54,7 +60,8 @@ struct camera_ring camera_ring(unsigned number)
                                .writer = row->writer,
                                .has_lease_row = row->has_lease_row,
                                .has_servers = row->has_servers,
-                               .is_on_demand = row->is_on_demand};
+                               .is_on_demand = row->is_on_demand,
+                               .needs_chain = row->needs_chain};
     if (row->count == 1)
         snprintf(ring.variant, sizeof ring.variant, "%s", row->word);
     else
@@ -96,15 +103,22 @@ static unsigned rows_of(const struct conf *conf, const struct camera_ring *ring)
     return rows < RING_MAX_ROWS ? rows : RING_MAX_ROWS;
 }
 
-uint64_t camera_rings_bytes(const struct conf *conf, uint32_t width, uint32_t height, unsigned held)
+static bool is_needed(const struct camera_ring *ring, const struct conf_camera *camera)
+{
+    return !ring->needs_chain || camera->chain.count > 0;
+}
+
+uint64_t camera_rings_bytes(const struct conf *conf, const struct conf_camera *camera,
+                            uint32_t width, uint32_t height, unsigned held)
 {
     uint64_t pixels = (uint64_t)width * height, sum = 0;
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
         size_t slot =
             ring.kind == RING_RAW ? pixels + pixels / 2 : jpeg_usual(RING_I420, width, height);
-        if (!ring.is_on_demand)
-            sum += ring_bytes_needed(ring.kind, rows_of(conf, &ring), slot, held);
+        unsigned kept = ring.writer == CAMERA_RING_BY_CAPTURE ? held : 0;
+        if (!ring.is_on_demand && is_needed(&ring, camera))
+            sum += ring_bytes_needed(ring.kind, rows_of(conf, &ring), slot, kept);
     }
     return sum;
 }
@@ -141,12 +155,26 @@ static void camera_ring_drop(const char *instance, struct board_camera *place, u
     ring_unlink(instance, camera_ring_name(number, place->id, name));
 }
 
-int camera_rings_fit(const struct conf *conf, struct board_camera *place, struct error *err)
+int camera_rings_fit(const struct conf *conf, const struct conf_camera *camera,
+                     struct board_camera *place, struct error *err)
 {
-    for (unsigned number = 0; number < CAMERA_RINGS; number++)
-        if (!camera_ring_exists(number, place) && camera_ring_make(conf, place, number, err) != 0)
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        if (is_needed(&ring, camera) && !camera_ring_exists(number, place) &&
+            camera_ring_make(conf, place, number, err) != 0)
             return -1;
+    }
     return 0;
+}
+
+void camera_rings_trim(const struct conf_camera *camera, const char *instance,
+                       struct board_camera *place)
+{
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct camera_ring ring = camera_ring(number);
+        if (!is_needed(&ring, camera) && camera_ring_exists(number, place))
+            camera_ring_drop(instance, place, number);
+    }
 }
 
 void camera_rings_unlink(const char *instance, struct board_camera *place)

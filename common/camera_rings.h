@@ -19,6 +19,7 @@
 
 enum {
     CAMERA_RING_RAW,     /* "door.raw": pictures as decoded */
+    CAMERA_RING_OUT,     /* "door.out": pictures as its chain has made them */
     CAMERA_RING_JPEG,    /* "door.jpeg": the camera's own pictures, encoded */
     CAMERA_RING_VARIANT, /* "door.v0" and so on, one for each variant slot */
     CAMERA_RINGS = CAMERA_RING_VARIANT + VARIANT_SLOTS
@@ -40,6 +41,7 @@ struct camera_ring {
     bool has_lease_row; /* row 0 is the lease holder's, who reads the ring */
     bool has_servers;   /* servers read it: each needs a row */
     bool is_on_demand;  /* made with the camera, but without pictures until a viewer asks */
+    bool needs_chain;   /* exists only while the camera has a chain */
 };
 
 /* What the table says of ring `number`, which is below CAMERA_RINGS. */
@@ -60,15 +62,20 @@ bool camera_ring_in_use(unsigned number, const struct board_camera *camera);
 
 /* ---- owner (supervisor) ---- */
 
-/* The bytes of shared memory that a camera's pictures take, if they are `width` x `height` and its
- * decoder holds `held` slots: without the margins that a decoder may add, JPEGs of usual size, no
- * variants, no programs attached. */
-uint64_t camera_rings_bytes(const struct conf *conf, uint32_t width, uint32_t height,
-                            unsigned held);
+/* The bytes of shared memory that the pictures of `camera` take, if they are `width` x `height` and
+ * its decoder holds `held` slots: without the margins that a decoder may add, JPEGs of usual size,
+ * no variants, no programs attached, and its chain leaving the size as it is. */
+uint64_t camera_rings_bytes(const struct conf *conf, const struct conf_camera *camera,
+                            uint32_t width, uint32_t height, unsigned held);
 
-/* Makes the rings that the camera should have and doesn't have yet.  -1 with err: what was made
- * stays, and the board says which that is. */
-int camera_rings_fit(const struct conf *conf, struct board_camera *place, struct error *err);
+/* Makes the rings that `camera` should have and doesn't have yet; `place` is its place.  -1 with
+ * err: what was made stays, and the board says which that is. */
+int camera_rings_fit(const struct conf *conf, const struct conf_camera *camera,
+                     struct board_camera *place, struct error *err);
+
+/* Unlinks the rings that `camera` should not have any more.  No process may write them by then. */
+void camera_rings_trim(const struct conf_camera *camera, const char *instance,
+                       struct board_camera *place);
 
 /* Unlinks all rings that the camera has, with their data. */
 void camera_rings_unlink(const char *instance, struct board_camera *place);

@@ -128,7 +128,10 @@ static enum conf_camera_fate compare_camera(const struct conf_camera *before,
             return CONF_CAMERA_RECAPTURED;
         fate = CONF_CAMERA_CHANGED;
     }
-    return fate;
+    if ((before->chain.count == 0) != (after->chain.count == 0) &&
+        after->passthrough == CONF_PASSTHROUGH_AUTO)
+        return CONF_CAMERA_CHAINED;
+    return conf_chain_same(&before->chain, &after->chain) ? fate : CONF_CAMERA_CHANGED;
 }
 
 static int find_camera(const struct conf *conf, const char *id)

@@ -12,6 +12,9 @@ enum conf_camera_fate {
     CONF_CAMERA_SAME,
     CONF_CAMERA_ADDED,
     CONF_CAMERA_CHANGED, /* its processes get the new settings; its capture process goes on */
+    /* the same, because it has a chain now, or none any more; if it sends JPEGs, which are passed
+     * through without a chain, its capture process must be restarted, too */
+    CONF_CAMERA_CHAINED,
     /* its capture process is restarted, and the others get the new settings */
     CONF_CAMERA_RECAPTURED
 };

@@ -24,6 +24,7 @@ static const struct {
 } kinds[MSG_TYPE_END] = {
     [MSG_HELLO] = {"HELLO", sizeof(struct msg_hello), false},
     [MSG_CAMERA] = {"CAMERA", sizeof(struct msg_camera), false},
+    [MSG_CAMERA_TAKEN] = {"CAMERA_TAKEN", sizeof(struct msg_camera_taken), false},
     [MSG_CAMERA_GONE] = {"CAMERA_GONE", sizeof(struct msg_place), false},
     [MSG_LOG] = {"LOG", sizeof(struct conf_log), false},
     [MSG_DRAIN] = {"DRAIN", 0, false},
@@ -36,6 +37,7 @@ static const struct {
     [MSG_OPEN_REQUEST] = {"OPEN_REQUEST", 0, false},
     [MSG_OPEN_DONE] = {"OPEN_DONE", 0, false},
     [MSG_TRIAL] = {"TRIAL", sizeof(struct msg_trial), false},
+    [MSG_CHAIN_STATE] = {"CHAIN_STATE", sizeof(struct msg_chain_state), false},
     [MSG_RESTART] = {"RESTART", sizeof(struct msg_place), false},
 };
 

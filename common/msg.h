@@ -14,6 +14,8 @@ enum msg_type {
     /* to child: one camera's settings (only capture gets its source); to encoder and server also
      * after MSG_START, for a camera that joins or has changed */
     MSG_CAMERA,
+    /* from encoder: from now on it uses what the last MSG_CAMERA after MSG_START said */
+    MSG_CAMERA_TAKEN,
     /* to encoder and server: the camera has been removed, close everything that belongs to it; sent
      * back when that is done */
     MSG_CAMERA_GONE,
@@ -27,6 +29,8 @@ enum msg_type {
     MSG_OPEN_REQUEST, /* from capture: asks for a permit to open its camera */
     /* from capture: its camera is open; gives the permit back */
     MSG_OPEN_DONE,
+    /* from encoder: a camera's chain gives no pictures; or, with an empty `why`, it does again */
+    MSG_CHAIN_STATE,
     MSG_LOG,     /* to child: new level and format of its log */
     MSG_DRAIN,   /* to server: accept no new clients, end when the last has left */
     MSG_RESTART, /* from server: an authorised client asks for a restart of a camera's capture */
@@ -57,6 +61,7 @@ struct msg_place {
 struct msg_camera {
     struct msg_place at;
     uint32_t order; /* to servers: its rank among the cameras, as in the file; no two are equal */
+    uint32_t settings; /* to encoders: which of the camera's settings these are (board.h) */
     struct conf_camera conf;
 };
 
@@ -93,6 +98,18 @@ struct msg_trial {
     char words[512];
 };
 
+struct msg_camera_taken {
+    struct msg_place at;
+    uint32_t settings;
+};
+
+/* Reports of one camera may come from several workers, and overtake each other. */
+struct msg_chain_state {
+    struct msg_place at;
+    int64_t at_ns; /* when, under the camera's lease: the latest is what counts */
+    char why[256];
+};
+
 struct msg_index {
     uint32_t index;
 };
@@ -104,6 +121,8 @@ union msg_payload {
     struct msg_index index; /* MSG_WAKER */
     struct msg_trial trial;
     struct msg_place place; /* MSG_CAMERA_GONE, MSG_RESTART */
+    struct msg_camera_taken taken;
+    struct msg_chain_state chain;
     struct conf_log log;
 };
 

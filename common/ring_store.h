@@ -45,6 +45,12 @@ static inline void ring_store_u32(_Atomic uint32_t *word, uint32_t value, memory
     ring_store_point();
 }
 
+static inline void ring_store_i64(_Atomic int64_t *word, int64_t value, memory_order order)
+{
+    atomic_store_explicit(word, value, order);
+    ring_store_point();
+}
+
 static inline void ring_store_u64(_Atomic uint64_t *word, uint64_t value, memory_order order)
 {
     atomic_store_explicit(word, value, order);

@@ -14,11 +14,9 @@ const int64_t stats_bounds_ns[STATS_BOUNDS] = {US(100),     US(250),     US(500)
 
 const char *stats_stage_name(enum stats_stage stage)
 {
-    static const char *const names[] = {[STATS_CAPTURE] = "capture",
-                                        [STATS_QUEUE] = "queue",
-                                        [STATS_ENCODE] = "encode",
-                                        [STATS_SEND] = "send",
-                                        [STATS_TOTAL] = "total"};
+    static const char *const names[] = {
+        [STATS_CAPTURE] = "capture", [STATS_QUEUE] = "queue", [STATS_PROCESS] = "process",
+        [STATS_ENCODE] = "encode",   [STATS_SEND] = "send",   [STATS_TOTAL] = "total"};
     return names[stage];
 }
 

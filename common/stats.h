@@ -23,10 +23,11 @@
 enum stats_stage {
     /* its last byte came in -> committed to the raw ring (passed through: to the JPEG ring) */
     STATS_CAPTURE,
-    STATS_QUEUE,  /* -> a worker begins with it */
-    STATS_ENCODE, /* -> committed to the JPEG ring */
-    STATS_SEND,   /* -> the kernel has its last byte; once for each client that it is sent to */
-    STATS_TOTAL,  /* the whole way; likewise */
+    STATS_QUEUE,   /* -> a worker begins with it */
+    STATS_PROCESS, /* -> its chain's picture committed to the out ring; of cameras with a chain */
+    STATS_ENCODE,  /* -> committed to the JPEG ring */
+    STATS_SEND,    /* -> the kernel has its last byte; once for each client that it is sent to */
+    STATS_TOTAL,   /* the whole way; likewise */
     STATS_STAGES
 };
 

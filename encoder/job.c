@@ -9,11 +9,19 @@
  * that head.  So a head below `taken` means that the raw ring was made anew and counts from 1
  * again, and is work like one above it.
  *
- * The row for pins (RING_ENCODER) and the writer's end of the JPEG ring go with the lease: between
- * acquire and release they are ours. */
+ * The row for pins (RING_ENCODER) and the writer's end of the JPEG ring and of the out ring go with
+ * the lease: between acquire and release they are ours.
+ *
+ * Not every frame is ours to take: a chain's state may be with another worker (processing.c), and
+ * what others have been told of a camera's settings before us is theirs to use first (board.h).
+ * Both are looked at before the lease is acquired, and again with it held, where what an earlier
+ * holder stored is seen for sure.  They are looked at once more after the release: if the camera's
+ * frames are another worker's by then, it may have found the lease taken, and the second look is
+ * not for us, so the bell rings for all. */
 #include "job.h"
 
 #include "output.h"
+#include "processing.h"
 
 #include "common/camera_rings.h"
 #include "common/clock.h"
@@ -30,6 +38,9 @@ struct job {
     struct board_camera *place;
     uint32_t epoch;
     unsigned worker;
+    uint32_t settings; /* those that conf has */
+    struct bell *bell; /* the pool's; NULL: nobody else listens */
+    struct processing *processing;
     char raw_name[RING_NAME_SIZE];
     struct ring_reader *raw;
     struct ring_writer *jpeg;
@@ -40,15 +51,20 @@ struct job {
 /* ---- life ---- */
 
 struct job *job_create(const char *instance, const struct conf_camera *conf,
-                       struct board_camera *place, uint32_t epoch, unsigned worker)
+                       struct board_camera *place, const struct msg_place *at, unsigned worker)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job)
         return NULL;
+    job->processing = processing_create(instance, conf, at, place, worker);
+    if (!job->processing) {
+        free(job);
+        return NULL;
+    }
     job->instance = instance;
     job->conf = conf;
     job->place = place;
-    job->epoch = epoch;
+    job->epoch = at->epoch;
     job->worker = worker;
     camera_ring_name(CAMERA_RING_RAW, conf->id, job->raw_name);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
@@ -56,13 +72,34 @@ struct job *job_create(const char *instance, const struct conf_camera *conf,
     return job;
 }
 
+static void ring_pool(struct job *job)
+{
+    if (job->bell)
+        bell_ring(job->bell, BELL_ALL);
+}
+
 void job_destroy(struct job *job)
 {
     if (!job)
         return;
+    if (processing_let_go(job->processing))
+        ring_pool(job);
+    processing_destroy(job->processing);
     ring_reader_close(job->raw);
     ring_writer_close(job->jpeg);
     free(job);
+}
+
+void job_set_bell(struct job *job, struct bell *bell)
+{
+    job->bell = bell;
+}
+
+void job_change(struct job *job, uint32_t settings)
+{
+    job->settings = settings;
+    if (processing_change(job->processing))
+        ring_pool(job);
 }
 
 void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS])
@@ -95,6 +132,13 @@ static bool is_due(struct job *job, uint64_t *after, uint64_t *head)
     return *head != 0 && *head != taken;
 }
 
+/* Acquire: whoever knows newer settings has told of them before its release of the lease. */
+static bool is_mine(const struct job *job)
+{
+    return atomic_load_explicit(&job->place->settings, memory_order_acquire) == job->settings &&
+           !processing_is_elsewhere(job->processing);
+}
+
 /* ---- one frame ---- */
 
 static bool open_jpeg(struct job *job, struct error *err)
@@ -109,37 +153,87 @@ static bool open_jpeg(struct job *job, struct error *err)
     return job->jpeg;
 }
 
-static bool publish(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
-                    const uint8_t *data, struct output_fault *fault)
+/* A picture on its way to the JPEG ring. */
+struct picture {
+    const struct ring_frame *frame; /* as it is in its ring */
+    const uint8_t *data;
+    uint64_t source;                /* number of the raw frame it comes from */
+    int64_t waited_ns;              /* in the raw ring */
+    int64_t started_ns, encoded_ns; /* when the work on it began, and the encoding */
+};
+
+static bool publish(struct job *job, struct jpeg_encoder *encoder, const struct picture *picture,
+                    struct output_fault *fault)
 {
     fault->stage = OUTPUT_OPEN;
     if (!open_jpeg(job, &fault->err))
         return false;
-    struct ring_frame made = {.source = frame->number,
-                              .camera_ns = frame->camera_ns,
-                              .captured_ns = frame->captured_ns,
-                              .started_ns = clock_now()};
+    struct ring_frame made = {.source = picture->source,
+                              .camera_ns = picture->frame->camera_ns,
+                              .captured_ns = picture->frame->captured_ns,
+                              .started_ns = picture->started_ns};
     struct ring_loan loan;
-    if (!output_publish(job->jpeg, encoder, frame, data, job->conf->jpeg_quality, &made, &loan,
-                        fault))
+    if (!output_publish(job->jpeg, encoder, picture->frame, picture->data, job->conf->jpeg_quality,
+                        &made, &loan, fault))
         return false;
     ring_loan_release(job->jpeg, &loan);
-    stats_observe(&job->place->took[STATS_QUEUE], made.started_ns - frame->committed_ns);
-    stats_observe(&job->place->took[STATS_ENCODE], made.committed_ns - made.started_ns);
+    stats_observe(&job->place->took[STATS_QUEUE], picture->waited_ns);
+    stats_observe(&job->place->took[STATS_ENCODE], made.committed_ns - picture->encoded_ns);
     return true;
 }
 
-static void encode(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
-                   const uint8_t *data)
+static void encode(struct job *job, struct jpeg_encoder *encoder, const struct picture *picture)
 {
     struct board_camera *place = job->place;
     struct output_fault fault;
-    if (publish(job, encoder, frame, data, &fault)) {
+    if (publish(job, encoder, picture, &fault)) {
         board_count(&place->encoded, 1);
         return;
     }
     board_count(output_is_oversize(&fault) ? &place->oversize : &place->encode_failed, 1);
     output_complain(&job->complaint, job->conf->id, "frame", &fault);
+}
+
+/* The raw picture through the camera's chain, and what comes out of it into a JPEG. */
+static void process_and_encode(struct job *job, struct jpeg_encoder *encoder,
+                               const struct picture *raw)
+{
+    struct processed made;
+    struct output_fault fault;
+    if (!processing_run(job->processing, raw->frame, raw->data, raw->started_ns, &made, &fault)) {
+        if (fault.stage)
+            output_complain(&job->complaint, job->conf->id, "frame", &fault);
+        return;
+    }
+    if (job->bell &&
+        variant_any_wanted(&job->place->variants)) /* another worker may make them meanwhile */
+        bell_ring(job->bell, 1);
+    struct picture picture = {.frame = &made.frame,
+                              .data = made.data,
+                              .source = made.frame.source,
+                              .waited_ns = raw->waited_ns,
+                              .started_ns = raw->started_ns,
+                              .encoded_ns = made.frame.committed_ns};
+    encode(job, encoder, &picture);
+    processing_release(job->processing, &made);
+}
+
+static void work_on(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                    const uint8_t *data)
+{
+    int64_t now = clock_now();
+    struct picture raw = {.frame = frame,
+                          .data = data,
+                          .source = frame->number,
+                          .waited_ns = now - frame->committed_ns,
+                          .started_ns = now,
+                          .encoded_ns = now};
+    if (processing_has_chain(job->processing)) {
+        process_and_encode(job, encoder, &raw);
+        return;
+    }
+    processing_note_none(job->processing);
+    encode(job, encoder, &raw);
 }
 
 static void take(struct job *job, uint64_t number)
@@ -173,7 +267,7 @@ static void take_newest(struct job *job, struct jpeg_encoder *encoder)
     uint64_t number = result == RING_GOT ? frame.number : head;
     take(job, number);
     if (result == RING_GOT) {
-        encode(job, encoder, &frame, data);
+        work_on(job, encoder, &frame, data);
         ring_reader_release(job->raw);
     } else {
         board_count(&job->place->encode_failed, 1);
@@ -185,17 +279,21 @@ static void take_newest(struct job *job, struct jpeg_encoder *encoder)
 bool job_work(struct job *job, struct jpeg_encoder *encoder)
 {
     uint64_t after, head;
-    if (!open_raw(job) || !is_due(job, &after, &head) ||
+    if (!open_raw(job) || !is_mine(job) || !is_due(job, &after, &head) ||
         !lease_acquire(&job->place->lease, job->worker, job->epoch))
         return false;
-    take_newest(job, encoder);
+    if (is_mine(job))
+        take_newest(job, encoder);
     /* ends with the fence that the second look needs */
     lease_release(&job->place->lease, job->worker);
+    if (!is_mine(job))
+        ring_pool(job);
     return true;
 }
 
 bool job_waits(struct job *job)
 {
     uint64_t after, head;
-    return job->raw && lease_holder(&job->place->lease) < 0 && is_due(job, &after, &head);
+    return job->raw && lease_holder(&job->place->lease) < 0 && is_mine(job) &&
+           is_due(job, &after, &head);
 }

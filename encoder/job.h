@@ -13,16 +13,24 @@
 
 struct job;
 
-/* `instance`, `conf` and `place` are the caller's and stay while the job does.  `epoch` is the
- * place's, `worker` the number under which leases are held.  NULL: out of memory. */
+/* `instance`, `conf` and `place` are the caller's and stay while the job does.  `at` says which
+ * place that is, with its epoch; `worker` is the number under which leases are held.  NULL: out of
+ * memory. */
 struct job *job_create(const char *instance, const struct conf_camera *conf,
-                       struct board_camera *place, uint32_t epoch, unsigned worker);
+                       struct board_camera *place, const struct msg_place *at, unsigned worker);
 void job_destroy(struct job *job);
+
+/* The pool's bell, which the job then rings when there is something for other workers. */
+void job_set_bell(struct job *job, struct bell *bell);
+
+/* *conf has changed, to the settings that the board knows as `settings`; they are 0 at first. */
+void job_change(struct job *job, uint32_t settings);
 
 /* The eventfds to signal from now on; copied, the fds stay the caller's. */
 void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS]);
 
-/* Encodes the newest raw frame if no worker has taken it and none holds the camera's lease. Returns
+/* Puts the newest raw frame through the camera's chain, if it has one, and encodes it; if no worker
+ * has taken it, none holds the camera's lease, and it need not be left to a certain worker. Returns
  * true if it held the lease: then the caller must call again before it sleeps, because a frame that
  * came meanwhile was left by every other worker. */
 bool job_work(struct job *job, struct jpeg_encoder *encoder);

@@ -9,6 +9,7 @@
 /* How far a picture came. */
 enum output_stage {
     OUTPUT_READ = 1,
+    OUTPUT_PROCESS,
     OUTPUT_DECODE,
     OUTPUT_SCALE,
     OUTPUT_OPEN,

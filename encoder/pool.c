@@ -49,6 +49,13 @@ static void destroy_line(struct line *line)
     free(line);
 }
 
+/* line->camera says another thing than before. */
+static void change_line(struct line *line)
+{
+    job_change(line->job, line->camera.settings);
+    variants_change(line->variants, line->camera.settings);
+}
+
 static bool add_line(struct pool *pool, const struct msg_camera *camera)
 {
     struct board_camera *place = board_camera(pool->board, camera->at.place);
@@ -58,16 +65,18 @@ static bool add_line(struct pool *pool, const struct msg_camera *camera)
         return false;
     }
     line->camera = *camera;
-    line->job =
-        job_create(pool->instance, &line->camera.conf, place, camera->at.epoch, pool->worker);
+    line->job = job_create(pool->instance, &line->camera.conf, place, &camera->at, pool->worker);
     line->variants =
         variants_create(pool->instance, &line->camera.conf, place, camera->at.epoch, pool->worker);
     if (!line->job || !line->variants) {
         destroy_line(line);
         return false;
     }
+    job_set_bell(line->job, pool->bell);
+    variants_set_bell(line->variants, pool->bell);
     job_set_wakers(line->job, pool->wakers);
     variants_set_wakers(line->variants, pool->wakers);
+    change_line(line);
     pool->lines[pool->count++] = line;
     return true;
 }
@@ -83,10 +92,14 @@ static struct line **find_line(struct pool *pool, const struct msg_place *at)
 static void take_camera(struct pool *pool, const struct msg_camera *camera)
 {
     struct line **line = find_line(pool, &camera->at);
-    if (line)
-        (*line)->camera.conf = camera->conf;
-    else if (!add_line(pool, camera))
+    if (line) {
+        (*line)->camera = *camera;
+        change_line(*line);
+    } else if (!add_line(pool, camera)) {
         fatal("can't take up camera %s", camera->conf.id);
+    }
+    struct msg_camera_taken taken = {.at = camera->at, .settings = camera->settings};
+    channel_send(MSG_CAMERA_TAKEN, &taken);
 }
 
 static void let_go(struct pool *pool, const struct msg_place *at)
@@ -246,7 +259,7 @@ void pool_run(struct pool *pool, const atomic_bool *stop)
         if (work(pool, stop))
             continue;
         promise(pool, CLOCK_NEVER);
-        bell_wait(pool->bell, seen, CLOCK_NEVER);
+        bell_wait_number(pool->bell, seen, CLOCK_NEVER, pool->worker);
     }
     promise(pool, CLOCK_NEVER);
 }

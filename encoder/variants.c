@@ -1,10 +1,11 @@
 /* DESIGN
  *
- * The newest picture is in the raw ring, or, where a camera's own JPEGs are passed through, in its
- * JPEG ring; the board says which.  It is copied out, as an observer does: that costs a tenth of
- * what follows, needs no row and no pin beside the ones that go with the camera's lease, and gives
- * the raw ring's slot back at once, however many variants there are.  A width is scaled once for
- * all its qualities, and what two slots both want is encoded once.
+ * The newest picture is in the raw ring; or, where a camera has a chain, in its out ring; or, where
+ * a camera's own JPEGs are passed through, in its JPEG ring, as the board says.  It is copied out,
+ * as an observer does: that costs a tenth of what follows, needs no row and no pin beside the ones
+ * that go with the camera's lease, and gives the raw ring's slot back at once, however many
+ * variants there are.  A width is scaled once for all its qualities, and what two slots both want
+ * is encoded once.
  *
  * What is due is decided per slot by one word, board_camera.variant_done: the variant and the
  * picture it was last taken up with. It is stored before the picture is touched, and
@@ -33,14 +34,20 @@
 
 #define PIXELS_MAX (64u << 20) /* a JPEG of more is an attack on the worker's memory and time */
 
+/* Where the newest picture may be. */
+enum source_ring { SOURCE_RAW, SOURCE_OUT, SOURCE_JPEG, SOURCES };
+
+static const unsigned source_rings[SOURCES] = {CAMERA_RING_RAW, CAMERA_RING_OUT, CAMERA_RING_JPEG};
+
 struct variants {
     const char *instance;
     const struct conf_camera *conf;
     struct board_camera *place;
     uint32_t epoch;
     unsigned worker;
-    char raw_name[RING_NAME_SIZE], jpeg_name[RING_NAME_SIZE];
-    struct ring_reader *raw, *jpeg; /* observers; NULL: not open */
+    uint32_t settings;                   /* those that conf has */
+    struct bell *bell;                   /* the pool's; NULL: nobody else listens */
+    struct ring_reader *source[SOURCES]; /* observers; NULL: not open */
     struct ring_writer *writer[VARIANT_SLOTS];
     int wakers[RING_MAX_WAKERS];
     unsigned next; /* slot that has the first turn */
@@ -49,7 +56,7 @@ struct variants {
 
 /* What there is to do with one picture. */
 struct job {
-    bool is_jpeg;
+    enum source_ring ring;
     uint64_t number; /* of the picture */
     bool due[VARIANT_SLOTS];
     struct variant wanted[VARIANT_SLOTS];
@@ -68,8 +75,6 @@ struct variants *variants_create(const char *instance, const struct conf_camera 
     variants->place = place;
     variants->epoch = epoch;
     variants->worker = worker;
-    camera_ring_name(CAMERA_RING_RAW, conf->id, variants->raw_name);
-    camera_ring_name(CAMERA_RING_JPEG, conf->id, variants->jpeg_name);
     for (unsigned i = 0; i < RING_MAX_WAKERS; i++)
         variants->wakers[i] = -1;
     return variants;
@@ -83,9 +88,10 @@ static void close_writer(struct variants *variants, unsigned slot)
 
 static void close_sources(struct variants *variants)
 {
-    ring_reader_close(variants->raw);
-    ring_reader_close(variants->jpeg);
-    variants->raw = variants->jpeg = NULL;
+    for (unsigned i = 0; i < SOURCES; i++) {
+        ring_reader_close(variants->source[i]);
+        variants->source[i] = NULL;
+    }
 }
 
 void variants_destroy(struct variants *variants)
@@ -98,6 +104,17 @@ void variants_destroy(struct variants *variants)
     free(variants);
 }
 
+void variants_set_bell(struct variants *variants, struct bell *bell)
+{
+    variants->bell = bell;
+}
+
+void variants_change(struct variants *variants, uint32_t settings)
+{
+    variants->settings = settings;
+    close_sources(variants); /* the ring of a chain that it no longer has may go now */
+}
+
 void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKERS])
 {
     memcpy(variants->wakers, fds, sizeof variants->wakers);
@@ -108,20 +125,35 @@ void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKER
 
 /* ---- what is due ---- */
 
-/* The ring the newest picture is in; NULL: there is none now. */
-static struct ring_reader *open_source(struct variants *variants, bool is_jpeg)
+/* As with job.c: what has been told of the settings to others first is theirs. */
+static bool is_mine(const struct variants *variants)
 {
+    return atomic_load_explicit(&variants->place->settings, memory_order_acquire) ==
+           variants->settings;
+}
+
+static enum source_ring find_source(const struct variants *variants)
+{
+    return atomic_load(&variants->place->passthrough) ? SOURCE_JPEG
+           : variants->conf->chain.count > 0          ? SOURCE_OUT
+                                                      : SOURCE_RAW;
+}
+
+/* The ring the newest picture is in; NULL: there is none now. */
+static struct ring_reader *open_source(struct variants *variants, enum source_ring ring)
+{
+    char name[RING_NAME_SIZE];
     struct error ignored; /* looked for again with the next bell */
-    return ring_reader_reopen(is_jpeg ? &variants->jpeg : &variants->raw, variants->instance,
-                              is_jpeg ? variants->jpeg_name : variants->raw_name, RING_OBSERVER,
+    camera_ring_name(source_rings[ring], variants->conf->id, name);
+    return ring_reader_reopen(&variants->source[ring], variants->instance, name, RING_OBSERVER,
                               "variants", &ignored);
 }
 
 /* What variant_done says of a slot that was taken up with this picture. */
 static uint64_t mark(const struct job *job, unsigned slot)
 {
-    uint64_t number = job->number & ((UINT64_C(1) << 39) - 1);
-    return (uint64_t)variant_pack(job->wanted[slot]) << 40 | (uint64_t)job->is_jpeg << 39 | number;
+    uint64_t number = job->number & ((UINT64_C(1) << 38) - 1);
+    return (uint64_t)variant_pack(job->wanted[slot]) << 40 | (uint64_t)job->ring << 38 | number;
 }
 
 /* Fills in which slots are due with the picture job->number; lets go of the rings of those that
@@ -151,8 +183,8 @@ static bool find_job(struct variants *variants, struct job *job, struct ring_rea
             close_writer(variants, slot);
         return false;
     }
-    job->is_jpeg = atomic_load(&variants->place->passthrough);
-    *source = open_source(variants, job->is_jpeg);
+    job->ring = find_source(variants);
+    *source = open_source(variants, job->ring);
     job->number = *source ? ring_reader_head(*source) : 0;
     return find_slots(variants, job);
 }
@@ -296,7 +328,8 @@ static void fill_slot(struct variants *variants, struct job *job, unsigned slot,
     struct variant wanted = job->wanted[slot];
     struct output_fault fault;
     struct ring_loan loan;
-    struct ring_frame frame, made = {.source = source->frame.number,
+    uint64_t number = source->frame.source ? source->frame.source : source->frame.number;
+    struct ring_frame frame, made = {.source = number,
                                      .camera_ns = source->frame.camera_ns,
                                      .captured_ns = source->frame.captured_ns,
                                      .started_ns = clock_now(),
@@ -377,11 +410,14 @@ bool variants_work(struct variants *variants, struct variants_tools *tools)
 {
     struct ring_reader *ignored;
     struct job job;
-    if (!find_job(variants, &job, &ignored) ||
+    if (!is_mine(variants) || !find_job(variants, &job, &ignored) ||
         !lease_acquire(&variants->place->variant_lease, variants->worker, variants->epoch))
         return false;
-    work_off(variants, tools);
+    if (is_mine(variants))
+        work_off(variants, tools);
     /* ends with the fence that the second look needs */
     lease_release(&variants->place->variant_lease, variants->worker);
+    if (!is_mine(variants) && variants->bell) /* the second look is for those that are told */
+        bell_ring(variants->bell, BELL_ALL);
     return true;
 }

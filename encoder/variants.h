@@ -15,10 +15,14 @@
 
 struct variants;
 
-/* As job_create. */
+/* As job_create; `epoch` is the place's. */
 struct variants *variants_create(const char *instance, const struct conf_camera *conf,
                                  struct board_camera *place, uint32_t epoch, unsigned worker);
 void variants_destroy(struct variants *variants);
+
+/* As job_set_bell and job_change. */
+void variants_set_bell(struct variants *variants, struct bell *bell);
+void variants_change(struct variants *variants, uint32_t settings);
 
 /* The eventfds to signal from now on; copied, the fds stay the caller's. */
 void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKERS]);

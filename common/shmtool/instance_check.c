@@ -60,7 +60,8 @@ static struct account read_account(const struct board_camera *camera)
     account.taken = atomic_load(&camera->taken);
     account.finished = atomic_load(&camera->finished);
     account.booked = account.encoded + atomic_load(&camera->late) + atomic_load(&camera->oversize) +
-                     atomic_load(&camera->aborted) + atomic_load(&camera->encode_failed);
+                     atomic_load(&camera->aborted) + atomic_load(&camera->encode_failed) +
+                     atomic_load(&camera->chain_failed) + atomic_load(&camera->chain_dropped);
     account.settled = is_free && atomic_load(&camera->lease.word) == account.word;
     return account;
 }

@@ -130,7 +130,8 @@ static int apply_config(struct reload *reload, struct conf *conf, const struct c
 {
     struct reload_target *target = &reload->target;
     struct listen_set before = *target->listen, next;
-    if ((diff->count[CONF_CAMERA_ADDED] > 0 &&
+    bool needs_more = space_need(conf).likely > space_need(*target->conf).likely;
+    if (((diff->count[CONF_CAMERA_ADDED] > 0 || needs_more) &&
          space_check(conf, ring_instance_bytes(conf->instance), err) != 0) ||
         listen_change(&before, &conf->http, &next, err) != 0)
         return -1;
@@ -164,6 +165,7 @@ static json_t *compare_and_take_over(struct reload *reload, struct conf *conf, F
         refuse_fixed(reload->target.options, conf, &diff, faults);
         conf_free(conf);
     } else {
+        children_decide(reload->target.children, conf, &diff);
         json_t *done = describe_changes(*reload->target.conf, conf, &diff);
         if (apply_config(reload, conf, &diff, &err) == 0) {
             reload->done = done;

@@ -144,7 +144,9 @@ void cameras_on_state(struct cameras *cameras, const struct msg_camera_state *st
         camera->away_ns = state->since_ns;
     camera->state = (enum camera_state)state->state;
     camera->since_ns = state->since_ns;
-    if (state->width && state->height) {
+    /* what capture says is not what a chain makes of it */
+    bool is_known = camera->settings.chain.count > 0 && camera->source.newest;
+    if (state->width && state->height && !is_known) {
         camera->width = state->width;
         camera->height = state->height;
     }

@@ -25,11 +25,14 @@ static json_t *counters_of(const struct board_camera *board)
     json_object_set_new(json, "no_slot", counter_json(&board->no_slot));
     json_object_set_new(json, "corrupt", counter_json(&board->corrupt));
     json_object_set_new(json, "capture_oversize", counter_json(&board->capture_oversize));
+    json_object_set_new(json, "processed", counter_json(&board->processed));
     json_object_set_new(json, "encoded", counter_json(&board->encoded));
     json_object_set_new(json, "late", counter_json(&board->late));
     json_object_set_new(json, "oversize", counter_json(&board->oversize));
     json_object_set_new(json, "aborted", counter_json(&board->aborted));
     json_object_set_new(json, "encode_failed", counter_json(&board->encode_failed));
+    json_object_set_new(json, "chain_failed", counter_json(&board->chain_failed));
+    json_object_set_new(json, "chain_dropped", counter_json(&board->chain_dropped));
     return json;
 }
 

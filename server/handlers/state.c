@@ -9,8 +9,8 @@
 /* "HW": the camera's own JPEGs, as ustreamer calls it. */
 static const char *encoder_of(const struct camera *camera)
 {
-    bool own =
-        camera->conf->passthrough == CONF_PASSTHROUGH_AUTO && strcmp(camera->codec, "mjpeg") == 0;
+    bool own = camera->conf->passthrough == CONF_PASSTHROUGH_AUTO &&
+               camera->conf->chain.count == 0 && strcmp(camera->codec, "mjpeg") == 0;
     return own ? "HW" : "CPU";
 }
 

@@ -17,7 +17,7 @@ struct counter {
 
 struct family {
     const char *name, *help;
-    struct counter counters[8]; /* up to the first without a label */
+    struct counter counters[10]; /* up to the first without a label */
 };
 
 static const struct family families[] = {
@@ -25,8 +25,10 @@ static const struct family families[] = {
      "Frames received whole, decodable or not.",
      {{"", AT(packets)}}},
     {"camring_camera_frames_total",
-     "Frames captured (committed to the raw ring, or passed through) and encoded.",
-     {{",stage=\"captured\"", AT(captured)}, {",stage=\"encoded\"", AT(encoded)}}},
+     "Frames captured (committed to the raw ring, or passed through), made by chains, and encoded.",
+     {{",stage=\"captured\"", AT(captured)},
+      {",stage=\"processed\"", AT(processed)},
+      {",stage=\"encoded\"", AT(encoded)}}},
     {"camring_camera_dropped_frames_total",
      "Frames dropped, by cause.",
      {{",cause=\"no_slot\"", AT(no_slot)},
@@ -35,7 +37,9 @@ static const struct family families[] = {
       {",cause=\"late\"", AT(late)},
       {",cause=\"oversize\"", AT(oversize)},
       {",cause=\"aborted\"", AT(aborted)},
-      {",cause=\"encode_failed\"", AT(encode_failed)}}},
+      {",cause=\"encode_failed\"", AT(encode_failed)},
+      {",cause=\"chain_failed\"", AT(chain_failed)},
+      {",cause=\"chain_dropped\"", AT(chain_dropped)}}},
     {"camring_camera_variant_frames_total",
      "Pictures of other sizes and qualities that viewers asked for.",
      {{",result=\"encoded\"", AT(variant_encoded)}, {",result=\"failed\"", AT(variant_failed)}}},

@@ -137,6 +137,9 @@ static int print_camera(const char *instance, struct board_camera *camera)
     print_counter("oversize", &camera->oversize);
     print_counter("aborted", &camera->aborted);
     print_counter("encode_failed", &camera->encode_failed);
+    print_counter("processed", &camera->processed);
+    print_counter("chain_failed", &camera->chain_failed);
+    print_counter("chain_dropped", &camera->chain_dropped);
     print_counter("taken", &camera->taken);
     print_counter("finished", &camera->finished);
     printf("\"lease\": %d", lease_holder(&camera->lease));

@@ -44,6 +44,8 @@ CAMERAS = {
 # A camera whose JPEGs are passed through: camring's own stream of another.
 ECHO = "echo"
 ECHO_OF = "plain"
+# What becomes of captured frames that are not encoded.
+DROPPED = ("late", "oversize", "aborted", "encode_failed", "chain_failed", "chain_dropped")
 # Watched in another quality, too.
 VARIED = ("quick", "odd", ECHO)
 
@@ -381,7 +383,7 @@ class Chaos:
         """Captured = encoded + dropped; for each row published = taken + missed; off by at most one
         frame a kill."""
         raw, jpeg, kills = camera["raw"], camera["jpeg"], self.life_kills
-        dropped = sum(camera[cause] for cause in ("late", "oversize", "aborted", "encode_failed"))
+        dropped = sum(camera[cause] for cause in DROPPED)
         encoder, variants = raw["rows"][0], camera["variants"]
         off = {
             "dropped for want of a slot": (camera["no_slot"] + raw["no_slot"] + jpeg["no_slot"], 0),

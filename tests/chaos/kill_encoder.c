@@ -3,12 +3,14 @@
 #include "stage.h"
 
 #include "common/clock.h"
+#include "encoder/chain.h"
 #include "encoder/job.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -22,12 +24,13 @@ void kill_encoder_act(void)
 {
     struct jpeg_encoder *encoder = jpeg_encoder_create();
     struct job *job =
-        job_create(world.conf.instance, &world.camera, world.place, WORLD_EPOCH, DEAD_WORKER);
+        job_create(world.conf.instance, &world.camera, world.place, &WORLD_AT, DEAD_WORKER);
     stage_must(encoder && job, "memory");
     int wakers[RING_MAX_WAKERS] = {world.waker};
     for (unsigned i = 1; i < RING_MAX_WAKERS; i++)
         wakers[i] = -1;
     job_set_wakers(job, wakers);
+    job_set_bell(job, board_pool_bell(world.board));
     static const char requests[] = "ssml";
     for (const char *request = requests; *request; request++) {
         stage_ask(*request);
@@ -72,7 +75,8 @@ static void check_accounts(unsigned deaths)
     uint64_t taken = load(&place->taken), encoded = load(&place->encoded),
              late = load(&place->late);
     uint64_t aborted = load(&place->aborted),
-             others = load(&place->oversize) + load(&place->encode_failed);
+             others = load(&place->oversize) + load(&place->encode_failed) +
+                      load(&place->chain_failed) + load(&place->chain_dropped);
     uint64_t published = stage_head(WORLD_JPEG);
     if (encoded + late + aborted + others == taken && aborted <= deaths && others == 0 &&
         (published == 0 || (published >= encoded && published - encoded <= deaths)))
@@ -84,11 +88,28 @@ static void check_accounts(unsigned deaths)
     fail();
 }
 
+/* What comes out of the chain is published, then counted, then encoded. */
+static void check_chain(unsigned deaths)
+{
+    uint64_t processed = load(&world.place->processed), encoded = load(&world.place->encoded);
+    uint64_t published = stage_head(WORLD_OUT);
+    assert_true(published == 0 || (published >= processed && published - processed <= deaths));
+    assert_true(processed >= encoded && processed - encoded <= deaths);
+    struct ring_writer *out = stage_open_writer(WORLD_OUT, false);
+    ring_writer_takeover(out);
+    stage_check_no_half_slots(WORLD_OUT);
+    stage_check_slots_of(WORLD_OUT, out, 0);
+    ring_writer_close(out);
+    stage_check_memory_of(WORLD_OUT);
+}
+
+static const char *followed = WORLD_JPEG;
+
 void kill_encoder_begin(void)
 {
     stage_begin();
     world.place->lossless = 1;
-    stage_follow(WORLD_JPEG);
+    stage_follow(followed);
     stage.survivor = survivor_start(LIVING_WORKER);
     stage_open_raw();
 }
@@ -103,7 +124,7 @@ void kill_encoder_strand(void)
 void kill_encoder_check(void)
 {
     await_encoders();
-    stage_check_nobody_waits(WORLD_JPEG);
+    stage_check_nobody_waits(followed);
     check_accounts(1);
     assert_int_equal(stage_stat(WORLD_RAW)->row[0].pinned_slot, -1);
     assert_true(world_is_tidy());
@@ -111,7 +132,7 @@ void kill_encoder_check(void)
     for (unsigned i = 0; i < 3; i++) {
         stage_offer(i == 1 ? PICTURE_LARGE : PICTURE_SMALL);
         await_encoders();
-        stage_check_nobody_waits(WORLD_JPEG);
+        stage_check_nobody_waits(followed);
     }
     check_accounts(1);
     stage_check_slots(stage.raw, 0);
@@ -123,6 +144,8 @@ void kill_encoder_check(void)
     stage_check_no_half_slots(WORLD_JPEG);
     stage_check_slots(jpeg, 0);
     ring_writer_close(jpeg);
+    if (world.filter)
+        check_chain(1);
     assert_true(world_is_tidy());
     stage_check_sound();
     stage_end();
@@ -153,4 +176,46 @@ void an_encoder_while_a_frame_waits(void **state)
 {
     (void)state;
     walk(true);
+}
+
+/* The library is loaded once, not by every process that is to die. */
+static void load_filters(void)
+{
+    struct error err;
+    struct ring_frame frame = picture_raw(PICTURE_SMALL), made;
+    uint8_t *data = calloc(1, frame.bytes);
+    world_configure();
+    struct chain *chain = chain_create(&world.camera, &err);
+    assert_true(data && chain);
+    frame.number = 1;
+    assert_int_equal(chain_run(chain, &frame, data, &made, &err), CHAIN_PICTURE);
+    chain_destroy(chain);
+    free(data);
+}
+
+void kill_encoder_use_chain(const char *ring)
+{
+    world.filter = ring ? "hflip,tmix=frames=1" : NULL; /* which keeps state */
+    followed = ring ? ring : WORLD_JPEG;
+    if (ring)
+        load_filters();
+}
+
+static void walk_with_a_chain(const char *ring)
+{
+    kill_encoder_use_chain(ring);
+    walk(true);
+    kill_encoder_use_chain(NULL);
+}
+
+void an_encoder_with_a_chain(void **state)
+{
+    (void)state;
+    walk_with_a_chain(WORLD_OUT);
+}
+
+void an_encoder_with_a_chain_for_viewers(void **state)
+{
+    (void)state;
+    walk_with_a_chain(WORLD_JPEG);
 }

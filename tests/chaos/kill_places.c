@@ -24,7 +24,7 @@ static void work(struct job *job, struct jpeg_encoder *encoder, const char *requ
 static struct job *take_camera_up(void)
 {
     struct job *job =
-        job_create(world.conf.instance, &world.camera, world.place, WORLD_EPOCH, DEAD_WORKER);
+        job_create(world.conf.instance, &world.camera, world.place, &WORLD_AT, DEAD_WORKER);
     int wakers[RING_MAX_WAKERS] = {world.waker};
     for (unsigned i = 1; i < RING_MAX_WAKERS; i++)
         wakers[i] = -1;

@@ -16,11 +16,10 @@ static void act_recover_encoder(void)
 
 /* Recovery that is cut short is done again from its beginning; every worker's death times every
  * point of recovery is a lot, so the deaths are every fifth. */
-void a_supervisor_that_recovers_an_encoder(void **state)
+static void walk_encoders(unsigned step)
 {
-    (void)state;
     unsigned points = 0, worker_at = 1;
-    for (bool worker_died = true; worker_died; worker_at += 5) {
+    for (bool worker_died = true; worker_died; worker_at += step) {
         unsigned at = 1;
         for (bool died = true; died && worker_died; at++) {
             kill_encoder_begin();
@@ -33,6 +32,20 @@ void a_supervisor_that_recovers_an_encoder(void **state)
         }
     }
     print_message("           %u kill points\n", points);
+}
+
+void a_supervisor_that_recovers_an_encoder(void **state)
+{
+    (void)state;
+    walk_encoders(5);
+}
+
+void a_supervisor_that_recovers_an_encoder_with_a_chain(void **state)
+{
+    (void)state;
+    kill_encoder_use_chain(WORLD_OUT);
+    walk_encoders(19);
+    kill_encoder_use_chain(NULL);
 }
 
 static void act_recover_capture(void)

@@ -19,6 +19,11 @@ void kill_reader_act(void);
 
 void an_encoder(void **state);
 void an_encoder_while_a_frame_waits(void **state);
+void an_encoder_with_a_chain(void **state);
+void an_encoder_with_a_chain_for_viewers(void **state);
+/* The camera has a chain from the next kill_encoder_begin on, and `ring` is what is followed; NULL:
+ * it has none. */
+void kill_encoder_use_chain(const char *ring);
 void kill_encoder_begin(void);
 void kill_encoder_act(void);
 void kill_encoder_strand(void);
@@ -30,6 +35,7 @@ void a_server_that_asks_for_variants(void **state);
 void a_supervisor_that_recovers_variants(void **state);
 
 void a_supervisor_that_recovers_an_encoder(void **state);
+void a_supervisor_that_recovers_an_encoder_with_a_chain(void **state);
 void a_supervisor_that_recovers_a_capture(void **state);
 void a_supervisor_that_recovers_a_reader(void **state);
 void a_supervisor_that_starts(void **state);

@@ -104,11 +104,21 @@ static bool all_near(const uint8_t *data, size_t size, int wanted, int tolerance
     return true;
 }
 
+static bool planes_are_near(const struct ring_frame *frame, const uint8_t *data, int wanted)
+{
+    for (unsigned i = 0; i < RING_PLANES; i++)
+        for (uint32_t y = 0; y < ring_plane_height(frame->format, i, frame->height); y++)
+            if (!all_near(data + frame->offset[i] + (size_t)y * frame->stride[i],
+                          ring_plane_width(frame->format, i, frame->width), wanted, 0))
+                return false;
+    return true;
+}
+
 bool picture_check(const struct ring_frame *frame, const uint8_t *data)
 {
     static struct jpeg_gray gray;
     if (frame->format != RING_FORMAT_JPEG)
-        return all_near(data, frame->bytes, level(frame), 0);
+        return planes_are_near(frame, data, level(frame));
     return jpeg_gray_decode(data, frame->bytes, &gray) && gray.width == frame->width &&
            gray.height == frame->height &&
            all_near(gray.pixels, (size_t)gray.width * gray.height, level(frame), 2);

@@ -131,7 +131,9 @@ void stage_offer(unsigned side)
 void stage_follow(const char *ring)
 {
     stage.followers[0] = follower_start(ring, FOLLOWER_PINS);
-    stage.followers[1] = follower_start(ring, FOLLOWER_COPIES);
+    /* nobody signals eventfds for the out ring */
+    stage.followers[1] =
+        follower_start(ring, strcmp(ring, WORLD_OUT) == 0 ? FOLLOWER_PINS : FOLLOWER_COPIES);
     stage.rows_taken = strcmp(ring, WORLD_RAW) == 0 ? 2 : 0;
 }
 
@@ -230,22 +232,27 @@ const struct ring_stat *stage_stat(const char *ring)
 
 void stage_check_slots(struct ring_writer *writer, unsigned pinned)
 {
+    stage_check_slots_of(ring_writer_kind(writer) == RING_RAW ? WORLD_RAW : WORLD_JPEG, writer,
+                         pinned);
+}
+
+void stage_check_slots_of(const char *ring, struct ring_writer *writer, unsigned pinned)
+{
     static struct ring_loan loans[RING_MAX_SLOTS];
     unsigned count = 0;
     while (count < RING_MAX_SLOTS && ring_loan(writer, &loans[count]))
         count++;
-    const struct ring_stat *stat =
-        stage_stat(ring_writer_kind(writer) == RING_RAW ? WORLD_RAW : WORLD_JPEG);
+    const struct ring_stat *stat = stage_stat(ring);
     assert_int_equal(count, stat->allocated - (stat->head > 0) - pinned);
     for (unsigned i = 0; i < count; i++)
         ring_loan_release(writer, &loans[i]);
 }
 
-static uint64_t memory_of(const char *suffix)
+static uint64_t memory_of(const char *ring, const char *suffix)
 {
     char path[200];
     struct stat st;
-    snprintf(path, sizeof path, "/dev/shm/camring.%s.%s%s", world.conf.instance, WORLD_RAW, suffix);
+    snprintf(path, sizeof path, "/dev/shm/camring.%s.%s%s", world.conf.instance, ring, suffix);
     assert_int_equal(stat(path, &st), 0);
     return suffix[0] ? (uint64_t)st.st_blocks * 512 : (uint64_t)st.st_size;
 }
@@ -253,7 +260,12 @@ static uint64_t memory_of(const char *suffix)
 void stage_check_memory(void)
 {
     stage_publish(PICTURE_SMALL, WORLD_ROWS + 2);
-    const struct ring_stat *stat = stage_stat(WORLD_RAW);
+    stage_check_memory_of(WORLD_RAW);
+}
+
+void stage_check_memory_of(const char *ring)
+{
+    const struct ring_stat *stat = stage_stat(ring);
     unsigned of_rows = 0, living = 0;
     char suffix[16];
     snprintf(suffix, sizeof suffix, ".%u", stat->generation);
@@ -262,7 +274,7 @@ void stage_check_memory(void)
         living += stat->row[i].alive;
     }
     assert_int_equal(of_rows, living);
-    assert_int_equal(memory_of("") + memory_of(suffix), stat->bytes);
+    assert_int_equal(memory_of(ring, "") + memory_of(ring, suffix), stat->bytes);
 }
 
 void stage_check_no_half_slots(const char *ring)
@@ -276,9 +288,9 @@ void stage_check_no_half_slots(const char *ring)
 
 void stage_check_sound(void)
 {
-    static const char *const rings[] = {WORLD_RAW, WORLD_JPEG};
+    static const char *const rings[] = {WORLD_RAW, WORLD_JPEG, WORLD_OUT};
     static struct ring_findings findings; /* large */
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < (world.filter ? 3 : 2); i++) {
         struct error err;
         assert_int_equal(ring_verify(world.conf.instance, rings[i], &findings, &err), 0);
         for (unsigned k = 0; k < findings.count; k++)

@@ -69,10 +69,12 @@ void stage_check_nobody_waits(const char *ring);
 
 /* Every slot can be loaned but the newest frame's and `pinned` others. */
 void stage_check_slots(struct ring_writer *writer, unsigned pinned);
+void stage_check_slots_of(const char *ring, struct ring_writer *writer, unsigned pinned);
 
 /* After some frames of stage.raw's: beside the writer's slots there are those of living readers,
  * and no memory beside what is said to exist. */
 void stage_check_memory(void);
+void stage_check_memory_of(const char *ring); /* of a raw ring, at once */
 
 /* A writer that has just taken over has cleared what the dead one left half-done. */
 void stage_check_no_half_slots(const char *ring);

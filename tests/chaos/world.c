@@ -26,12 +26,23 @@ struct world world;
 
 /* ---- start and end ---- */
 
+static void add_filter(struct conf_chain *chain, const char *graph)
+{
+    chain->count = 1;
+    chain->steps[0].kind = CONF_STEP_FILTER;
+    if (!conf_chain_store(chain, graph, strlen(graph) + 1, &chain->steps[0].filter.graph))
+        abort();
+}
+
 void world_configure(void)
 {
     static char name[RING_ID_SIZE]; /* the same in processes that are forked later */
     if (!name[0])
         snprintf(name, sizeof name, "kill%d", (int)getpid());
-    world.camera = (struct conf_camera){.id = "cam", .jpeg_quality = 90};
+    world.camera =
+        (struct conf_camera){.id = "cam", .jpeg_quality = 90, .stall_timeout_ns = 3600 * NS_PER_S};
+    if (world.filter)
+        add_filter(&world.camera.chain, world.filter);
     world.conf =
         (struct conf){.camera_count = 1, .cameras = &world.camera, .shm_reader_rows = WORLD_ROWS};
     memcpy(world.conf.instance, name, sizeof name);

@@ -14,10 +14,12 @@
 
 #define WORLD_ROWS 6 /* shm.reader_rows */
 #define WORLD_RAW "cam.raw"
+#define WORLD_OUT "cam.out" /* with a chain */
 #define WORLD_JPEG "cam.jpeg"
 
 struct world {
-    struct conf conf; /* one camera, "cam" */
+    const char *filter; /* the camera's chain; NULL: none.  Set before world_configure */
+    struct conf conf;   /* one camera, "cam" */
     struct conf_camera camera;
     struct instance *instance;
     struct board *board;
@@ -30,6 +32,7 @@ struct world {
 extern struct world world;
 
 #define WORLD_EPOCH (board_epoch(world.board, 0)) /* of the one camera's place */
+#define WORLD_AT ((struct msg_place){.place = 0, .epoch = WORLD_EPOCH})
 
 /* Fills world.conf; world_start does it, too. */
 void world_configure(void);

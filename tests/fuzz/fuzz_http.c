@@ -176,7 +176,7 @@ static void make_instance(void)
     snprintf(conf.instance, sizeof conf.instance, "%s", hello->instance);
     for (unsigned i = 0; i < CAMERAS; i++) {
         if (board_join(board, ids[i], &err) < 0 ||
-            camera_rings_fit(&conf, board_camera(board, i), &err) < 0)
+            camera_rings_fit(&conf, &world.cameras[i].conf, board_camera(board, i), &err) < 0)
             die(err.text);
         world.cameras[i].at = (struct msg_place){.place = i, .epoch = board_epoch(board, i)};
         world.cameras[i].order = i;

@@ -12,7 +12,8 @@ from product import free_port, running, wait_for
 from shmtool import HOLD, READ, needs_library, program, rings
 
 STAGES = ("capture", "queue", "encode", "send", "total")
-DROPS = {"no_slot", "corrupt", "capture_oversize", "late", "oversize", "aborted", "encode_failed"}
+BY_ENCODER = {"late", "oversize", "aborted", "encode_failed", "chain_failed", "chain_dropped"}
+DROPS = {"no_slot", "corrupt", "capture_oversize", *BY_ENCODER}
 LABELS = {
     "camera",
     "stage",
@@ -258,7 +259,7 @@ def test_drops_add_up(instance):
         for labels, n in metrics.all("camera_dropped_frames_total", camera="fast").items()
     }
     assert set(dropped) == DROPS
-    by_encoder = sum(dropped[cause] for cause in ("late", "oversize", "aborted", "encode_failed"))
+    by_encoder = sum(dropped[cause] for cause in BY_ENCODER)
     left = frames(metrics, "fast", "captured") - frames(metrics, "fast", "encoded") - by_encoder
     assert left in (-1, 0), dropped  # -1: the capture was stopped between its commit and its count
     assert took(metrics, "fast", "encode") == frames(metrics, "fast", "encoded")

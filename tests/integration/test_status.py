@@ -71,7 +71,8 @@ def test_for_programs(live):
     status = facts(live)
     door, gate = status["cameras"]
     counters = ["late", "aborted", "corrupt", "no_slot", "capture_oversize", "oversize"]
-    assert door["dropped"] == sum(door[name] for name in [*counters, "encode_failed"])
+    counters += ["encode_failed", "chain_failed", "chain_dropped"]
+    assert door["dropped"] == sum(door[name] for name in counters)
     assert door["fresh"] and door["why"] == "" and door["since_s"] > 0 and door["viewers"] == 0
     assert gate["why"] == gate["last_error"] and "refused" in gate["why"]
     for one in [*status["cameras"], *status["processes"]]:

@@ -4,11 +4,14 @@
 #include "common/clock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +70,57 @@ static void two_processes_play_ping_pong(void **state)
     assert_int_equal(bell_read(&bells[1]), ROUNDS);
 }
 
+struct waiter {
+    struct bell *bell;
+    unsigned number;
+    _Atomic int32_t thread;
+    _Atomic unsigned returns;
+};
+
+static void *wait_once(void *arg)
+{
+    struct waiter *waiter = arg;
+    atomic_store(&waiter->thread, gettid());
+    bell_wait_number(waiter->bell, 0, CLOCK_NEVER, waiter->number);
+    atomic_fetch_add(&waiter->returns, 1);
+    return NULL;
+}
+
+static bool is_asleep(const struct waiter *waiter)
+{
+    char path[64], line[300] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)atomic_load(&waiter->thread));
+    FILE *file = atomic_load(&waiter->thread) ? fopen(path, "r") : NULL;
+    if (!file)
+        return false;
+    size_t n = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    const char *end = n > 0 ? strrchr(line, ')') : NULL;
+    return end && end[2] == 'S';
+}
+
+static void a_number_wakes_only_those_that_have_it(void **state)
+{
+    (void)state;
+    struct bell *bell = shared_bells(1);
+    struct waiter waiters[] = {{bell, 1, 0, 0}, {bell, 34, 0, 0}};
+    pthread_t threads[2];
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, wait_once, &waiters[i]), 0);
+        while (!is_asleep(&waiters[i]))
+            sched_yield();
+    }
+    bell_ring_number(bell, 2); /* 34 is 2 + 32 */
+    pthread_join(threads[1], NULL);
+    assert_true(is_asleep(&waiters[0]));
+    assert_int_equal(atomic_load(&waiters[0].returns), 0);
+    bell_ring(bell, BELL_ALL);
+    pthread_join(threads[0], NULL);
+    uint32_t seen = bell_read(bell);
+    bell_ring_number(bell, 7); /* one that comes too late to sleep */
+    assert_true(bell_wait_number(bell, seen, CLOCK_NEVER, 1));
+}
+
 static void waiting_works_on_a_read_only_mapping(void **state)
 {
     (void)state;
@@ -98,6 +152,7 @@ int main(void)
         cmocka_unit_test(wait_returns_at_once_after_a_ring),
         cmocka_unit_test(wait_ends_at_its_deadline),
         cmocka_unit_test(two_processes_play_ping_pong),
+        cmocka_unit_test(a_number_wakes_only_those_that_have_it),
         cmocka_unit_test(waiting_works_on_a_read_only_mapping),
         cmocka_unit_test(eventfd_drains),
     };

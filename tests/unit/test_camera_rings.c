@@ -18,6 +18,7 @@
 #define READERS 5
 
 static struct conf conf;
+static struct conf_camera camera;
 static struct board *board;
 static struct board_camera *place;
 
@@ -26,6 +27,7 @@ static int set_up(void **state)
     (void)state;
     struct error err;
     conf = (struct conf){.shm_reader_rows = READERS};
+    camera = (struct conf_camera){.id = "door", .chain.count = 1};
     snprintf(conf.instance, sizeof conf.instance, "unit-rings-%d", (int)getpid());
     board = board_create(conf.instance, 1, &err);
     assert_non_null(board);
@@ -83,6 +85,7 @@ static void test_names_are_one_to_one(void **state)
         assert_string_equal(camera_ring_name(number, "door", name), expected);
     }
     assert_int_equal(camera_ring_number("raw"), CAMERA_RING_RAW);
+    assert_int_equal(camera_ring_number("out"), CAMERA_RING_OUT);
     assert_int_equal(camera_ring_number("jpeg"), CAMERA_RING_JPEG);
     assert_int_equal(camera_ring_number("v7"), CAMERA_RING_VARIANT + 7);
     for (unsigned i = 0; i < sizeof none / sizeof none[0]; i++)
@@ -95,7 +98,7 @@ static void test_each_ring_is_made_as_the_table_says(void **state)
     struct error err;
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_false(camera_ring_exists(number, place));
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
         const struct ring_stat *stat = stat_of(number);
@@ -109,15 +112,61 @@ static void test_each_ring_is_made_as_the_table_says(void **state)
     assert_int_equal(objects(), CAMERA_RINGS);
 }
 
+static void test_a_chain_brings_a_ring_and_takes_it_along(void **state)
+{
+    (void)state;
+    struct error err;
+    camera.chain.count = 0;
+    uint64_t without = camera_rings_bytes(&conf, &camera, 640, 480, 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
+    assert_false(camera_ring_exists(CAMERA_RING_OUT, place));
+    assert_int_equal(objects(), CAMERA_RINGS - 1);
+
+    camera.chain.count = 1;
+    assert_true(camera_rings_bytes(&conf, &camera, 640, 480, 0) > without + 640 * 480 * 3);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
+    assert_true(camera_ring_exists(CAMERA_RING_OUT, place));
+    assert_int_equal(objects(), CAMERA_RINGS);
+    camera_rings_trim(&camera, conf.instance, place);
+    assert_int_equal(objects(), CAMERA_RINGS);
+    struct ring_reader *reader =
+        ring_reader_open(conf.instance, "door.out", RING_MEMBER, "test", &err);
+
+    camera.chain.count = 0;
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
+    assert_int_equal(objects(), CAMERA_RINGS);
+    camera_rings_trim(&camera, conf.instance, place);
+    assert_false(camera_ring_exists(CAMERA_RING_OUT, place));
+    assert_int_equal(objects(), CAMERA_RINGS - 1);
+    assert_true(ring_reader_closed(reader));
+    ring_reader_close(reader);
+}
+
+/* What others than capture write, no program can become the writer of. */
+static void test_leased_rings_have_no_exclusive_writer(void **state)
+{
+    (void)state;
+    char name[RING_NAME_SIZE];
+    struct error err;
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        struct ring_writer *writer =
+            ring_writer_open(conf.instance, camera_ring_name(number, "door", name), true, &err);
+        bool by_capture = camera_ring(number).writer == CAMERA_RING_BY_CAPTURE;
+        assert_int_equal(writer != NULL, by_capture);
+        ring_writer_close(writer);
+    }
+}
+
 static void test_rings_that_are_there_stay(void **state)
 {
     (void)state;
     struct error err;
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     struct ring_reader *reader =
         ring_reader_open(conf.instance, "door.jpeg", RING_MEMBER, "test", &err);
     ring_unlink(conf.instance, "door.v3");
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     assert_int_equal(objects(), CAMERA_RINGS - 1);
     assert_false(ring_reader_closed(reader));
     ring_reader_close(reader);
@@ -127,7 +176,7 @@ static void test_nothing_stays_behind(void **state)
 {
     (void)state;
     struct error err;
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     struct ring_writer *writer = ring_writer_open(conf.instance, "door.raw", true, &err);
     assert_int_equal(ring_writer_reserve(writer, 4096, 0, &err), 0);
     assert_int_equal(objects(), CAMERA_RINGS + 1);
@@ -146,12 +195,12 @@ static void test_a_ring_that_cannot_be_made(void **state)
     struct error err = {0};
     snprintf(path, sizeof path, "/dev/shm/camring.%s.door.v2", conf.instance);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(camera_rings_fit(&conf, place, &err), -1);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), -1);
     assert_non_null(strstr(err.text, "door.v2"));
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_int_equal(camera_ring_exists(number, place), number < CAMERA_RING_VARIANT + 2);
     assert_int_equal(rmdir(path), 0);
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     assert_int_equal(objects(), CAMERA_RINGS);
 }
 
@@ -160,7 +209,7 @@ static void test_a_variant_is_in_use_once_it_was_wanted(void **state)
     (void)state;
     struct error err;
     assert_false(camera_ring_in_use(CAMERA_RING_RAW, place));
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         assert_int_equal(camera_ring_in_use(number, place), !camera_ring(number).is_on_demand);
     int slot = variant_join(&place->variants, 0, (struct variant){.width = 320});
@@ -178,7 +227,7 @@ static void test_bytes_are_those_that_are_taken(void **state)
     (void)state;
     struct error err;
     uint64_t taken = 0;
-    assert_int_equal(camera_rings_fit(&conf, place, &err), 0);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
     for (unsigned number = 0; number < CAMERA_RINGS; number++) {
         struct camera_ring ring = camera_ring(number);
         char name[RING_NAME_SIZE];
@@ -192,7 +241,7 @@ static void test_bytes_are_those_that_are_taken(void **state)
         ring_writer_close(writer);
         taken += stat_of(number)->bytes - before;
     }
-    assert_int_equal(camera_rings_bytes(&conf, 640, 480, 0), taken);
+    assert_int_equal(camera_rings_bytes(&conf, &camera, 640, 480, 0), taken);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -202,6 +251,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_one_to_one),
         TEST(test_each_ring_is_made_as_the_table_says),
+        TEST(test_a_chain_brings_a_ring_and_takes_it_along),
+        TEST(test_leased_rings_have_no_exclusive_writer),
         TEST(test_rings_that_are_there_stay),
         TEST(test_nothing_stays_behind),
         TEST(test_a_ring_that_cannot_be_made),

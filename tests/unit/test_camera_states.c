@@ -63,6 +63,58 @@ static void states_as_reported(void **context)
     camera_states_destroy(cameras);
 }
 
+static enum camera_change chain(struct camera_states *cameras, int64_t at_ns, const char *why)
+{
+    return camera_states_chain(cameras, 0, NOW, at_ns, why);
+}
+
+static void a_chain_without_pictures_is_a_camera_that_is_away(void **context)
+{
+    (void)context;
+    struct camera_states *cameras = create(1, 1);
+    const struct msg_camera_state *state = camera_states_state(cameras, 0);
+    struct msg_camera_state live = in_state(CAMERA_LIVE, "");
+    live.since_ns = NOW - 100;
+    snprintf(live.codec, sizeof live.codec, "h264");
+    assert_string_equal(camera_states_codec(cameras, 0), "");
+    camera_states_report(cameras, 0, NOW, &live);
+    assert_int_equal(chain(cameras, NOW - 50, "step 1: \tno"), CAMERA_CHANGE_NOTABLE);
+    assert_int_equal(state->state, CAMERA_AWAY);
+    assert_string_equal(state->why, "step 1: ?no");
+    assert_int_equal(state->since_ns, NOW - 50);
+    assert_string_equal(camera_states_codec(cameras, 0), "h264"); /* capture gets on with it */
+    assert_int_equal(chain(cameras, NOW - 60, ""), CAMERA_CHANGE_SAME); /* overtaken */
+    assert_int_equal(state->state, CAMERA_AWAY);
+
+    /* its capture's trouble comes first, and its end does not cure the chain's */
+    camera_states_report(cameras, 0, NOW, &(struct msg_camera_state){.state = CAMERA_CONNECTING});
+    assert_int_equal(state->state, CAMERA_CONNECTING);
+    report(cameras, 0, CAMERA_AWAY, "refused");
+    assert_string_equal(state->why, "refused");
+    camera_states_report(cameras, 0, NOW, &live);
+    assert_string_equal(state->why, "step 1: ?no");
+    camera_states_lost(cameras, 0, NOW, "capture restarted");
+    assert_int_equal(state->state, CAMERA_STARTING);
+    camera_states_report(cameras, 0, NOW, &live);
+    assert_int_equal(state->state, CAMERA_AWAY);
+
+    camera_states_leave(cameras, 0); /* captured anew, with the same chain */
+    camera_states_join(cameras, at(0), NOW);
+    camera_states_report(cameras, 0, NOW, &live);
+    assert_int_equal(state->state, CAMERA_AWAY);
+    assert_int_equal(chain(cameras, NOW - 10, ""), CAMERA_CHANGE_NOTABLE);
+    assert_int_equal(state->state, CAMERA_LIVE);
+    assert_string_equal(state->why, "");
+    assert_int_equal(state->since_ns, NOW - 10);
+    assert_int_equal(chain(cameras, NOW - 5, "no"), CAMERA_CHANGE_NOTABLE);
+
+    camera_states_leave(cameras, 0); /* another camera */
+    camera_states_join(cameras, (struct msg_place){.place = 0, .epoch = 3}, NOW);
+    camera_states_report(cameras, 0, NOW, &live);
+    assert_int_equal(state->state, CAMERA_LIVE);
+    camera_states_destroy(cameras);
+}
+
 static void same_trouble_is_notable_once(void **context)
 {
     (void)context;
@@ -277,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_as_reported),
+        cmocka_unit_test(a_chain_without_pictures_is_a_camera_that_is_away),
         cmocka_unit_test(same_trouble_is_notable_once),
         cmocka_unit_test(nonsense_is_cleaned),
         cmocka_unit_test(lost_captures),

@@ -102,6 +102,57 @@ static void keys_of_a_camera(void **state)
     forget();
 }
 
+static void set_chain(struct conf *conf, unsigned steps, const char *filter)
+{
+    struct conf_chain *chain = &conf->cameras[0].chain;
+    *chain = (struct conf_chain){.count = steps};
+    for (unsigned i = 0; i < steps; i++) {
+        chain->steps[i].kind = CONF_STEP_FILTER;
+        assert_true(
+            conf_chain_store(chain, filter, strlen(filter) + 1, &chain->steps[i].filter.graph));
+    }
+}
+
+/* Without a chain JPEGs may be passed through, with one they are not. */
+static void a_chain_comes_changes_and_goes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned before, after;
+        const char *filter;
+        enum conf_camera_fate fate;
+    } cases[] = {
+        {"fps: 0", 0, 0, "hflip", CONF_CAMERA_SAME},
+        {"fps: 0", 1, 1, "hflip", CONF_CAMERA_SAME},
+        {"fps: 0", 1, 1, "vflip", CONF_CAMERA_CHANGED},
+        {"fps: 0", 1, 2, "hflip", CONF_CAMERA_CHANGED},
+        {"fps: 0", 0, 1, "hflip", CONF_CAMERA_CHAINED},
+        {"fps: 0", 1, 0, "hflip", CONF_CAMERA_CHAINED},
+        {"jpeg: {passthrough: 'off'}", 0, 1, "hflip", CONF_CAMERA_CHANGED},
+        {"jpeg: {passthrough: 'off'}", 1, 0, "hflip", CONF_CAMERA_CHANGED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "defaults: {%s}\n" CAMERAS, cases[i].text);
+        before = load(text);
+        after = load(text);
+        set_chain(before, cases[i].before, "hflip");
+        set_chain(after, cases[i].after, cases[i].filter);
+        assert_int_equal(conf_diff(before, after, &diff), 0);
+        if (diff.cameras[0] != cases[i].fate || diff.count[cases[i].fate] < 1)
+            fail_msg("case %zu: %d", i, diff.cameras[0]);
+        assert_int_equal(diff.cameras[1], CONF_CAMERA_SAME);
+        forget();
+    }
+    before = load(CAMERAS);
+    after = load("defaults: {fps: 5}\n" CAMERAS);
+    set_chain(after, 1, "hflip");
+    assert_int_equal(conf_diff(before, after, &diff), 0);
+    assert_int_equal(diff.cameras[0], CONF_CAMERA_RECAPTURED);
+    forget();
+}
+
 static void settings(void **state)
 {
     (void)state;
@@ -290,6 +341,7 @@ int main(void)
         cmocka_unit_test(what_cannot_change),
         cmocka_unit_test(keys_have_their_positions),
         cmocka_unit_test(help_says_what_a_reload_does),
+        cmocka_unit_test(a_chain_comes_changes_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,6 @@ static void make_ring(const char *camera, const char *variant, enum ring_kind ki
 }
 
 #define PLACE (board_camera(board, 0))
-#define EPOCH (board_epoch(board, 0))
 
 static int set_up(void **state)
 {
@@ -134,7 +133,8 @@ static struct ring_frame newest_jpeg(void)
 
 static struct job *door(unsigned worker)
 {
-    struct job *job = job_create(instance, &setup.cameras[0].conf, PLACE, EPOCH, worker);
+    struct job *job =
+        job_create(instance, &setup.cameras[0].conf, PLACE, &setup.cameras[0].at, worker);
     assert_non_null(job);
     return job;
 }
@@ -304,7 +304,7 @@ static void test_no_ring_at_all(void **state)
 {
     (void)state;
     static struct conf_camera conf = {.id = "nowhere", .jpeg_quality = 80};
-    struct job *job = job_create(instance, &conf, PLACE, EPOCH, 0);
+    struct job *job = job_create(instance, &conf, PLACE, &setup.cameras[0].at, 0);
     assert_false(job_work(job, encoder));
     make_ring("nowhere", "raw", RING_RAW, 0); /* comes later, still empty */
     assert_false(job_work(job, encoder));
@@ -319,7 +319,7 @@ static void test_no_jpeg_ring(void **state)
     make_ring("half", "raw", RING_RAW, 0);
     struct ring_writer *door_raw = raw[0];
     raw[0] = ring_writer_open(instance, "half.raw", true, &err);
-    struct job *job = job_create(instance, &conf, PLACE, EPOCH, 0);
+    struct job *job = job_create(instance, &conf, PLACE, &setup.cameras[0].at, 0);
     commit(0, 64, 48, false);
     assert_true(job_work(job, encoder));
     assert_int_equal(PLACE->encode_failed, 1);
@@ -512,7 +512,7 @@ static void test_another_epoch_is_another_camera(void **state)
 {
     (void)state;
     struct error err;
-    struct job *job = job_create(instance, &setup.cameras[0].conf, PLACE, EPOCH, 0);
+    struct job *job = door(0);
     commit(0, 48, 32, false);
     assert_true(job_work(job, encoder));
     commit(0, 48, 32, false);

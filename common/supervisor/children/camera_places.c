@@ -1,6 +1,7 @@
 #include "camera_places.h"
 
 #include "common/camera_rings.h"
+#include "common/ring_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,13 @@ struct camera_place *camera_places_nth(struct camera_places *places, unsigned or
     return NULL;
 }
 
+static void say_settings(const struct camera_places *places, const struct camera_place *camera)
+{
+    struct board_camera *shared = board_camera(places->board, camera->at.place);
+    ring_store_u32(&shared->chained, camera->conf.chain.count > 0, memory_order_seq_cst);
+    ring_store_u32(&shared->settings, camera->settings, memory_order_seq_cst);
+}
+
 struct camera_place *camera_places_join(struct camera_places *places, const struct conf *conf,
                                         unsigned order, struct error *err)
 {
@@ -67,10 +75,20 @@ struct camera_place *camera_places_join(struct camera_places *places, const stru
         .taken = true,
         .order = order,
         .conf = *camera};
-    if (camera_rings_fit(conf, board_camera(places->board, (unsigned)number), err) == 0)
+    say_settings(places, place);
+    if (camera_rings_fit(conf, camera, board_camera(places->board, (unsigned)number), err) == 0)
         return place;
     camera_places_leave(places, conf->instance, place);
     return NULL;
+}
+
+void camera_places_change(struct camera_places *places, struct camera_place *camera,
+                          const struct conf_camera *conf)
+{
+    camera->has_spare_rings |= camera->conf.chain.count > 0 && conf->chain.count == 0;
+    camera->conf = *conf;
+    camera->settings++;
+    say_settings(places, camera);
 }
 
 void camera_places_leave(struct camera_places *places, const char *instance,

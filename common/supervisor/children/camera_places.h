@@ -14,7 +14,10 @@ struct camera_place {
     bool taken; /* a camera has this place */
     /* it has been removed from the configuration, but processes may still use it */
     bool is_leaving;
-    unsigned order; /* in the configuration */
+    unsigned order;    /* in the configuration */
+    uint32_t settings; /* how often `conf` has changed: board_camera.settings */
+    /* rings are left that `conf` doesn't ask for; encoders may still write them */
+    bool has_spare_rings;
     struct conf_camera conf;
 };
 
@@ -33,6 +36,10 @@ struct camera_place *camera_places_nth(struct camera_places *places, unsigned or
  * left behind. */
 struct camera_place *camera_places_join(struct camera_places *places, const struct conf *conf,
                                         unsigned order, struct error *err);
+
+/* The camera gets new settings, which the board announces. The rings that they need must exist. */
+void camera_places_change(struct camera_places *places, struct camera_place *camera,
+                          const struct conf_camera *conf);
 
 /* Unlinks its rings and frees the place. No process may use the camera any more. */
 void camera_places_leave(struct camera_places *places, const char *instance,

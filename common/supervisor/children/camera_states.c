@@ -7,9 +7,14 @@
 
 enum permit { PERMIT_NONE, PERMIT_QUEUED, PERMIT_HELD };
 
+#define WHY_SIZE sizeof((struct msg_camera_state){0}).why
+
 struct camera {
-    struct msg_camera_state state;
-    char last_why[sizeof((struct msg_camera_state){0}).why];
+    struct msg_camera_state state;   /* as others are told */
+    struct msg_camera_state capture; /* as its capture has said */
+    char chain_why[WHY_SIZE];        /* why its chain gives no pictures; "": it does */
+    int64_t chain_ns;                /* when that was so */
+    char last_why[WHY_SIZE];
     enum camera_state noted; /* the last state that was worth a line in the log */
     bool joined, settled;
     enum permit permit;
@@ -43,8 +48,14 @@ void camera_states_set_max_connecting(struct camera_states *cameras, unsigned ma
 
 void camera_states_join(struct camera_states *cameras, struct msg_place at, int64_t now)
 {
-    cameras->camera[at.place] = (struct camera){
-        .joined = true, .state = {.at = at, .state = CAMERA_STARTING, .since_ns = now}};
+    struct camera *camera = &cameras->camera[at.place], before = *camera;
+    *camera = (struct camera){.joined = true};
+    if (before.state.at.epoch == at.epoch) { /* captured anew: its chain is the same */
+        memcpy(camera->chain_why, before.chain_why, sizeof camera->chain_why);
+        camera->chain_ns = before.chain_ns;
+    }
+    camera->state = camera->capture =
+        (struct msg_camera_state){.at = at, .state = CAMERA_STARTING, .since_ns = now};
     cameras->count++;
 }
 
@@ -60,6 +71,12 @@ const struct msg_camera_state *camera_states_state(const struct camera_states *c
                                                    unsigned place)
 {
     return &cameras->camera[place].state;
+}
+
+const char *camera_states_codec(const struct camera_states *cameras, unsigned place)
+{
+    const struct msg_camera_state *capture = &cameras->camera[place].capture;
+    return capture->state == CAMERA_LIVE ? capture->codec : "";
 }
 
 bool camera_states_settled(const struct camera_states *cameras, unsigned place)
@@ -129,7 +146,21 @@ static bool same_state(const struct msg_camera_state *a, const struct msg_camera
            strcmp(a->codec, b->codec) == 0 && strcmp(a->why, b->why) == 0;
 }
 
-static enum camera_change set_state(struct camera *camera, const struct msg_camera_state *state)
+/* What others are told: what capture says, but that a chain without pictures makes a camera away.
+ */
+static struct msg_camera_state state_of(const struct camera *camera)
+{
+    struct msg_camera_state state = camera->capture;
+    if (state.state != CAMERA_LIVE || !camera->chain_why[0])
+        return state;
+    state.state = CAMERA_AWAY;
+    if (camera->chain_ns > state.since_ns)
+        state.since_ns = camera->chain_ns;
+    memcpy(state.why, camera->chain_why, sizeof state.why);
+    return state;
+}
+
+static enum camera_change note_state(struct camera *camera, const struct msg_camera_state *state)
 {
     if (same_state(&camera->state, state))
         return CAMERA_CHANGE_SAME;
@@ -145,6 +176,28 @@ static enum camera_change set_state(struct camera *camera, const struct msg_came
         camera->noted != state->state || new_why || (state->state == CAMERA_LIVE && new_size);
     camera->noted = state->state;
     return notable ? CAMERA_CHANGE_NOTABLE : CAMERA_CHANGE_CHANGED;
+}
+
+static enum camera_change set_state(struct camera *camera, const struct msg_camera_state *reported)
+{
+    camera->capture = *reported;
+    struct msg_camera_state state = state_of(camera);
+    return note_state(camera, &state);
+}
+
+enum camera_change camera_states_chain(struct camera_states *cameras, unsigned place, int64_t now,
+                                       int64_t at_ns, const char *why)
+{
+    struct camera *camera = &cameras->camera[place];
+    if (!camera->joined || at_ns < camera->chain_ns)
+        return CAMERA_CHANGE_SAME;
+    camera->chain_ns = at_ns < now ? at_ns : now;
+    snprintf(camera->chain_why, sizeof camera->chain_why, "%.*s", (int)WHY_SIZE - 1, why);
+    clean_text(camera->chain_why, sizeof camera->chain_why);
+    struct msg_camera_state state = state_of(camera);
+    if (!why[0] && state.state == CAMERA_LIVE && camera->state.state == CAMERA_AWAY)
+        camera->capture.since_ns = state.since_ns = camera->chain_ns;
+    return note_state(camera, &state);
 }
 
 enum camera_change camera_states_report(struct camera_states *cameras, unsigned place, int64_t now,
@@ -174,7 +227,7 @@ enum camera_change camera_states_lost(struct camera_states *cameras, unsigned pl
 {
     end_permit(cameras, place);
     struct camera *camera = &cameras->camera[place];
-    if (!camera->joined || camera->state.state == CAMERA_AWAY)
+    if (!camera->joined || camera->capture.state == CAMERA_AWAY)
         return CAMERA_CHANGE_SAME;
     struct msg_camera_state state = {
         .at = camera->state.at, .state = CAMERA_STARTING, .since_ns = now};

@@ -18,7 +18,7 @@ void camera_states_destroy(struct camera_states *cameras);
 
 void camera_states_set_max_connecting(struct camera_states *cameras, unsigned max_connecting);
 
-/* A camera takes the place: CAMERA_STARTING, not settled. */
+/* A camera takes the place, or begins anew in its own: CAMERA_STARTING, not settled. */
 void camera_states_join(struct camera_states *cameras, struct msg_place at, int64_t now);
 
 /* The camera is removed. Ends its permit; reports for the place are ignored until the next camera
@@ -27,6 +27,9 @@ void camera_states_leave(struct camera_states *cameras, unsigned place);
 
 const struct msg_camera_state *camera_states_state(const struct camera_states *cameras,
                                                    unsigned place);
+
+/* Codec of the pictures that its capture gets at present; "": none. */
+const char *camera_states_codec(const struct camera_states *cameras, unsigned place);
 
 /* A camera is settled once it has been live, away or ended, or its capture has died before that:
  * `camring start` need not wait for it any longer. */
@@ -49,6 +52,13 @@ enum camera_change {
  * report says that the camera was opened or could not be. */
 enum camera_change camera_states_report(struct camera_states *cameras, unsigned place, int64_t now,
                                         const struct msg_camera_state *report);
+
+/* What an encoder says of the camera's chain: since `at_ns` it is known to give no pictures,
+ * because of `why`; or to give some, if that is empty.  What is older than the last report counts
+ * for nothing.  A camera that is live for its capture is away as long as its chain gives nothing.
+ */
+enum camera_change camera_states_chain(struct camera_states *cameras, unsigned place, int64_t now,
+                                       int64_t at_ns, const char *why);
 
 /* The camera's capture is dead. Ends its permit. A camera that is away stays so; any other is
  * starting again, because of `why` ("" if that was asked for). */

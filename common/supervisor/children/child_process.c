@@ -228,7 +228,8 @@ struct child_process *child_process_create(struct event_base *base,
     child_init(&process->life, &options->limits);
     process->timer = evtimer_new(base, on_timer, process);
     process->owes = calloc(process->places, sizeof *process->owes);
-    if (process->timer && process->owes && process->heartbeat)
+    process->learns = calloc(process->places, sizeof *process->learns);
+    if (process->timer && process->owes && process->learns && process->heartbeat)
         return process;
     child_process_destroy(process);
     return NULL;
@@ -242,5 +243,6 @@ void child_process_destroy(struct child_process *process)
     if (process->timer)
         event_free(process->timer);
     free(process->owes);
+    free(process->learns);
     free(process);
 }

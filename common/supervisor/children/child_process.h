@@ -44,6 +44,8 @@ struct child_process {
     /* by place: the epoch of a camera of whose removal it was told and which it has not confirmed
      * yet, else 0 */
     uint32_t *owes;
+    /* by place: the settings of a camera that an encoder was sent and has not confirmed, else 0 */
+    uint32_t *learns;
     bool was_ready;   /* at least once */
     int64_t asked_ns; /* when a restart was last requested over HTTP, 0: never */
 

@@ -99,18 +99,49 @@ static bool take_from_capture(struct children *children, unsigned place, const s
     return true;
 }
 
+/* From an encoder: how a camera's chain does. */
+static void take_chain_state(struct children *children, const struct msg_chain_state *state)
+{
+    unsigned place = state->at.place;
+    const struct camera_place *camera = camera_places_at(children->cameras, place);
+    if (camera && camera->at.epoch == state->at.epoch && camera->conf.chain.count > 0)
+        children_publish(
+            children, camera,
+            camera_states_chain(children->states, place, clock_now(), state->at_ns, state->why));
+}
+
+static void take_settled(struct children *children, uint32_t *debts, uint32_t place, uint32_t debt)
+{
+    if (place >= board_places(children->board) || debts[place] != debt)
+        return;
+    debts[place] = 0;
+    children_settle_soon(children);
+}
+
+/* False: encoders may not say that. */
+static bool take_from_encoder(struct children *children, struct child_process *process,
+                              const struct msg *msg)
+{
+    const struct msg_camera_taken *taken = &msg->body.taken;
+    if (msg->type == MSG_CAMERA_TAKEN)
+        take_settled(children, process->learns, taken->at.place, taken->settings);
+    else if (msg->type == MSG_CHAIN_STATE)
+        take_chain_state(children, &msg->body.chain);
+    else
+        return false;
+    return true;
+}
+
 static void children_on_message(struct child_process *process, const struct msg *msg, void *arg)
 {
     struct children *children = arg;
     const struct msg_place *at = &msg->body.place;
     bool is_capture = process->kind == MSG_CAPTURE;
-    if (is_capture && take_from_capture(children, process->number, msg))
+    if ((is_capture && take_from_capture(children, process->number, msg)) ||
+        (process->kind == MSG_ENCODER && take_from_encoder(children, process, msg)))
         return;
     if (!is_capture && msg->type == MSG_CAMERA_GONE) {
-        if (at->place < board_places(children->board) && process->owes[at->place] == at->epoch) {
-            process->owes[at->place] = 0;
-            children_settle_soon(children);
-        }
+        take_settled(children, process->owes, at->place, at->epoch);
     } else if (process->kind == MSG_SERVER && msg->type == MSG_RESTART) {
         restart_if_due(children, at);
     } else {
@@ -131,6 +162,7 @@ static void children_on_death(struct child_process *process, void *arg)
     else
         recover_server(&children->recover, process->number);
     memset(process->owes, 0, board_places(children->board) * sizeof *process->owes);
+    memset(process->learns, 0, board_places(children->board) * sizeof *process->learns);
     children_settle_soon(children);
 }
 

@@ -38,6 +38,11 @@ void children_stop(struct children *children);
 /* kills the processes that still run; on_idle follows */
 void children_abort(struct children *children);
 
+/* Which of the cameras whose fate is CONF_CAMERA_CHAINED are only changed, and which captured anew:
+ * none has that fate any more. */
+void children_decide(const struct children *children, const struct conf *conf,
+                     struct conf_diff *diff);
+
 /* Applies the configuration `conf`, whose difference to the present one is `diff`, and the sockets
  * that are now in the listen_set. -1 with err: nothing has changed. Else on_changed follows; do not
  * call it again before. */

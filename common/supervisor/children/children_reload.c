@@ -5,10 +5,13 @@
  *   - A place is free again when its capture has ended and every process that knew the camera has
  *     confirmed its removal (or has died).  Until then no other camera gets it, and the rings'
  *     memory is not given back, since it is mapped.
+ *   - A ring that a changed camera has no use for is removed when every encoder has confirmed the
+ *     change: until then one may write it.
  *   - Servers that are replaced drain when all their successors serve, not before: no moment is
  *     without one. Their clients may stay as long as they want. */
 #include "children_private.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -39,15 +42,24 @@ static void remove_camera(struct children *children, struct camera_place *camera
 
 static void tell_camera(struct children *children, const struct camera_place *camera)
 {
-    children_talk_post(children, MSG_ENCODER, MSG_CAMERA, camera->at);
-    children_talk_post(children, MSG_SERVER, MSG_CAMERA, camera->at);
+    for (struct child_process *process = children->first; process; process = process->next) {
+        if (process->kind == MSG_CAPTURE || !process->channel)
+            continue;
+        if (process->kind == MSG_ENCODER)
+            process->learns[camera->at.place] = camera->settings;
+        child_process_post(process, MSG_CAMERA, camera->at);
+    }
 }
 
 static void change_camera(struct children *children, struct camera_place *camera,
                           const struct conf_camera *conf, enum conf_camera_fate fate)
 {
-    camera->conf = *conf;
+    camera_places_change(children->cameras, camera, conf);
     tell_camera(children, camera);
+    if (conf->chain.count == 0)
+        children_publish(
+            children, camera,
+            camera_states_chain(children->states, camera->at.place, clock_now(), clock_now(), ""));
     if (fate != CONF_CAMERA_RECAPTURED)
         return;
     log_info("camera %s: changed, captured anew", camera->conf.id);
@@ -64,6 +76,33 @@ static void start_camera(struct children *children, const struct camera_place *c
     tell_camera(children, camera);
     children_publish(children, camera, CAMERA_CHANGE_CHANGED);
     child_process_event(children_find(children, MSG_CAPTURE, camera->at.place), CHILD_ON_START);
+}
+
+/* The cameras have no rings but those that their settings ask for. */
+static void trim_rings(struct children *children)
+{
+    for (unsigned i = 0; i < board_places(children->board); i++) {
+        const struct camera_place *camera = camera_places_at(children->cameras, i);
+        if (camera && !camera->has_spare_rings)
+            camera_rings_trim(&camera->conf, children->instance, board_camera(children->board, i));
+    }
+}
+
+/* The rings that changed cameras need now; none if one can't have them. */
+static int prepare_rings(struct children *children, const struct conf *conf,
+                         const struct conf_diff *diff, struct error *err)
+{
+    for (unsigned i = 0; i < conf->camera_count; i++) {
+        const struct conf_camera *next = &conf->cameras[i];
+        const struct camera_place *camera = camera_places_find(children->cameras, next->id);
+        if (diff->cameras[i] == CONF_CAMERA_ADDED ||
+            camera_rings_fit(conf, next, board_camera(children->board, camera->at.place), err) == 0)
+            continue;
+        error_prefix(err, "camera %s", next->id);
+        trim_rings(children);
+        return -1;
+    }
+    return 0;
 }
 
 /* Creates places, rings and idle processes for all new cameras; none, if one fails. */
@@ -221,6 +260,33 @@ static bool free_places(struct children *children)
     return all;
 }
 
+/* True if an encoder may still go by settings of the camera that it had before. */
+static bool is_unlearnt(const struct children *children, const struct camera_place *camera)
+{
+    for (const struct child_process *process = children->first; process; process = process->next)
+        if (process->kind == MSG_ENCODER && process->learns[camera->at.place] != 0)
+            return true;
+    return false;
+}
+
+static bool drop_spare_rings(struct children *children)
+{
+    bool all = true;
+    for (unsigned i = 0; i < board_places(children->board); i++) {
+        struct camera_place *camera = camera_places_at(children->cameras, i);
+        if (!camera || camera->is_leaving)
+            continue;
+        bool is_free = !is_unlearnt(children, camera);
+        if (is_free && camera->has_spare_rings) {
+            reaper_forget(children->reaper, i);
+            camera_rings_trim(&camera->conf, children->instance, board_camera(children->board, i));
+            camera->has_spare_rings = false;
+        }
+        all &= is_free;
+    }
+    return all;
+}
+
 /* Drains replaced servers once all their successors serve. True if there are none. */
 static bool drain_replaced(struct children *children)
 {
@@ -251,18 +317,44 @@ static bool reload_step(struct children *children)
 {
     adjust_all(children);
     bool drained = drain_replaced(children), freed = free_places(children);
-    return drained && freed && !are_busy(children);
+    bool dropped = drop_spare_rings(children);
+    return drained && freed && dropped && !are_busy(children);
 }
 
 /* ---- all of it ---- */
+
+/* A capture that passes nothing through now will not begin to, or will when it opens its camera the
+ * next time: it looks at board_camera.chained. */
+static bool may_pass_through(const struct children *children, const char *id)
+{
+    const struct camera_place *camera = camera_places_find(children->cameras, id);
+    const char *codec = camera ? camera_states_codec(children->states, camera->at.place) : "";
+    return !codec[0] || strcmp(codec, "mjpeg") == 0;
+}
+
+void children_decide(const struct children *children, const struct conf *conf,
+                     struct conf_diff *diff)
+{
+    for (unsigned i = 0; i < conf->camera_count; i++) {
+        if (diff->cameras[i] != CONF_CAMERA_CHAINED)
+            continue;
+        diff->cameras[i] = may_pass_through(children, conf->cameras[i].id) ? CONF_CAMERA_RECAPTURED
+                                                                           : CONF_CAMERA_CHANGED;
+        diff->count[diff->cameras[i]]++;
+        diff->count[CONF_CAMERA_CHAINED]--;
+    }
+}
 
 int children_reload(struct children *children, const struct conf *conf,
                     const struct conf_diff *diff, struct error *err)
 {
     const struct conf *before = children->conf;
-    if (children_check_descriptors(conf, err) != 0 ||
-        prepare_cameras(children, conf, diff, err) != 0)
+    if (children_check_descriptors(conf, err) != 0 || prepare_rings(children, conf, diff, err) != 0)
         return -1;
+    if (prepare_cameras(children, conf, diff, err) != 0) {
+        trim_rings(children);
+        return -1;
+    }
     children->conf = conf;
     children->change_step = reload_step;
     camera_states_set_max_connecting(children->states, conf->max_connecting);

@@ -24,7 +24,8 @@ static int send_camera(const struct children *children, const struct child_proce
     const struct camera_place *place = camera_places_at(children->cameras, at.place);
     if (!place || place->at.epoch != at.epoch)
         return 0; /* it has been removed meanwhile */
-    struct msg_camera camera = {.at = at, .order = place->order, .conf = place->conf};
+    struct msg_camera camera = {
+        .at = at, .order = place->order, .settings = place->settings, .conf = place->conf};
     if (process->kind != MSG_CAPTURE)
         explicit_bzero(camera.conf.source, sizeof camera.conf.source);
     int r = msg_send(socket, MSG_CAMERA, &camera, -1);

@@ -131,6 +131,7 @@ static void add_place(struct status_facts *facts, json_t *camera, const struct b
     json_object_set_new(camera, "fresh", json_boolean(is_fresh(camera, place)));
     add_counter(camera, "packets", &place->packets);
     add_counter(camera, "captured", &place->captured);
+    add_counter(camera, "processed", &place->processed);
     add_counter(camera, "encoded", &place->encoded);
     uint64_t dropped = add_counter(camera, "late", &place->late);
     dropped += add_counter(camera, "aborted", &place->aborted);
@@ -139,6 +140,8 @@ static void add_place(struct status_facts *facts, json_t *camera, const struct b
     dropped += add_counter(camera, "capture_oversize", &place->capture_oversize);
     dropped += add_counter(camera, "oversize", &place->oversize);
     dropped += add_counter(camera, "encode_failed", &place->encode_failed);
+    dropped += add_counter(camera, "chain_failed", &place->chain_failed);
+    dropped += add_counter(camera, "chain_dropped", &place->chain_dropped);
     json_object_set_new(camera, "dropped", json_integer((json_int_t)dropped));
     json_object_set_new(camera, "viewers", json_integer(board_viewers(place)));
     add_usage(facts, camera, atomic_load_explicit(&place->capture.pid, memory_order_relaxed));

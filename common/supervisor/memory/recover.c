@@ -100,7 +100,8 @@ static void count_unfinished(struct board_camera *camera)
     uint64_t taken = atomic_load(&camera->taken);
     uint64_t counted = atomic_load(&camera->encoded) + atomic_load(&camera->late) +
                        atomic_load(&camera->oversize) + atomic_load(&camera->aborted) +
-                       atomic_load(&camera->encode_failed);
+                       atomic_load(&camera->encode_failed) + atomic_load(&camera->chain_failed) +
+                       atomic_load(&camera->chain_dropped);
     if (atomic_load(&camera->finished) >= taken)
         return;
     if (counted < taken) {
@@ -143,6 +144,8 @@ void recover_encoder(const struct recover *recover, unsigned worker)
             continue;
         recover_leased(recover, camera, worker);
         recover_variants(recover, camera, worker);
+        if (atomic_load(&camera->chain_worker) == worker + 1) /* its state is gone */
+            ring_store_u32(&camera->chain_worker, 0, memory_order_seq_cst);
         /* It may have finished a frame, released the lease and died before it told capture. */
         bell_ring(&camera->demand, BELL_ALL);
     }

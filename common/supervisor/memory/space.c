@@ -21,9 +21,9 @@ struct space_need space_need(const struct conf *conf)
     for (unsigned i = 0; i < conf->camera_count; i++) {
         const struct conf_camera *camera = &conf->cameras[i];
         bool is_known = camera->max_width > 0 && camera->max_height > 0;
-        uint64_t bytes = is_known
-                             ? camera_rings_bytes(conf, camera->max_width, camera->max_height, 0)
-                             : camera_rings_bytes(conf, USUAL_WIDTH, USUAL_HEIGHT, USUAL_HELD);
+        uint64_t bytes =
+            is_known ? camera_rings_bytes(conf, camera, camera->max_width, camera->max_height, 0)
+                     : camera_rings_bytes(conf, camera, USUAL_WIDTH, USUAL_HEIGHT, USUAL_HELD);
         need.certain += is_known ? bytes : 0;
         need.likely += bytes;
         need.unknown += !is_known;
