@@ -69,6 +69,7 @@ export class Cameras {
   done = false; // all pages are there
   known = false; // at least one answer came
   #states = {}; // how many are in which, as the server counts
+  #differed = false; // the last page read told of another number of cameras
 
   constructor({ onAdded, onChanged, onOther }) {
     this.#onAdded = onAdded;
@@ -115,8 +116,11 @@ export class Cameras {
     const from = cursor ? '&cursor=' + encodeURIComponent(cursor) : '';
     const page = await ask(`api/v1/cameras?limit=${PAGE}` + from);
     this.#states = page.states;
-    if (this.done && page.total !== this.#byId.size)
+    // Once may be before the event that tells which camera has joined or gone.
+    const differs = this.done && page.total !== this.#byId.size;
+    if (differs && this.#differed)
       this.#onOther();
+    this.#differed = differs;
     return page;
   }
 

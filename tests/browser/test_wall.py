@@ -494,6 +494,32 @@ def test_changes_are_told_not_asked_for(instance, browser, tmp_path):
         source.stop()
 
 
+def test_cameras_join_and_leave(instance, browser):
+    """A reload of the configuration is seen on the page, which itself is not loaded anew."""
+    camera = "test:?size=320x180&fps=5"
+    camring = instance({"stays": camera, "leaves": camera}).run().wait_live("stays", "leaves")
+    resize(browser, 1280, 900)
+    show(browser, camring, 2)
+    wait_moving(browser, "leaves")
+    browser.run("window.loadedOnce = true;")
+    camring.write_config({"joins": camera, "stays": camera})
+    assert camring.cli("reload").returncode == 0
+    wait_for(lambda: sorted(shown_cards(browser)) == ["joins", "stays"], 20, "the other tiles")
+    wait_moving(browser, "joins")
+    wait_moving(browser, "stays")
+    wait_for(lambda: "2 of 2 live" in browser.find("#summary")[0].text(), 20, "the summary")
+    browser.find('[data-id="joins"] .tile')[0].click()
+    wait_for(lambda: hash_of(browser) == "joins", 10, "the enlarged camera")
+    camring.write_config({"stays": camera})
+    assert camring.cli("reload").returncode == 0
+    wait_for(lambda: hash_of(browser) == "", 20, "the wall again")
+    wait_for(lambda: shown_cards(browser) == ["stays"], 20, "one tile")
+    wait_moving(browser, "stays")
+    assert browser.run("return window.loadedOnce") is True
+    # the browser itself notes that the stream of a camera that is gone is not there
+    assert [text for text in browser.complaints() if "404" not in text] == []
+
+
 @pytest.mark.limit(180)
 def test_one_camera_away_and_one_ended(instance, browser, tmp_path):
     clip = Clips(tmp_path).mp4()
