@@ -249,6 +249,7 @@ static void on_trial(evutil_socket_t fd, short what, void *arg)
 static void reload_begin(struct reload *reload)
 {
     const struct options *options = reload->target.options;
+    service_reloading(reload->target.service);
     if (options->config && strcmp(options->config, "-") == 0) {
         reload_finish(reload,
                       json_pack("{s:s}", "error",
@@ -276,6 +277,8 @@ static void reload_finish(struct reload *reload, json_t *answer)
     log_answer(answer);
     control_tell_last(reload->target.control, CONTROL_RELOAD, answer);
     control_move(reload->target.control, CONTROL_NEXT_RELOAD, CONTROL_RELOAD);
+    if (!reload->stopping)
+        service_reloaded(reload->target.service);
     if (!reload->again || reload->stopping)
         return;
     reload->again = false;

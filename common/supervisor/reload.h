@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "options.h"
+#include "service.h"
 
 #include "common/supervisor/children/children.h"
 
@@ -28,6 +29,7 @@ struct reload_target {
     struct listen_set *listen;
     struct children *children;
     struct control *control;
+    struct service *service; /* is told when a reload begins and ends; NULL: none */
 };
 
 /* NULL: out of memory. */

@@ -6,6 +6,7 @@
 #include "reexec.h"
 #include "reload.h"
 #include "request.h"
+#include "service.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -43,6 +44,7 @@ struct supervisor {
     struct children *children;
     struct reload *reload;
     struct control *control;
+    struct service *service; /* NULL: no service manager wants to be told */
     struct request_context requests;
     int url_fd;
     struct reexec reexec;
@@ -61,6 +63,7 @@ static void on_up(void *arg)
 {
     struct supervisor *self = arg;
     self->requests.serving = true;
+    service_ready(self->service);
     for (unsigned i = 0; i < self->listen.count; i++) {
         log_info("listening on %s", self->listen.urls[i]);
         if (self->url_fd >= 0)
@@ -100,6 +103,7 @@ static void stop_for_good(void *arg)
 {
     struct supervisor *self = arg;
     self->reexecs = false;
+    service_stopping(self->service);
     supervise_stop(self);
 }
 
@@ -112,6 +116,7 @@ static json_t *supervise_reexec(void *arg)
     if (json_is_true(json_object_get(answer, "ok"))) {
         log_info("restarted by request");
         self->reexecs = true;
+        service_reloading(self->service);
         supervise_stop(self);
     }
     return answer;
@@ -200,6 +205,7 @@ static int open_loop(struct supervisor *self, struct error *err)
             return -1;
     }
     hold_signals(false); /* also those that came during a re-execution */
+    self->service = service_open(self->base);
     return 0;
 }
 
@@ -252,7 +258,8 @@ static int open_control(struct supervisor *self, struct error *err)
                                          .conf = &self->conf,
                                          .listen = &self->listen,
                                          .children = self->children,
-                                         .control = self->control};
+                                         .control = self->control,
+                                         .service = self->service};
     self->reload = reload_create(self->base, &target);
     if (!self->reload)
         error_set(err, ENOMEM, "out of memory");
@@ -294,6 +301,7 @@ static void tear_down(struct supervisor *self)
     if (self->held_tick)
         event_free(self->held_tick);
     held_watch_destroy(self->held);
+    service_close(self->service);
     if (self->base)
         event_base_free(self->base);
     board_close(self->board);
