@@ -14,7 +14,7 @@
 
 _Static_assert(RING_MAX_WAKERS <= 32, "a bit for each server");
 
-/* ---- which there can be ---- */
+/* ---- which variants there can be ---- */
 
 static unsigned round_width(unsigned width, unsigned source_width)
 {
@@ -81,7 +81,7 @@ const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SI
     return out;
 }
 
-/* ---- who wants one ---- */
+/* ---- which servers use one ---- */
 
 static uint64_t load_word(const struct variant_words *words, unsigned slot)
 {

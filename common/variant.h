@@ -41,7 +41,7 @@ struct variant_words {
     _Atomic uint64_t slot[VARIANT_SLOTS];
 };
 
-/* ---- which there can be ---- */
+/* ---- which variants there can be ---- */
 
 /* The variant that is encoded for a client asking for `width` and `quality` (0: the camera's): the
  * next width of a ladder from 160 to 3840, always smaller than `source_width` (0: not known), and a
@@ -64,7 +64,7 @@ struct variant variant_unpack(uint32_t packed);
 #define VARIANT_TEXT_SIZE 16
 const char *variant_text(struct variant variant, char out[static VARIANT_TEXT_SIZE]);
 
-/* ---- who wants one ---- */
+/* ---- which servers use one ---- */
 
 /* Records that server number `server` (below RING_MAX_WAKERS) uses the variant from now on. Returns
  * its slot, the same if it has joined already; -1 if all slots are taken by other variants, or if
