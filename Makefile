@@ -305,6 +305,7 @@ fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/
 fuzz_parts_http := $(call obj,tests/fuzz/http_answers.c \
 	$(filter-out server/main.c server/supervisor_link.c,$(src_server)))
 fuzz_libs_http := server
+fuzz_parts_chain := $(call obj,$(addprefix encoder/,chain_mask.c chain_steps.c))
 # It looks at each byte by itself, which the fuzzer need not hear of: a fifth of the time.
 build-fuzz/obj/server/http/http_parser.o: override CFLAGS += -fno-sanitize-coverage=trace-cmp
 # Those that read shared memory are given it by hostile.c and guard.c, the board's by guard.c alone.

@@ -175,6 +175,14 @@ static void apply_list(struct loader *loader, const struct target *target,
         apply_entry(loader, target, option, entry);
 }
 
+static void apply_chain(struct loader *loader, const struct target *target,
+                        const struct conf_option *option, const struct conf_node *node)
+{
+    char where[CONF_PATH_SIZE];
+    snprintf(where, sizeof where, "%s%s", target->where, option->path);
+    conf_steps_apply((void *)((char *)target->base + option->offset), node, where, &loader->faults);
+}
+
 static void apply_option(struct loader *loader, const struct target *target,
                          const struct conf_option *option, const struct conf_node *node)
 {
@@ -205,6 +213,9 @@ static void apply_option(struct loader *loader, const struct target *target,
         break;
     case CONF_PROFILES:
         apply_profiles(loader, target, node);
+        break;
+    case CONF_CHAIN:
+        apply_chain(loader, target, option, node);
         break;
     case CONF_SOURCE:
         if (target->is_defaults)

@@ -86,6 +86,8 @@ static bool same_option(const struct conf_option *option, const void *before, co
                            &((const struct conf *)after)->http);
     case CONF_PROFILES:
         return same_profiles(before, after);
+    case CONF_CHAIN:
+        return conf_chain_same(a, b);
     case CONF_CAMERAS:  /* camera by camera */
     case CONF_DEFAULTS: /* in every camera */
     case CONF_LATER:
@@ -131,7 +133,7 @@ static enum conf_camera_fate compare_camera(const struct conf_camera *before,
     if ((before->chain.count == 0) != (after->chain.count == 0) &&
         after->passthrough == CONF_PASSTHROUGH_AUTO)
         return CONF_CAMERA_CHAINED;
-    return conf_chain_same(&before->chain, &after->chain) ? fate : CONF_CAMERA_CHANGED;
+    return fate;
 }
 
 static int find_camera(const struct conf *conf, const char *id)

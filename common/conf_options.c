@@ -156,7 +156,8 @@ const struct conf_option conf_options[] = {
      .names = offline_names, .fallback = "placeholder",
      .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the "
              "end of the stream."},
-    {"chain", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"chain", IN_CAMERA(chain), .reload = CONF_RELOAD_TELL, .type = CONF_CHAIN,
+     .help = "What is done to each picture before it is encoded, in that order:"},
     {"motion", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"profiles", CONF_SCOPE_CAMERA, .reload = CONF_RELOAD_TELL, .type = CONF_PROFILES,
      .help = "NAME: and below it what viewers get who ask for that profile; up to eight, those of "
@@ -330,5 +331,7 @@ void conf_describe(FILE *out)
         fprintf(out, "; reload: %s\n    %s\n", conf_reload_words(option), option->help);
         for (unsigned i = 0; option->type == CONF_SOURCE && i < SCHEMES; i++)
             fprintf(out, "    %s: %s\n", scheme_table[i].form, scheme_table[i].help);
+        if (option->type == CONF_CHAIN)
+            conf_steps_describe(out);
     }
 }

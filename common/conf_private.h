@@ -94,6 +94,7 @@ enum conf_type {
     CONF_CAMERAS,
     CONF_DEFAULTS,
     CONF_PROFILES,
+    CONF_CHAIN,
     CONF_LATER, /* not in this version: refused with a message */
 };
 
@@ -173,6 +174,9 @@ void conf_listen_apply(struct conf_http *http, const struct conf_node *node, boo
 /* Fills *chain with the steps of the list `node`; `where` is its key for messages. */
 void conf_steps_apply(struct conf_chain *chain, const struct conf_node *node, const char *where,
                       struct conf_faults *faults);
+
+/* Writes the steps for people: form, meaning. */
+void conf_steps_describe(FILE *out);
 
 /* Checks an expanded source and stores it; `node` is where it came from, `where` its key for
  * messages. */

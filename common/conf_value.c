@@ -144,6 +144,7 @@ bool conf_value_parse(const struct conf_option *option, const char *text, void *
     case CONF_CAMERAS:
     case CONF_DEFAULTS:
     case CONF_PROFILES:
+    case CONF_CHAIN:
     case CONF_LATER:
         break;
     }
@@ -185,6 +186,7 @@ static const char *const expected_texts[CONF_LATER + 1] = {
     [CONF_CAMERAS] = "a mapping",
     [CONF_DEFAULTS] = "a mapping",
     [CONF_PROFILES] = "a mapping",
+    [CONF_CHAIN] = "a list of steps",
     [CONF_LATER] = "nothing in this version",
 };
 

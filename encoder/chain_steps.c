@@ -14,6 +14,7 @@ void chain_steps_key(unsigned step, char out[static 24])
 static bool escape(const char *text, char *out, size_t size)
 {
     size_t used = 0;
+    out[0] = '\0';
     for (const char *p = text; *p; p++) {
         bool plain = isalnum((unsigned char)*p) || strchr("/_-", *p) || (*p & 0x80);
         int n = snprintf(out + used, size - used, plain ? "%c" : "\\\\\\%c", *p);

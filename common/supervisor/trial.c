@@ -124,9 +124,10 @@ static void report_death(struct trial *trial, bool was_silent)
     const char *kind = conf_step_name(trial->camera->chain.steps[step - 1].kind);
     int status = end_process(trial), number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (was_silent || number == SIGXCPU)
-        snprintf(words, sizeof words, "step %u (%s) takes too long for a test picture", step, kind);
+        snprintf(words, sizeof words, "step %u (%s): takes too long for a test picture", step,
+                 kind);
     else if (number > 0)
-        snprintf(words, sizeof words, "step %u (%s) crashes libavfilter (%s)", step, kind,
+        snprintf(words, sizeof words, "step %u (%s): crashes libavfilter (%s)", step, kind,
                  strsignal(number));
     else
         snprintf(words, sizeof words, "it can't be tried: " PROGRAM " ended with status %d",

@@ -369,6 +369,24 @@ static void write_texts(void)
     }
 }
 
+static void write_chains(void)
+{
+    static const char *const chains[] = {
+        "- crop: {x: 0, y: 0, width: 1280, height: 720}\n- scale: {width: 640}\n- rotate: 90\n"
+        "- flip: horizontal\n- mask: [[0,0, 200,0, 200,80], [1,2,3,4,5,6,7,8]]\n- gray\n",
+        "- text: {text: \"%{camera} %F %T %%\", position: top-left, size: 24, font: a'b:c.ttf}\n"
+        "- deinterlace\n- filter: \"hqdn3d,eq=contrast=1.1\"\n",
+        "[gray, text: {text: '\\ud55c\\uae00'}, filter: 'split[a][b];[a][b]hstack']",
+        "[in] split [a][b]; [a]crop=100:50:x=3 ,hflip@mine[c]; [b][c] overlay = 5 : 6[out]",
+        "drawtext=text='a:b, [c]':x=1\\,2\\;3,geq='st(0\\, 1)':cb=a\\\\:b:cr='it'\\\\''s'",
+        "movie=/etc/passwd,scale=flags=fast_bilinear:threads=3,psnr=f=x,curves=psfile=y"};
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "chain-%zu", i);
+        write_seed("chain", name, chains[i], strlen(chains[i]), "", 0);
+    }
+}
+
 /* fuzz_http.c says what the bytes from \xf8 on do. */
 static void write_requests(void)
 {
@@ -458,6 +476,7 @@ int main(int argc, char **argv)
     write_messages();
     write_pictures();
     write_texts();
+    write_chains();
     write_requests();
     return 0;
 }

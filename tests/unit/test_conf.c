@@ -503,6 +503,26 @@ static void test_example(void **state)
     conf_free(conf);
 }
 
+static void test_chain(void **state)
+{
+    (void)state;
+    struct conf *conf = load_good("defaults: {chain: [gray, rotate: 90]}\n"
+                                  "cameras: {a: 'test:', b: {source: 'test:', chain: []},\n"
+                                  "  c: {source: 'test:', chain: [flip: vertical]}}");
+    assert_int_equal(conf->cameras[0].chain.count, 2);
+    assert_int_equal(conf->cameras[0].chain.steps[1].rotate, 90);
+    assert_int_equal(conf->cameras[1].chain.count, 0);
+    assert_int_equal(conf->cameras[2].chain.count, 1);
+    assert_int_equal(conf->cameras[2].chain.steps[0].flip, CONF_FLIP_VERTICAL);
+    conf_free(conf);
+    expect_faults("cameras: {a: {source: 'test:', chain: [grey, {flip: up}]}}\n"
+                  "defaults: {chain: {}}",
+                  "f:1:40: cameras.a.chain: unknown step \"grey\"; there are crop, scale, rotate, "
+                  "flip, mask, text, gray, deinterlace, filter\n"
+                  "f:1:53: cameras.a.chain: flip: must be horizontal or vertical, not \"up\"\n"
+                  "f:2:19: defaults.chain: must be a list of steps, not a mapping\n");
+}
+
 static void test_describe(void **state)
 {
     (void)state;
@@ -515,7 +535,8 @@ static void test_describe(void **state)
                                  "100ms to 1h; default 10s; reload: new servers\n    "));
     assert_non_null(strstr(text, "cameras.ID.rtsp_transport: tcp, udp or auto; default tcp; "
                                  "reload: captured anew\n    "));
-    assert_null(strstr(text, "chain"));
+    assert_non_null(strstr(text, "cameras.ID.chain: a list of steps; reload: at once\n    What"));
+    assert_non_null(strstr(text, "\n    - gray: "));
     assert_null(strstr(text, ".idle"));
     for (unsigned i = 0; i < SCHEMES; i++)
         assert_non_null(strstr(text, scheme_table[i].form));
@@ -540,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_example),
+        cmocka_unit_test(test_chain),
         cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

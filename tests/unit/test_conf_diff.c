@@ -265,6 +265,7 @@ static const struct other {
     {"jpeg.quality", "81", ""},
     {"jpeg.passthrough", "'off'", ""},
     {"offline", "last", ""},
+    {"chain", "[gray]", ""},
     {"profiles", "{thumb: {width: 320}}", ""},
     {"source", "'test:?fps=3'", ""},
     {.path = NULL},
@@ -306,7 +307,8 @@ static const char *words_of_diff(const char *path)
         return "refused";
     if (diff.servers || diff.listeners)
         return "new servers";
-    return has(&diff.settings, path) || diff.count[CONF_CAMERA_CHANGED] > 0 ? "at once" : "nothing";
+    unsigned changed = diff.count[CONF_CAMERA_CHANGED] + diff.count[CONF_CAMERA_CHAINED];
+    return has(&diff.settings, path) || changed > 0 ? "at once" : "nothing";
 }
 
 /* The help says of each key what conf_diff makes of it. */
