@@ -134,6 +134,8 @@ parts_test_held := common/supervisor/memory/held.c
 parts_test_child := common/supervisor/children/child.c
 parts_test_camera_states := $(addprefix common/supervisor/children/,camera_states.c outbox.c)
 parts_test_space := common/supervisor/memory/space.c
+parts_test_log := $(addprefix common/supervisor/commands/,log_fold.c log_line.c log_reader.c) \
+	common/supervisor/commands/logwriter.c
 parts_test_process_counts := common/supervisor/children/process_counts.c
 chain_parts := $(filter encoder/chain%,$(src_encoder)) $(addprefix encoder/,lavfi.c trial.c)
 encoder_parts := $(addprefix encoder/,job.c output.c pool.c processing.c scale.c variants.c) \

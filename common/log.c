@@ -2,8 +2,10 @@
 
 #include "clock.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +39,14 @@ static void format_time(char *out, size_t size)
     snprintf(out + used, size - used, ".%03dZ", (int)(now % NS_PER_S / NS_PER_MS));
 }
 
+/* How many lines were dropped because standard error is a full pipe; logged once there is room. */
+static _Atomic unsigned dropped;
+
 static void write_line(char *line, size_t length)
 {
     line[length] = '\n';
-    if (write(STDERR_FILENO, line, length + 1) < 0)
-        return; /* there is no other place to report it */
+    if (write(STDERR_FILENO, line, length + 1) < 0 && errno == EAGAIN)
+        dropped++; /* after any other error there is no other place to report it */
 }
 
 static void write_text(const char *when, const char *level, const char *message)
@@ -70,19 +75,30 @@ static void write_json(const char *when, const char *level, const char *message)
         write_text(when, level, message);
 }
 
+static void write_message(const char *level, const char *message)
+{
+    char when[40];
+    format_time(when, sizeof when);
+    if (logger.format == LOG_FORMAT_JSON)
+        write_json(when, level, message);
+    else
+        write_text(when, level, message);
+}
+
 static void log_write(enum log_level level, const char *format, va_list args)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     if (level > logger.level)
         return;
     char message[1536];
+    unsigned before = atomic_exchange(&dropped, 0);
+    if (before) {
+        snprintf(message, sizeof message, "%u lines before this one were dropped: the log was full",
+                 before);
+        write_message("warn", message);
+    }
     vsnprintf(message, sizeof message, format, args);
-    char when[40];
-    format_time(when, sizeof when);
-    if (logger.format == LOG_FORMAT_JSON)
-        write_json(when, names[level], message);
-    else
-        write_text(when, names[level], message);
+    write_message(names[level], message);
 }
 
 void log_error(const char *format, ...)

@@ -7,7 +7,8 @@
 struct options {
     const char *config;   /* -c; NULL: the default */
     const char *instance; /* --instance; NULL: the file's */
-    bool json, debug, verbose, no_wait, watch, help;
+    const char *lines;    /* -n; NULL: not given */
+    bool json, debug, verbose, no_wait, watch, follow, help;
     int count; /* arguments that are not options */
     char **arguments;
     char **argv; /* all that the program was called with */

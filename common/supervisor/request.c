@@ -86,6 +86,8 @@ static json_t *answer_status(struct request_context *context, struct control_cli
                         json_real((double)(clock_now() - context->started_ns) / NS_PER_S));
     json_object_set_new(status, "version", json_string(CAMRING_VERSION));
     json_object_set_new(status, "config", json_string(context->config_path));
+    json_object_set_new(status, "log",
+                        context->log_path ? json_string(context->log_path) : json_null());
     json_object_set_new(status, "directory",
                         json_string(getcwd(directory, sizeof directory) ? directory : "/"));
     json_object_set_new(status, "cameras", cameras);

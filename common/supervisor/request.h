@@ -20,6 +20,7 @@
 struct request_context {
     const char *instance;
     const char *config_path; /* absolute, or "-" */
+    const char *log_path;    /* NULL: in the foreground */
     const struct listen_set *listen;
     struct children *children;
     int64_t started_ns;

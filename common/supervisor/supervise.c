@@ -164,22 +164,16 @@ static void on_held_tick(evutil_socket_t fd, short what, void *arg)
 /* ---- setting up ---- */
 
 /* From here on nothing is read from or written to the terminal. */
-static int go_to_background(const char *log_path, struct error *err)
+static int go_to_background(int log_fd, struct error *err)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int log = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-    int r = -1;
-    if (log < 0)
-        error_set(err, errno, "cannot open %s: %s", log_path, strerror(errno));
-    else if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-             dup2(log, STDERR_FILENO) < 0)
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), r = -1;
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(log_fd, STDERR_FILENO) < 0)
         error_set(err, errno, "/dev/null: %s", strerror(errno));
     else
         r = 0;
     if (null >= 0)
         close(null);
-    if (log >= 0)
-        close(log);
     return r;
 }
 
@@ -235,6 +229,7 @@ static int open_children(struct supervisor *self, struct error *err)
     self->requests =
         (struct request_context){.instance = self->options->conf->instance,
                                  .config_path = self->options->config_path,
+                                 .log_path = self->options->log_path,
                                  .listen = &self->listen,
                                  .children = self->children,
                                  .started_ns = clock_now(),
@@ -285,7 +280,7 @@ static int supervise_set_up(struct supervisor *self, struct error *err)
     if (open_children(self, err) != 0 || open_control(self, err) != 0 ||
         open_held_watch(self, err) != 0)
         return -1;
-    return self->options->log_path ? go_to_background(self->options->log_path, err) : 0;
+    return self->options->log_path ? go_to_background(self->options->log_fd, err) : 0;
 }
 
 static void tear_down(struct supervisor *self)

@@ -10,9 +10,10 @@
 struct supervise {
     const struct conf *conf;
     const char *config_path; /* absolute, or "-" */
-    /* the log file for standard error once the set-up has succeeded; NULL: stays in the foreground
-     */
+    /* the log file, for `camring status`; NULL: the instance stays in the foreground */
     const char *log_path;
+    /* in the background: what becomes standard error once the set-up has succeeded */
+    int log_fd;
     /* the command line: needed to read the configuration again and to re-execute the program */
     const struct options *options;
     /* a descriptor that gets one line per URL once the servers accept, and is then closed; children

@@ -1,6 +1,7 @@
 #include "background.h"
 
 #include "logfile.h"
+#include "logwriter.h"
 #include "startup_wait.h"
 #include "stopping.h"
 
@@ -30,6 +31,7 @@ struct launch {
     const struct options *options;
     const struct conf *conf;
     char log_path[PATH_MAX];
+    struct logwriter log;
     pid_t pid;
     int pidfd;   /* of the supervisor */
     int urls;    /* the supervisor writes its URLs here, or closes it */
@@ -38,23 +40,33 @@ struct launch {
 
 /* ---- the supervisor's side ---- */
 
-static void become_supervisor(const struct launch *launch, const char *config_path, int url_fd,
+/* Moves the descriptors to the numbers from `first` on and closes all behind them: a program that
+ * reads an inherited pipe to its end must not have to wait for this process. */
+static void keep_only(int *fds[], int count, int first)
+{
+    for (int i = 0; i < count; i++)
+        *fds[i] = fcntl(*fds[i], F_DUPFD, first + count);
+    for (int i = 0; i < count; i++) {
+        dup3(*fds[i], first + i, O_CLOEXEC);
+        *fds[i] = first + i;
+    }
+    syscall(SYS_close_range, first + count, ~0U, 0);
+}
+
+static void become_supervisor(struct launch *launch, const char *config_path, int url_fd,
                               const sigset_t *mask)
 {
     setsid();
-    if (url_fd != STDERR_FILENO + 1) {
-        dup2(url_fd, STDERR_FILENO + 1);
-        url_fd = STDERR_FILENO + 1;
-    }
-    fcntl(url_fd, F_SETFD, FD_CLOEXEC);
-    /* a program that reads an inherited pipe to its end must not have to wait for this process */
-    syscall(SYS_close_range, url_fd + 1, ~0U, 0);
+    keep_only((int *[]){&url_fd, &launch->log.fd, &launch->log.pidfd}, 3, STDERR_FILENO + 1);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    _exit(supervise(&(struct supervise){.conf = launch->conf,
-                                        .config_path = config_path,
-                                        .log_path = launch->log_path,
-                                        .options = launch->options,
-                                        .url_fd = url_fd}));
+    int status = supervise(&(struct supervise){.conf = launch->conf,
+                                               .config_path = config_path,
+                                               .log_path = launch->log_path,
+                                               .log_fd = launch->log.fd,
+                                               .options = launch->options,
+                                               .url_fd = url_fd});
+    logwriter_finish(&launch->log);
+    _exit(status);
 }
 
 /* ---- the command's side ---- */
@@ -67,7 +79,8 @@ static int open_launch(struct launch *launch, const char *config_path, struct er
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
-    if (logfile_path(launch->conf->instance, launch->log_path, sizeof launch->log_path, err) != 0)
+    if (logfile_path(launch->conf->instance, launch->log_path, sizeof launch->log_path, err) != 0 ||
+        logwriter_start(&launch->log, launch->log_path, LOGWRITER_BYTES, LOGWRITER_KEPT, err) != 0)
         return -1;
     if (pipe2(pipe_fds, O_CLOEXEC) != 0 ||
         (launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
@@ -79,6 +92,7 @@ static int open_launch(struct launch *launch, const char *config_path, struct er
     launch->pid = fork();
     if (launch->pid == 0)
         become_supervisor(launch, config_path, pipe_fds[1], &before);
+    logwriter_close(&launch->log);
     close(pipe_fds[1]);
     launch->urls = pipe_fds[0];
     launch->pidfd = launch->pid > 0 ? process_pidfd(launch->pid) : -1;
@@ -90,6 +104,7 @@ static int open_launch(struct launch *launch, const char *config_path, struct er
 
 static void close_launch(struct launch *launch)
 {
+    logwriter_close(&launch->log);
     close(launch->urls);
     close(launch->signals);
     close(launch->pidfd);
@@ -185,8 +200,12 @@ static enum exits await_cameras(const struct launch *launch, bool quiet)
 enum exits background_start(const struct options *options, const struct conf *conf,
                             const char *config_path, bool quiet)
 {
-    struct launch launch = {
-        .options = options, .conf = conf, .pidfd = -1, .urls = -1, .signals = -1};
+    struct launch launch = {.options = options,
+                            .conf = conf,
+                            .log = {.fd = -1, .pidfd = -1},
+                            .pidfd = -1,
+                            .urls = -1,
+                            .signals = -1};
     struct error err;
     if (open_launch(&launch, config_path, &err) != 0) {
         fprintf(stderr, "camring: %s\n", err.text);

@@ -13,6 +13,8 @@ enum command_takes {
     TAKES_JSON = 2,
     TAKES_NO_WAIT = 4,
     TAKES_WATCH = 8,
+    TAKES_FOLLOW = 16,
+    TAKES_LINES = 32,
     TAKES_ANYTHING = 1 << 30 /* it reads its arguments and options itself */
 };
 
@@ -47,6 +49,7 @@ enum exits cmd_stop(const struct options *options);
 enum exits cmd_restart(const struct options *options);
 enum exits cmd_reload(const struct options *options);
 enum exits cmd_status(const struct options *options);
+enum exits cmd_logs(const struct options *options);
 enum exits cmd_check(const struct options *options);
 enum exits cmd_shm(const struct options *options);
 enum exits cmd_version(const struct options *options);

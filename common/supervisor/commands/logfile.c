@@ -40,6 +40,20 @@ static void state_directory(char *out, size_t size)
         snprintf(out, size, "/tmp");
 }
 
+bool logfile_find(const char *instance, char *out, size_t size)
+{
+    char state[PATH_MAX - 128];
+    struct error ignored;
+    state_directory(state, sizeof state);
+    if (snprintf(out, size, "%s/camring/%s.log", state, instance) < (int)size &&
+        access(out, F_OK) == 0)
+        return true;
+    if (lockfile_path(instance, "log", out, size, &ignored) == 0 && access(out, F_OK) == 0)
+        return true;
+    out[0] = '\0';
+    return false;
+}
+
 int logfile_path(const char *instance, char *out, size_t size, struct error *err)
 {
     char state[PATH_MAX - 128];
