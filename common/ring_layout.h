@@ -47,7 +47,9 @@
  * reaper, or by the writer, which takes the lock to give a slot back; so no process relies on a
  * slot that is being given back.  The writer takes the slot up as for a loan (odd, fence, no
  * pin), stores seq 0, pending, punches the hole, stores none.  A process that dies on the way
- * leaves pending, and the writer continues from there.
+ * leaves pending, and the writer continues from there.  The writer gives back one such slot with
+ * each loan: while a camera delivers nothing, slots of readers that have left keep their memory.
+ * There is at most one for each row, and a reader that takes that row uses it again as it is.
  *
  * Touching a hole of tmpfs allocates a page, or is SIGBUS when there is none.  So a payload is
  * touched through a mapping only by the writer, while it has the slot on loan, and by readers

@@ -35,6 +35,8 @@ struct feed {
     struct picture *shown;
     uint64_t serial;
     int64_t shown_ns;
+    int64_t dated_ns;                /* the date of what is shown, since the epoch */
+    int64_t drawn_ns;                /* when a placeholder was shown last, 0: never */
     struct placeholder *placeholder; /* NULL: not needed yet */
 };
 
@@ -80,11 +82,22 @@ static void notify_viewers(struct feed *feed, bool end)
     }
 }
 
+/* A picture that was captured before a placeholder was shown, and encoded after that, follows it:
+ * it is dated so. */
+static void put_in_order(const struct feed *feed, struct picture *picture)
+{
+    if (picture->frame.captured_ns < feed->drawn_ns && picture->wall_ns <= feed->dated_ns)
+        picture->wall_ns = feed->dated_ns + NS_PER_US;
+}
+
 /* Takes the reference to `picture`. */
 static void feed_show(struct feed *feed, struct picture *picture, int64_t now)
 {
     if (picture == feed->shown)
         picture->place = NULL; /* shown again: its age is no latency */
+    else
+        put_in_order(feed, picture);
+    feed->dated_ns = picture->wall_ns;
     picture_release(feed->shown);
     feed->shown = picture;
     feed->shown_ns = now;
@@ -129,9 +142,12 @@ static void show_placeholder(struct feed *feed, int64_t now)
         return;
     int64_t since = feed->source->newest ? newest_ns(feed) : camera->away_ns;
     struct picture *picture = placeholder_picture(feed->placeholder, camera, feed->variant, since);
-    feeds->drawing_ns += clock_now() - began_ns;
-    if (picture)
-        feed_show(feed, picture, now);
+    int64_t drawn_ns = clock_now();
+    feeds->drawing_ns += drawn_ns - began_ns;
+    if (!picture)
+        return;
+    feed_show(feed, picture, now);
+    feed->drawn_ns = drawn_ns;
 }
 
 static enum freshness_shown shown_of(const struct feed *feed, int64_t now)
@@ -251,6 +267,7 @@ static void start_watching(struct feed *feed)
 {
     feed->watched_ns = clock_now();
     feed->offline_ns = -1;
+    feed->drawn_ns = 0;
     feed->shown_ns = feed->watched_ns - NS_PER_S;
     ring_source_want(feed->source, true);
     if (!is_variant(feed))

@@ -259,6 +259,45 @@ def test_a_camera_falls_silent(instance, own_rtsp_camera, own_http_camera, kind)
         wait_new_numbers(stream, limit=30)
 
 
+def test_dates_rise_where_a_placeholder_is_overtaken(instance, own_http_camera):
+    """A picture that was captured before a placeholder was shown, but encoded after that."""
+    camera = {
+        "source": f"http://127.0.0.1:{own_http_camera.port}/video.mjpg",
+        "fps": 0.2,
+        "jpeg": {"passthrough": "off"},
+    }
+    camring = instance({"cam": camera}, restart=WIDE, encoder={"workers": 1}).run().wait_live("cam")
+    with Stream(camring.port, "/cameras/cam/stream.mjpeg?info=1") as stream:
+
+        def wait_part(drawn):
+            begin = len(stream.parts)
+            stream.wait(
+                lambda s: any((p.headers["x-frame"] == "0") == drawn for p in s.parts[begin:]),
+                BOUND,
+                "a placeholder" if drawn else "a picture",
+            )
+
+        stream.wait_parts(1)
+        (encoder,) = camring.children("encoder")
+        own_http_camera.stop()
+        wait_part(drawn=True)
+        captured = camring.camera("cam")["counters"]["captured"]
+        encoder.kill(signal.SIGSTOP)
+        try:
+            own_http_camera.start()
+            wait_for(
+                lambda: camring.camera("cam")["counters"]["captured"] > captured,
+                BOUND,
+                "a picture that waits for its encoder",
+            )
+            wait_part(drawn=True)
+        finally:
+            encoder.kill(signal.SIGCONT)
+        wait_part(drawn=False)
+        times = [float(part.headers["x-timestamp"]) for part in stream.parts]
+        assert times == sorted(set(times))
+
+
 def test_http_camera_that_closes_again_and_again(instance, http_camera):
     """Twenty pictures a connection: the stream goes on over all of them."""
     camring = instance({"cam": f"http://127.0.0.1:{http_camera.port}/close.mjpg"}).run()
