@@ -151,7 +151,7 @@ const struct conf_option conf_options[] = {
     {"jpeg.passthrough", IN_CAMERA(passthrough), .type = CONF_CHOICE, .names = passthrough_names,
      .fallback = "auto",
      .help = "auto: the pictures of a JPEG source go through as they are, but for missing Huffman "
-             "tables and what stands behind their end."},
+             "tables and what stands behind their end; not if it has a chain."},
     {"offline", IN_CAMERA(offline), .reload = CONF_RELOAD_TELL, .type = CONF_CHOICE,
      .names = offline_names, .fallback = "placeholder",
      .help = "While the camera is away viewers see: a \"no signal\" picture, the last picture, the "

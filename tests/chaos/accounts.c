@@ -143,13 +143,16 @@ static int print_camera(const char *instance, struct board_camera *camera)
     print_counter("taken", &camera->taken);
     print_counter("finished", &camera->finished);
     printf("\"lease\": %d", lease_holder(&camera->lease));
+    bool chained = camera_ring_exists(CAMERA_RING_OUT, camera);
     if (print_ring(instance, camera->id, "raw") != 0 ||
-        print_ring(instance, camera->id, "jpeg") != 0)
+        print_ring(instance, camera->id, "jpeg") != 0 ||
+        (chained && print_ring(instance, camera->id, "out") != 0))
         return -1;
     bool first = true;
     printf(", \"broken\": [");
     if (print_broken(instance, camera->id, "raw", &first) != 0 ||
-        print_broken(instance, camera->id, "jpeg", &first) != 0)
+        print_broken(instance, camera->id, "jpeg", &first) != 0 ||
+        (chained && print_broken(instance, camera->id, "out", &first) != 0))
         return -1;
     return print_variants(instance, camera, &first);
 }

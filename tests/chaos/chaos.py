@@ -40,7 +40,11 @@ CAMERAS = {
     "wide": (1280, 720, 15),
     "quick": (160, 120, 100),
     "odd": (322, 242, 25),
+    "mixed": (256, 192, 20),
 }
+# One with a chain, which keeps state and gives each picture as it came.
+CHAINED = "mixed"
+CHAIN = [{"filter": "hflip,hflip,tmix=frames=1"}]
 # A camera whose JPEGs are passed through: camring's own stream of another.
 ECHO = "echo"
 ECHO_OF = "plain"
@@ -143,6 +147,7 @@ class Chaos:
             name: {"source": f"test:?size={w}x{h}&fps={fps}"}
             for name, (w, h, fps) in CAMERAS.items()
         }
+        cameras[CHAINED]["chain"] = CHAIN
         cameras[ECHO_OF][
             "offline"
         ] = "last"  # "no signal" would come out of the other as a picture of its own
@@ -183,8 +188,9 @@ class Chaos:
             self.watchers.append(
                 Watcher("http", self.camring.port, name, size, *["repeats"] * (name == ECHO_OF))
             )
-            self.watchers.append(Watcher("pin", instance, name, size, 300))
-            self.watchers.append(Watcher("copy", instance, name, size))
+            ring = f"{name}.out" if name == CHAINED else name
+            self.watchers.append(Watcher("pin", instance, ring, size, 300))
+            self.watchers.append(Watcher("copy", instance, ring, size))
             self.victims[name] = self.new_victim(name)
         self.watchers.append(Watcher("http", self.camring.port, ECHO, CAMERAS[ECHO_OF], "repeats"))
         for name in VARIED:
@@ -194,7 +200,8 @@ class Chaos:
             )
 
     def new_victim(self, name):
-        return Watcher("pin", self.camring.instance, name, CAMERAS[name], 200)
+        ring = f"{name}.out" if name == CHAINED else name
+        return Watcher("pin", self.camring.instance, ring, CAMERAS[name], 200)
 
     def everyone(self):
         return [*self.watchers, *self.victims.values()]
@@ -419,7 +426,22 @@ class Chaos:
                 kills["encoder"],
             )
             off["aborted"] = (camera["aborted"], kills["encoder"])
-        for ring in (raw, jpeg):
+        if camera["id"] == CHAINED:
+            out = camera["out"]
+            off["processed and encoded"] = (
+                camera["processed"] - camera["encoded"],
+                kills["encoder"],
+            )
+            off["pictures of the chain and processed"] = (
+                out["head"] - camera["processed"],
+                kills["encoder"],
+            )
+            off["its slots left half-written"] = (out["half"] + out["no_slot"], 0)
+            off["failed or withheld by the chain"] = (
+                camera["chain_failed"] + camera["chain_dropped"],
+                0,
+            )
+        for ring in (raw, jpeg, camera.get("out", {"rows": []})):
             for row in ring["rows"][1:]:
                 off[f"row {row}"] = (
                     row["last"] - row["joined"] - row["taken"] - row["missed"],

@@ -43,7 +43,12 @@ with camring.Ring(sys.argv[1], sys.argv[2]) as ring:
     while True:
         ring.next().release()
 """
-BASELINE = {"anchor": ANCHOR, "c0": SOURCES[0]}
+CHAINS = [
+    [{"filter": "hqdn3d"}],  # keeps state
+    [{"flip": "horizontal"}],
+    [{"scale": {"width": 100}}, "gray"],
+]
+BASELINE = {"anchor": ANCHOR, "c0": {"source": SOURCES[0], "chain": CHAINS[0]}}
 
 
 def check(good, text):
@@ -102,6 +107,10 @@ class Walk:
                     "source": cameras[name],
                     "jpeg": {"quality": chance.choice([40, 70])},
                 }
+            if chance.random() < 0.5:
+                camera = cameras[name]
+                camera = camera if isinstance(camera, dict) else {"source": camera}
+                cameras[name] = {**camera, "chain": chance.choice(CHAINS)}
         order = [*cameras.items(), ("anchor", ANCHOR)]
         chance.shuffle(order)
         options = {
@@ -129,6 +138,9 @@ class Walk:
         self.slowest = max(self.slowest, time.monotonic() - began)
         if killer:
             killer.join()
+        if self.kill and "crashes libavfilter (Killed)" in done.stdout:
+            # that was the process that tried the chains
+            done = self.camring.cli("reload", "--json", limit=90)
         if self.victim is not self.camring.supervisor:
             check(done.returncode == 0, f"reload: {done}")
         else:
@@ -177,7 +189,7 @@ class Walk:
         # first without it: a camera that is changed keeps what its rings have grown to
         self.reload({"anchor": ANCHOR}, {"http": {"workers": 1}, "encoder": {"workers": 2}})
         self.reload(BASELINE, {"http": {"workers": 1}, "encoder": {"workers": 2}})
-        self.camring.wait_live("anchor", "c0", limit=60)
+        self.see_pictures(BASELINE)
         product.wait_for(self.is_at_rest, 60, "two captures, two encoders and one server")
         return self.size()
 
@@ -187,12 +199,14 @@ class Walk:
         return len(pids) == 5 and all(pids)
 
     def look_into_rings(self, cameras):
-        """A program more that pins a camera's raw frames, until it ends or its camera has gone."""
+        """A program more that pins a camera's raw frames, or its chain's, until it ends or its
+        camera has gone."""
         while len(self.readers) >= READERS or any(r.poll() is not None for r in self.readers):
             reader = self.readers.pop(0)
             reader.kill()
             reader.wait()
-        ring = f"{self.chance.choice(list(cameras))}.raw"
+        name = self.chance.choice(list(cameras))
+        ring = f"{name}.out" if "chain" in cameras[name] else f"{name}.raw"
         self.readers.append(
             subprocess.Popen(
                 ["/usr/bin/python3", "-B", "-c", READER, ring, self.camring.instance],
