@@ -127,6 +127,20 @@ static void faults_of_filters_have_a_place(void **state)
     assert_int_equal(access("/tmp/camring-never", F_OK), -1);
 }
 
+static void filters_that_need_another_size_say_so(void **state)
+{
+    (void)state;
+    use_chain("- flip: vertical\n- filter: 'split[a][b];[a][b]vstack'");
+    make_picture(RING_I420, 64, 47, 0);
+    assert_int_equal(run_chain(), CHAIN_FAILED);
+    assert_int_equal(err.code, CHAIN_PLACE(2, 18));
+    assert_non_null(strstr(err.text,
+                           "the filter vstack needs pictures of an even width and height, "
+                           "not of 64x47"));
+    make_picture(RING_I420, 64, 48, 0);
+    assert_int_equal(run_chain(), CHAIN_PICTURE);
+}
+
 static void refused_filters_are_refused_here_too(void **state)
 {
     (void)state;
@@ -162,11 +176,13 @@ static void a_raw_frame_is_not_written_to(void **state)
 static void nothing_behind_a_raw_frame_is_read(void **state)
 {
     (void)state;
-    use_chain("- scale: {width: 31}\n- filter: 'unsharp,eq=contrast=1.2'");
-    for (unsigned behind = 0; behind < 3; behind++) {
-        lay_picture(RING_I420, 65, 47, behind);
-        memset(input, 100, in.bytes);
-        assert_int_equal(run_chain(), CHAIN_PICTURE);
+    use_chain("- filter: 'format=rgb24'");
+    for (uint32_t format = RING_I420; format <= RING_I444; format++) {
+        for (uint32_t width = 16; width < 60; width++) {
+            lay_picture(format, width, 32, 0);
+            memset(input, 100, in.bytes);
+            assert_int_equal(run_chain(), CHAIN_PICTURE);
+        }
     }
 }
 
@@ -176,12 +192,16 @@ static void a_raw_frame_is_given_back(void **state)
     (void)state;
     use_chain("- filter: 'tmix=frames=3'");
     for (unsigned k = 0; k < 5; k++) {
-        make_picture(RING_I420, 64, 48, k);
+        lay_picture(RING_I420, 64, 48, 64);
+        memset(input, (int)(40 * k), in.bytes);
         assert_int_equal(chain_run(chain, &in, input, &out, &err), CHAIN_PICTURE);
         forget_picture();
         free(output);
         output = malloc(out.bytes);
+        assert_non_null(output);
         chain_copy(chain, output);
+        if (k >= 2)
+            assert_int_equal(row_out(0, 0)[0], 40 * (k - 1));
     }
 }
 
@@ -247,11 +267,17 @@ static void the_newest_of_several_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(results_say_where_they_come_from),     TEST(sizes_may_change_at_any_time),
-        TEST(what_a_size_cannot_have_says_why),     TEST(faults_of_filters_have_a_place),
-        TEST(refused_filters_are_refused_here_too), TEST(a_raw_frame_is_not_written_to),
-        TEST(nothing_behind_a_raw_frame_is_read),   TEST(a_raw_frame_is_given_back),
-        TEST(chains_that_keep_state_are_known),     TEST(held_pictures_come_later),
+        TEST(results_say_where_they_come_from),
+        TEST(sizes_may_change_at_any_time),
+        TEST(what_a_size_cannot_have_says_why),
+        TEST(faults_of_filters_have_a_place),
+        TEST(filters_that_need_another_size_say_so),
+        TEST(refused_filters_are_refused_here_too),
+        TEST(a_raw_frame_is_not_written_to),
+        TEST(nothing_behind_a_raw_frame_is_read),
+        TEST(a_raw_frame_is_given_back),
+        TEST(chains_that_keep_state_are_known),
+        TEST(held_pictures_come_later),
         TEST(the_newest_of_several_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

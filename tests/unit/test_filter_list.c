@@ -170,6 +170,18 @@ static void state_is_told_from_the_text(void **state)
             fail_msg("%s keeps no state", keeping[i]);
 }
 
+static void some_sizes_are_refused(void **state)
+{
+    (void)state;
+    assert_null(filter_refuses_size("vstack", 16, 2));
+    assert_non_null(filter_refuses_size("vstack", 17, 16));
+    assert_non_null(filter_refuses_size("vstack", 16, 17));
+    assert_null(filter_refuses_size("gblur", 16, 17));
+    assert_non_null(filter_refuses_size("gblur", 15, 17));
+    assert_non_null(filter_refuses_size("gblur", 16, 15));
+    assert_null(filter_refuses_size("hflip", 1, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +189,7 @@ int main(void)
         cmocka_unit_test(quotes_and_backslashes_are_taken_off),
         cmocka_unit_test(what_is_no_graph_is_refused),
         cmocka_unit_test(what_is_too_long_is_refused),
+        cmocka_unit_test(some_sizes_are_refused),
         cmocka_unit_test(state_is_told_from_the_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
