@@ -21,7 +21,6 @@
 #include "processing.h"
 
 #include "chain.h"
-#include "chain_place.h"
 
 #include "common/camera_rings.h"
 #include "common/channel.h"
@@ -168,14 +167,6 @@ static bool publish(struct processing *processing, struct processed *out,
     return false;
 }
 
-static void name_step(struct error *err)
-{
-    if (CHAIN_STEP(err->code) > 0)
-        error_prefix(err, "step %u of its chain", CHAIN_STEP(err->code));
-    else
-        error_prefix(err, "its chain");
-}
-
 /* False without a picture; with fault->stage 0 if that is no fault. */
 static bool make_picture(struct processing *processing, const struct ring_frame *raw,
                          const uint8_t *data, struct processed *out, struct output_fault *fault)
@@ -185,7 +176,7 @@ static bool make_picture(struct processing *processing, const struct ring_frame 
     if (open_chain(processing, &fault->err))
         result = chain_run(processing->chain, raw, data, &out->frame, &fault->err);
     if (result == CHAIN_FAILED)
-        name_step(&fault->err);
+        error_prefix(&fault->err, "its chain");
     if (result == CHAIN_NONE) {
         fault->stage = 0;
         error_set(&fault->err, 0, "its chain gives no pictures");

@@ -345,7 +345,7 @@ static void test_a_lasting_fault_is_told_once_and_taken_back(void **state)
     assert_true(told(&msg));
     assert_int_equal(msg.type, MSG_CHAIN_STATE);
     assert_memory_equal(&msg.body.chain.at, &at, sizeof at);
-    assert_non_null(strstr(msg.body.chain.why, "step 1 of its chain: "));
+    assert_non_null(strstr(msg.body.chain.why, "its chain: step 1 (filter): "));
     assert_non_null(strstr(msg.body.chain.why, "Invalid too big"));
     int64_t first_ns = msg.body.chain.at_ns;
     assert_false(told(&msg));
