@@ -6,9 +6,11 @@ enum exits {
     EXIT_DONE = 0,
     EXIT_FAILED = 1, /* the cause is on stderr */
     EXIT_USAGE = 2,
-    EXIT_NOT_RUNNING = 3, /* status, stop */
+    EXIT_NOT_RUNNING = 3,
     EXIT_CONFIG = 4,
-    EXIT_NOT_LIVE = 5, /* running, but not every camera is live: status, start */
+    /* it runs, but not every camera is live (status, start), or not every picture was saved
+     * (snapshot) */
+    EXIT_NOT_LIVE = 5,
 };
 
 #endif

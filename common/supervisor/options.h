@@ -7,8 +7,9 @@
 struct options {
     const char *config;   /* -c; NULL: the default */
     const char *instance; /* --instance; NULL: the file's */
-    const char *lines;    /* -n; NULL: not given */
-    bool json, debug, verbose, no_wait, watch, follow, help;
+    /* as given on the command line; NULL: not given */
+    const char *lines, *output, *jobs, *every;
+    bool json, debug, verbose, no_wait, watch, follow, all, help;
     int count; /* arguments that are not options */
     char **arguments;
     char **argv; /* all that the program was called with */

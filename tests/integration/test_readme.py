@@ -227,6 +227,7 @@ CHECKS = {
     "build/bin/camring start": camring("start", False),
     "build/bin/camring status": camring("status", True),
     "build/bin/camring logs door": camring("logs door", True),
+    "build/bin/camring snapshot --all -o pictures": camring("snapshot --all -o pictures", True),
     "build/bin/camring reload": camring("reload", True),
     "build/bin/camring shm list": camring("shm list", True),
     "build/bin/camring stop": camring("stop", True),

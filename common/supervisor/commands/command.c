@@ -1,5 +1,7 @@
 #include "command.h"
 
+#include "common/conf.h"
+
 #include <string.h>
 
 const struct command command_table[] = {
@@ -18,6 +20,10 @@ const struct command command_table[] = {
     {"logs", "[-f] [-n LINES] [--json] [CAMERA]",
      "show the log of an instance in the background, or what in it is about one camera",
      TAKES_CONFIG | TAKES_JSON | TAKES_FOLLOW | TAKES_LINES, 1, cmd_logs},
+    {"snapshot", "--all | CAMERA... -o DIR [--jobs N] [--every TIME]",
+     "save a picture of each camera, and a description of it, as files",
+     TAKES_CONFIG | TAKES_ALL | TAKES_OUTPUT | TAKES_JOBS | TAKES_EVERY, CONF_MAX_CAMERAS,
+     cmd_snapshot},
     {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it",
      TAKES_CONFIG | TAKES_JSON, 0, cmd_check},
     {"shm", "list | show RING | watch [RING] | dump RING -o FILE | verify | clean",
@@ -47,6 +53,11 @@ const struct command_option command_options[] = {
     {"follow", 'f', NULL, TAKES_FOLLOW, FIELD(follow), "show new lines as they come, until Ctrl-C"},
     {"lines", 'n', "LINES", TAKES_LINES, FIELD(lines),
      "only the last so many lines (default: all; with -f 10)"},
+    {"all", '\0', NULL, TAKES_ALL, FIELD(all), "every camera"},
+    {"output", 'o', "DIR", TAKES_OUTPUT, FIELD(output), "the folder for the files"},
+    {"jobs", '\0', "N", TAKES_JOBS, FIELD(jobs), "at most N cameras at once (default: 8)"},
+    {"every", '\0', "TIME", TAKES_EVERY, FIELD(every),
+     "again and again, such as every 10s, until Ctrl-C; each time into new files"},
     {"json", '\0', NULL, TAKES_JSON, FIELD(json), "output for programs"},
     {"instance", '\0', "NAME", 0, FIELD(instance),
      "which installation; wins over the file's `instance` (default: camring)"},
@@ -71,7 +82,7 @@ void command_usage(FILE *out, const struct command *only)
     fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND",
             only && *only->arguments ? " " : "", only ? only->arguments : "");
     for (const struct command *command = command_table; !only && command->name; command++)
-        fprintf(out, "  %-8s %s\n", command->name, command->summary);
+        fprintf(out, "  %-10s %s\n", command->name, command->summary);
     if (only)
         fprintf(out, "%s\n", only->summary);
     fprintf(out, "\n");
@@ -82,5 +93,5 @@ void command_usage(FILE *out, const struct command *only)
         fprintf(
             out,
             "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 bad configuration,\n"
-            "5 running, but not every camera is live.\n");
+            "5 running, but not every camera is live, or not every picture was saved.\n");
 }

@@ -15,6 +15,10 @@ enum command_takes {
     TAKES_WATCH = 8,
     TAKES_FOLLOW = 16,
     TAKES_LINES = 32,
+    TAKES_ALL = 64,
+    TAKES_OUTPUT = 128,
+    TAKES_JOBS = 256,
+    TAKES_EVERY = 512,
     TAKES_ANYTHING = 1 << 30 /* it reads its arguments and options itself */
 };
 
@@ -50,6 +54,7 @@ enum exits cmd_restart(const struct options *options);
 enum exits cmd_reload(const struct options *options);
 enum exits cmd_status(const struct options *options);
 enum exits cmd_logs(const struct options *options);
+enum exits cmd_snapshot(const struct options *options);
 enum exits cmd_check(const struct options *options);
 enum exits cmd_shm(const struct options *options);
 enum exits cmd_version(const struct options *options);
