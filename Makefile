@@ -56,6 +56,14 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/nul
 libs = $(shell pkg-config --libs $(pkg_$(1)) $(pkg_common) 2>/dev/null) -lm
 
 supervisor_folders := children commands listening memory
+# The GStreamer plugin is built where GStreamer's headers are; programs with a sanitizer in them
+# can't load it.
+pkg_gstreamer := gstreamer-base-1.0 gstreamer-video-1.0
+src_gstreamer := $(wildcard common/gstreamer/*.c)
+has_gstreamer := $(shell pkg-config --exists $(pkg_gstreamer) 2>/dev/null && echo yes)
+plugin_file := $(BUILD)/lib/gstreamer-1.0/libgstcamring.so
+PLUGIN := $(if $(SANITIZE)$(VARIANT),,$(if $(has_gstreamer),$(plugin_file)))
+
 server_folders := http frames push handlers metrics
 src_common := $(wildcard common/*.c)
 src_supervisor := $(wildcard common/supervisor/*.c $(supervisor_folders:%=common/supervisor/%/*.c))
@@ -76,6 +84,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 .PHONY: test test-unit test-integration test-browser
 .PHONY: check check-includes check-format check-cppcheck check-tidy format
 all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5
+all: $(or $(PLUGIN),no-plugin)
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -104,6 +113,19 @@ $(BUILD)/lib/libcamring.a: $(public) $(LIBRARY) common/libcamring.map
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/obj/libcamring.o
 $(BUILD)/lib/libcamring.so: $(BUILD)/lib/libcamring.so.$(SOVERSION)
 	ln -sf $(<F) $@
+# A client of the library's like any other: it knows camring.h alone.
+plugin_objects := $(src_gstreamer:%.c=$(BUILD)/obj/%.o)
+gstreamer_cflags = $(shell pkg-config --cflags $(pkg_gstreamer))
+$(plugin_objects): override CFLAGS += -fvisibility=hidden $(gstreamer_cflags)
+$(plugin_file): $(plugin_objects) $(BUILD)/lib/libcamring.so
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--no-undefined '-Wl,-rpath,$$ORIGIN/..' -o $@ \
+		$(plugin_objects) -L$(BUILD)/lib -lcamring \
+		$(shell pkg-config --libs $(pkg_gstreamer))
+.PHONY: no-plugin
+no-plugin:
+	$(if $(SANITIZE)$(VARIANT),,@echo '  no GStreamer plugin: $(pkg_gstreamer) are not there')
 $(BUILD)/man/camring.yaml.5: common/camring.yaml.5 $(BUILD)/bin/camring
 	@mkdir -p $(@D)
 	$(BUILD)/bin/camring help config | sed -e 's/^\([^ :]*\): \(.*\)/.TP\n.B \1\n\2./' \
@@ -272,12 +294,13 @@ chaos-break-pin chaos-break-seq: chaos-break-%: chaos-programs
 	+@$(MAKE) --no-print-directory VARIANT=break-$* chaos-programs
 
 C_FOLDERS := common common/supervisor $(supervisor_folders:%=common/supervisor/%) common/shmtool \
-	capture encoder server $(server_folders:%=server/%) tests/unit tests/chaos
+	$(if $(has_gstreamer),common/gstreamer) capture encoder server \
+	$(server_folders:%=server/%) tests/unit tests/chaos
 C_FILES = $(wildcard $(C_FOLDERS:%=%/*.[ch])) \
 	$(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE -DCAMRING_VERSION='""' -I. \
-	'-Dnoreturn=__attribute__((noreturn))'
+	'-Dnoreturn=__attribute__((noreturn))' --library=gtk
 check: deps-check
 	$(PARALLEL) --keep-going check-includes check-format check-cppcheck check-tidy
 format: deps-check
@@ -297,7 +320,8 @@ check-cppcheck:
 	@$(CPPCHECK) -j$(shell nproc) $(filter %.c,$(C_FILES))
 check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
 tidy/%:
-	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) 2>/dev/null
+	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) $(tidy_cflags) 2>/dev/null
+tidy/common/gstreamer/%: tidy_cflags = $(gstreamer_cflags)
 
 # The fuzz targets, in a build by clang. SECONDS is per target; `make fuzz-short` takes less than a
 # minute altogether, and one for HTTP.
@@ -392,6 +416,10 @@ DESTDIR ?=
 python_version = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' \
 	2>/dev/null || echo 3)
 dist_packages = lib/python$(if $(filter-out /usr,$(PREFIX)),$(python_version),3)/dist-packages
+# Below /usr where GStreamer looks for plugins, elsewhere where GST_PLUGIN_PATH has to point.
+plugins = $(if $(filter-out /usr,$(PREFIX)),lib/gstreamer-1.0,$(patsubst \
+	/usr/%,%,$(shell pkg-config --variable=pluginsdir gstreamer-1.0)))
+plugin_installed = 644,$(PLUGIN),$(plugins)/libgstcamring.so
 public_names = $(shell sed -n 's/^ *\(camring_.*\);/\1/p' common/libcamring.map)
 library := libcamring.so.$(SOVERSION)
 installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
@@ -400,6 +428,7 @@ installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
 	644,$(BUILD)/lib/$(library),lib/$(library) \
 	link,$(library),lib/libcamring.so \
 	644,$(BUILD)/camring.pc,lib/pkgconfig/camring.pc \
+	$(if $(PLUGIN),$(plugin_installed)) \
 	644,common/python/camring.py,$(dist_packages)/camring.py \
 	644,$(BUILD)/camring.service,lib/systemd/system/camring.service \
 	644,scripts/camring.socket,lib/systemd/system/camring.socket \

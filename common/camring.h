@@ -141,6 +141,13 @@ CAMRING_API int camring_take(struct camring_reader *reader, struct camring_frame
                              int64_t timeout_ns, struct camring_error *error);
 CAMRING_API void camring_give(struct camring_reader *reader, const struct camring_frame *frame);
 
+/* Makes sure, before it matters, that the reader can have `frames` frames at the same time, 1 to
+ * CAMRING_MAX_TAKEN, the one of camring_next included: takes their rows and slots now.  0, or -1
+ * with error (CAMRING_ROWS, CAMRING_SPACE); then call it with less.  A new, larger generation needs
+ * new slots, and camring_take says CAMRING_SPACE if there is no memory for them.  Since 1.1. */
+CAMRING_API int camring_reserve(struct camring_reader *reader, unsigned frames,
+                                struct camring_error *error);
+
 /* Keeps the memory of the reader's current frame readable beyond its release and the reader's end,
  * though a pinned frame doesn't stay unchanged: for bindings whose users may hold on to a pointer.
  * NULL without a frame, or without memory.  Each hold needs one drop, by any thread.  While a

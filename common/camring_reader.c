@@ -315,6 +315,19 @@ int camring_take(struct camring_reader *reader, struct camring_frame *frame, int
             CAMRING_MAX_TAKEN) " frames are taken, and that is the most: camring_give one first");
 }
 
+int camring_reserve(struct camring_reader *reader, unsigned frames, struct camring_error *error)
+{
+    struct error err;
+    if (!usable(reader, error))
+        return -1;
+    if (frames < 1 || frames > CAMRING_MAX_TAKEN)
+        return camring_fail_usage(
+            error, "between 1 and " NUMBER(CAMRING_MAX_TAKEN) " frames can be reserved");
+    if (reader->copies || ring_reader_reserve(reader->ring, frames, &err) == 0)
+        return 0;
+    return fail_attached(reader, error, &err);
+}
+
 /* In a child of fork the pin is the parent's. */
 static void reader_give(struct camring_reader *reader, struct taken *taken)
 {

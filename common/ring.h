@@ -250,6 +250,11 @@ enum ring_result ring_reader_take(struct ring_reader *reader, uint64_t after,
                                   struct ring_frame *frame, const uint8_t **data,
                                   struct ring_pin **pin, struct error *err);
 
+/* Takes the rows of `frames` frames in hand at the same time (1 to RING_MAX_PINS), and brings their
+ * slots where there is a generation yet, so that it turns out now whether there are as many.  What
+ * was taken before an error stays. */
+int ring_reader_reserve(struct ring_reader *reader, unsigned frames, struct error *err);
+
 /* Gives the frame back; any thread may do so, also while another uses the reader, but not after
  * ring_reader_close. */
 void ring_reader_give(struct ring_pin *pin);

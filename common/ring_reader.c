@@ -311,6 +311,24 @@ static struct ring_pin *free_pin(struct ring_reader *reader, struct error *err)
     return NULL;
 }
 
+int ring_reader_reserve(struct ring_reader *reader, unsigned frames, struct error *err)
+{
+    if (reader->pins[0].number == 0 || frames > RING_MAX_PINS) {
+        error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own, and %d are the most",
+                  RING_MAX_PINS);
+        return -1;
+    }
+    bool attached = follow(reader, err);
+    if (!attached && err->code != RING_ERROR_EMPTY)
+        return -1;
+    for (unsigned i = 0; i < frames; i++) {
+        struct ring_pin *pin = &reader->pins[i];
+        if (!(pin->row || pin_claim(reader, pin, err)) || !(!attached || provide(reader, pin, err)))
+            return -1;
+    }
+    return 0;
+}
+
 enum ring_result ring_reader_take(struct ring_reader *reader, uint64_t after,
                                   struct ring_frame *frame, const uint8_t **data,
                                   struct ring_pin **out, struct error *err)

@@ -22,6 +22,7 @@ declare -A allowed=(
     [common/supervisor/listening]="common $supervisor/listening"
     [common/supervisor/memory]="common $supervisor/memory"
     [common/shmtool]="common common/shmtool"
+    [common/gstreamer]="common/camring.h common/gstreamer"
     [capture]="common capture"
     [encoder]="common encoder"
     [server]="common server server/http server/frames server/push server/handlers server/metrics"

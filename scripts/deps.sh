@@ -11,7 +11,8 @@ test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-pytest-xdist pyth
     python3-pil python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad glib-networking ca-certificates
     libjpeg-turbo-progs procps iproute2 mount util-linux g++ prometheus groff-base python3-opencv
-    python3-jsonschema mpv motion openssl fonts-dejavu-core fonts-nanum"
+    python3-jsonschema mpv motion openssl fonts-dejavu-core fonts-nanum libgstreamer1.0-dev
+    libgstreamer-plugins-base1.0-dev"
 browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev

@@ -117,10 +117,39 @@ def test_links_of_the_installed_documents_lead_somewhere(tree):
     assert not [link for path, link in links if not (path.parent / link).is_file()]
 
 
+PLUGIN = BIN.parent / "lib/gstreamer-1.0/libgstcamring.so"
+
+
+@pytest.mark.skipif(not PLUGIN.exists(), reason="GStreamer's headers are not there")
+def test_gstreamer_plugin_finds_its_library(tree, tmp_path):
+    environment = {
+        **ENVIRONMENT,
+        "GST_PLUGIN_PATH": str(tree / "lib/gstreamer-1.0"),
+        "GST_REGISTRY": str(tmp_path / "registry.bin"),
+    }
+    assert "camringsrc" in run("gst-inspect-1.0", "camring", env=environment)
+    plugin = tree / "lib/gstreamer-1.0/libgstcamring.so"
+    libraries = run("ldd", plugin, env=environment)
+    assert (
+        re.search(r"libcamring\.so\.1 => (\S+)", libraries)[1]
+        == os.path.realpath(tree / "lib/libcamring.so.1")
+        or f"{tree}/lib/gstreamer-1.0/../libcamring.so.1" in libraries
+    )
+
+
+def test_build_without_gstreamer_says_so():
+    done = run("make", "-C", ROOT, "--dry-run", "has_gstreamer=", "all", env=ENVIRONMENT)
+    assert "no GStreamer plugin: gstreamer-base-1.0 gstreamer-video-1.0 are not there" in done
+    assert "libgstcamring" not in done
+
+
 def test_uninstall_leaves_nothing_but_what_others_put_there(tmp_path):
     for prefix in ("/usr", PREFIX):
         make("install", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
     assert (tmp_path / "usr/lib/python3/dist-packages/camring.py").exists()
+    if PLUGIN.exists():
+        folder = run("pkg-config", "--variable=pluginsdir", "gstreamer-1.0").strip()
+        assert (tmp_path / folder[1:] / PLUGIN.name).exists()
     strange = tmp_path / "usr/share/doc/camring/notes"
     strange.touch()
     for prefix in ("/usr", PREFIX):
@@ -188,7 +217,7 @@ def test_shared_library_shows_its_own_names_only(tree):
     library = tree / "lib/libcamring.so.1"
     symbols = run("nm", "-D", "--defined-only", library).split("\n")
     names = sorted(line.split()[-1] for line in symbols if " T " in line)
-    later = {"camring_take": "1.1", "camring_give": "1.1"}
+    later = {f"camring_{name}": "1.1" for name in ("give", "reserve", "take")}
     assert names == [f"{name}@@CAMRING_{later.get(name, '1.0')}" for name in FUNCTIONS]
     assert all(" T " in line or re.search(r" A CAMRING_1\.[01]$", line) for line in symbols if line)
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", library))

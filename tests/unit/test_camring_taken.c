@@ -151,6 +151,37 @@ static void without_a_row_for_one_more_the_others_are_as_before(void **state)
     camring_writer_close(writer, 1);
 }
 
+static void what_is_reserved_is_there_when_it_is_needed(void **state)
+{
+    (void)state;
+    struct camring_writer *writer = writer_with_rows(5);
+    struct camring_reader *reader = make_reader(0), *other = make_reader(0);
+    struct camring_frame taken[3], next;
+    assert_int_equal(camring_reserve(reader, 0, &error), -1);
+    assert_int_equal(error.code, CAMRING_USAGE);
+    assert_int_equal(camring_reserve(reader, MOST + 1, &error), -1);
+    assert_int_equal(error.code, CAMRING_USAGE);
+    assert_int_equal(camring_reserve(reader, 3, &error), 0); /* before there is a picture */
+    assert_int_equal(camring_reserve(reader, 2, &error), 0);
+    produce(writer, 1);
+    assert_int_equal(camring_reserve(reader, 6, &error), -1);
+    assert_int_equal(error.code, CAMRING_ROWS); /* but those that were free are its own by now */
+    assert_int_equal(camring_reserve(other, 2, &error), -1);
+    assert_int_equal(error.code, CAMRING_ROWS);
+    for (unsigned i = 0; i < 3; i++) {
+        produce(writer, (uint8_t)(i + 1));
+        taken[i] = take(reader);
+    }
+    produce(writer, 9);
+    assert_int_equal(camring_next(reader, &next, 0, &error), 1);
+    for (unsigned i = 0; i < 3; i++)
+        camring_give(reader, &taken[i]);
+    camring_detach(reader);
+    assert_int_equal(camring_reserve(other, 5, &error), 0);
+    camring_detach(other);
+    camring_writer_close(writer, 1);
+}
+
 static uint64_t produce_larger(struct camring_writer *writer, unsigned scale, uint8_t value)
 {
     uint32_t width = WIDTH * scale, height = HEIGHT * scale;
@@ -435,6 +466,7 @@ int main(void)
         CAMRING_TEST(each_frame_stays_what_it_was),
         CAMRING_TEST(it_is_one_reader_with_one_account),
         CAMRING_TEST(without_a_row_for_one_more_the_others_are_as_before),
+        CAMRING_TEST(what_is_reserved_is_there_when_it_is_needed),
         CAMRING_TEST(frames_of_several_generations),
         CAMRING_TEST(what_is_not_taken_cannot_be_given_back),
         CAMRING_TEST(what_is_taken_outlives_the_reader),

@@ -1,0 +1,453 @@
+/* camringsrc.c: DESIGN
+ *
+ * A live source.  Its thread waits for the ring's descriptor, takes the newest frame and pushes it
+ * on where it lies; frames beyond those that may stay in the ring (feed.h), and those whose layout
+ * the next element couldn't be told, are copied into a pool's buffers.  Caps come with the first
+ * frame and with each of another size, so nothing is negotiated before.
+ *
+ * A ring that is closed (camring stops, or restarts) is waited for, by its name, for as long as the
+ * pipeline runs: only a ring that isn't there at the start is an error. */
+#include "camringsrc.h"
+
+#include "arrival.h"
+#include "feed.h"
+#include "picture.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_RING "raw"
+#define LATENCY_FRAMES 3 /* that may lie between this element and the end, at most */
+#define DEFAULT_FRAME_TIME (GST_SECOND / 25)
+
+struct _CamringSrc {
+    GstPushSrc parent;
+    /* under the object's lock */
+    gchar *instance, *camera, *ring;
+    GstClockTime frame_time; /* from frame to frame; 0: not known */
+    /* the thread's own, or of no thread while it stands */
+    gchar *name; /* CAMERA.RING */
+    struct feed *feed;
+    GstPoll *poll;
+    GstPollFD wanted;           /* the feed's descriptor, or `arrival` */
+    int arrival;                /* arrival.h, while the ring is away; else -1 */
+    struct camring_frame shape; /* whose caps are set; width 0: none yet */
+    GstVideoInfo info;
+    bool takes_layout; /* the next element knows GstVideoMeta */
+    GstBufferPool *pool;
+    guint64 next; /* number of the frame after the last; 0: there was none of this ring yet */
+};
+
+G_DEFINE_TYPE(CamringSrc, camring_src, GST_TYPE_PUSH_SRC)
+
+enum { PROPERTY_NONE, PROPERTY_INSTANCE, PROPERTY_CAMERA, PROPERTY_RING };
+
+GST_DEBUG_CATEGORY_STATIC(camring_src_debug);
+#define GST_CAT_DEFAULT camring_src_debug
+
+/* ---- properties ---- */
+
+static gchar **property_of(CamringSrc *src, guint id)
+{
+    return id == PROPERTY_INSTANCE ? &src->instance
+           : id == PROPERTY_CAMERA ? &src->camera
+                                   : &src->ring;
+}
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
+{
+    (void)spec;
+    gchar **property = property_of(CAMRING_SRC(object), id);
+    GST_OBJECT_LOCK(object);
+    g_free(*property);
+    *property = g_value_dup_string(value);
+    GST_OBJECT_UNLOCK(object);
+}
+
+static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+    (void)spec;
+    GST_OBJECT_LOCK(object);
+    g_value_set_string(value, *property_of(CAMRING_SRC(object), id));
+    GST_OBJECT_UNLOCK(object);
+}
+
+/* ---- the ring ---- */
+
+static void watch_fd(CamringSrc *src, int fd)
+{
+    if (src->wanted.fd >= 0)
+        gst_poll_remove_fd(src->poll, &src->wanted);
+    gst_poll_fd_init(&src->wanted);
+    src->wanted.fd = fd;
+    if (fd < 0)
+        return;
+    gst_poll_add_fd(src->poll, &src->wanted);
+    gst_poll_fd_ctl_read(src->poll, &src->wanted, TRUE);
+}
+
+static void leave_ring(CamringSrc *src)
+{
+    watch_fd(src, -1);
+    feed_close(src->feed);
+    src->feed = NULL;
+    src->next = 0;
+}
+
+static void stop_awaiting(CamringSrc *src)
+{
+    watch_fd(src, -1);
+    if (src->arrival >= 0)
+        close(src->arrival);
+    src->arrival = -1;
+}
+
+static bool join_ring(CamringSrc *src, struct camring_error *error)
+{
+    gchar *instance;
+    GST_OBJECT_LOCK(src);
+    instance = g_strdup(src->instance);
+    GST_OBJECT_UNLOCK(src);
+    src->feed = feed_open(instance, src->name, error);
+    g_free(instance);
+    int fd = src->feed ? feed_fd(src->feed, error) : -1;
+    if (fd < 0) {
+        leave_ring(src);
+        return false;
+    }
+    stop_awaiting(src);
+    watch_fd(src, fd);
+    return true;
+}
+
+/* Blocks until there may be a frame, or a ring.  False: the pipeline wants this thread back. */
+static bool await(CamringSrc *src)
+{
+    return gst_poll_wait(src->poll, GST_CLOCK_TIME_NONE) >= 0 || errno != EBUSY;
+}
+
+static bool is_away(const struct camring_error *error)
+{
+    return error->code == CAMRING_CLOSED || error->code == CAMRING_ABSENT;
+}
+
+static GstFlowReturn fail(CamringSrc *src, const struct camring_error *error)
+{
+    GST_ELEMENT_ERROR(src, RESOURCE, READ, ("%s", error->text), (NULL));
+    return GST_FLOW_ERROR;
+}
+
+/* Until the ring is there again; rings that are made are looked for before each wait. */
+static GstFlowReturn await_ring(CamringSrc *src)
+{
+    struct camring_error error;
+    if (src->arrival < 0) {
+        src->arrival = arrival_open();
+        if (src->arrival < 0) {
+            GST_ELEMENT_ERROR(src, RESOURCE, FAILED, ("inotify: %s", g_strerror(errno)), (NULL));
+            return GST_FLOW_ERROR;
+        }
+        watch_fd(src, src->arrival);
+    }
+    while (!join_ring(src, &error)) {
+        if (!is_away(&error))
+            return fail(src, &error);
+        watch_fd(src, src->arrival);
+        if (!await(src))
+            return GST_FLOW_FLUSHING;
+        arrival_drain(src->arrival);
+    }
+    GST_INFO_OBJECT(src, "%s is there again", src->name);
+    return GST_FLOW_OK;
+}
+
+static GstFlowReturn next_frame(CamringSrc *src, struct camring_frame *frame)
+{
+    struct camring_error error;
+    for (;;) {
+        GstFlowReturn flow = src->feed ? GST_FLOW_OK : await_ring(src);
+        if (flow != GST_FLOW_OK)
+            return flow;
+        int got = feed_next(src->feed, frame, &error);
+        if (got > 0)
+            return GST_FLOW_OK;
+        if (got == 0 && !await(src))
+            return GST_FLOW_FLUSHING;
+        if (got < 0 && !is_away(&error))
+            return fail(src, &error);
+        if (got < 0) {
+            GST_ELEMENT_WARNING(src, RESOURCE, READ,
+                                ("%s; waiting for it to come back", error.text), (NULL));
+            leave_ring(src);
+        }
+    }
+}
+
+/* ---- caps ---- */
+
+static void drop_pool(CamringSrc *src)
+{
+    if (src->pool)
+        gst_buffer_pool_set_active(src->pool, FALSE);
+    gst_clear_object(&src->pool);
+}
+
+static bool make_pool(CamringSrc *src, GstCaps *caps)
+{
+    src->pool = gst_video_buffer_pool_new();
+    GstStructure *config = gst_buffer_pool_get_config(src->pool);
+    gst_buffer_pool_config_set_params(config, caps, (guint)GST_VIDEO_INFO_SIZE(&src->info), 0, 0);
+    return gst_buffer_pool_set_config(src->pool, config) &&
+           gst_buffer_pool_set_active(src->pool, TRUE);
+}
+
+static void note_rate(CamringSrc *src, double fps)
+{
+    GST_OBJECT_LOCK(src);
+    src->frame_time = fps > 0 ? (GstClockTime)(GST_SECOND / fps) : 0;
+    GST_OBJECT_UNLOCK(src);
+    gst_element_post_message(GST_ELEMENT(src), gst_message_new_latency(GST_OBJECT(src)));
+}
+
+/* Before the first frame, for each other shape, and when an element behind this one wants it. */
+static gboolean negotiate(GstBaseSrc *base)
+{
+    CamringSrc *src = CAMRING_SRC(base);
+    if (src->shape.width == 0)
+        return TRUE; /* caps come with the first frame */
+    double fps = src->feed ? feed_fps(src->feed) : 0;
+    GstCaps *caps = picture_caps(&src->shape, fps, &src->info);
+    drop_pool(src);
+    note_rate(src, fps);
+    bool set = gst_base_src_set_caps(base, caps) &&
+               (src->shape.format == CAMRING_JPEG || make_pool(src, caps));
+    gst_caps_unref(caps);
+    return set;
+}
+
+static gboolean decide_allocation(GstBaseSrc *base, GstQuery *query)
+{
+    CAMRING_SRC(base)->takes_layout =
+        gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+    return GST_BASE_SRC_CLASS(camring_src_parent_class)->decide_allocation(base, query);
+}
+
+static GstFlowReturn take_shape(CamringSrc *src, const struct camring_frame *frame)
+{
+    src->shape = *frame;
+    if (gst_base_src_negotiate(GST_BASE_SRC(src)))
+        return GST_FLOW_OK;
+    src->shape.width = 0;
+    return GST_FLOW_NOT_NEGOTIATED;
+}
+
+/* ---- frames ---- */
+
+static GstBuffer *wrap(CamringSrc *src, const struct camring_frame *frame)
+{
+    size_t size;
+    const uint8_t *data = picture_extent(frame, &size);
+    GstBuffer *buffer = gst_buffer_new();
+    gst_buffer_append_memory(buffer, feed_wrap(src->feed, data, size));
+    if (frame->format != CAMRING_JPEG)
+        picture_add_layout(frame, buffer);
+    return buffer;
+}
+
+static GstFlowReturn copy(CamringSrc *src, const struct camring_frame *frame, GstBuffer **buffer)
+{
+    if (frame->format == CAMRING_JPEG) {
+        *buffer = gst_buffer_new_memdup(frame->plane[0], frame->bytes);
+        return GST_FLOW_OK;
+    }
+    GstFlowReturn flow = gst_buffer_pool_acquire_buffer(src->pool, buffer, NULL);
+    if (flow != GST_FLOW_OK || picture_copy(frame, &src->info, *buffer))
+        return flow;
+    gst_clear_buffer(buffer);
+    return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn make_buffer(CamringSrc *src, const struct camring_frame *frame,
+                                 GstBuffer **buffer)
+{
+    bool understood = frame->format == CAMRING_JPEG || src->takes_layout ||
+                      picture_has_layout_of(frame, &src->info);
+    if (understood && feed_may_stay(src->feed)) {
+        *buffer = wrap(src, frame);
+        return GST_FLOW_OK;
+    }
+    GstFlowReturn flow = copy(src, frame, buffer);
+    feed_release(src->feed);
+    return flow;
+}
+
+/* In the pipeline's time, whatever its clock counts. */
+static GstClockTime running_time(CamringSrc *src, int64_t captured_ns)
+{
+    struct timespec t;
+    GstClock *clock = gst_element_get_clock(GST_ELEMENT(src));
+    if (!clock)
+        return GST_CLOCK_TIME_NONE;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    GstClockTimeDiff now = GST_CLOCK_DIFF(gst_element_get_base_time(GST_ELEMENT(src)),
+                                          gst_clock_get_time(clock)),
+                     age = (int64_t)GST_TIMESPEC_TO_TIME(t) - captured_ns;
+    gst_object_unref(clock);
+    return now > age ? (GstClockTime)(now - age) : 0; /* 0: from before the start */
+}
+
+static void stamp(CamringSrc *src, const struct camring_frame *frame, GstBuffer *buffer)
+{
+    GST_BUFFER_PTS(buffer) = running_time(src, frame->captured_ns);
+    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
+    GST_BUFFER_OFFSET(buffer) = frame->number;
+    GST_BUFFER_OFFSET_END(buffer) = frame->number + 1;
+    if (frame->number != src->next)
+        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    src->next = frame->number + 1;
+}
+
+static GstFlowReturn create(GstPushSrc *push, GstBuffer **buffer)
+{
+    CamringSrc *src = CAMRING_SRC(push);
+    struct camring_frame frame;
+    GstFlowReturn flow = next_frame(src, &frame);
+    if (flow != GST_FLOW_OK)
+        return flow;
+    if (src->shape.width == 0 || !picture_alike(&src->shape, &frame))
+        flow = take_shape(src, &frame);
+    if (flow != GST_FLOW_OK) {
+        feed_release(src->feed);
+        return flow;
+    }
+    flow = make_buffer(src, &frame, buffer);
+    if (flow == GST_FLOW_OK)
+        stamp(src, &frame, *buffer);
+    return flow;
+}
+
+/* ---- the element ---- */
+
+static gboolean start(GstBaseSrc *base)
+{
+    CamringSrc *src = CAMRING_SRC(base);
+    struct camring_error error;
+    GST_OBJECT_LOCK(src);
+    if (src->camera)
+        src->name = g_strdup_printf("%s.%s", src->camera, src->ring ? src->ring : DEFAULT_RING);
+    GST_OBJECT_UNLOCK(src);
+    if (!src->name) {
+        GST_ELEMENT_ERROR(src, RESOURCE, SETTINGS, ("which camera?  camringsrc camera=ID"), (NULL));
+        return FALSE;
+    }
+    src->shape.width = 0;
+    if (join_ring(src, &error))
+        return TRUE;
+    GST_ELEMENT_ERROR(src, RESOURCE, NOT_FOUND, ("%s", error.text), (NULL));
+    g_clear_pointer(&src->name, g_free);
+    return FALSE;
+}
+
+static gboolean stop(GstBaseSrc *base)
+{
+    CamringSrc *src = CAMRING_SRC(base);
+    leave_ring(src);
+    stop_awaiting(src);
+    drop_pool(src);
+    g_clear_pointer(&src->name, g_free);
+    return TRUE;
+}
+
+static gboolean unlock(GstBaseSrc *base)
+{
+    gst_poll_set_flushing(CAMRING_SRC(base)->poll, TRUE);
+    return TRUE;
+}
+
+static gboolean unlock_stop(GstBaseSrc *base)
+{
+    gst_poll_set_flushing(CAMRING_SRC(base)->poll, FALSE);
+    return TRUE;
+}
+
+static gboolean is_seekable(GstBaseSrc *base)
+{
+    (void)base;
+    return FALSE;
+}
+
+static gboolean answer(GstBaseSrc *base, GstQuery *query)
+{
+    CamringSrc *src = CAMRING_SRC(base);
+    if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
+        return GST_BASE_SRC_CLASS(camring_src_parent_class)->query(base, query);
+    GST_OBJECT_LOCK(src);
+    GstClockTime frame_time = src->frame_time > 0 ? src->frame_time : DEFAULT_FRAME_TIME;
+    GST_OBJECT_UNLOCK(src);
+    gst_query_set_latency(query, TRUE, frame_time, LATENCY_FRAMES * frame_time);
+    return TRUE;
+}
+
+static void finalize(GObject *object)
+{
+    CamringSrc *src = CAMRING_SRC(object);
+    g_free(src->instance);
+    g_free(src->camera);
+    g_free(src->ring);
+    gst_poll_free(src->poll);
+    G_OBJECT_CLASS(camring_src_parent_class)->finalize(object);
+}
+
+static void camring_src_init(CamringSrc *src)
+{
+    src->ring = g_strdup(DEFAULT_RING);
+    src->poll = gst_poll_new(TRUE);
+    gst_poll_fd_init(&src->wanted);
+    src->arrival = -1;
+    gst_base_src_set_live(GST_BASE_SRC(src), TRUE);
+    gst_base_src_set_format(GST_BASE_SRC(src), GST_FORMAT_TIME);
+}
+
+static void install_property(GObjectClass *class, guint id, const char *name, const char *text,
+                             const char *fallback)
+{
+    g_object_class_install_property(
+        class, id,
+        g_param_spec_string(name, name, text, fallback,
+                            G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
+}
+
+static void camring_src_class_init(CamringSrcClass *class)
+{
+    GObjectClass *object = G_OBJECT_CLASS(class);
+    GstElementClass *element = GST_ELEMENT_CLASS(class);
+    GstBaseSrcClass *base = GST_BASE_SRC_CLASS(class);
+    static GstStaticPadTemplate template =
+        GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(PICTURE_CAPS));
+
+    GST_DEBUG_CATEGORY_INIT(camring_src_debug, "camringsrc", 0, "frames of a camring ring");
+    object->set_property = set_property;
+    object->get_property = get_property;
+    object->finalize = finalize;
+    install_property(object, PROPERTY_CAMERA, "camera", "The camera's id", NULL);
+    install_property(object, PROPERTY_RING, "ring",
+                     "Which of its rings: raw, out, jpeg, or another that camring shm list shows",
+                     DEFAULT_RING);
+    install_property(object, PROPERTY_INSTANCE, "instance",
+                     "The instance of camring; without one: camring", NULL);
+    gst_element_class_add_static_pad_template(element, &template);
+    gst_element_class_set_static_metadata(element, "camring source", "Source/Video",
+                                          "Reads a camera's frames from camring's shared memory",
+                                          "camring");
+    base->start = start;
+    base->stop = stop;
+    base->unlock = unlock;
+    base->unlock_stop = unlock_stop;
+    base->is_seekable = is_seekable;
+    base->negotiate = negotiate;
+    base->decide_allocation = decide_allocation;
+    base->query = answer;
+    GST_PUSH_SRC_CLASS(class)->create = create;
+}
