@@ -13,10 +13,16 @@ PERIOD = 1 << 16
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with running(
-        tmp_path_factory.mktemp("clients"), {"cam": "test:?size=640x360&fps=30"}
-    ) as camring:
+    # without placeholders, on a busy machine too, and before the first picture is encoded
+    camera = {"source": "test:?size=640x360&fps=30", "stall_timeout": "2m"}
+    with running(tmp_path_factory.mktemp("clients"), {"cam": camera}) as camring:
         camring.wait_live("cam")
+
+        def has_picture():
+            status, _, body = camring.get("/cameras/cam/snapshot.jpg")
+            return status == 200 and read_number(body) is not None
+
+        wait_for(has_picture, 30, "a picture")
         yield f"http://127.0.0.1:{camring.port}"
 
 

@@ -342,6 +342,7 @@ def test_dump_tells_programs(dead, tmp_path):
     assert said["frame"] == rings(dead.instance)["door.raw"]["frame"]
 
 
+@pytest.mark.limit(180)
 def test_moving_pictures_are_whole(live, tmp_path):
     for i in range(20):
         for ring in ("door.raw", "door.jpeg"):
