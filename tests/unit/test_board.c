@@ -159,7 +159,14 @@ static void free_places_take_no_memory(void **state)
     board_close(board);
 }
 
-/* A place that is in use must have its memory. */
+static void punch(off_t from, off_t bytes)
+{
+    int fd = open(path, O_RDWR);
+    assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, bytes), 0);
+    close(fd);
+}
+
+/* A place that is in use must have its memory, as must all that belongs to no place. */
 static void a_board_with_holes_is_refused(void **state)
 {
     (void)state;
@@ -167,10 +174,13 @@ static void a_board_with_holes_is_refused(void **state)
     board_close(make());
     int fd = open(path, O_RDWR);
     off_t size = lseek(fd, 0, SEEK_END), data = lseek(fd, 0, SEEK_HOLE);
-    assert_int_equal(
-        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, data - 4096, size - data + 4096),
-        0);
     close(fd);
+    punch(data - 4096, size - data + 4096);
+    assert_null(board_open(instance, &err));
+    assert_non_null(strstr(err.text, "memory"));
+    board_unlink(instance);
+    board_close(make());
+    punch(4096, 4096); /* figures of servers */
     assert_null(board_open(instance, &err));
     assert_non_null(strstr(err.text, "memory"));
 }
@@ -191,6 +201,10 @@ static void damaged_or_absent_boards_are_refused(void **state)
     poke(16, 1000); /* places */
     assert_null(board_open(instance, &err));
     assert_non_null(strstr(err.text, "damaged"));
+    board_unlink(instance);
+    board_close(make());
+    poke(8, 1); /* bytes of the object */
+    assert_null(board_open(instance, &err));
     assert_int_equal(truncate(path, 10), 0);
     assert_null(board_open(instance, &err));
 }

@@ -242,6 +242,8 @@ static void test_bytes_are_those_that_are_taken(void **state)
         taken += stat_of(number)->bytes - before;
     }
     assert_int_equal(camera_rings_bytes(&conf, &camera, 640, 480, 0), taken);
+    uint64_t slot = (640 * 480 * 3 / 2 + 4095) / 4096 * 4096; /* of the raw ring alone */
+    assert_int_equal(camera_rings_bytes(&conf, &camera, 640, 480, 3), taken + 3 * slot);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

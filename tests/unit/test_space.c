@@ -65,6 +65,18 @@ static void a_small_shm_is_told_with_the_number_to_set(void **state)
     assert_int_equal(judge(0, 1, tiny, "if those without max_size are 1920x1080"), SPACE_DOUBTFUL);
     assert_int_equal(judge(2, 0, tiny, "/dev/shm has 8388608: make it 64 MiB"), SPACE_SHORT);
     assert_int_equal(judge(2, 1, tiny, "make it 128 MiB"), SPACE_SHORT);
+    assert_int_equal(judge(2, 0, shared, "/dev/shm has 8388608"), SPACE_SHORT);
+}
+
+/* What an instance has itself is no less room for it; others take and give back meanwhile. */
+static void what_is_used_already_counts_as_room(void **state)
+{
+    (void)state;
+    const uint64_t used = UINT64_C(1) << 50, others = UINT64_C(1) << 40;
+    struct conf conf = conf_of(0, 1);
+    uint64_t free_bytes = space_room(&conf, 0).available;
+    uint64_t own = space_room(&conf, used).available;
+    assert_true(own > free_bytes + used - others && own < free_bytes + used + others);
 }
 
 static void a_limit_of_the_configuration_is_named(void **state)
@@ -91,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_camera_needs_so_much),
         cmocka_unit_test(a_small_shm_is_told_with_the_number_to_set),
+        cmocka_unit_test(what_is_used_already_counts_as_room),
         cmocka_unit_test(a_limit_of_the_configuration_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
