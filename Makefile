@@ -83,7 +83,8 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 .PHONY: all install uninstall clean deps deps-test deps-browser deps-check run
 .PHONY: test test-unit test-integration test-browser
 .PHONY: check check-includes check-format check-cppcheck check-tidy format
-all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5
+all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5 \
+	$(BUILD)/completion/camring
 all: $(or $(PLUGIN),no-plugin)
 
 $(BUILD)/obj/%.o: %.c Makefile VERSION
@@ -126,6 +127,10 @@ $(plugin_file): $(plugin_objects) $(BUILD)/lib/libcamring.so
 .PHONY: no-plugin
 no-plugin:
 	$(if $(SANITIZE)$(VARIANT),,@echo '  no GStreamer plugin: $(pkg_gstreamer) are not there')
+$(BUILD)/completion/camring: $(BUILD)/bin/camring
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)$< completion bash >$@.new && mv $@.new $@
 $(BUILD)/man/camring.yaml.5: common/camring.yaml.5 $(BUILD)/bin/camring
 	@mkdir -p $(@D)
 	$(BUILD)/bin/camring help config | sed -e 's/^\([^ :]*\): \(.*\)/.TP\n.B \1\n\2./' \
@@ -438,6 +443,7 @@ installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
 	644,common/supervisor/camring.1,share/man/man1/camring.1 \
 	644,common/shmtool/camring-shm.1,share/man/man1/camring-shm.1 \
 	644,$(BUILD)/man/camring.yaml.5,share/man/man5/camring.yaml.5 \
+	644,$(BUILD)/completion/camring,share/bash-completion/completions/camring \
 	$(foreach name,$(documents),644,$(name),share/doc/camring/$(notdir $(name))) \
 	$(foreach name,$(linked_documents),644,$(name),share/doc/camring/$(name))
 documents := camring.yaml common/python/example_opencv.py README.md LICENSE

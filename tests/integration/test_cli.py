@@ -13,7 +13,9 @@ from clips import read_number
 from multipart import Stream
 from product import BIN, Process, Source, cli, free_port, mount_namespace, wait_for
 
-COMMANDS = "run start stop restart reload status logs snapshot check shm version help".split()
+COMMANDS = (
+    "run start stop restart reload status logs snapshot check shm completion version help".split()
+)
 SECRET = "Xy7-open"
 
 

@@ -100,6 +100,7 @@ def test_what_is_installed(tree):
         for page in ("camring.1", "camring-shm.1", "camring.3", "camring_next.3", "camring.yaml.5")
     } < set(found)
     assert "share/doc/camring/camring.yaml" in found
+    assert "share/bash-completion/completions/camring" in found
     assert os.readlink(tree / "lib/libcamring.so") == "libcamring.so.1"
     assert all((tree / name).exists() for name in found)  # links lead somewhere
 

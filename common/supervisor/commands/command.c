@@ -26,8 +26,11 @@ const struct command command_table[] = {
      cmd_snapshot},
     {"check", "[-c FILE] [--json]", "read the configuration, and say what is wrong with it",
      TAKES_CONFIG | TAKES_JSON, 0, cmd_check},
-    {"shm", "list | show RING | watch [RING] | dump RING -o FILE | verify | clean",
+    {"shm", "list | show RING | watch [RING] | dump RING -o FILE | cat RING | verify | clean",
      "look into the rings (camring shm --help)", TAKES_ANYTHING, 0, cmd_shm},
+    {"completion", "bash | cameras",
+     "print a completion script for the shell, or the ids that it completes", TAKES_CONFIG, 1,
+     cmd_completion},
     {"version", "[--json]", "say which version this is", TAKES_JSON, 0, cmd_version},
     {"help", "[COMMAND | config]", "explain a command, or every key of the configuration", 0, 1,
      cmd_help},
@@ -82,7 +85,7 @@ void command_usage(FILE *out, const struct command *only)
     fprintf(out, "usage: camring %s%s%s [OPTION...]\n\n", only ? only->name : "COMMAND",
             only && *only->arguments ? " " : "", only ? only->arguments : "");
     for (const struct command *command = command_table; !only && command->name; command++)
-        fprintf(out, "  %-10s %s\n", command->name, command->summary);
+        fprintf(out, "  %-11s %s\n", command->name, command->summary);
     if (only)
         fprintf(out, "%s\n", only->summary);
     fprintf(out, "\n");

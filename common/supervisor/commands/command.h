@@ -57,6 +57,7 @@ enum exits cmd_logs(const struct options *options);
 enum exits cmd_snapshot(const struct options *options);
 enum exits cmd_check(const struct options *options);
 enum exits cmd_shm(const struct options *options);
+enum exits cmd_completion(const struct options *options);
 enum exits cmd_version(const struct options *options);
 enum exits cmd_help(const struct options *options);
 
