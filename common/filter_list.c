@@ -26,21 +26,21 @@ const char filter_list_plain[] =
     "vflip vibrance waveform xbr yaepblur zscale";
 
 const char filter_list_keeping[] =
-    "allrgb allyuv alphamerge amplify atadenoise blackdetect blackframe blend blockdetect "
-    "blurdetect bm3d bwdif color colorchart colormap colorspectrum convolve cropdetect "
-    "decimate deconvolve dedot deflicker dejudder deshake detelecine displace doubleweave "
-    "drawgraph elbg estdif fade fftdnoiz fieldmatch fps framepack framerate framestep "
-    "freezedetect freezeframes fspp gradients guided haldclut haldclutsrc histeq hqdn3d "
-    "hstack hysteresis identity idet interlace kerndeint lagfun limitdiff lut2 mandelbrot "
-    "maskedclamp maskedmax maskedmerge maskedmin maskedthreshold mergeplanes mestimate "
-    "metadata midequalizer minterpolate mix morpho mpdecimate msad multiply noise normalize "
-    "nullsink nullsrc oscilloscope overlay pal100bars pal75bars paletteuse phase "
-    "photosensitivity pp7 premultiply psnr pullup random readeia608 readvitc remap "
-    "repeatfields rgbtestsrc scale2ref scdet scroll select separatefields setpts settb "
-    "shuffleframes shufflepixels sierpinski signalstats siti smptebars smptehdbars spp ssim "
-    "stereo3d tblend telecine testsrc testsrc2 thistogram threshold thumbnail tile tinterlace "
-    "tlut2 tmedian tmidequalizer tmix unpremultiply untile varblur vfrdet vif vignette "
-    "vmafmotion vstack w3fdif weave xcorrelate xfade xmedian xstack yadif yuvtestsrc zoompan";
+    "alphamerge amplify atadenoise blackdetect blackframe blend blockdetect blurdetect bm3d "
+    "bwdif color colorchart colormap colorspectrum convolve cropdetect decimate deconvolve "
+    "dedot deflicker dejudder deshake detelecine displace doubleweave drawgraph elbg estdif "
+    "fade fftdnoiz fieldmatch fps framepack framerate framestep freezedetect freezeframes "
+    "fspp gradients guided haldclut haldclutsrc histeq hqdn3d hstack hysteresis identity idet "
+    "interlace kerndeint lagfun limitdiff lut2 maskedclamp maskedmax maskedmerge maskedmin "
+    "maskedthreshold mergeplanes mestimate metadata midequalizer minterpolate mix morpho "
+    "mpdecimate msad multiply noise normalize nullsink nullsrc oscilloscope overlay "
+    "pal100bars pal75bars paletteuse phase photosensitivity pp7 premultiply psnr pullup "
+    "random readeia608 readvitc remap repeatfields rgbtestsrc scale2ref scdet scroll select "
+    "separatefields setpts settb shuffleframes shufflepixels signalstats siti smptebars "
+    "smptehdbars spp ssim stereo3d tblend telecine testsrc testsrc2 thistogram threshold "
+    "thumbnail tile tinterlace tlut2 tmedian tmidequalizer tmix unpremultiply untile varblur "
+    "vfrdet vif vignette vmafmotion vstack w3fdif weave xcorrelate xfade xmedian xstack yadif "
+    "yuvtestsrc zoompan";
 
 static const struct {
     const char *filter, *options;

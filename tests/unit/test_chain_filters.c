@@ -22,10 +22,10 @@ static const struct {
      "split=3[a][b][c];[a][b][c]%s"},
     {"threshold", "split=4[a][b][c][d];[a][b][c][d]%s"},
     {"scale2ref", "split[a][b];[a][b]%s[x][y];[x]nullsink;[y]null"},
-    {"allrgb allyuv color colorchart colorspectrum gradients haldclutsrc mandelbrot nullsrc "
-     "pal100bars "
-     "pal75bars rgbtestsrc sierpinski smptebars smptehdbars testsrc testsrc2 yuvtestsrc",
+    {"color colorchart colorspectrum gradients haldclutsrc nullsrc pal100bars pal75bars rgbtestsrc "
+     "smptebars smptehdbars testsrc testsrc2 yuvtestsrc",
      "%s[s];[i][s]overlay"},
+    {"zoompan", "%s=d=1"},
     {"haldclut", "haldclutsrc=4[s];[i][s]%s"},
     {"paletteuse", "color=s=16x16[s];[i][s]%s"},
     {"mergeplanes", "format=yuv444p,%s=0x000102:yuv444p"},
