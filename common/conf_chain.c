@@ -109,13 +109,16 @@ static bool valid_points(const struct conf_chain *chain, struct conf_piece piece
 {
     if (!is_inside(piece) || piece.at % 2 || piece.size % 2)
         return false;
-    const uint16_t *points = (const uint16_t *)(const void *)(chain->data + piece.at);
-    size_t left = piece.size / 2;
-    while (left > 0 && 1 + 2 * (size_t)*points <= left) {
-        left -= 1 + 2 * (size_t)*points;
-        points += 1 + 2 * (size_t)*points;
+    const uint8_t *at = chain->data + piece.at, *end = at + piece.size;
+    while (at < end) {
+        uint16_t count;
+        memcpy(&count, at, sizeof count);
+        size_t size = (1 + 2 * (size_t)count) * sizeof count;
+        if (size > (size_t)(end - at))
+            return false;
+        at += size;
     }
-    return left == 0;
+    return true;
 }
 
 static bool valid_step(const struct conf_chain *chain, const struct conf_step *step)

@@ -29,6 +29,7 @@
 #define PICTURES_AT_MOST 2000
 #define LONGEST (2 * NS_PER_S) /* for more pictures than the least */
 #define LIMIT_S 20             /* a chain that takes longer is stuck: the kernel ends the process */
+#define MEMORY (2048ul << 20)  /* that graphs may hold pictures in */
 #define LINE_ALIGN 64
 #define PADDING 64
 
@@ -125,6 +126,14 @@ static void limit_time(void)
     setrlimit(RLIMIT_CPU, &limit);
 }
 
+/* A thumbnail of the best of a million pictures is no reason to use up the machine's memory. */
+static void limit_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* it needs address space without end */
+    setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY, MEMORY});
+#endif
+}
+
 static void try_camera(const struct conf_camera *camera)
 {
     const struct size sizes[] = {{camera->max_width, camera->max_height},
@@ -158,6 +167,7 @@ int trial_main(void)
     int got;
     log_open("encoder --try", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* a filter that crashes is expected here */
+    limit_memory();
     while ((got = msg_receive(CHANNEL_FD, &msg, &err)) > 0)
         if (msg.type == MSG_CAMERA && msg.body.camera.conf.chain.count > 0)
             try_camera(&msg.body.camera.conf);

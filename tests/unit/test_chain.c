@@ -87,6 +87,16 @@ static void what_a_size_cannot_have_says_why(void **state)
     assert_non_null(strstr(err.text, "a picture can be at most 16384x16384"));
 }
 
+/* Whose height would be rounded to nothing. */
+static void a_very_flat_picture_is_a_fault(void **state)
+{
+    (void)state;
+    use_chain("- scale: {width: 16}");
+    make_picture(RING_I420, 3000, 2, 0);
+    assert_int_equal(run_chain(), CHAIN_FAILED);
+    assert_non_null(strstr(err.text, "16x0 is invalid"));
+}
+
 static void faults_of_filters_have_a_place(void **state)
 {
     (void)state;
@@ -267,17 +277,12 @@ static void the_newest_of_several_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(results_say_where_they_come_from),
-        TEST(sizes_may_change_at_any_time),
-        TEST(what_a_size_cannot_have_says_why),
-        TEST(faults_of_filters_have_a_place),
-        TEST(filters_that_need_another_size_say_so),
-        TEST(refused_filters_are_refused_here_too),
-        TEST(a_raw_frame_is_not_written_to),
-        TEST(nothing_behind_a_raw_frame_is_read),
-        TEST(a_raw_frame_is_given_back),
-        TEST(chains_that_keep_state_are_known),
-        TEST(held_pictures_come_later),
+        TEST(results_say_where_they_come_from),     TEST(sizes_may_change_at_any_time),
+        TEST(what_a_size_cannot_have_says_why),     TEST(a_very_flat_picture_is_a_fault),
+        TEST(faults_of_filters_have_a_place),       TEST(filters_that_need_another_size_say_so),
+        TEST(refused_filters_are_refused_here_too), TEST(a_raw_frame_is_not_written_to),
+        TEST(nothing_behind_a_raw_frame_is_read),   TEST(a_raw_frame_is_given_back),
+        TEST(chains_that_keep_state_are_known),     TEST(held_pictures_come_later),
         TEST(the_newest_of_several_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,21 @@ static void pictures_may_be_held_back(void **state)
     assert_non_null(strstr(said.words, "no picture comes out"));
 }
 
+#ifndef __SANITIZE_ADDRESS__
+static void memory_has_an_end(void **state)
+{
+    (void)state;
+    start();
+    send_chain("- filter: 'pad=16384:16384,random=frames=500'");
+    struct msg_trial said;
+    do
+        said = answer(1);
+    while (said.result == MSG_TRIAL_STEP);
+    assert_int_equal(said.result, MSG_TRIAL_FAULT);
+    assert_non_null(strstr(said.words, "Cannot allocate memory"));
+}
+#endif
+
 static int stop(void **state)
 {
     int status = -1;
@@ -139,6 +154,9 @@ int main(void)
         cmocka_unit_test_teardown(chains_are_tried_one_after_the_other, stop),
         cmocka_unit_test_teardown(a_chain_for_large_pictures_is_right, stop),
         cmocka_unit_test_teardown(pictures_may_be_held_back, stop),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test_teardown(memory_has_an_end, stop),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
