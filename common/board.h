@@ -111,12 +111,20 @@ struct board_camera {
     /* the worker that has the chain's state, plus 1; 0: none.  Also cleared without the lease: by
      * that worker, when it lets go of the chain, and by the supervisor, when the worker has died */
     _Atomic uint32_t chain_worker;
-    uint8_t pad3[64 - 5 * 8];
+    _Atomic uint32_t chain_running; /* 1: the lease holder runs it at the moment */
+    /* the supervisor's: how many workers have crashed or hung while they ran it, each within an
+     * hour of the one before; from BOARD_CHAIN_CRASHES on it is not run any more.  0 again with
+     * another chain */
+    _Atomic uint32_t chain_crashes;
+    _Atomic int64_t chain_crash_ns; /* when the last one did */
+    uint8_t pad3[64 - 7 * 8];
 
     /* by enum stats_stage: latencies of the camera's own pictures. Capture adds each frame that it
      * counts as captured, an encoder each one encoded, servers each one sent */
     struct stats_histogram took[STATS_STAGES];
 };
+
+#define BOARD_CHAIN_CRASHES 3
 
 #define BOARD_ROUTES 8
 #define BOARD_STATUSES 4 /* 2xx … 5xx */

@@ -15,6 +15,11 @@
  * stays on loan until that is done.  A worker that dies on the way has published a picture or has
  * not; the frame is booked as aborted either way.
  *
+ * A filter may crash or never return, and the worker with it.  So that this does not happen again
+ * and again, at the cost of all cameras, `chain_running` says on the board that the holder of the
+ * lease is in the chain; the supervisor counts the deaths there that were no one else's doing, and
+ * after a few of them the chain is not run any more.
+ *
  * When no picture has come out for the camera's stall_timeout, the supervisor is told, once, and so
  * are viewers; the next picture takes that back.  Since when none comes, and whether it has been
  * told, stands on the board, as any worker may have the next frame. */
@@ -167,14 +172,30 @@ static bool publish(struct processing *processing, struct processed *out,
     return false;
 }
 
+static bool is_dangerous(const struct board_camera *place, struct error *err)
+{
+    uint32_t crashes = atomic_load_explicit(&place->chain_crashes, memory_order_relaxed);
+    if (crashes < BOARD_CHAIN_CRASHES)
+        return false;
+    error_set(err, 0,
+              "its chain has made %u encoders crash or hang, and is not run until it is changed",
+              crashes);
+    return true;
+}
+
 /* False without a picture; with fault->stage 0 if that is no fault. */
 static bool make_picture(struct processing *processing, const struct ring_frame *raw,
                          const uint8_t *data, struct processed *out, struct output_fault *fault)
 {
+    _Atomic uint32_t *running = &processing->place->chain_running;
     fault->stage = OUTPUT_PROCESS;
     enum chain_result result = CHAIN_FAILED;
+    if (is_dangerous(processing->place, &fault->err))
+        return false;
+    ring_store_u32(running, 1, memory_order_relaxed);
     if (open_chain(processing, &fault->err))
         result = chain_run(processing->chain, raw, data, &out->frame, &fault->err);
+    ring_store_u32(running, 0, memory_order_relaxed);
     if (result == CHAIN_FAILED)
         error_prefix(&fault->err, "its chain");
     if (result == CHAIN_NONE) {

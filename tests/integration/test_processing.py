@@ -3,7 +3,8 @@ it when a worker dies or a filter fails. What each step does is tested elsewhere
 (test_chain_steps.c)."""
 import io
 import json
-import time
+import re
+import signal
 
 import pytest
 from PIL import Image, ImageOps
@@ -180,7 +181,8 @@ def test_chains_come_change_and_go_between_two_frames(tmp_path):
     chain's follow those of the one before."""
     with running(tmp_path, door(), encoder={"workers": 3}) as camring:
         camring.wait_live("door")
-        pid = camring.children("camring-capture")
+        captures = [process.pid for process in camring.children("capture")]
+        assert captures
         steps = [None, MIRROR, UPSIDE_DOWN, MIRROR, None]
         wanted = ["plain", "mirrored", "upside down", "mirrored", "plain"]
         with Stream(camring.port, "/cameras/door/stream.mjpeg?width=320") as small, Stream(
@@ -207,7 +209,7 @@ def test_chains_come_change_and_go_between_two_frames(tmp_path):
             check_order([part.body for part in stream.parts], wanted, 1)
             # The newest picture may come once more as it is without a chain.
             check_order([part.body for part in small.parts], wanted, 0)
-        assert camring.children("camring-capture") == pid
+        assert [process.pid for process in camring.children("capture")] == captures
         found = counters(camring)
         assert found["no_slot"] == found["aborted"] == found["chain_failed"] == 0, found
 
@@ -296,6 +298,40 @@ def test_a_chain_that_gives_nothing_is_told(tmp_path):
         wait_look("plain", lambda: snapshot(camring), "pictures")
 
 
+def test_a_filter_that_crashes_again_and_again_is_not_run_any_more(tmp_path):
+    """One worker for both cameras, which the slow filter keeps busy nearly all the time."""
+    bad = {"source": SOURCE, "chain": [{"filter": "nlmeans"}], "stall_timeout": "1s"}
+    options = {"encoder": {"workers": 1}, "restart": WIDE}
+    with running(tmp_path, {"bad": bad, "good": SOURCE}, **options) as camring:
+        camring.wait_live("bad", "good")
+        wait_for(lambda: counters(camring, "bad")["processed"] > 0, 60, "a picture")
+
+        def crash():
+            for process in camring.children("encoder"):
+                process.kill(signal.SIGSEGV)
+            return camring.camera("bad")["state"] == "away"
+
+        wait_for(crash, 120, "a chain that is given up")
+        assert re.fullmatch(
+            "its chain has made 3 encoders crash or hang, and is not run until it is changed",
+            camring.camera("bad")["why"],
+        )
+        assert camring.log().count("camera bad: its chain made an encoder crash or hang") == 3
+        found = counters(camring, "good")
+        wait_for(
+            lambda: counters(camring, "good")["encoded"] > found["encoded"] + 30, 30, "the good"
+        )
+        processed = counters(camring, "bad")["processed"]
+        reload(camring, {"bad": {**bad, "jpeg": {"quality": 70}}, "good": SOURCE}, **options)
+        failed = counters(camring, "bad")["chain_failed"]
+        wait_for(lambda: counters(camring, "bad")["chain_failed"] > failed + 5, 30, "its frames")
+        assert counters(camring, "bad")["processed"] == processed
+        reload(camring, {"bad": {**bad, "chain": [MIRROR]}, "good": SOURCE}, **options)
+        camring.wait_live("bad")
+        wait_look("mirrored", lambda: snapshot(camring, "bad"), "pictures of another chain")
+        verify(camring)
+
+
 # ---- workers
 
 
@@ -308,7 +344,9 @@ def test_a_chain_with_state_moves_when_its_worker_dies(tmp_path):
         with Stream(camring.port, "/cameras/door/stream.mjpeg?info=1") as stream:
             stream.wait_parts(3)
             for _ in range(3):
-                for process in camring.children("camring-encoder"):
+                wait_for(lambda: len(camring.children("encoder")) == 2, 20, "both workers")
+                encoders = camring.children("encoder")
+                for process in encoders:
                     process.kill()
                     count = counters(camring)["processed"]
                     wait_for(

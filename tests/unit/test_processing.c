@@ -387,6 +387,32 @@ static void test_a_chain_that_gives_nothing_is_told(void **state)
     job_destroy(job);
 }
 
+static void test_a_chain_that_brings_workers_down_is_not_run(void **state)
+{
+    (void)state;
+    struct msg msg;
+    camera.stall_timeout_ns = 0;
+    struct job *job = make_job(0);
+    atomic_store(&place->chain_crashes, BOARD_CHAIN_CRASHES - 1);
+    commit(WIDTH);
+    assert_true(job_work(job, encoder));
+    expect_counts(1, 1, 0, 0);
+    assert_int_equal(place->chain_running, 0);
+    atomic_store(&place->chain_crashes, BOARD_CHAIN_CRASHES);
+    for (unsigned i = 1; i <= 2; i++) {
+        commit(WIDTH);
+        assert_true(job_work(job, encoder));
+        expect_counts(1, 1, i, 0);
+    }
+    assert_true(told(&msg));
+    assert_non_null(strstr(msg.body.chain.why, "3 encoders crash or hang"));
+    atomic_store(&place->chain_crashes, 0);
+    commit(WIDTH);
+    assert_true(job_work(job, encoder));
+    expect_counts(2, 2, 2, 0);
+    job_destroy(job);
+}
+
 static void test_no_room_for_the_out_ring(void **state)
 {
     (void)state;
@@ -671,6 +697,7 @@ int main(void)
         TEST(test_a_chain_that_fails_costs_its_frames),
         TEST(test_a_lasting_fault_is_told_once_and_taken_back),
         TEST(test_a_chain_that_gives_nothing_is_told),
+        TEST(test_a_chain_that_brings_workers_down_is_not_run),
         TEST(test_no_room_for_the_out_ring),
         TEST(test_a_chain_with_state_stays_with_one_worker),
         TEST(test_a_worker_that_was_not_told_leaves_frames),

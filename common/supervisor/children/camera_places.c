@@ -85,6 +85,9 @@ struct camera_place *camera_places_join(struct camera_places *places, const stru
 void camera_places_change(struct camera_places *places, struct camera_place *camera,
                           const struct conf_camera *conf)
 {
+    if (!conf_chain_same(&camera->conf.chain, &conf->chain)) /* another chance */
+        ring_store_u32(&board_camera(places->board, camera->at.place)->chain_crashes, 0,
+                       memory_order_seq_cst);
     camera->has_spare_rings |= camera->conf.chain.count > 0 && conf->chain.count == 0;
     camera->conf = *conf;
     camera->settings++;

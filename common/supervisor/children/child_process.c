@@ -52,6 +52,7 @@ static void start_process(struct child_process *process)
     process->pid = pid;
     process->stopped_ns = 0;
     process->hung_up = 0;
+    process->crashed = false;
     atomic_store(&process->heartbeat->deadline_ns, CLOCK_NEVER);
     atomic_store(&process->heartbeat->start_time, process_start_time(pid));
     atomic_store(&process->heartbeat->pid, pid);
@@ -156,11 +157,22 @@ static void log_death(const struct child_process *process, pid_t pid, bool wante
         log_warn("%s: process %d died: %s; starts again", process->name, (int)pid, cause);
 }
 
+/* By a signal that processes cause themselves, as a rule. */
+static bool is_crash(int status)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    for (size_t i = 0; WIFSIGNALED(status) && i < sizeof signals / sizeof *signals; i++)
+        if (WTERMSIG(status) == signals[i])
+            return true;
+    return false;
+}
+
 static void on_process_death(struct child_process *process, int status)
 {
     char cause[40];
     format_cause(status, cause, sizeof cause);
     pid_t pid = process->pid;
+    process->crashed |= is_crash(status);
     process->pid = 0; /* from here on the pid may belong to another process */
     atomic_store(&process->heartbeat->pid, 0);
     atomic_store(&process->heartbeat->deadline_ns, CLOCK_NEVER);
@@ -193,13 +205,16 @@ void child_process_reap(struct child_process *process)
 
 void child_process_check(struct child_process *process, int64_t now)
 {
-    if (atomic_load(&process->heartbeat->deadline_ns) < now)
+    if (atomic_load(&process->heartbeat->deadline_ns) < now) {
+        process->crashed = process->stopped_ns == 0;
         child_process_condemn(process, "hangs");
-    else if (process->stopped_ns > 0 && now - process->stopped_ns > STOPPED_LIMIT_NS)
+    } else if (process->stopped_ns > 0 && now - process->stopped_ns > STOPPED_LIMIT_NS) {
         child_process_condemn(process, "has been stopped for too long");
-    else if (process->channel && child_channel_hung_up(process->channel) && process->hung_up++ > 0)
+    } else if (process->channel && child_channel_hung_up(process->channel) &&
+               process->hung_up++ > 0) {
         /* gives it time to die of the cause that closed the channel */
         child_process_condemn(process, "has closed its channel");
+    }
 }
 
 /* ---- life ---- */

@@ -36,7 +36,8 @@ struct child_process {
     unsigned number; /* among those of its kind; a capture's is its camera's place */
     char name[64];   /* "capture door" */
     struct child life;
-    pid_t pid; /* 0: no process */
+    pid_t pid;    /* 0: no process */
+    bool crashed; /* its last process died of its own fault, or hung; for on_death */
 
     /* the owner's */
     bool leaving;     /* being removed: to be destroyed once idle */

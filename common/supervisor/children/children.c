@@ -152,13 +152,20 @@ static void children_on_message(struct child_process *process, const struct msg 
 
 /* ---- dying ---- */
 
+static void recover_worker(struct children *children, const struct child_process *process)
+{
+    if (process->crashed)
+        recover_note_crash(&children->recover, process->number);
+    recover_encoder(&children->recover, process->number);
+}
+
 static void children_on_death(struct child_process *process, void *arg)
 {
     struct children *children = arg;
     if (process->kind == MSG_CAPTURE)
         recover_capture(&children->recover, process->number);
     else if (process->kind == MSG_ENCODER)
-        recover_encoder(&children->recover, process->number);
+        recover_worker(children, process);
     else
         recover_server(&children->recover, process->number);
     memset(process->owes, 0, board_places(children->board) * sizeof *process->owes);

@@ -1,11 +1,14 @@
 #include "recover.h"
 
 #include "common/camera_rings.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/ring_store.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
+
+#define CRASH_MEMORY_NS (3600 * NS_PER_S)
 
 enum duty { DUTY_REAP = 1, DUTY_LEASE_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
 
@@ -118,6 +121,7 @@ static void recover_leased(const struct recover *recover, struct board_camera *c
     if (lease_holder(&camera->lease) != (int)worker)
         return;
     repair_rings(recover, camera, duties_for_lease);
+    ring_store_u32(&camera->chain_running, 0, memory_order_seq_cst);
     count_unfinished(camera);
     lease_reset(&camera->lease, worker);
 }
@@ -134,6 +138,28 @@ static void recover_variants(const struct recover *recover, struct board_camera 
     if (counted < taken)
         board_count(&camera->variant_failed, taken - counted);
     lease_reset(&camera->variant_lease, worker);
+}
+
+static void note_chain_crash(struct board_camera *camera)
+{
+    int64_t now = clock_now();
+    uint32_t before = atomic_load(&camera->chain_crashes);
+    bool is_recent = now - atomic_load(&camera->chain_crash_ns) < CRASH_MEMORY_NS;
+    uint32_t crashes = is_recent ? before + 1 : 1;
+    ring_store_i64(&camera->chain_crash_ns, now, memory_order_seq_cst);
+    ring_store_u32(&camera->chain_crashes, crashes, memory_order_seq_cst);
+    log_error("camera %s: its chain made an encoder crash or hang%s", camera->id,
+              crashes < BOARD_CHAIN_CRASHES ? "" : "; it is not run any more until it is changed");
+}
+
+void recover_note_crash(const struct recover *recover, unsigned worker)
+{
+    for (unsigned i = 0; i < board_places(recover->board); i++) {
+        struct board_camera *camera = board_camera(recover->board, i);
+        if (camera && lease_holder(&camera->lease) == (int)worker &&
+            atomic_load(&camera->chain_running))
+            note_chain_crash(camera);
+    }
 }
 
 void recover_encoder(const struct recover *recover, unsigned worker)

@@ -14,6 +14,9 @@ struct recover {
 /* To be called when the process is known to be dead, before its successor starts. A place without a
  * camera is ignored. */
 void recover_capture(const struct recover *recover, unsigned place);
+/* Before recover_encoder, if the process crashed by itself or hung: counts it if a camera's chain
+ * was the cause. */
+void recover_note_crash(const struct recover *recover, unsigned worker);
 void recover_encoder(const struct recover *recover, unsigned worker);
 void recover_server(const struct recover *recover, unsigned server);
 
