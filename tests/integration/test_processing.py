@@ -261,7 +261,7 @@ def test_a_filter_that_fails_is_told_and_hurts_no_other(tmp_path):
         camring.wait_state("bad", "away")
         camring.wait_live("good")
         why = camring.camera("bad")["why"]
-        assert why.startswith("step 2 of its chain: "), why
+        assert why.startswith("its chain: step 2 (crop): "), why
         status = status_of(camring, "bad")
         assert status["state"] == "away" and status["why"] == why
         assert camring.cli("status").returncode == 5
@@ -275,7 +275,7 @@ def test_a_filter_that_fails_is_told_and_hurts_no_other(tmp_path):
                 lambda: counters(camring, "good")["encoded"] > found["encoded"] + 30, 30, "the good"
             )
             log = camring.log()
-            assert log.count("frame not encoded: step 2 of its chain") == 1, log
+            assert log.count("frame not encoded: its chain: step 2 (crop): ") == 1, log
             found = counters(camring, "bad")
             assert found["chain_failed"] > 20 and found["processed"] == found["encoded"] == 0
             verify(camring)
