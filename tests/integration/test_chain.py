@@ -1,5 +1,6 @@
 """`chain:` of a camera: what is wrong with it is known before anything starts, and what it does is
 in every picture."""
+import contextlib
 import io
 import json
 import os
@@ -63,7 +64,31 @@ def test_one_fault(tmp_path, step, at, words):
     assert words in done.stderr
 
 
-def test_a_filter_that_crashes_takes_only_the_trial_with_it(tmp_path):
+HEAVY = {"source": "test:", "chain": [{"filter": "nlmeans=r=99:p=99"}]}  # hours a picture
+
+
+def find_trial(pid):
+    """The process in which a chain is tried."""
+
+    def find():
+        for process in children_of(pid):
+            with contextlib.suppress(OSError):
+                command = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                if command == b"camring-encoder\0--try\0":
+                    return process
+        return None
+
+    return wait_for(find, 30, "a trial")
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (signal.SIGSEGV, "crashes libavfilter (Segmentation fault)"),
+        (signal.SIGXCPU, "takes too long for a test picture"),
+    ],
+)
+def test_a_filter_that_crashes_takes_only_the_trial_with_it(tmp_path, number, words):
     path = tmp_path / "c.yaml"
     first = "  a: {source: 'test:', chain: [filter: 'nlmeans=r=99:p=99']}\n"
     second = "  b: {source: 'test:', chain: [gray, filter: 'negate=x']}\n"
@@ -71,18 +96,38 @@ def test_a_filter_that_crashes_takes_only_the_trial_with_it(tmp_path):
     check = subprocess.Popen(
         [BIN / "camring", "check", "-c", path], stderr=subprocess.PIPE, text=True
     )
-    trial = wait_for(lambda: children_of(check.pid), 30, "a trial")[0]
-    command = pathlib.Path(f"/proc/{trial.pid}/cmdline")
-    wait_for(lambda: command.read_bytes() == b"camring-encoder\0--try\0", 30, "its program")
-    os.kill(trial.pid, signal.SIGSEGV)
+    os.kill(find_trial(check.pid).pid, number)
     said = check.communicate(timeout=120)[1].splitlines()
     assert check.returncode == 4
     places = first.index("nlmeans") + 1, second.index("x']") + 1
-    assert said[0] == (
-        f"{path}:2:{places[0]}: cameras.a.chain: step 1 (filter): "
-        "crashes libavfilter (Segmentation fault)"
-    )
+    assert said[0] == f"{path}:2:{places[0]}: cameras.a.chain: step 1 (filter): {words}"
     assert said[1].startswith(f"{path}:3:{places[1]}: cameras.b.chain: step 2 (filter): negate: ")
+
+
+def test_an_instance_goes_on_while_a_reload_tries_chains(tmp_path):
+    good = {"source": "test:?size=160x120&fps=20", "chain": ["gray"]}
+    with running(tmp_path, {"door": good}) as camring:
+        camring.wait_state("door", "live")
+        camring.write_config({"door": good, "heavy": HEAVY})
+        first = camring.popen("reload")
+        trial = find_trial(camring.supervisor.pid)
+        camring.write_config({"door": good, "more": good})
+        second = camring.popen("reload")
+        assert json.loads(camring.cli("status", "--json").stdout)["cameras"][0]["id"] == "door"
+        assert first.poll() is None and second.poll() is None
+        os.kill(trial.pid, signal.SIGSEGV)
+        said = first.communicate(timeout=120)
+        assert first.returncode == 4 and "cameras.heavy.chain: step 1 (filter): crashes" in said[1]
+        second.communicate(timeout=120)
+        assert second.returncode == 0
+        camring.wait_state("more", "live")
+
+        camring.write_config({"door": good, "heavy": HEAVY})
+        third = camring.popen("reload")
+        trial = find_trial(camring.supervisor.pid)
+        camring.stop()
+        assert third.wait(60) != 0
+        assert not trial.alive()
 
 
 def picture(camring, name="door"):
