@@ -117,8 +117,9 @@ static void check_heads(struct check *check, const char *camera, const struct ac
                     account->captured, raw_head + jpeg_head - account->encoded);
 }
 
-/* The process that is said to hold a lease of the camera must be able to. */
-static void check_holder(struct check *check, unsigned place, int holder, const char *lease)
+/* The process that is said to have a lease of the camera, or the state of its chain, must be one
+ * that can. */
+static void check_holder(struct check *check, unsigned place, int holder, const char *what)
 {
     struct board_camera *camera = board_camera(check->board, place);
     const struct board_child *child =
@@ -126,10 +127,10 @@ static void check_holder(struct check *check, unsigned place, int holder, const 
                                 : board_child(check->board, MSG_ENCODER, (unsigned)holder);
     const char *who = holder == LEASE_CAPTURE ? "its capture" : "a worker";
     if (!child)
-        verdict_add(&check->certain, false, check->instance, NULL, lease, camera->id,
+        verdict_add(&check->certain, false, check->instance, NULL, what, camera->id,
                     "is held by worker %d, whom there can't be", holder);
     else if (!owner_child_alive(child))
-        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, lease,
+        verdict_add(&check->doubtful, !check->owner.supervised, check->instance, NULL, what,
                     camera->id, "is held by %s that is dead", who);
 }
 
@@ -141,6 +142,9 @@ static void check_lease(struct check *check, unsigned index, const struct accoun
     int variants = lease_holder(&camera->variant_lease);
     if (variants >= 0)
         check_holder(check, index, variants, "variant lease");
+    uint32_t chain = atomic_load(&camera->chain_worker);
+    if (chain > 0) /* every other worker leaves the camera's frames to it */
+        check_holder(check, index, (int)(chain - 1), "chain");
     int holder = lease_holder(&word);
     if (holder < 0) {
         uint64_t again = atomic_load(&camera->lease.word);
