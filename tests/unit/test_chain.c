@@ -1,6 +1,8 @@
 /* A camera's chain: what comes out of it, and that nothing that goes in brings it down. */
 #include "chain_fixture.h"
 
+#include <dirent.h>
+
 #define EVERY_STEP                                                                                 \
     "- crop: {x: 4, y: 2, width: 60, height: 40}\n"                                                \
     "- mask: [[0,0, 20,0, 0,20]]\n"                                                                \
@@ -274,6 +276,25 @@ static void the_newest_of_several_counts(void **state)
     assert_true(got >= 2 && got <= 4);
 }
 
+/* Filters that could divide a picture among threads, and one that could have swscale do it. */
+static void one_thread_does_it_all(void **state)
+{
+    (void)state;
+    unsigned tasks = 0;
+    use_chain("- scale: {width: 320}\n- filter: 'gblur,unsharp,eq=contrast=1.1,scale=200:-1'\n"
+              "- deinterlace\n- rotate: 90");
+    for (unsigned k = 0; k < 2; k++) {
+        make_picture(RING_I420, 640, 360, k);
+        assert_int_not_equal(run_chain(), CHAIN_FAILED);
+    }
+    DIR *folder = opendir("/proc/self/task");
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        tasks += entry->d_name[0] != '.';
+    closedir(folder);
+    assert_int_equal(tasks, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,7 +304,7 @@ int main(void)
         TEST(refused_filters_are_refused_here_too), TEST(a_raw_frame_is_not_written_to),
         TEST(nothing_behind_a_raw_frame_is_read),   TEST(a_raw_frame_is_given_back),
         TEST(chains_that_keep_state_are_known),     TEST(held_pictures_come_later),
-        TEST(the_newest_of_several_counts),
+        TEST(the_newest_of_several_counts),         TEST(one_thread_does_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
