@@ -342,22 +342,22 @@ static const struct {
 
 /* For people; a line each. */
 static const char *const descriptions[] = {
-    "- crop: {x: 0, y: 0, width: 1280, height: 720}: only that part; x and y may be left out. "
-    "Where "
-    "colours are coarser than the picture, x, y and both sizes become even.",
+    ("- crop: {x: 0, y: 0, width: 1280, height: 720}: only that part; x and y may be left out. "
+     "Where "
+     "colours are coarser than the picture, x, y and both sizes become even."),
     "- scale: {width: 640}: to that width, that height, or both; one alone keeps the proportions.",
     "- rotate: 90: clockwise; or 180, 270.",
     "- flip: horizontal: left and right change sides; or vertical.",
     "- mask: [[0,0, 200,0, 200,80]]: polygons that become black, each a list x, y, x, y, ...",
-    "- text: {text: \"%{camera} %F %T\", position: top-left, size: 24}: white on a dark ground; "
-    "%{camera} is the camera's id, other % are strftime(3)'s for the picture's local time. "
-    "position: also top, top-right, left, center, right, bottom-left, bottom, bottom-right; size: "
-    "4 to 512 pixels; font: path of a font's file, if none that is installed should be chosen by "
-    "the text's letters.",
+    ("- text: {text: \"%{camera} %F %T\", position: top-left, size: 24}: white on a dark ground; "
+     "%{camera} is the camera's id, other % are strftime(3)'s for the picture's local time. "
+     "position: also top, top-right, left, center, right, bottom-left, bottom, bottom-right; size: "
+     "4 to 512 pixels; font: path of a font's file, if none that is installed should be chosen by "
+     "the text's letters."),
     "- gray: without colours.",
     "- deinterlace: full pictures out of half ones; each comes one picture later.",
-    "- filter: \"hqdn3d,eq=contrast=1.1\": any graph of libavfilter's filters, with one input and "
-    "one output, that reach no files, sockets or devices (ffmpeg-filters(1)).",
+    ("- filter: \"hqdn3d,eq=contrast=1.1\": any graph of libavfilter's filters, with one input and "
+     "one output, that reach no files, sockets or devices (ffmpeg-filters(1))."),
 };
 
 void conf_steps_describe(FILE *out)

@@ -361,7 +361,9 @@ static void write_texts(void)
         "a: &a {b: [1, 2, *a]}\n? [x]\n: y\n--- !!str\n...\n%YAML 1.1\n",
         "defaults: {reconnect: {every: 1s, for: 5m}}\nlog: {level: debug}\n",
         "cameras: {a: {source: 'test:', profiles: {t: {width: 320, fps: 2, quality: 60}, u: , t: "
-        "{}}}}\n"};
+        "{}}}}\n",
+        "cameras: {a: {source: 'test:', chain: [gray, crop: {x: 1, width: 20, height: 3}, mask: "
+        "[[0,0, 1,1, 0,2]], filter: 'eq=contrast=1.1', text: {text: '%F', font: x}]}}\n"};
     for (size_t i = 0; i < sizeof snippets / sizeof *snippets; i++) {
         char name[16];
         snprintf(name, sizeof name, "text-%zu", i);
