@@ -161,6 +161,26 @@ def test_reload_while_cameras_are_being_opened(tmp_path):
         same.check()
 
 
+def test_a_place_is_kept_until_each_process_has_let_go(tmp_path):
+    """An encoder that is stopped may be about to write into the removed camera's rings."""
+    with running(tmp_path, {"a": SMALL, "b": SMALL}, encoder={"workers": 2}) as camring:
+        camring.wait_live("a", "b")
+        encoder = camring.children("encoder")[0]
+        encoder.kill(signal.SIGSTOP)
+        try:
+            camring.write_config({"a": SMALL}, encoder={"workers": 2})
+            asked = camring.popen("reload")
+            wait_for(lambda: "capture b" not in processes(camring, "capture"), 15, "b's end")
+            assert rings(camring) == {"a", "b"}
+            assert asked.poll() is None
+        finally:
+            encoder.kill(signal.SIGCONT)
+        out, err = asked.communicate(timeout=30)
+        assert asked.returncode == 0, (out, err)
+        assert rings(camring) == {"a"}
+        verify(camring)
+
+
 # ---- what watches
 
 
@@ -294,6 +314,40 @@ def test_the_mode_of_a_unix_socket(tmp_path):
             assert mode("0666", 0) == 0o666
 
 
+def test_more_cameras_are_opened_at_once(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        opened = []
+
+        def take():
+            with contextlib.suppress(OSError):
+                while True:
+                    opened.append(silent.accept()[0])
+
+        taker = threading.Thread(target=take, daemon=True)
+        taker.start()
+        url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
+        cameras = {f"s{i}": {"source": url, "stall_timeout": "5m"} for i in range(3)}
+        with running(tmp_path, cameras, max_connecting=1) as camring:
+            wait_for(lambda: len(opened) == 1, 15, "the first connection")
+            answer = reload(camring, cameras, max_connecting=3)
+            assert answer["settings"] == ["max_connecting"]
+            wait_for(lambda: len(opened) == 3, 15, "all connections")
+        silent.shutdown(socket.SHUT_RDWR)  # which ends accept
+        taker.join()
+        for connection in opened:
+            connection.close()
+
+
+def test_how_soon_the_dead_start_again_changes(tmp_path):
+    with running(tmp_path, {"a": SMALL}) as camring:
+        camring.wait_live("a")
+        reload(camring, {"a": SMALL}, restart={"burst": 1, "max": "200ms"})
+        camring.children("capture")[0].kill()
+        wait_for(lambda: "died: signal 9; starts again in 0." in camring.log(), 15, "a wait")
+        wait_for(lambda: camring.camera("a")["restarts"] == 1, 15, "the restart")
+        camring.wait_live("a")
+
+
 def test_what_servers_know_changes(tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text("secret-token-of-some-length\n")
@@ -307,14 +361,21 @@ def test_what_servers_know_changes(tmp_path):
         assert camring.get("/api/v1/cameras", headers=with_token)[0] == 200
 
 
-def test_the_log_changes(tmp_path):
-    with running(tmp_path, {"a": SMALL}) as camring:
+def test_the_log_changes(tmp_path, own_http_camera):
+    camera = f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"
+    with running(tmp_path, {"a": camera}) as camring:
         camring.wait_live("a")
-        same = Unchanged(camring, "a")
-        reload(camring, {"a": SMALL}, log={"level": "debug", "format": "json"})
+        reload(camring, {"a": camera}, log={"level": "debug", "format": "json"})
+        own_http_camera.stop()  # which the capture that was there before tells
+
+        def lines():
+            text = camring.log().splitlines()
+            return [json.loads(line) for line in text if line.startswith("{")]
+
+        wait_for(lambda: any("capture" in str(line) for line in lines()), 15, "capture's own line")
+        assert camring.camera("a")["restarts"] == 0
         camring.cli("restart", "a")
-        wait_for(lambda: '"level":"debug"' in camring.log(), 10, "a line for programs")
-        same.stream.close()
+        wait_for(lambda: '"level":"debug"' in camring.log(), 15, "the new level")
 
 
 # ---- what is refused
