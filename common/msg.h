@@ -31,8 +31,10 @@ enum msg_type {
     MSG_OPEN_DONE,
     /* from encoder: a camera's chain gives no pictures; or, with an empty `why`, it does again */
     MSG_CHAIN_STATE,
-    MSG_LOG,     /* to child: new level and format of its log */
-    MSG_DRAIN,   /* to server: accept no new clients, end when the last has left */
+    MSG_LOG, /* to child: new level and format of its log */
+    /* to server: accept no new clients, end when the last has left; sent back when it has stopped
+     * accepting */
+    MSG_DRAIN,
     MSG_RESTART, /* from server: an authorised client asks for a restart of a camera's capture */
     MSG_TRIAL, /* from an encoder that tries chains (`--try`): how far it is with the last camera */
     MSG_TYPE_END

@@ -58,6 +58,13 @@ static void link_on_gone(const struct server *server, const struct msg_place *at
         fatal("can't tell the supervisor that a camera is forgotten");
 }
 
+static void link_on_drain(const struct server *server)
+{
+    http_server_drain(server->http, loop_stop);
+    if (!channel_send(MSG_DRAIN, NULL))
+        fatal("can't tell the supervisor that no new clients are taken");
+}
+
 static void handle_message(const struct supervisor_link *link, struct msg *msg)
 {
     const struct server *server = link->server;
@@ -70,7 +77,7 @@ static void handle_message(const struct supervisor_link *link, struct msg *msg)
     else if (msg->type == MSG_LOG)
         log_set(msg->body.log.level, msg->body.log.format);
     else if (msg->type == MSG_DRAIN)
-        http_server_drain(server->http, loop_stop);
+        link_on_drain(server);
     else
         log_debug("ignored a message: %s", msg_type_name(msg->type));
     if (msg->fd >= 0)

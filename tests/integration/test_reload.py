@@ -361,6 +361,30 @@ def test_what_servers_know_changes(tmp_path):
         assert camring.get("/api/v1/cameras", headers=with_token)[0] == 200
 
 
+def test_a_reload_is_done_when_old_servers_take_no_new_clients(tmp_path):
+    """Who comes after that is never served by old settings."""
+    with running(tmp_path, {"a": SMALL}, http={"workers": 1}) as camring:
+        camring.wait_live("a")
+        same = Unchanged(camring, "a")
+        (old,) = camring.children("server")
+        camring.write_config({"a": SMALL}, http={"workers": 1, "max_clients": 77})
+        old.kill(signal.SIGSTOP)
+        try:
+            asked = camring.popen("reload")
+
+            def states():
+                return sorted(p["state"] for p in processes(camring, "server").values())
+
+            wait_for(lambda: states() == ["draining", "ready"], 15, "another server")
+            assert "reloaded:" not in camring.log()
+        finally:
+            old.kill(signal.SIGCONT)
+        out, err = asked.communicate(timeout=30)
+        assert asked.returncode == 0, (out, err)
+        assert "reloaded:" in camring.log()
+        same.check()
+
+
 def test_the_log_changes(tmp_path, own_http_camera):
     camera = f"http://127.0.0.1:{own_http_camera.port}/video.mjpg"
     with running(tmp_path, {"a": camera}) as camring:

@@ -42,6 +42,7 @@ struct child_process {
     /* the owner's */
     bool leaving;     /* being removed: to be destroyed once idle */
     bool is_replaced; /* to be drained as soon as its successors serve */
+    bool is_closed;   /* a server that drains has confirmed that it takes no new clients */
     /* by place: the epoch of a camera of whose removal it was told and which it has not confirmed
      * yet, else 0 */
     uint32_t *owes;

@@ -142,6 +142,9 @@ static void children_on_message(struct child_process *process, const struct msg 
         return;
     if (!is_capture && msg->type == MSG_CAMERA_GONE) {
         take_settled(children, process->owes, at->place, at->epoch);
+    } else if (process->kind == MSG_SERVER && msg->type == MSG_DRAIN && process->leaving) {
+        process->is_closed = true;
+        children_settle_soon(children);
     } else if (process->kind == MSG_SERVER && msg->type == MSG_RESTART) {
         restart_if_due(children, at);
     } else {

@@ -303,11 +303,12 @@ static bool drain_replaced(struct children *children)
     return !any;
 }
 
-/* True while processes that were told to end or restart still run. */
+/* True while processes that were told to end or restart still run; one that drains may, once it
+ * takes no new clients, to whom its settings would be the old ones. */
 static bool are_busy(const struct children *children)
 {
     for (const struct child_process *process = children->first; process; process = process->next)
-        if ((process->leaving && process->life.state != CHILD_DRAINING) ||
+        if ((process->leaving && (process->life.state != CHILD_DRAINING || !process->is_closed)) ||
             process->life.state == CHILD_CYCLING)
             return true;
     return false;
