@@ -80,8 +80,8 @@ BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 LIBRARY := $(BUILD)/lib/libcommon.a# the flat files of common/; what is installed is libcamring
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all install uninstall clean deps deps-test deps-browser deps-check run
-.PHONY: test test-unit test-integration test-browser
+.PHONY: all install uninstall clean deps deps-test deps-browser deps-container deps-check run
+.PHONY: test test-unit test-integration test-browser test-container
 .PHONY: check check-includes check-format check-cppcheck check-tidy format
 all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5 \
 	$(BUILD)/completion/camring
@@ -253,6 +253,8 @@ deps-test:
 	@scripts/deps.sh build test
 deps-browser:
 	@scripts/deps.sh build test browser
+deps-container:
+	@scripts/deps.sh test container
 deps-check:
 	@scripts/deps.sh build test check
 
@@ -274,6 +276,9 @@ test-integration: deps-test
 test-browser: deps-browser
 	$(PARALLEL) all
 	$(RUN_TESTS) browser
+# The images are built by an engine of the test's own; root alone can start one.
+test-container: deps-container
+	$(RUN_TESTS) container
 
 # Reloads of random configurations, and the same while processes die:
 # `make chaos-reload [RELOADS=200 SEED=N]`.

@@ -130,6 +130,10 @@ static void put_file(struct expansion *expansion, const char *path, const char *
     }
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;
+    if (n == 0) { /* a secret that was never filled in */
+        expand_fail(expansion, "the file %s is empty", quote);
+        return;
+    }
     put_value(expansion, text, (size_t)n, rest);
 }
 

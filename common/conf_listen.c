@@ -5,9 +5,12 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
+
+#define OPEN_VARIABLE "CAMRING_LISTEN_OPEN"
 
 static bool parse_port(const char *text)
 {
@@ -142,13 +145,28 @@ static void apply_one(struct conf_http *http, const struct conf_node *node, bool
     memcpy(http->listen[http->listen_count++], text, strlen(text) + 1);
 }
 
+/* Where the file says nothing: the default, or the address that the one who starts camring in a
+ * container of its own has chosen, and with it who can get there. */
+static void apply_default(struct conf_http *http, struct conf_faults *faults)
+{
+    const struct conf_option *option = conf_option_find(CONF_SCOPE_GLOBAL, "http.listen");
+    const char *open = getenv(OPEN_VARIABLE), *text = open && *open ? open : option->fallback;
+    bool loopback = false;
+    const char *wrong = check_address(text, &loopback);
+    if (wrong) {
+        conf_fault(faults, 1, 1, "the environment variable %s: %s", OPEN_VARIABLE, wrong);
+        return;
+    }
+    http->allow_open_bind = http->allow_open_bind || !loopback;
+    snprintf(http->listen[0], sizeof http->listen[0], "%s", text);
+    http->listen_count = 1;
+}
+
 void conf_listen_apply(struct conf_http *http, const struct conf_node *node, bool partial,
                        struct conf_faults *faults)
 {
     if (!node) {
-        const struct conf_option *option = conf_option_find(CONF_SCOPE_GLOBAL, "http.listen");
-        snprintf(http->listen[0], sizeof http->listen[0], "%s", option->fallback);
-        http->listen_count = 1;
+        apply_default(http, faults);
         return;
     }
     if (node->kind != CONF_NODE_LIST) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there
-# yet. Groups: build (the default), test, browser, check, model, fuzz, bench.
+# yet. Groups: build (the default), test, browser, container, check, model, fuzz, bench.
 # Asks dpkg once; with nothing missing it does nothing else, so it costs milliseconds.
 set -eu
 
@@ -15,11 +15,15 @@ test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-pytest-xdist pyth
     libgstreamer-plugins-base1.0-dev"
 browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
+container="mmdebstrap iptables iproute2 util-linux"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev
     libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3
     ustreamer ffmpeg"
 check="black clang-format clang-tidy cppcheck"
 model="spin gcc libc6-dev"
+# An engine that is there already, whoever made it, will do: it would be removed for Debian's.
+PATH=$PATH:/usr/sbin command -v dockerd >/dev/null || container="$container docker.io"
+command -v docker-compose >/dev/null || container="$container docker-compose"
 
 die()
 {
@@ -35,9 +39,13 @@ for group in "${@:-build}"; do
     check) wanted="$wanted $check" ;;
     model) wanted="$wanted $model" ;;
     browser) wanted="$wanted $browser" ;;
+    container) wanted="$wanted $container" ;;
     fuzz) wanted="$wanted $fuzz" ;;
     bench) wanted="$wanted $bench" ;;
-    *) die "unknown group \"$group\"; there are: build, test, browser, check, model, fuzz, bench" ;;
+    *)
+        die "unknown group \"$group\"; there are: build, test, browser, container, check, model," \
+            "fuzz, bench"
+        ;;
     esac
 done
 

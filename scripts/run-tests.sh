@@ -1,6 +1,6 @@
 #!/bin/bash
-# run-tests.sh BUILD unit|integration|browser|kill|chaos|reload...: runs tests that are built
-# already, each unit test program and each integration test under a time limit. Ends with
+# run-tests.sh BUILD unit|integration|browser|container|kill|chaos|reload...: runs tests that are
+# built already, each unit test program and each integration test under a time limit. Ends with
 # "N passed, N failed, N skipped"; exit code 0 if none failed and at least one passed.
 # UNIT="test_a test_b" limits the unit tests, PYTEST_ARGS goes to pytest. At the same time run
 # UNIT_JOBS unit tests, TEST_JOBS integration tests (0: all in one process, as with PYTEST_ARGS),
@@ -167,7 +167,7 @@ run_reload()
 for what; do
     case $what in
     unit) run_units ;;
-    browser) run_python browser ;;
+    browser | container) run_python "$what" ;;
     integration)
         if [ "$TEST_JOBS" -eq 0 ]; then
             run_python integration

@@ -232,6 +232,8 @@ CHECKS = {
     "build/bin/camring shm list": camring("shm list", True),
     "build/bin/camring stop": camring("stop", True),
     "make install": make_install,
+    "docker compose up": lambda **_: None,  # tests/container, as the next
+    "docker compose kill -s HUP camring": lambda **_: None,
     "make test-unit UNIT=test_lease": one_test("test-unit", "UNIT=test_lease"),
     'make test-integration PYTEST_ARGS="-k test_version_for_programs"': one_test(
         "test-integration", "PYTEST_ARGS=-k test_version_for_programs"

@@ -229,7 +229,9 @@ def test_a_hung_supervisor_is_replaced(service):
     )
     one.ctl("daemon-reload")
     assert one.ctl("start") == 0, one.said()
-    before = one.main()
+    before, told = one.main(), one.show("WatchdogTimestampMonotonic")
+    wait_for(lambda: one.show("WatchdogTimestampMonotonic") != told, LIMIT, "a sign of life")
+    assert one.main() == before
     one.kill(signal.SIGSTOP.name)
     one.restarted(before)
     assert int(one.show("NRestarts")) >= 1

@@ -199,6 +199,31 @@ static void test_open(void **state)
     assert_false(conf_http_is_open(&http));
 }
 
+/* Where the file doesn't say where to listen, the environment may, as for everybody. */
+static void test_open_by_environment(void **state)
+{
+    (void)state;
+    setenv("CAMRING_LISTEN_OPEN", "0.0.0.0:8080", 1);
+    struct conf_http http = good("");
+    assert_int_equal(http.listen_count, 1);
+    assert_string_equal(http.listen[0], "0.0.0.0:8080");
+    assert_false(conf_http_is_open(&http));
+    assert_string_equal(good("listen: '127.0.0.1:80'").listen[0], "127.0.0.1:80");
+    bad("listen: '0.0.0.0:80'", "users_file");
+    setenv("CAMRING_LISTEN_OPEN", "127.0.0.1:81", 1);
+    http = good("");
+    assert_string_equal(http.listen[0], "127.0.0.1:81");
+    assert_true(conf_http_is_open(&http));
+    setenv("CAMRING_LISTEN_OPEN", "0.0.0.0", 1);
+    assert_null(load("", "f"));
+    assert_string_equal(faults, "f:1:1: the environment variable CAMRING_LISTEN_OPEN: must be "
+                                "HOST:PORT, \"[IPV6]:PORT\" or unix:/PATH, for example "
+                                "127.0.0.1:8080\n");
+    setenv("CAMRING_LISTEN_OPEN", "", 1);
+    assert_string_equal(good("").listen[0], "127.0.0.1:8080");
+    unsetenv("CAMRING_LISTEN_OPEN");
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -209,11 +234,17 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_protect),
-        cmocka_unit_test(test_files),     cmocka_unit_test(test_long_file),
-        cmocka_unit_test(test_proxies),   cmocka_unit_test(test_too_many_proxies),
-        cmocka_unit_test(test_origins),   cmocka_unit_test(test_base_path),
-        cmocka_unit_test(test_unix_mode), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_protect),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_long_file),
+        cmocka_unit_test(test_proxies),
+        cmocka_unit_test(test_too_many_proxies),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_base_path),
+        cmocka_unit_test(test_unix_mode),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_open_by_environment),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

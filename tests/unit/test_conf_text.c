@@ -133,10 +133,12 @@ static void test_expansion(void **state)
     expect_source(text, "http://joe:se cret@h/");
     write_file(path, "x\r\n\n", 4);
     expect_source(text, "http://joe:x@h/");
-    write_file(path, "", 0);
-    expect_source(text, "http://joe:@h/");
 
     snprintf(text, sizeof text, "cameras:\n  a: http://ü:${file:%s}@h/\n", path);
+    write_file(path, "", 0);
+    expect_fault(text, "f:2:15:", "is empty");
+    write_file(path, "\n\r\n", 3);
+    expect_fault(text, "f:2:15:", "is empty");
     write_file(path, "a\0b", 3);
     expect_fault(text, "f:2:15:", "contains a NUL byte");
     char *big = calloc(1, CONF_VALUE_SIZE);
