@@ -46,7 +46,7 @@ struct camring_reader {
     struct bell ended; /* rung as the last thing it does */
 };
 
-static bool usable(const struct camring_reader *reader, struct camring_error *error)
+static bool reader_is_usable(const struct camring_reader *reader, struct camring_error *error)
 {
     return camring_usable(reader, reader ? reader->process : 0, error);
 }
@@ -66,7 +66,8 @@ static int fail_attached(const struct camring_reader *reader, struct camring_err
 /* ---- attaching ---- */
 
 /* The first look: what is wrong with the ring is said now rather than with the first frame. */
-static int look(struct camring_reader *reader, unsigned flags, struct camring_error *error)
+static int reader_first_check(struct camring_reader *reader, unsigned flags,
+                              struct camring_error *error)
 {
     struct error err;
     struct ring_stat *stat = camring_read_stat(reader->ring, &err);
@@ -105,7 +106,7 @@ struct camring_reader *camring_attach(const char *instance, const char *ring, un
                                     camring_reader_name(), &err);
     if (!reader->ring)
         goto fail;
-    if (look(reader, flags, error) == 0)
+    if (reader_first_check(reader, flags, error) == 0)
         return reader;
     camring_detach(reader);
     return NULL;
@@ -163,8 +164,8 @@ void camring_detach(struct camring_reader *reader)
 
 /* ---- reading ---- */
 
-static void describe(const struct ring_frame *from, const uint8_t *data,
-                     struct camring_frame *frame)
+static void reader_describe(const struct ring_frame *from, const uint8_t *data,
+                            struct camring_frame *frame)
 {
     *frame = (struct camring_frame){.number = from->number,
                                     .source = from->source,
@@ -232,7 +233,7 @@ static enum ring_result reader_take(struct camring_reader *reader, struct taken 
         result = ring_reader_acquire(reader->ring, last, &found, &data, err);
     if (result != RING_GOT)
         return result;
-    describe(&found, data, frame);
+    reader_describe(&found, data, frame);
     atomic_store(&reader->last, found.number);
     if (!taken) {
         reader->holding = true;
@@ -288,7 +289,7 @@ static int reader_await(struct camring_reader *reader, struct taken *taken,
 int camring_next(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns,
                  struct camring_error *error)
 {
-    if (!usable(reader, error))
+    if (!reader_is_usable(reader, error))
         return -1;
     if (!frame || reader->holding)
         return camring_fail_usage(error, frame ? "camring_release the last frame first"
@@ -302,7 +303,7 @@ int camring_next(struct camring_reader *reader, struct camring_frame *frame, int
 int camring_take(struct camring_reader *reader, struct camring_frame *frame, int64_t timeout_ns,
                  struct camring_error *error)
 {
-    if (!usable(reader, error))
+    if (!reader_is_usable(reader, error))
         return -1;
     if (!frame)
         return camring_fail_usage(error, "nowhere to put the frame");
@@ -318,7 +319,7 @@ int camring_take(struct camring_reader *reader, struct camring_frame *frame, int
 int camring_reserve(struct camring_reader *reader, unsigned frames, struct camring_error *error)
 {
     struct error err;
-    if (!usable(reader, error))
+    if (!reader_is_usable(reader, error))
         return -1;
     if (frames < 1 || frames > CAMRING_MAX_TAKEN)
         return camring_fail_usage(
@@ -356,7 +357,7 @@ void camring_give(struct camring_reader *reader, const struct camring_frame *fra
 
 void camring_release(struct camring_reader *reader)
 {
-    if (!usable(reader, NULL))
+    if (!reader_is_usable(reader, NULL))
         return;
     ring_reader_release(reader->ring);
     reader->holding = false;
@@ -364,7 +365,7 @@ void camring_release(struct camring_reader *reader)
 
 struct camring_memory *camring_hold(struct camring_reader *reader)
 {
-    if (!usable(reader, NULL) || !reader->holding)
+    if (!reader_is_usable(reader, NULL) || !reader->holding)
         return NULL;
     if (reader->copies) {
         atomic_fetch_add(&reader->copy->users, 1);
@@ -389,7 +390,7 @@ void camring_drop(struct camring_memory *memory)
 
 /* Signals once for each frame it sees that the reader has not had; also when frames can't be seen
  * any more or the ring is closed, so that camring_next can say so. */
-static void watch(struct camring_reader *reader)
+static void reader_watch(struct camring_reader *reader)
 {
     uint64_t seen = 0;
     for (;;) {
@@ -408,10 +409,10 @@ static void watch(struct camring_reader *reader)
     }
 }
 
-static void *help(void *arg)
+static void *reader_help(void *arg)
 {
     struct camring_reader *reader = arg;
-    watch(reader);
+    reader_watch(reader);
     bell_ring(&reader->ended, 1);
     return NULL;
 }
@@ -422,7 +423,7 @@ static int start_thread(struct camring_reader *reader)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    int r = pthread_create(&reader->thread, NULL, help, reader);
+    int r = pthread_create(&reader->thread, NULL, reader_help, reader);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return r;
 }
@@ -441,7 +442,7 @@ static int open_watched(struct camring_reader *reader, struct error *err)
 
 int camring_fd(struct camring_reader *reader, struct camring_error *error)
 {
-    if (!usable(reader, error))
+    if (!reader_is_usable(reader, error))
         return -1;
     if (reader->watched)
         return reader->eventfd;
@@ -469,7 +470,7 @@ int camring_fd(struct camring_reader *reader, struct camring_error *error)
 int camring_reader_stat(struct camring_reader *reader, struct camring_stat *out,
                         struct camring_error *error)
 {
-    if (!usable(reader, error))
+    if (!reader_is_usable(reader, error))
         return -1;
     if (!out)
         return camring_fail_usage(error, "nowhere to put the figures");

@@ -17,7 +17,7 @@ struct camring_writer {
     bool loaned;
 };
 
-static bool usable(const struct camring_writer *writer, struct camring_error *error)
+static bool writer_is_usable(const struct camring_writer *writer, struct camring_error *error)
 {
     return camring_usable(writer, writer ? writer->process : 0, error);
 }
@@ -119,7 +119,7 @@ void camring_writer_close(struct camring_writer *writer, int remove_ring)
 uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camring_error *error)
 {
     struct error err;
-    if (!usable(writer, error))
+    if (!writer_is_usable(writer, error))
         return NULL;
     if (writer->loaned || bytes == 0) {
         camring_fail_usage(error, bytes ? "commit or abort the last loan first"
@@ -190,7 +190,7 @@ int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
                    struct camring_error *error)
 {
     struct ring_frame made;
-    if (!usable(writer, error))
+    if (!writer_is_usable(writer, error))
         return -1;
     if (!writer->loaned)
         return camring_fail_usage(error, "there is no loan to commit");
@@ -210,7 +210,7 @@ int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
 
 void camring_abort(struct camring_writer *writer)
 {
-    if (!usable(writer, NULL) || !writer->loaned)
+    if (!writer_is_usable(writer, NULL) || !writer->loaned)
         return;
     ring_loan_release(writer->ring, &writer->loan);
     writer->loaned = false;
@@ -219,7 +219,7 @@ void camring_abort(struct camring_writer *writer)
 int camring_writer_stat(struct camring_writer *writer, struct camring_stat *out,
                         struct camring_error *error)
 {
-    if (!usable(writer, error))
+    if (!writer_is_usable(writer, error))
         return -1;
     if (!out)
         return camring_fail_usage(error, "nowhere to put the figures");

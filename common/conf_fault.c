@@ -38,7 +38,7 @@ bool conf_faults_any(const struct conf_faults *faults)
     return faults->count > 0 || faults->dropped > 0;
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_faults(const void *a, const void *b)
 {
     const struct conf_fault *first = a, *second = b;
     if (first->line != second->line)
@@ -51,7 +51,7 @@ static int by_place(const void *a, const void *b)
 void conf_faults_finish(struct conf_faults *faults, FILE *out)
 {
     if (faults->count > 0)
-        qsort(faults->list, faults->count, sizeof *faults->list, by_place);
+        qsort(faults->list, faults->count, sizeof *faults->list, compare_faults);
     unsigned line = 1, column = 1;
     for (unsigned i = 0; i < faults->count; i++) {
         struct conf_fault *fault = &faults->list[i];

@@ -15,7 +15,7 @@ struct word {
     bool full;
 };
 
-static void put(struct word *word, char c, size_t offset, bool is_kept)
+static void word_put(struct word *word, char c, size_t offset, bool is_kept)
 {
     if (word->used + 1 >= word->size) {
         word->full = true;
@@ -37,16 +37,16 @@ static const char *read_word(const char *from, const char *start, const char *en
     *closed = true;
     while (*p && !strchr(ends, *p)) {
         if (*p == '\\' && p[1]) {
-            put(word, p[1], (size_t)(p - start), true);
+            word_put(word, p[1], (size_t)(p - start), true);
             p += 2;
         } else if (*p == '\'') {
             const char *end = strchr(p + 1, '\'');
             *closed = *closed && end;
             for (p++; *p && *p != '\''; p++)
-                put(word, *p, (size_t)(p - start), true);
+                word_put(word, *p, (size_t)(p - start), true);
             p += *p == '\'';
         } else {
-            put(word, *p, (size_t)(p - start), false);
+            word_put(word, *p, (size_t)(p - start), false);
             p++;
         }
     }
@@ -63,14 +63,14 @@ void filter_text_begin(struct filter_text *reader, const char *text)
     *reader = (struct filter_text){.text = text, .at = text + strspn(text, BLANKS)};
 }
 
-static unsigned offset_of(const struct filter_text *reader)
+static unsigned filter_text_offset(const struct filter_text *reader)
 {
     return (unsigned)(reader->at - reader->text);
 }
 
-static int fail(const struct filter_text *reader, struct error *err, const char *words)
+static int filter_text_fail(const struct filter_text *reader, struct error *err, const char *words)
 {
-    error_set(err, (int)offset_of(reader), "%s", words);
+    error_set(err, (int)filter_text_offset(reader), "%s", words);
     return -1;
 }
 
@@ -79,7 +79,7 @@ static void skip_blanks(struct filter_text *reader)
     reader->at += strspn(reader->at, BLANKS);
 }
 
-static bool is_name(const char *text, size_t length)
+static bool is_filter_name(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (!isalnum((unsigned char)text[i]) && text[i] != '_')
@@ -92,10 +92,11 @@ static int read_labels(struct filter_text *reader, struct filter_label *labels, 
 {
     for (*count = 0; *reader->at == '['; skip_blanks(reader)) {
         size_t length = strcspn(reader->at + 1, "]");
-        if (!is_name(reader->at + 1, length) || reader->at[1 + length] != ']')
-            return fail(reader, err, "a label must be like [name], of letters, digits and _");
+        if (!is_filter_name(reader->at + 1, length) || reader->at[1 + length] != ']')
+            return filter_text_fail(reader, err,
+                                    "a label must be like [name], of letters, digits and _");
         if (*count == FILTER_MAX_LABELS)
-            return fail(reader, err, "too many labels");
+            return filter_text_fail(reader, err, "too many labels");
         memcpy(labels[*count].name, reader->at + 1, length);
         labels[(*count)++].name[length] = '\0';
         reader->at += length + 2;
@@ -103,21 +104,23 @@ static int read_labels(struct filter_text *reader, struct filter_label *labels, 
     return 0;
 }
 
-static int read_filter(struct filter_text *reader, struct filter_entry *entry, struct error *err)
+static int filter_text_read(struct filter_text *reader, struct filter_entry *entry,
+                            struct error *err)
 {
     size_t length = strcspn(reader->at, "=,;[ \n\t\r@");
-    entry->offset = offset_of(reader);
-    if (!is_name(reader->at, length))
-        return fail(reader, err,
-                    length == 0 ? "a filter's name is missing"
-                                : "a filter's name is of letters, digits and _");
+    entry->offset = filter_text_offset(reader);
+    if (!is_filter_name(reader->at, length))
+        return filter_text_fail(reader, err,
+                                length == 0 ? "a filter's name is missing"
+                                            : "a filter's name is of letters, digits and _");
     memcpy(entry->name, reader->at, length);
     entry->name[length] = '\0';
     reader->at += length;
     if (*reader->at == '@') { /* a name of its own, which nothing here needs */
         length = strcspn(reader->at + 1, "=,;[ \n\t\r");
-        if (!is_name(reader->at + 1, length))
-            return fail(reader, err, "the name behind @ must be of letters, digits and _");
+        if (!is_filter_name(reader->at + 1, length))
+            return filter_text_fail(reader, err,
+                                    "the name behind @ must be of letters, digits and _");
         reader->at += length + 1;
     }
     skip_blanks(reader);
@@ -129,9 +132,9 @@ static int read_filter(struct filter_text *reader, struct filter_entry *entry, s
     else
         entry->args[0] = '\0';
     if (!closed)
-        return fail(reader, err, "a quote (') has no end");
+        return filter_text_fail(reader, err, "a quote (') has no end");
     if (word.full)
-        return fail(reader, err, "a filter's options are too long");
+        return filter_text_fail(reader, err, "a filter's options are too long");
     reader->at = end;
     skip_blanks(reader);
     return 0;
@@ -143,17 +146,18 @@ int filter_text_next(struct filter_text *reader, struct filter_entry *entry, str
         return 0;
     reader->begun = true;
     if (read_labels(reader, entry->in, &entry->in_count, err) < 0 ||
-        read_filter(reader, entry, err) < 0 ||
+        filter_text_read(reader, entry, err) < 0 ||
         read_labels(reader, entry->out, &entry->out_count, err) < 0)
         return -1;
     entry->goes_on = *reader->at == ',';
     if (*reader->at && *reader->at != ',' && *reader->at != ';')
-        return fail(reader, err, "a comma or semicolon is missing here");
+        return filter_text_fail(reader, err, "a comma or semicolon is missing here");
     bool more = *reader->at;
     reader->at += more;
     skip_blanks(reader);
     if (more && !*reader->at)
-        return fail(reader, err, "a filter is missing behind the last comma or semicolon");
+        return filter_text_fail(reader, err,
+                                "a filter is missing behind the last comma or semicolon");
     return 1;
 }
 

@@ -37,23 +37,23 @@ struct ring_reader {
     struct ring_pin *in_hand;            /* of ring_reader_acquire */
 };
 
-static bool follow(struct ring_reader *reader, struct error *err);
+static bool reader_follow(struct ring_reader *reader, struct error *err);
 
 /* ---- opening ---- */
 
-static int join(struct ring_reader *reader, struct error *err)
+static int reader_join(struct ring_reader *reader, struct error *err)
 {
     struct error later; /* what is wrong with the frames is said by who asks for one */
     unsigned number = ring_row_take(reader->ctl, err);
     if (number == 0)
         return -1;
     struct ring_pin *own = &reader->pins[0];
-    bool attached = follow(reader, &later);
+    bool attached = reader_follow(reader, &later);
     own->number = number;
     own->row = &reader->ctl->header->rows[number];
     ring_row_fill(own->row, reader->who,
                   attached ? atomic_load(&reader->map->header->head) >> 8 : 0, 0);
-    if (!attached || follow(reader, &later) || later.code != RING_ERROR_SPACE)
+    if (!attached || reader_follow(reader, &later) || later.code != RING_ERROR_SPACE)
         return 0;
     *err = later;
     return -1;
@@ -74,7 +74,7 @@ struct ring_reader *ring_reader_open(const char *instance, const char *name, enu
         goto fail;
     if (role == RING_ENCODER)
         reader->pins[0].row = &reader->ctl->header->rows[0];
-    if (role == RING_MEMBER && join(reader, err) < 0)
+    if (role == RING_MEMBER && reader_join(reader, err) < 0)
         goto fail;
     return reader;
 fail:
@@ -163,7 +163,7 @@ static enum ring_access access_of(const struct ring_reader *reader)
 }
 
 /* Each row brings a slot of its own to each generation, before anything is pinned with it. */
-static bool provide(struct ring_reader *reader, struct ring_pin *pin, struct error *err)
+static bool reader_provide_slot(struct ring_reader *reader, struct ring_pin *pin, struct error *err)
 {
     if (pin->number == 0 || pin->provided == reader->map->generation)
         return true;
@@ -178,7 +178,7 @@ static bool provide(struct ring_reader *reader, struct ring_pin *pin, struct err
 /* Follows ctl to its current generation.  The generation may be unlinked between the two looks:
  * then it is looked up again.  If the ring is open after the mapping as before, then what was
  * mapped is its own, and not that of a ring made anew under its name. */
-static bool follow(struct ring_reader *reader, struct error *err)
+static bool reader_follow(struct ring_reader *reader, struct error *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         if (!is_open(reader, err))
@@ -186,7 +186,7 @@ static bool follow(struct ring_reader *reader, struct error *err)
         uint32_t generation =
             atomic_load_explicit(&reader->ctl->header->generation, memory_order_acquire);
         if (reader->map && reader->map->generation == generation)
-            return provide(reader, &reader->pins[0], err);
+            return reader_provide_slot(reader, &reader->pins[0], err);
         if (generation == 0) {
             error_set(err, RING_ERROR_EMPTY, "%s.%s: no picture yet", reader->ctl->camera,
                       reader->ctl->variant);
@@ -200,7 +200,7 @@ static bool follow(struct ring_reader *reader, struct error *err)
         if (map) {
             ring_map_drop(reader->map);
             reader->map = map;
-            return provide(reader, &reader->pins[0], err);
+            return reader_provide_slot(reader, &reader->pins[0], err);
         }
         if (err->code != RING_ERROR_ABSENT)
             return false;
@@ -212,7 +212,7 @@ uint64_t ring_reader_head(struct ring_reader *reader)
 {
     struct error ignored;
     uint32_t slot;
-    if (!reader->in_hand && !follow(reader, &ignored))
+    if (!reader->in_hand && !reader_follow(reader, &ignored))
         return 0;
     return ring_map_newest(reader->map, &slot);
 }
@@ -304,7 +304,9 @@ static struct ring_pin *free_pin(struct ring_reader *reader, struct error *err)
         struct ring_pin *pin = &reader->pins[i];
         if (atomic_load_explicit(&pin->held, memory_order_acquire))
             continue;
-        return (pin->row || pin_claim(reader, pin, err)) && provide(reader, pin, err) ? pin : NULL;
+        return (pin->row || pin_claim(reader, pin, err)) && reader_provide_slot(reader, pin, err)
+                   ? pin
+                   : NULL;
     }
     error_set(err, RING_ERROR_SYSTEM, "%s.%s: %d frames are held, give one back first",
               reader->ctl->camera, reader->ctl->variant, RING_MAX_PINS);
@@ -318,12 +320,13 @@ int ring_reader_reserve(struct ring_reader *reader, unsigned frames, struct erro
                   RING_MAX_PINS);
         return -1;
     }
-    bool attached = follow(reader, err);
+    bool attached = reader_follow(reader, err);
     if (!attached && err->code != RING_ERROR_EMPTY)
         return -1;
     for (unsigned i = 0; i < frames; i++) {
         struct ring_pin *pin = &reader->pins[i];
-        if (!(pin->row || pin_claim(reader, pin, err)) || !(!attached || provide(reader, pin, err)))
+        if (!(pin->row || pin_claim(reader, pin, err)) ||
+            !(!attached || reader_provide_slot(reader, pin, err)))
             return -1;
     }
     return 0;
@@ -337,7 +340,7 @@ enum ring_result ring_reader_take(struct ring_reader *reader, uint64_t after,
         error_set(err, RING_ERROR_SYSTEM, "a pin needs a row of its own");
         return RING_FAILED;
     }
-    if (!follow(reader, err))
+    if (!reader_follow(reader, err))
         return attach_failed(err);
     uint32_t slot;
     if (ring_map_newest(reader->map, &slot) <= after)
@@ -369,7 +372,7 @@ enum ring_result ring_reader_acquire(struct ring_reader *reader, uint64_t after,
     enum ring_result result;
     if (atomic_load_explicit(&pin->held, memory_order_acquire)) /* by ring_reader_take */
         result = ring_reader_take(reader, after, frame, data, &pin, err);
-    else if (follow(reader, err))
+    else if (reader_follow(reader, err))
         result = pin_take(reader, pin, after, frame, data, err);
     else
         return attach_failed(err);
@@ -401,7 +404,7 @@ struct ring_map *ring_reader_hold(struct ring_reader *reader)
 
 /* ---- copies ---- */
 
-static bool unchanged(const struct ring_slot *slot, uint64_t number)
+static bool is_unchanged(const struct ring_slot *slot, uint64_t number)
 {
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&slot->seq, memory_order_relaxed) == 2 * number;
@@ -452,7 +455,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
         error_set(err, RING_ERROR_SYSTEM, "the encoder's row pins, it does not copy");
         return RING_FAILED;
     }
-    if (!reader->in_hand && !follow(reader, err))
+    if (!reader->in_hand && !reader_follow(reader, err))
         return attach_failed(err);
     const struct ring_map *map = reader->map;
     for (int i = 0; i < ATTEMPTS; i++) {
@@ -476,7 +479,7 @@ enum ring_result ring_reader_copy(struct ring_reader *reader, uint64_t after,
                       reader->ctl->camera, reader->ctl->variant, (unsigned long long)number);
             return RING_FAILED;
         }
-        if (!unchanged(&map->slots[slot], number))
+        if (!is_unchanged(&map->slots[slot], number))
             continue;
         ring_row_count(reader->pins[0].row, number);
         return RING_GOT;
@@ -535,7 +538,7 @@ void ring_reader_want(struct ring_reader *reader, int waker)
 
 int ring_reader_stat(struct ring_reader *reader, struct ring_stat *stat, struct error *err)
 {
-    bool attached = follow(reader, err) || (reader->map && err->code == RING_ERROR_SPACE);
+    bool attached = reader_follow(reader, err) || (reader->map && err->code == RING_ERROR_SPACE);
     if (!attached && err->code != RING_ERROR_EMPTY)
         return -1;
     ring_stat_fill(reader->ctl, attached ? reader->map : NULL, stat);

@@ -73,7 +73,7 @@ const char *step_text_wrong(const char *text, size_t *at)
 }
 
 /* Not more than fits, and no half character at the end. */
-static void append(char *out, const char *text, size_t length)
+static void step_text_append(char *out, const char *text, size_t length)
 {
     size_t used = strlen(out);
     if (length > STEP_TEXT_SIZE - 1 - used) {
@@ -98,16 +98,16 @@ void step_text_expand(const char *text, const char *camera, int64_t wall_ns,
         char format[16], part[256] = "";
         const char *next = text + length;
         if (*text != '%') {
-            append(out, text, length);
+            step_text_append(out, text, length);
         } else if (length == 0) {
             break;
         } else if (text[1] == '{') {
-            append(out, camera, strlen(camera));
+            step_text_append(out, camera, strlen(camera));
         } else if (length < sizeof format) {
             memcpy(format, text, length);
             format[length] = '\0';
             length = strftime(part, sizeof part, format, &parts);
-            append(out, part, length);
+            step_text_append(out, part, length);
         }
         text = next;
     }

@@ -5,8 +5,9 @@
  * are done while the result is copied to where it is wanted, and so cost no copy of their own.
  *
  * Without need nothing is copied on the way in either: if no step keeps pictures, the graphs get
- * the raw frame's memory itself, readable only; who changes it copies first.  That no filter holds
- * on to it is checked after each picture: should one do so, the chain copies from then on. */
+ * the raw frame's memory itself, read-only; a filter that changes it copies it first.  That no
+ * filter holds on to it is checked after each picture: should one do so, the chain copies from then
+ * on. */
 #include "chain.h"
 
 #include "chain_font.h"
@@ -56,7 +57,7 @@ struct chain {
 };
 
 /* Puts the step in front of what is wrong with it. */
-static void name_step(const struct conf_chain *conf, struct error *err)
+static void chain_name_step(const struct conf_chain *conf, struct error *err)
 {
     unsigned step = CHAIN_STEP(err->code);
     if (step > 0 && step <= conf->count)
@@ -112,7 +113,7 @@ static bool add_own(struct chain *chain, unsigned i)
     return part->mask;
 }
 
-static bool cut(struct chain *chain)
+static bool chain_cut(struct chain *chain)
 {
     const struct conf_chain *conf = &chain->conf;
     bool is_gray = false;
@@ -186,13 +187,13 @@ struct chain *chain_create(const struct conf_camera *camera, struct error *err)
     chain->picture = av_frame_alloc();
     chain->next = av_frame_alloc();
     bool ok = check_filters(&chain->conf, err) && find_fonts(chain, err);
-    if (ok && !(chain->picture && chain->next && cut(chain))) {
+    if (ok && !(chain->picture && chain->next && chain_cut(chain))) {
         error_set(err, 0, "out of memory");
         ok = false;
     }
     if (ok)
         return chain;
-    name_step(&chain->conf, err);
+    chain_name_step(&chain->conf, err);
     chain_destroy(chain);
     return NULL;
 }
@@ -229,7 +230,7 @@ bool chain_keeps_state(const struct conf_chain *chain)
 
 /* ---- in ---- */
 
-static void keep(void *opaque, uint8_t *data)
+static void chain_keep(void *opaque, uint8_t *data)
 {
     (void)opaque, (void)data; /* the raw frame's memory is the caller's */
 }
@@ -255,7 +256,7 @@ static int take_in(struct chain *chain, const struct ring_frame *in, const uint8
     frame->pts = chain->clock_us;
     if (!chain->borrows || !has_padding(in, data))
         return chain_frame_copy(frame, in, data, &chain->pool);
-    chain->loan = av_buffer_create((uint8_t *)(uintptr_t)data, in->bytes, keep, NULL,
+    chain->loan = av_buffer_create((uint8_t *)(uintptr_t)data, in->bytes, chain_keep, NULL,
                                    AV_BUFFER_FLAG_READONLY);
     return chain->loan ? chain_frame_borrow(frame, in, data, chain->loan) : -1;
 }
@@ -311,7 +312,7 @@ static void view_planes(const AVFrame *frame, uint8_t range, struct chain_planes
     }
 }
 
-static int paint(struct chain *chain, struct part *part, const struct ring_frame *in)
+static int paint_part(struct chain *chain, struct part *part, const struct ring_frame *in)
 {
     struct chain_planes planes;
     struct ring_frame as;
@@ -341,7 +342,7 @@ static int run_part(struct chain *chain, struct part *part, const struct ring_fr
 {
     int result = 0;
     if (part->kind == PART_MASK)
-        result = paint(chain, part, in);
+        result = paint_part(chain, part, in);
     else if (part->kind == PART_GRAY)
         drop_colours(chain, in);
     else if (part->kind == PART_COLOURS)
@@ -361,7 +362,7 @@ static int run_part(struct chain *chain, struct part *part, const struct ring_fr
 }
 
 /* What chain_copy needs, which can't fail any more. */
-static int finish(struct chain *chain, const struct ring_frame *in, struct error *err)
+static int chain_finish(struct chain *chain, const struct ring_frame *in, struct error *err)
 {
     struct ring_frame *result = &chain->result;
     if (!chain_frame_result(chain->picture, in, &chain->colours, result)) {
@@ -391,9 +392,9 @@ enum chain_result chain_run(struct chain *chain, const struct ring_frame *in, co
     for (unsigned i = 0; i < chain->tail && result == 1; i++)
         result = run_part(chain, &chain->parts[i], in, err);
     if (result == 1)
-        result = finish(chain, in, err);
+        result = chain_finish(chain, in, err);
     if (result < 0)
-        name_step(&chain->conf, err);
+        chain_name_step(&chain->conf, err);
     if (result != 1)
         av_frame_unref(chain->picture);
     return_loan(chain);
@@ -405,7 +406,7 @@ enum chain_result chain_run(struct chain *chain, const struct ring_frame *in, co
 
 /* ---- out ---- */
 
-static void copy_plane(const struct chain *chain, unsigned plane, bool is_gray, uint8_t *to)
+static void chain_copy_plane(const struct chain *chain, unsigned plane, bool is_gray, uint8_t *to)
 {
     const struct ring_frame *as = &chain->result;
     const AVFrame *frame = chain->picture;
@@ -432,7 +433,7 @@ void chain_copy(struct chain *chain, uint8_t *to)
     for (unsigned i = 0; i < RING_PLANES; i++) {
         planes.data[i] = to + as->offset[i];
         planes.stride[i] = as->stride[i];
-        copy_plane(chain, i, is_gray, planes.data[i]);
+        chain_copy_plane(chain, i, is_gray, planes.data[i]);
     }
     for (unsigned i = chain->tail; i < chain->count; i++)
         if (chain->parts[i].kind == PART_MASK)

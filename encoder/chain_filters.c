@@ -87,7 +87,7 @@ static bool is_font_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static int judge(struct builder *builder, const char *key, const char *value)
+static int judge_option(struct builder *builder, const char *key, const char *value)
 {
     char words[160];
     const char *wrong = filter_refuses(builder->entry.name, key, value);
@@ -101,11 +101,11 @@ static int judge(struct builder *builder, const char *key, const char *value)
 }
 
 /* Sets it at once, so that what is wrong with it is known to be wrong with this one. */
-static int set_option(struct builder *builder, AVFilterContext *filter, const char *key,
-                      AVDictionary **options)
+static int set_filter_option(struct builder *builder, AVFilterContext *filter, const char *key,
+                             AVDictionary **options)
 {
     const char *value = builder->option.value;
-    if (judge(builder, key, value) < 0)
+    if (judge_option(builder, key, value) < 0)
         return -1;
     if (av_opt_find(filter, key, NULL, 0, 0)) {
         int code = av_opt_set(filter, key, value, 0);
@@ -143,7 +143,7 @@ static int set_options(struct builder *builder, AVFilterContext *filter, AVDicti
                                "has a name");
             key = option->name;
         }
-        if (set_option(builder, filter, key, options) < 0)
+        if (set_filter_option(builder, filter, key, options) < 0)
             return -1;
     }
     if (result < 0)

@@ -40,7 +40,7 @@ struct freetype {
 };
 
 /* libavfilter draws with it, so it is there where that is. */
-static bool load(struct freetype *freetype, struct error *err)
+static bool load_freetype(struct freetype *freetype, struct error *err)
 {
     void *library = dlopen("libfreetype.so.6", RTLD_NOW | RTLD_LOCAL);
     if (library) {
@@ -105,8 +105,8 @@ static const char *check_wanted(const struct freetype *freetype, FT_Library libr
     return NULL;
 }
 
-static const char *choose(const struct freetype *freetype, FT_Library library, const char *text,
-                          struct error *err)
+static const char *choose_font(const struct freetype *freetype, FT_Library library,
+                               const char *text, struct error *err)
 {
     struct lack lack, least = {0};
     for (size_t i = 0; i < sizeof installed / sizeof *installed; i++) {
@@ -133,14 +133,14 @@ const char *chain_font_find(const char *text, const char *wanted, struct error *
 {
     struct freetype freetype;
     FT_Library library;
-    if (!load(&freetype, err))
+    if (!load_freetype(&freetype, err))
         return NULL;
     if (freetype.init(&library) != 0) {
         error_set(err, 0, "no text can be drawn: FreeType doesn't start");
         return NULL;
     }
     const char *font = wanted[0] ? check_wanted(&freetype, library, text, wanted, err)
-                                 : choose(&freetype, library, text, err);
+                                 : choose_font(&freetype, library, text, err);
     freetype.done(library);
     return font;
 }

@@ -9,7 +9,7 @@
 
 /* ---- kinds ---- */
 
-static int pixel_format(const struct chain_colours *colours)
+static int chain_pixel_format(const struct chain_colours *colours)
 {
     bool full = colours->range == RING_RANGE_FULL;
     switch (colours->format) {
@@ -66,7 +66,7 @@ void chain_pool_destroy(struct chain_pool *pool)
     pool->size = 0;
 }
 
-static int aligned(uint32_t width)
+static int align_width(uint32_t width)
 {
     return (int)((width + LINE_ALIGN - 1) / LINE_ALIGN * LINE_ALIGN);
 }
@@ -77,7 +77,7 @@ static int give_memory(AVFrame *frame, struct chain_pool *pool)
     size_t at[RING_PLANES], size = 0;
     for (unsigned i = 0; i < plane_count(frame); i++) {
         at[i] = size;
-        frame->linesize[i] = aligned(plane_width(frame, i));
+        frame->linesize[i] = align_width(plane_width(frame, i));
         size += (size_t)frame->linesize[i] * plane_height(frame, i) + PLANE_SLACK;
     }
     if (pool->size != size) {
@@ -94,8 +94,8 @@ static int give_memory(AVFrame *frame, struct chain_pool *pool)
     return 0;
 }
 
-static void copy_plane(uint8_t *to, ptrdiff_t to_stride, const uint8_t *from, ptrdiff_t from_stride,
-                       uint32_t width, uint32_t height)
+static void copy_plane_rows(uint8_t *to, ptrdiff_t to_stride, const uint8_t *from,
+                            ptrdiff_t from_stride, uint32_t width, uint32_t height)
 {
     for (uint32_t y = 0; y < height; y++)
         memcpy(to + y * to_stride, from + y * from_stride, width);
@@ -107,7 +107,7 @@ int chain_frame_describe(AVFrame *frame, const struct ring_frame *in)
 {
     struct chain_colours colours = {in->format, in->range, in->matrix};
     struct chain_origin origin = {in->number, in->camera_ns, in->captured_ns};
-    frame->format = pixel_format(&colours);
+    frame->format = chain_pixel_format(&colours);
     frame->width = (int)in->width;
     frame->height = (int)in->height;
     frame->sample_aspect_ratio = (AVRational){1, 1};
@@ -140,8 +140,8 @@ int chain_frame_copy(AVFrame *frame, const struct ring_frame *in, const uint8_t 
     if (give_memory(frame, pool) < 0)
         return -1;
     for (unsigned i = 0; i < RING_PLANES; i++)
-        copy_plane(frame->data[i], frame->linesize[i], data + in->offset[i], in->stride[i],
-                   plane_width(frame, i), plane_height(frame, i));
+        copy_plane_rows(frame->data[i], frame->linesize[i], data + in->offset[i], in->stride[i],
+                        plane_width(frame, i), plane_height(frame, i));
     return 0;
 }
 
@@ -160,8 +160,8 @@ int chain_frame_own(AVFrame *frame, struct chain_pool *pool)
         return -1;
     }
     for (unsigned i = 0; i < plane_count(frame); i++)
-        copy_plane(copy->data[i], copy->linesize[i], frame->data[i], frame->linesize[i],
-                   plane_width(frame, i), plane_height(frame, i));
+        copy_plane_rows(copy->data[i], copy->linesize[i], frame->data[i], frame->linesize[i],
+                        plane_width(frame, i), plane_height(frame, i));
     av_frame_unref(frame);
     av_frame_move_ref(frame, copy);
     av_frame_free(&copy);
@@ -183,11 +183,11 @@ void chain_frame_drop_colours(AVFrame *frame)
 
 int chain_frame_add_gray(AVFrame *frame, const struct chain_colours *colours, AVBufferRef **neutral)
 {
-    frame->format = pixel_format(colours);
+    frame->format = chain_pixel_format(colours);
     frame->color_range = colours->range == RING_RANGE_FULL ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
     frame->colorspace =
         colours->matrix == RING_MATRIX_BT709 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
-    int stride = aligned(plane_width(frame, 1));
+    int stride = align_width(plane_width(frame, 1));
     size_t size = (size_t)stride * plane_height(frame, 1) + PLANE_SLACK;
     if (!*neutral || (*neutral)->size < size) {
         av_buffer_unref(neutral);
@@ -248,7 +248,7 @@ bool chain_frame_result(const AVFrame *frame, const struct ring_frame *in,
         return false;
     size_t at = 0;
     for (unsigned i = 0; i < RING_PLANES; i++) {
-        out->stride[i] = (uint32_t)aligned(ring_plane_width(out->format, i, out->width));
+        out->stride[i] = (uint32_t)align_width(ring_plane_width(out->format, i, out->width));
         out->offset[i] = (uint32_t)at;
         at += (size_t)out->stride[i] * ring_plane_height(out->format, i, out->height) + PLANE_SLACK;
     }

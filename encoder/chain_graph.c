@@ -69,8 +69,8 @@ void chain_graph_destroy(struct chain_graph *graph)
 /* ---- making ---- */
 
 /* Where it is, if a filter has said something; else at the last step. */
-static int fail(const struct chain_graph *graph, struct lavfi_words *words, int code,
-                struct error *err)
+static int graph_fail(const struct chain_graph *graph, struct lavfi_words *words, int code,
+                      struct error *err)
 {
     int place = chain_filters_place(words->speaker);
     error_set(err, place ? place : CHAIN_PLACE(graph->end, 0), "%s", lavfi_reason(words, code));
@@ -155,7 +155,7 @@ static int check_sizes(const struct chain_graph *graph, struct error *err)
     return 0;
 }
 
-static int make(struct chain_graph *graph, struct error *err)
+static int graph_make(struct chain_graph *graph, struct error *err)
 {
     struct lavfi_words words;
     const struct lavfi *lavfi = graph->lavfi;
@@ -181,7 +181,7 @@ static int make(struct chain_graph *graph, struct error *err)
     if (code >= 0)
         code = lavfi->avfilter_graph_config(graph->graph, NULL);
     lavfi_listen(NULL);
-    return code < 0 ? fail(graph, &words, code, err) : check_sizes(graph, err);
+    return code < 0 ? graph_fail(graph, &words, code, err) : check_sizes(graph, err);
 }
 
 /* ---- pictures ---- */
@@ -192,7 +192,7 @@ static struct kind kind_of(const AVFrame *frame)
                          frame->color_range, frame->colorspace, frame->sample_aspect_ratio};
 }
 
-static int prepare(struct chain_graph *graph, const AVFrame *in, struct error *err)
+static int graph_prepare(struct chain_graph *graph, const AVFrame *in, struct error *err)
 {
     struct kind kind = kind_of(in);
     if (!graph->lavfi && !(graph->lavfi = lavfi_load(err)))
@@ -200,7 +200,7 @@ static int prepare(struct chain_graph *graph, const AVFrame *in, struct error *e
     if (memcmp(&kind, &graph->kind, sizeof kind) != 0) {
         chain_graph_forget(graph);
         graph->kind = kind;
-        if (make(graph, &graph->fault) < 0)
+        if (graph_make(graph, &graph->fault) < 0)
             graph->lavfi->avfilter_graph_free(&graph->graph);
     }
     if (graph->graph)
@@ -210,7 +210,7 @@ static int prepare(struct chain_graph *graph, const AVFrame *in, struct error *e
 }
 
 /* Takes all that comes out; the newest is what is wanted. */
-static int drain(struct chain_graph *graph, AVFrame *out)
+static int graph_drain(struct chain_graph *graph, AVFrame *out)
 {
     int taken = 0, code;
     AVFrame *next = av_frame_alloc();
@@ -231,17 +231,17 @@ static int drain(struct chain_graph *graph, AVFrame *out)
 int chain_graph_run(struct chain_graph *graph, AVFrame *in, AVFrame *out, struct error *err)
 {
     struct lavfi_words words;
-    if (prepare(graph, in, err) < 0)
+    if (graph_prepare(graph, in, err) < 0)
         return -1;
     lavfi_listen(&words);
     int code = graph->lavfi->av_buffersrc_add_frame_flags(graph->source, in,
                                                           AV_BUFFERSRC_FLAG_NO_CHECK_FORMAT);
     if (code >= 0)
-        code = drain(graph, out);
+        code = graph_drain(graph, out);
     lavfi_listen(NULL);
     if (code >= 0)
         return code;
-    fail(graph, &words, code, err);
+    graph_fail(graph, &words, code, err);
     if (code == AVERROR(ERANGE))
         error_set(err, err->code, "more than %d pictures come out for one", PICTURES_AT_ONCE);
     chain_graph_forget(graph);

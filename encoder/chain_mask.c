@@ -68,14 +68,14 @@ struct crossing {
     int turn; /* 1: the edge goes down, -1: up */
 };
 
-static int by_place(const void *a, const void *b)
+static int compare_crossings(const void *a, const void *b)
 {
     double first = ((const struct crossing *)a)->x, second = ((const struct crossing *)b)->x;
     return (first > second) - (first < second);
 }
 
 /* Where the edges cross the middle of a row. */
-static size_t cross(const uint16_t *points, size_t count, double y, struct crossing *out)
+static size_t find_crossings(const uint16_t *points, size_t count, double y, struct crossing *out)
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
@@ -85,7 +85,7 @@ static size_t cross(const uint16_t *points, size_t count, double y, struct cross
         out[found].x = a[0] + (y - a[1]) * (b[0] - a[0]) / (b[1] - a[1]);
         out[found++].turn = a[1] < y ? 1 : -1;
     }
-    qsort(out, found, sizeof *out, by_place);
+    qsort(out, found, sizeof *out, compare_crossings);
     return found;
 }
 
@@ -94,7 +94,7 @@ static bool add_polygon(struct chain_mask *mask, const uint16_t *points, size_t 
 {
     struct crossing crossings[CROSSINGS];
     for (uint32_t row = 0; row < mask->height; row++) {
-        size_t found = cross(points, count, row + 0.5, crossings);
+        size_t found = find_crossings(points, count, row + 0.5, crossings);
         int turns = 0;
         for (size_t i = 0; i + 1 < found; i++) {
             turns += crossings[i].turn;

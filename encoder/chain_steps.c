@@ -11,7 +11,7 @@ void chain_steps_key(unsigned step, char out[static 24])
 
 /* A value for an option: a description is read twice, as a graph and as options, and what must
  * arrive as it is gets its backslashes for both. */
-static bool escape(const char *text, char *out, size_t size)
+static bool escape_value(const char *text, char *out, size_t size)
 {
     size_t used = 0;
     out[0] = '\0';
@@ -26,13 +26,13 @@ static bool escape(const char *text, char *out, size_t size)
 }
 
 /* drawtext's own expressions for the place of a text with that much room around it. */
-static const char *across(enum conf_position position)
+static const char *text_x(enum conf_position position)
 {
     static const char *const places[] = {"%u", "(w-tw)/2", "w-tw-%u"};
     return places[position % 3];
 }
 
-static const char *down(enum conf_position position)
+static const char *text_y(enum conf_position position)
 {
     static const char *const places[] = {"%u", "(h-th)/2", "h-th-%u"};
     return places[position / 3];
@@ -45,11 +45,11 @@ static bool describe_text(const struct conf_step *step, unsigned number, const c
 {
     char file[CHAIN_STEP_SIZE / 2], key[24], x[32], y[32];
     unsigned border = step->text.size / 4 + 1;
-    if (!escape(font, file, sizeof file))
+    if (!escape_value(font, file, sizeof file))
         return false;
     chain_steps_key(number, key);
-    snprintf(x, sizeof x, across(step->text.position), 2 * border);
-    snprintf(y, sizeof y, down(step->text.position), 2 * border);
+    snprintf(x, sizeof x, text_x(step->text.position), 2 * border);
+    snprintf(y, sizeof y, text_y(step->text.position), 2 * border);
     int n = snprintf(out, CHAIN_STEP_SIZE,
                      "drawtext=fontfile=%s:fontsize=%u:fontcolor=white:box=1:boxcolor=black@0.6:"
                      "boxborderw=%u:x=%s:y=%s:text=%%{metadata\\\\:%s}",

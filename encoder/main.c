@@ -32,7 +32,7 @@ static void on_stop(void *arg)
     bell_ring(board_pool_bell(line->board), BELL_ALL);
 }
 
-static struct board *open_board(const struct msg_hello *hello)
+static struct board *encoder_open_board(const struct msg_hello *hello)
 {
     struct error err;
     struct board *board = board_open(hello->instance, &err);
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     static struct channel_setup setup;
     static struct line line;
     channel_open(&setup, MSG_ENCODER);
-    line.board = open_board(&setup.hello);
+    line.board = encoder_open_board(&setup.hello);
     line.inbox = inbox_create();
     struct pool *pool = line.inbox ? pool_create(&setup, line.board, line.inbox) : NULL;
     if (!pool)

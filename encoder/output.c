@@ -24,9 +24,9 @@ static bool borrow_slot(struct ring_writer *ring, size_t size, struct ring_loan 
 }
 
 /* Returns the JPEG's length, with the loan; or 0, without. */
-static size_t encode(struct ring_writer *ring, struct jpeg_encoder *encoder,
-                     const struct ring_frame *picture, const uint8_t *data, unsigned quality,
-                     struct ring_loan *loan, struct output_fault *fault)
+static size_t output_encode(struct ring_writer *ring, struct jpeg_encoder *encoder,
+                            const struct ring_frame *picture, const uint8_t *data, unsigned quality,
+                            struct ring_loan *loan, struct output_fault *fault)
 {
     size_t bound = jpeg_bound(picture->format, picture->width, picture->height);
     size_t size = jpeg_usual(picture->format, picture->width, picture->height);
@@ -47,8 +47,8 @@ static size_t encode(struct ring_writer *ring, struct jpeg_encoder *encoder,
     }
 }
 
-static bool commit(struct ring_writer *ring, struct ring_loan *loan, struct ring_frame *made,
-                   struct output_fault *fault)
+static bool output_commit(struct ring_writer *ring, struct ring_loan *loan, struct ring_frame *made,
+                          struct output_fault *fault)
 {
     if (ring_commit(ring, loan, made))
         return true;
@@ -68,8 +68,8 @@ bool output_publish(struct ring_writer *ring, struct jpeg_encoder *encoder,
     made->height = picture->height;
     made->range = RING_RANGE_FULL;
     made->matrix = RING_MATRIX_BT601;
-    made->bytes = (uint32_t)encode(ring, encoder, picture, data, quality, loan, fault);
-    return made->bytes > 0 && commit(ring, loan, made, fault);
+    made->bytes = (uint32_t)output_encode(ring, encoder, picture, data, quality, loan, fault);
+    return made->bytes > 0 && output_commit(ring, loan, made, fault);
 }
 
 bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, const uint8_t *data,
@@ -82,7 +82,7 @@ bool output_repeat(struct ring_writer *ring, const struct ring_frame *made, cons
     if (!borrow_slot(ring, made->bytes, &loan, fault))
         return false;
     memcpy(loan.data, data, made->bytes);
-    if (!commit(ring, &loan, &again, fault))
+    if (!output_commit(ring, &loan, &again, fault))
         return false;
     ring_loan_release(ring, &loan);
     return true;

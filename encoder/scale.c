@@ -26,7 +26,7 @@ struct scale {
 
 struct scale *scale_create(void)
 {
-    av_log_set_level(AV_LOG_QUIET); /* what goes wrong is told by err */
+    av_log_set_level(AV_LOG_QUIET); /* failures are reported by err */
     return calloc(1, sizeof(struct scale));
 }
 
@@ -37,27 +37,27 @@ void scale_destroy(struct scale *scale)
     free(scale);
 }
 
-static enum AVPixelFormat pixel_format(uint32_t format)
+static enum AVPixelFormat scale_pixel_format(uint32_t format)
 {
     return format == RING_I420   ? AV_PIX_FMT_YUV420P
            : format == RING_I422 ? AV_PIX_FMT_YUV422P
                                  : AV_PIX_FMT_YUV444P;
 }
 
-/* The mean of what falls into a pixel costs a third of a cubic filter, and where that is four
- * pixels or more nobody sees a difference. */
-static int filter(const struct plan *plan)
+/* The mean of the pixels that fall into one costs a third of a cubic filter, and from four pixels
+ * on there is no visible difference. */
+static int choose_filter(const struct plan *plan)
 {
     return plan->width >= 2 * plan->to_width && plan->height >= 2 * plan->to_height ? SWS_AREA
                                                                                     : SWS_BICUBIC;
 }
 
-static bool prepare(struct plan *plan)
+static bool prepare_plan(struct plan *plan)
 {
     sws_freeContext(plan->sws);
-    plan->sws = sws_getContext((int)plan->width, (int)plan->height, pixel_format(plan->format),
-                               (int)plan->to_width, (int)plan->to_height, AV_PIX_FMT_YUV420P,
-                               filter(plan), NULL, NULL, NULL);
+    plan->sws = sws_getContext(
+        (int)plan->width, (int)plan->height, scale_pixel_format(plan->format), (int)plan->to_width,
+        (int)plan->to_height, AV_PIX_FMT_YUV420P, choose_filter(plan), NULL, NULL, NULL);
     const int *table = sws_getCoefficients(SWS_CS_ITU601);
     return plan->sws &&
            sws_setColorspaceDetails(plan->sws, table, 0, table, 0, 0, 1 << 16, 1 << 16) >= 0;
@@ -86,7 +86,7 @@ static struct plan *find_plan(struct scale *scale, const struct image_planes *in
                             .to_height = height,
                             .used = scale->pictures,
                             .sws = oldest->sws};
-    if (prepare(oldest))
+    if (prepare_plan(oldest))
         return oldest;
     sws_freeContext(oldest->sws);
     *oldest = (struct plan){0};

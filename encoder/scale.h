@@ -1,4 +1,4 @@
-/* scale.h: pictures made smaller. */
+/* scale.h: scales pictures down. */
 #ifndef CAMRING_ENCODER_SCALE_H
 #define CAMRING_ENCODER_SCALE_H
 

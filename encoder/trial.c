@@ -40,7 +40,7 @@ struct size {
 /* ---- pictures ---- */
 
 /* Gray slopes, which no filter takes for nothing at all.  NULL: out of memory. */
-static uint8_t *make_picture(struct size size, struct ring_frame *frame)
+static uint8_t *make_test_picture(struct size size, struct ring_frame *frame)
 {
     size_t at = 0;
     *frame = (struct ring_frame){
@@ -63,7 +63,7 @@ static int give_pictures(struct chain *chain, struct size size, unsigned most, s
 {
     struct ring_frame in, out;
     enum chain_result result = CHAIN_NONE;
-    uint8_t *data = make_picture(size, &in);
+    uint8_t *data = make_test_picture(size, &in);
     if (!data) {
         error_set(err, 0, "out of memory");
         return -1;
@@ -82,13 +82,13 @@ static int give_pictures(struct chain *chain, struct size size, unsigned most, s
 
 /* ---- chains ---- */
 
-static void say(enum msg_trial_result result, int code, const char *words)
+static void send_trial(enum msg_trial_result result, int code, const char *words)
 {
     struct msg_trial trial = {
         .result = result, .step = CHAIN_STEP(code), .offset = CHAIN_OFFSET(code)};
     snprintf(trial.words, sizeof trial.words, "%s", words);
     if (msg_send(CHANNEL_FD, MSG_TRIAL, &trial, -1) < 0)
-        exit(1); /* nobody is left to be told */
+        exit(1); /* the supervisor has gone */
 }
 
 /* The chain up to its step number `count`; as give_pictures. */
@@ -110,7 +110,7 @@ static int try_steps(const struct conf_camera *camera, struct size size, struct 
     unsigned count = camera->chain.count;
     int result = 0;
     for (unsigned step = 1; step <= count && result >= 0; step++) {
-        say(MSG_TRIAL_STEP, CHAIN_PLACE(step, 0), "");
+        send_trial(MSG_TRIAL_STEP, CHAIN_PLACE(step, 0), "");
         result = try_in_size(&part, step, size, step == count ? PICTURES_AT_MOST : 2, err);
     }
     return result;
@@ -148,16 +148,16 @@ static void try_camera(const struct conf_camera *camera)
             continue;
         int result = try_steps(camera, sizes[i], &err);
         if (result > 0)
-            say(MSG_TRIAL_WORKS, 0, "");
+            send_trial(MSG_TRIAL_WORKS, 0, "");
         else if (result == 0)
-            say(MSG_TRIAL_FAULT, CHAIN_PLACE(camera->chain.count, 0),
-                "no picture comes out, however many go in");
+            send_trial(MSG_TRIAL_FAULT, CHAIN_PLACE(camera->chain.count, 0),
+                       "no picture comes out, however many go in");
         if (result >= 0)
             return;
         if (!first.text[0])
             first = err;
     }
-    say(MSG_TRIAL_FAULT, first.code, first.text);
+    send_trial(MSG_TRIAL_FAULT, first.code, first.text);
 }
 
 int trial_main(void)

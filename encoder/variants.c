@@ -10,13 +10,13 @@
  * What is due is decided per slot by one word, board_camera.variant_done: the variant and the
  * picture it was last taken up with. It is stored before the picture is touched, and
  * `variant_taken` before it, so a picture that kills its worker costs a slot one picture, and what
- * is taken and in no counter is what the dead worker had in hand: the supervisor books it as
+ * is taken and in no counter is what the dead worker was encoding: the supervisor counts it as
  * failed.
  *
  * Nothing is stranded.  A worker that finds the lease taken goes on its way; the holder looks again
  * after its release, which ends with the fence that makes it see what came meanwhile.  Between two
- * pictures it asks whether something more urgent waits, and if so leaves the rest to whoever looks
- * next; slots take turns, so that under overload each has its share. */
+ * pictures it asks whether something more urgent waits, and if so leaves the rest to the worker
+ * that looks next; slots take turns, so that under overload each has its share. */
 #include "variants.h"
 
 #include "output.h"
@@ -32,7 +32,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIXELS_MAX (64u << 20) /* a JPEG of more is an attack on the worker's memory and time */
+/* larger JPEGs are refused: they would cost too much memory and time */
+#define PIXELS_MAX (64u << 20)
 
 /* Where the newest picture may be. */
 enum source_ring { SOURCE_RAW, SOURCE_OUT, SOURCE_JPEG, SOURCES };
@@ -46,7 +47,7 @@ struct variants {
     uint32_t epoch;
     unsigned worker;
     uint32_t settings;                   /* those that conf has */
-    struct bell *bell;                   /* the pool's; NULL: nobody else listens */
+    struct bell *bell;                   /* the pool's; NULL: there is no other worker */
     struct ring_reader *source[SOURCES]; /* observers; NULL: not open */
     struct ring_writer *writer[VARIANT_SLOTS];
     int wakers[RING_MAX_WAKERS];
@@ -126,7 +127,7 @@ void variants_set_wakers(struct variants *variants, const int fds[RING_MAX_WAKER
 /* ---- what is due ---- */
 
 /* As with job.c: what has been told of the settings to others first is theirs. */
-static bool is_mine(const struct variants *variants)
+static bool variants_is_mine(const struct variants *variants)
 {
     return atomic_load_explicit(&variants->place->settings, memory_order_acquire) ==
            variants->settings;
@@ -150,14 +151,14 @@ static struct ring_reader *open_source(struct variants *variants, enum source_ri
 }
 
 /* What variant_done says of a slot that was taken up with this picture. */
-static uint64_t mark(const struct job *job, unsigned slot)
+static uint64_t done_mark(const struct job *job, unsigned slot)
 {
     uint64_t number = job->number & ((UINT64_C(1) << 38) - 1);
     return (uint64_t)variant_pack(job->wanted[slot]) << 40 | (uint64_t)job->ring << 38 | number;
 }
 
-/* Fills in which slots are due with the picture job->number; lets go of the rings of those that
- * nobody wants. */
+/* Fills in which slots are due with the picture job->number; closes the rings of those that no
+ * viewer wants. */
 static bool find_slots(struct variants *variants, struct job *job)
 {
     bool any = false;
@@ -167,13 +168,13 @@ static bool find_slots(struct variants *variants, struct job *job)
         if (!is_wanted)
             close_writer(variants, slot);
         job->due[slot] = is_wanted && job->number > 0 &&
-                         atomic_load_explicit(done, memory_order_relaxed) != mark(job, slot);
+                         atomic_load_explicit(done, memory_order_relaxed) != done_mark(job, slot);
         any |= job->due[slot];
     }
     return any;
 }
 
-/* The source is NULL if nobody wants anything, or there is nothing to make it from. */
+/* The source is NULL if no variant is wanted, or there is no picture. */
 static bool find_job(struct variants *variants, struct job *job, struct ring_reader **source)
 {
     *source = NULL;
@@ -199,7 +200,7 @@ struct source {
     struct image_planes planes; /* in its own size, or a JPEG in a smaller one; not to be freed */
 };
 
-static bool pad(struct ring_buffer *buffer, size_t bytes, struct error *err)
+static bool pad_buffer(struct ring_buffer *buffer, size_t bytes, struct error *err)
 {
     if (buffer->size >= bytes + SCALE_PADDING)
         return true;
@@ -214,8 +215,8 @@ static bool pad(struct ring_buffer *buffer, size_t bytes, struct error *err)
     return true;
 }
 
-/* How wide the widest is that is due. */
-static uint32_t widest(const struct job *job, const struct ring_frame *frame)
+/* The largest width that is due. */
+static uint32_t widest_due(const struct job *job, const struct ring_frame *frame)
 {
     uint32_t most = 0;
     for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
@@ -229,7 +230,8 @@ static uint32_t widest(const struct job *job, const struct ring_frame *frame)
 
 /* The colours of a JPEG that was damaged on its way are a guess, but viewers of the whole picture
  * see them as well. */
-static bool decode(struct source *source, struct variants_tools *tools, struct output_fault *fault)
+static bool decode_source(struct source *source, struct variants_tools *tools,
+                          struct output_fault *fault)
 {
     bool ignored;
     fault->stage = OUTPUT_DECODE;
@@ -242,7 +244,7 @@ static bool decode(struct source *source, struct variants_tools *tools, struct o
         return false;
     }
     if (source->frame.format != RING_FORMAT_JPEG) {
-        if (!pad(&tools->source, source->frame.bytes, &fault->err))
+        if (!pad_buffer(&tools->source, source->frame.bytes, &fault->err))
             return false;
         image_planes_view(&source->planes, &source->frame, tools->source.data);
     } else {
@@ -256,11 +258,12 @@ static bool decode(struct source *source, struct variants_tools *tools, struct o
 }
 
 /* The picture in the variant's size; the planes are the tools'. */
-static bool make_picture(struct source *source, struct variant wanted, struct variants_tools *tools,
-                         struct image_planes *picture, struct output_fault *fault)
+static bool variants_make_picture(struct source *source, struct variant wanted,
+                                  struct variants_tools *tools, struct image_planes *picture,
+                                  struct output_fault *fault)
 {
     uint32_t width, height;
-    if (!decode(source, tools, fault))
+    if (!decode_source(source, tools, fault))
         return false;
     fault->stage = OUTPUT_SCALE;
     variant_size(wanted, source->frame.width, source->frame.height, &width, &height);
@@ -292,31 +295,32 @@ static struct ring_writer *open_writer(struct variants *variants, unsigned slot,
     return variants->writer[slot];
 }
 
-static void take(struct variants *variants, struct job *job, unsigned slot)
+static void variants_take(struct variants *variants, struct job *job, unsigned slot)
 {
     board_count(&variants->place->variant_taken, 1);
-    ring_store_u64(&variants->place->variant_done[slot], mark(job, slot), memory_order_release);
+    ring_store_u64(&variants->place->variant_done[slot], done_mark(job, slot),
+                   memory_order_release);
     job->due[slot] = false;
 }
 
-static void book(struct variants *variants, bool done, const struct output_fault *fault)
+static void count_result(struct variants *variants, bool done, const struct output_fault *fault)
 {
     board_count(done ? &variants->place->variant_encoded : &variants->place->variant_failed, 1);
     if (!done)
         output_complain(&variants->complaint, variants->conf->id, "variant", fault);
 }
 
-/* What has just been made, for every other slot that wants just that. */
-static void repeat(struct variants *variants, struct job *job, const struct ring_frame *made,
-                   const uint8_t *data)
+/* Copies the JPEG just made into every other slot that wants the same. */
+static void repeat_result(struct variants *variants, struct job *job, const struct ring_frame *made,
+                          const uint8_t *data)
 {
     for (unsigned slot = 0; slot < VARIANT_SLOTS; slot++) {
         struct output_fault fault;
         if (!job->due[slot] || variant_pack(job->wanted[slot]) != made->variant)
             continue;
-        take(variants, job, slot);
+        variants_take(variants, job, slot);
         struct ring_writer *writer = open_writer(variants, slot, &fault);
-        book(variants, writer && output_repeat(writer, made, data, &fault), &fault);
+        count_result(variants, writer && output_repeat(writer, made, data, &fault), &fault);
     }
 }
 
@@ -340,10 +344,10 @@ static void fill_slot(struct variants *variants, struct job *job, unsigned slot,
         writer && output_publish(writer, tools->encoder, &frame, picture->plane[0],
                                  wanted.quality ? wanted.quality : variants->conf->jpeg_quality,
                                  &made, &loan, &fault);
-    book(variants, done, &fault);
+    count_result(variants, done, &fault);
     if (!done)
         return;
-    repeat(variants, job, &made, loan.data);
+    repeat_result(variants, job, &made, loan.data);
     ring_loan_release(writer, &loan);
 }
 
@@ -354,17 +358,17 @@ static bool fill_width(struct variants *variants, struct job *job, unsigned firs
 {
     struct image_planes picture;
     struct output_fault fault;
-    take(variants, job, first);
-    bool made = make_picture(source, job->wanted[first], tools, &picture, &fault);
+    variants_take(variants, job, first);
+    bool made = variants_make_picture(source, job->wanted[first], tools, &picture, &fault);
     for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
         unsigned slot = (first + i) % VARIANT_SLOTS;
         if (i > 0 && (!job->due[slot] || job->wanted[slot].width != job->wanted[first].width))
             continue;
         if (i > 0)
-            take(variants, job, slot);
+            variants_take(variants, job, slot);
         variants->next = (slot + 1) % VARIANT_SLOTS;
         if (!made) {
-            book(variants, false, &fault);
+            count_result(variants, false, &fault);
             continue;
         }
         fill_slot(variants, job, slot, source, &picture, tools);
@@ -390,7 +394,7 @@ static void work_off(struct variants *variants, struct variants_tools *tools)
     if (result == RING_GOT) {
         job.number = source.frame.number;
         find_slots(variants, &job);
-        source.least_width = widest(&job, &source.frame);
+        source.least_width = widest_due(&job, &source.frame);
     }
     unsigned first = variants->next;
     for (unsigned i = 0; i < VARIANT_SLOTS; i++) {
@@ -398,8 +402,8 @@ static void work_off(struct variants *variants, struct variants_tools *tools)
         if (!job.due[slot])
             continue;
         if (result == RING_FAILED) {
-            take(variants, &job, slot);
-            book(variants, false, &fault);
+            variants_take(variants, &job, slot);
+            count_result(variants, false, &fault);
         } else if (!fill_width(variants, &job, slot, &source, tools)) {
             break;
         }
@@ -410,14 +414,15 @@ bool variants_work(struct variants *variants, struct variants_tools *tools)
 {
     struct ring_reader *ignored;
     struct job job;
-    if (!is_mine(variants) || !find_job(variants, &job, &ignored) ||
+    if (!variants_is_mine(variants) || !find_job(variants, &job, &ignored) ||
         !lease_acquire(&variants->place->variant_lease, variants->worker, variants->epoch))
         return false;
-    if (is_mine(variants))
+    if (variants_is_mine(variants))
         work_off(variants, tools);
     /* ends with the fence that the second look needs */
     lease_release(&variants->place->variant_lease, variants->worker);
-    if (!is_mine(variants) && variants->bell) /* the second look is for those that are told */
+    if (!variants_is_mine(variants) &&
+        variants->bell) /* the second look is for those that are told */
         bell_ring(variants->bell, BELL_ALL);
     return true;
 }

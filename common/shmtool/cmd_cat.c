@@ -30,7 +30,7 @@ struct cat {
 
 enum cat_result { CAT_GOES_ON, CAT_DONE, CAT_FAILED };
 
-/* Something is wrong with the pipe: that its reader has gone is no fault of ours. */
+/* A write to the pipe has failed; that its reader has gone is no error. */
 static enum cat_result cat_pipe_fault(void)
 {
     if (errno == EPIPE)
@@ -43,7 +43,7 @@ static enum cat_result cat_write(const uint8_t *data, size_t size)
 {
     while (size > 0) {
         ssize_t written = write(STDOUT_FILENO, data, size);
-        if (written < 0 && errno == EAGAIN) { /* made non-blocking by whom we share it with */
+        if (written < 0 && errno == EAGAIN) { /* made non-blocking by a process that shares it */
             poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
             continue;
         }
@@ -61,7 +61,7 @@ static enum cat_result cat_fail(const struct camring_error *error)
     return CAT_FAILED;
 }
 
-/* Until there may be a frame, or no one to write it to any more. */
+/* Waits until there may be a frame, or the pipe's reader has gone. */
 static enum cat_result cat_wait(struct cat *cat)
 {
     struct camring_error error;

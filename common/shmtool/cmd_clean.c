@@ -1,12 +1,12 @@
 /* DESIGN
  *
  * What a living process holds stays.  A supervised instance is cleaned under its own locks, as a
- * new supervisor would do it, so that none can start meanwhile; then no ring of it has a writer or
- * a new owner to fear.  A ring of a program that uses camring.h has no supervisor: there the locks
- * of its writer and of all its rows are taken, and held until its name is gone, so that a program
- * which opens it meanwhile is refused, or told that the ring is closed, and makes it anew.  Locks
- * say it across containers; what has no lock (observers, encoders that a killed supervisor has
- * left) is looked for in /proc. */
+ * new supervisor would do it, so that none can start meanwhile; then none of its rings can have a
+ * writer or get a new owner.  A ring of a program that uses camring.h has no supervisor: there the
+ * locks of its writer and of all its rows are taken, and held until its name is gone, so that a
+ * program which opens it meanwhile is refused, or told that the ring is closed, and makes it anew.
+ * Locks work across containers; processes without a lock (observers, encoders left by a killed
+ * supervisor) are looked for in /proc. */
 #include "common/clock.h"
 #include "common/lockfile.h"
 #include "common/quantity.h"
@@ -40,8 +40,10 @@ struct cleaning {
 
 /* ---- saying it ---- */
 
-__attribute__((format(printf, 4, 5))) static void
-keep(struct cleaning *cleaning, const char *instance, const char *ring, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void keep_object(struct cleaning *cleaning,
+                                                              const char *instance,
+                                                              const char *ring, const char *format,
+                                                              ...)
 {
     char why[256];
     va_list args;
@@ -69,7 +71,7 @@ static void say_removed(struct cleaning *cleaning, const struct object *object)
 
 /* ---- what is used ---- */
 
-static bool belongs(const struct object *object, const char *instance, const char *ring)
+static bool is_of_ring(const struct object *object, const char *instance, const char *ring)
 {
     return strcmp(object->instance, instance) == 0 && (!ring || strcmp(object->ring, ring) == 0);
 }
@@ -80,7 +82,7 @@ static const struct object *find_used(const struct cleaning *cleaning, const cha
 {
     for (size_t i = 0; i < cleaning->all.count; i++) {
         const struct object *object = &cleaning->all.list[i];
-        if (belongs(object, instance, ring) && (object->user || object->owner != geteuid()))
+        if (is_of_ring(object, instance, ring) && (object->user || object->owner != geteuid()))
             return object;
     }
     return NULL;
@@ -90,10 +92,10 @@ static bool keep_used(struct cleaning *cleaning, const char *instance, const cha
 {
     const struct object *used = find_used(cleaning, instance, ring);
     if (used && used->owner != geteuid())
-        keep(cleaning, instance, ring, "belongs to user %u", (unsigned)used->owner);
+        keep_object(cleaning, instance, ring, "belongs to user %u", (unsigned)used->owner);
     else if (used)
-        keep(cleaning, instance, ring, "%s (process %d) has it open", used->user_name,
-             (int)used->user);
+        keep_object(cleaning, instance, ring, "%s (process %d) has it open", used->user_name,
+                    (int)used->user);
     return used;
 }
 
@@ -102,22 +104,22 @@ static bool keep_locked(struct cleaning *cleaning, const struct find_ring *ring,
                         const struct ring_stat *stat)
 {
     if (stat->writer_alive) {
-        keep(cleaning, ring->instance, ring->name, "its writer lives (process %" PRId32 ")",
-             stat->writer_pid);
+        keep_object(cleaning, ring->instance, ring->name, "its writer lives (process %" PRId32 ")",
+                    stat->writer_pid);
         return true;
     }
     for (unsigned i = 1; i < stat->rows && i <= RING_MAX_ROWS; i++) {
         const struct ring_row_stat *row = &stat->row[i];
         if (!row->alive)
             continue;
-        keep(cleaning, ring->instance, ring->name, "reader %s lives (process %" PRId32 ")",
-             reader_name(row).text, row->pid);
+        keep_object(cleaning, ring->instance, ring->name, "reader %s lives (process %" PRId32 ")",
+                    reader_name(row).text, row->pid);
         return true;
     }
     return false;
 }
 
-/* Between the making of a ring and its opening nobody holds a lock of it. */
+/* Between the creation of a ring and its opening, no process holds a lock of it. */
 static bool keep_new(struct cleaning *cleaning, const struct find_ring *ring,
                      const struct ring_stat *stat)
 {
@@ -130,7 +132,7 @@ static bool keep_new(struct cleaning *cleaning, const struct find_ring *ring,
                   ((int64_t)st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec);
     if (age < 0 || age > NEW_RING)
         return false;
-    keep(cleaning, ring->instance, ring->name, "is just being made");
+    keep_object(cleaning, ring->instance, ring->name, "is just being made");
     return true;
 }
 
@@ -144,7 +146,8 @@ static void unlink_object(struct cleaning *cleaning, const struct object *object
     if (lstat(path, &st) < 0 || st.st_ino != object->number)
         return; /* gone since it was found; another may have its name */
     if (!cleaning->options->dry_run && object->kind == OBJECT_CTL)
-        ring_unlink(object->instance, object->ring); /* which tells whoever still looks */
+        /* which also tells processes that are still attached */
+        ring_unlink(object->instance, object->ring);
     else if (!cleaning->options->dry_run && unlink(path) < 0 && errno != ENOENT) {
         print_fault("can't remove %s: %s", path, strerror(errno));
         cleaning->code = SHM_FAILED;
@@ -153,20 +156,20 @@ static void unlink_object(struct cleaning *cleaning, const struct object *object
     say_removed(cleaning, object);
 }
 
-/* All that bears the ring's name.  The control object goes last: once it is gone, somebody may make
- * the ring anew. */
+/* Removes all objects with the ring's name. The control object is last: once it is gone, another
+ * program may create the ring again. */
 static void unlink_ring(struct cleaning *cleaning, const struct find_ring *ring)
 {
     const struct object *ctl = objects_get(&cleaning->all, OBJECT_CTL, ring->instance, ring->name);
     for (size_t i = 0; i < cleaning->all.count; i++)
         if (&cleaning->all.list[i] != ctl &&
-            belongs(&cleaning->all.list[i], ring->instance, ring->name))
+            is_of_ring(&cleaning->all.list[i], ring->instance, ring->name))
             unlink_object(cleaning, &cleaning->all.list[i]);
     if (ctl)
         unlink_object(cleaning, ctl);
 }
 
-/* A ring without a control object, or with one that makes no sense: nobody can attach to it. */
+/* A ring without a control object, or with a damaged one: no process can attach to it. */
 static bool clean_wreck(struct cleaning *cleaning, const struct find_ring *ring, bool alive)
 {
     if (alive || keep_used(cleaning, ring->instance, ring->name))
@@ -196,8 +199,8 @@ static bool clean_ring(struct cleaning *cleaning, const struct find_ring *ring, 
     if (keep_used(cleaning, ring->instance, ring->name))
         goto out;
     if (!cleaning->options->dry_run && !ring_ctl_seize(ctl, &row)) {
-        keep(cleaning, ring->instance, ring->name,
-             row < 0 ? "a writer has just come or gone" : "a reader has just come");
+        keep_object(cleaning, ring->instance, ring->name,
+                    row < 0 ? "a writer has just come or gone" : "a reader has just come");
         goto out;
     }
     unlink_ring(cleaning, ring);
@@ -211,7 +214,7 @@ out:
 static bool is_first_of_ring(const struct object_set *set, size_t i)
 {
     for (size_t before = 0; before < i; before++)
-        if (belongs(&set->list[before], set->list[i].instance, set->list[i].ring))
+        if (is_of_ring(&set->list[before], set->list[i].instance, set->list[i].ring))
             return false;
     return set->list[i].ring[0];
 }
@@ -275,7 +278,7 @@ static void clean_instance(struct cleaning *cleaning, const char *instance)
     else
         owner_claim(&claim, instance, &owner);
     if (owner.alive)
-        keep(cleaning, instance, NULL, "%s", owner.who);
+        keep_object(cleaning, instance, NULL, "%s", owner.who);
     if (owner.unknown)
         cleaning->code = SHM_FAILED;
     cleaning->all = objects_find(instance);

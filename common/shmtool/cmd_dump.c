@@ -20,7 +20,7 @@
 #define COPY_ATTEMPTS                                                                              \
     20 /* of three tries each: an observer can't pin, and a fast writer may overtake it */
 
-/* A frame in memory of our own. */
+/* A frame in this process's own memory. */
 struct picture {
     const struct find_ring *ring;
     struct ring_frame frame;
@@ -159,7 +159,7 @@ static const struct file_type *find_type(const char *name)
     return NULL;
 }
 
-/* By --format, else by the file's ending; NULL, said why, if neither tells. */
+/* By --format, else by the file's ending; NULL, after an error message, if neither names a type. */
 static const struct file_type *choose_type(const struct shm_options *options)
 {
     static const char known[] = "jpg, png, ppm, raw";
@@ -207,8 +207,8 @@ static int copy_newest(const struct find_ring *ring, struct picture *picture, st
     return (int)result;
 }
 
-/* 0: what suits the type best, higher: worse. */
-static int suits(const struct find_ring *ring, const struct file_type *type)
+/* How well the ring suits the type: 0 is best. */
+static int rank_ring(const struct find_ring *ring, const struct file_type *type)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
     find_split(ring->name, camera, variant);
@@ -227,7 +227,7 @@ static bool choose_picture(const struct find_set *set, const struct file_type *t
     for (int rank = 0; rank <= 2; rank++) {
         for (size_t i = 0; i < set->count; i++) {
             struct error err = {0};
-            if (suits(&set->ring[i], type) != rank)
+            if (rank_ring(&set->ring[i], type) != rank)
                 continue;
             int got = copy_newest(&set->ring[i], picture, &err);
             if (got > 0)

@@ -16,7 +16,7 @@ static const char *const columns_all[] = {"INSTANCE", "RING",    "STATE", "PICTU
                                           ">FPS",     ">AGE",    ">GEN",  ">SLOTS",  ">BYTES",
                                           ">READERS", ">WRITER", NULL};
 
-static void add_line(struct table *table, const struct ring_stat *stat)
+static void list_add_line(struct table *table, const struct ring_stat *stat)
 {
     const struct ring_frame *newest = &stat->newest;
     table_cell(table, "%s", stat->name);
@@ -58,7 +58,7 @@ struct listing {
     enum shm_exit code;
 };
 
-static void add_ring(struct listing *listing, const struct find_ring *ring)
+static void list_add_ring(struct listing *listing, const struct find_ring *ring)
 {
     struct error err = {0};
     struct ring_stat *stat = find_stat(ring, &err);
@@ -75,7 +75,7 @@ static void add_ring(struct listing *listing, const struct find_ring *ring)
     } else {
         if (listing->options->all)
             table_cell(listing->table, "%s", ring->instance);
-        stat ? add_line(listing->table, stat) : add_unreadable(listing->table, ring);
+        stat ? list_add_line(listing->table, stat) : add_unreadable(listing->table, ring);
         if (stat && listing->troubles)
             reader_print_trouble(stat, listing->troubles);
     }
@@ -105,7 +105,7 @@ enum shm_exit cmd_list(const struct shm_options *options)
     listing.troubles = open_memstream(&listing.trouble_text, &listing.trouble_size);
     struct find_set set = find_all(options->all ? NULL : options->instance);
     for (size_t i = 0; i < set.count; i++)
-        add_ring(&listing, &set.ring[i]);
+        list_add_ring(&listing, &set.ring[i]);
     print_listing(&listing);
     find_free(&set);
     free(listing.trouble_text);

@@ -37,7 +37,7 @@ static void show_header(const struct ring_stat *stat)
 }
 
 /* Milliseconds of a stage, if both its ends are known and in order. */
-static struct quantity_text duration(int64_t from, int64_t to)
+static struct quantity_text stage_duration(int64_t from, int64_t to)
 {
     return quantity_age(from > 0 ? clock_age(to, from) : -1);
 }
@@ -70,8 +70,8 @@ static void show_slots(const struct ring_stat *stat)
                    frame->height);
         table_cell(table, "%s", describe_variant(frame->variant).text);
         table_cell(table, "%s %s", describe_range(frame->range), describe_matrix(frame->matrix));
-        table_cell(table, "%s", duration(frame->captured_ns, frame->started_ns).text);
-        table_cell(table, "%s", duration(frame->started_ns, frame->committed_ns).text);
+        table_cell(table, "%s", stage_duration(frame->captured_ns, frame->started_ns).text);
+        table_cell(table, "%s", stage_duration(frame->started_ns, frame->committed_ns).text);
     }
     if (stat->slots > 0) {
         printf("\n");

@@ -73,7 +73,7 @@ static bool verify_one(struct verification *verification)
     return verify_instance(verification, options->instance);
 }
 
-static const char *word(const json_t *finding, const char *key)
+static const char *finding_text(const json_t *finding, const char *key)
 {
     const char *text = json_string_value(json_object_get(finding, key));
     return text ? text : "";
@@ -85,12 +85,12 @@ static void print_list(const struct verification *verification, const json_t *li
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *finding = json_array_get(list, i);
-        const char *instance = word(finding, "instance"), *ring = word(finding, "ring"),
-                   *where = word(finding, "where");
+        const char *instance = finding_text(finding, "instance"),
+                   *ring = finding_text(finding, "ring"), *where = finding_text(finding, "where");
         bool both = verification->options->all && ring[0];
         printf("%s%s%s%s: %s%s%s (%s)\n", before, both ? instance : "", both ? " " : "",
-               ring[0] ? ring : instance, where, where[0] ? " " : "", word(finding, "text"),
-               word(finding, "fault"));
+               ring[0] ? ring : instance, where, where[0] ? " " : "", finding_text(finding, "text"),
+               finding_text(finding, "fault"));
     }
 }
 

@@ -33,7 +33,7 @@ struct watch {
     const char *instance; /* NULL: all */
     int64_t interval_ns;
     uint64_t looks_left; /* 0: no end */
-    unsigned keep;       /* looks for which a ring that is gone stays on the page */
+    unsigned keep;       /* number of samples for which a removed ring stays on the page */
     bool page;           /* on a terminal, redrawn */
     bool said_none;
     struct watched_set set;
@@ -72,7 +72,7 @@ static bool set_up(struct watch *watch, const struct shm_options *options)
 
 /* ---- words ---- */
 
-static const char *state_of(const struct watched *watched)
+static const char *watch_state(const struct watched *watched)
 {
     return watched->stat ? describe_state(watched->stat) : watched->gone ? "gone" : "unreadable";
 }
@@ -92,7 +92,7 @@ static struct print_text readers_of(const struct watched *watched)
 
 /* ---- lines ---- */
 
-/* A ring that is gone says so once. */
+/* A ring that has been removed is shown so once. */
 static bool has_news(const struct watched *watched)
 {
     return !watched->gone || watched->looks_gone == 1;
@@ -105,7 +105,7 @@ static void print_line(const struct watch *watch, const struct watched *watched)
     struct tm local;
     strftime(now, sizeof now, "%H:%M:%S", localtime_r(&seconds, &local));
     printf("%s %s%s%s %s", now, watch->options->all ? watched->ring.instance : "",
-           watch->options->all ? " " : "", watched->ring.name, state_of(watched));
+           watch->options->all ? " " : "", watched->ring.name, watch_state(watched));
     if (watched->stat)
         printf(" fps %.1f, age %s, frame %" PRIu64 ", readers %s, missed %" PRIu64 "\n",
                watched->fps, age_of(watched).text, watched->stat->head, readers_of(watched).text,
@@ -168,7 +168,7 @@ static void draw_table(const struct watch *watch, size_t width, FILE *out)
         if (!watch->instance)
             table_cell(table, "%s", watched->ring.instance);
         table_cell(table, "%s", watched->ring.name);
-        table_cell(table, "%s", state_of(watched));
+        table_cell(table, "%s", watch_state(watched));
         table_cell(table, "%" PRIu64, watched->stat ? watched->stat->head : 0);
         table_cell(table, "%.1f", watched->fps);
         table_cell(table, "%s", age_of(watched).text);
@@ -219,7 +219,7 @@ static void draw_details(const struct watched *watched, FILE *out)
     const struct ring_stat *stat = watched->stat;
     size_t columns = terminal_size().columns, width = columns > 24 ? columns - 20 : SPARK_LEAST;
     draw_sparks(watched, width < SPARK_MOST ? width : SPARK_MOST, fps, age, sizeof fps);
-    fprintf(out, "%s  %s\n", watched->ring.name, state_of(watched));
+    fprintf(out, "%s  %s\n", watched->ring.name, watch_state(watched));
     fprintf(out, "  fps %9.1f  %s\n  age %9s  %s\n", watched->fps, fps, age_of(watched).text, age);
     if (!stat) {
         fprintf(out, "  %s\n", watched->gone ? "" : watched->err.text);
@@ -238,7 +238,7 @@ static void draw_details(const struct watched *watched, FILE *out)
     reader_print_table(stat, out);
 }
 
-static bool draw_page(struct watch *watch)
+static bool watch_draw_page(struct watch *watch)
 {
     char *text = NULL;
     size_t size = 0;
@@ -267,16 +267,16 @@ static bool draw_page(struct watch *watch)
 
 /* ---- again and again ---- */
 
-/* False if nobody can see it any more. */
-static bool show(struct watch *watch)
+/* False if the output can't be written any more. */
+static bool watch_show(struct watch *watch)
 {
     if (watch->page)
-        return draw_page(watch);
+        return watch_draw_page(watch);
     print_lines(watch);
     return fflush(stdout) == 0;
 }
 
-static void suspend(const struct watch *watch)
+static void watch_suspend(const struct watch *watch)
 {
     if (watch->page)
         terminal_leave();
@@ -285,15 +285,15 @@ static void suspend(const struct watch *watch)
         terminal_enter();
 }
 
-static enum shm_exit run(struct watch *watch, struct ticker *ticker)
+static enum shm_exit watch_until_stopped(struct watch *watch, struct ticker *ticker)
 {
     enum ticker_event event = TICKER_TICK;
     for (; event != TICKER_STOP; event = ticker_wait(ticker)) {
         if (event == TICKER_SUSPEND)
-            suspend(watch);
+            watch_suspend(watch);
         if (event == TICKER_TICK)
             watched_look(&watch->set, watch->instance, watch->options->ring, watch->keep);
-        if ((event == TICKER_TICK || watch->page) && !show(watch))
+        if ((event == TICKER_TICK || watch->page) && !watch_show(watch))
             return SHM_FAILED; /* main says why */
         if (event == TICKER_TICK && watch->looks_left > 0 && --watch->looks_left == 0)
             return SHM_DONE;
@@ -301,7 +301,7 @@ static enum shm_exit run(struct watch *watch, struct ticker *ticker)
     return SHM_DONE;
 }
 
-/* A ring that is asked for by name has to be there: one mistyped would be waited for for ever. */
+/* A ring that is asked for by name must exist: a mistyped name would be waited for without end. */
 static bool is_there(const struct watch *watch, const char *ring)
 {
     struct find_set there =
@@ -328,7 +328,7 @@ enum shm_exit cmd_watch(const struct shm_options *options)
     }
     if (watch.page)
         terminal_enter();
-    enum shm_exit code = run(&watch, &ticker);
+    enum shm_exit code = watch_until_stopped(&watch, &ticker);
     if (watch.page)
         terminal_leave();
     watched_free(&watch.set);

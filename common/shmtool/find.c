@@ -9,7 +9,7 @@
 
 #define ATTEMPTS 3
 
-static void append(const char *instance, const char *name, void *arg)
+static void find_append(const char *instance, const char *name, void *arg)
 {
     struct find_set *set = arg;
     struct find_ring *grown = reallocarray(set->ring, set->count + 1, sizeof *grown);
@@ -30,7 +30,7 @@ static void append_if_used(const char *instance, const char *name, void *arg)
     int number = camera_ring_number(variant);
     if (number < 0 || !camera_ring((unsigned)number).is_on_demand ||
         !ring_is_unused(instance, name))
-        append(instance, name, arg);
+        find_append(instance, name, arg);
 }
 
 struct find_set find_all(const char *instance)
@@ -58,7 +58,7 @@ void find_split(const char *name, char camera[RING_ID_SIZE], char variant[RING_I
     strcpy(variant, dot + 1);
 }
 
-static bool matches(const char *name, const char *wanted)
+static bool name_matches(const char *name, const char *wanted)
 {
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
     find_split(name, camera, variant);
@@ -96,8 +96,8 @@ struct find_set find_some(const char *instance, const char *wanted)
     struct find_set all = find_all(instance);
     struct find_set set = {0};
     for (size_t i = 0; i < all.count; i++)
-        if (matches(all.ring[i].name, wanted))
-            append(all.ring[i].instance, all.ring[i].name, &set);
+        if (name_matches(all.ring[i].name, wanted))
+            find_append(all.ring[i].instance, all.ring[i].name, &set);
     find_free(&all);
     return set;
 }
@@ -133,7 +133,7 @@ struct ring_stat *find_stat(const struct find_ring *ring, struct error *err)
         error_set(err, RING_ERROR_SYSTEM, "out of memory");
         return NULL;
     }
-    /* the ring may be made anew while it is looked at */
+    /* the ring may be created again meanwhile */
     for (int i = 0; i < ATTEMPTS && !gone; i++) {
         if (read_stat(ring, stat, &gone, err))
             return stat;

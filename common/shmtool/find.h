@@ -18,8 +18,8 @@ struct find_set {
     size_t count;
 };
 
-/* All rings of `instance` (NULL: of all), in order of name, but for those of variants that nobody
- * has asked for yet.  find_free frees. */
+/* All rings of `instance` (NULL: of all), in order of name, except those of variants that no viewer
+ * has asked for yet. find_free frees. */
 struct find_set find_all(const char *instance);
 
 /* The ring called `wanted`, or all rings of the camera `wanted`; perhaps none.  instance NULL: of

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <libswscale/swscale.h>
 
-static int even(uint32_t size)
+static int round_even(uint32_t size)
 {
     return (int)((size + 1) / 2 * 2);
 }
 
-static enum AVPixelFormat pixel_format(uint32_t format)
+static enum AVPixelFormat image_pixel_format(uint32_t format)
 {
     return format == RING_I420   ? AV_PIX_FMT_YUV420P
            : format == RING_I422 ? AV_PIX_FMT_YUV422P
@@ -19,12 +19,12 @@ int image_rgb_convert(struct image_rgb *rgb, const struct image_planes *planes, 
 {
     /* swscale stretches the chroma of odd sizes to fit; with one more column and row, which lie in
      * the padding, it has no need to */
-    int width = even(planes->width), height = even(planes->height);
+    int width = round_even(planes->width), height = round_even(planes->height);
     if (image_rgb_alloc(rgb, planes->width, planes->height, err) < 0)
         return -1;
-    struct SwsContext *sws =
-        sws_getContext(width, height, pixel_format(planes->format), width, height, AV_PIX_FMT_RGB24,
-                       SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND, NULL, NULL, NULL);
+    struct SwsContext *sws = sws_getContext(
+        width, height, image_pixel_format(planes->format), width, height, AV_PIX_FMT_RGB24,
+        SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND, NULL, NULL, NULL);
     const int *table =
         sws_getCoefficients(planes->matrix == RING_MATRIX_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601);
     int done = -1;

@@ -1,9 +1,9 @@
 /* DESIGN
  *
- * Like ring_verify (common/ring_verify.h), this tells what one look proves from what may be
- * passing.  A lease's word never repeats, so what is read between two loads of the same word, with
- * the lease free, belongs together; and counters that are stored after what they count are read
- * before it. */
+ * Like ring_verify (common/ring_verify.h), this distinguishes faults that one pass proves from
+ * states that may be temporary.  A lease's word never repeats, so what is read between two loads of
+ * the same word, with the lease free, belongs together; and counters that are stored after what
+ * they count are read before it. */
 #include "instance_check.h"
 
 #include "common/camera_rings.h"
@@ -79,7 +79,7 @@ static void check_settled(struct check *check, const char *camera, const struct 
                     account->taken, account->booked);
 }
 
-/* False if it can't be told: nothing was readable, or everything was overtaken. */
+/* False if it isn't known: nothing was readable, or every attempt was overtaken. */
 static bool read_head(const struct ring_stat *stat, uint64_t *head)
 {
     *head = stat ? stat->head : 0;
@@ -271,7 +271,7 @@ static void check_objects(struct check *check)
     }
 }
 
-static void look(struct check *check, const char *instance, const char *wanted)
+static void check_once(struct check *check, const char *instance, const char *wanted)
 {
     *check = (struct check){.instance = instance, .wanted = wanted};
     verdict_open(&check->certain);
@@ -288,11 +288,11 @@ void instance_check(const char *instance, const char *wanted, struct verdict *ou
 {
     struct check first, next;
     int64_t pause = NS_PER_MS;
-    look(&first, instance, wanted);
+    check_once(&first, instance, wanted);
     for (int i = 1; i < LOOKS && !verdict_is_empty(&first.doubtful); i++, pause *= 2) {
         struct timespec wait = clock_timespec(pause);
         nanosleep(&wait, NULL);
-        look(&next, instance, wanted);
+        check_once(&next, instance, wanted);
         verdict_intersect(&first.doubtful, &next.doubtful);
         if (verdict_is_empty(&first.certain))
             verdict_append(&first.certain, &next.certain);

@@ -1,6 +1,5 @@
-/* camring-shm: looks into the rings of any instance, living or dead.  It only reads, except for
- * clean, and needs no supervisor.
- */
+/* camring-shm: inspects the rings of any instance, running or dead. It only reads, except for
+ * `clean`, and needs no supervisor. */
 #include "common/ring.h"
 #include "print.h"
 #include "shmtool.h"
@@ -136,8 +135,8 @@ static enum shm_exit wrong_command(const char *name)
     return SHM_USAGE;
 }
 
-/* False: an unknown option, or one without its value; getopt has said so. */
-static bool parse(int argc, char **argv, struct arguments *args)
+/* False: an unknown option, or one without its value; getopt has printed that. */
+static bool parse_arguments(int argc, char **argv, struct arguments *args)
 {
     static const struct option options[] = {
         {"instance", required_argument, NULL, OPTION_INSTANCE},
@@ -201,8 +200,8 @@ static bool parse(int argc, char **argv, struct arguments *args)
     return true;
 }
 
-/* True if what was given fits the command; says what does not. */
-static bool check(const struct command *command, struct arguments *args)
+/* True if the arguments fit the command; else prints what does not. */
+static bool arguments_fit(const struct command *command, struct arguments *args)
 {
     const char *surplus = args->words > 2 ? args->word[2] : NULL;
     if (command->ring == RING_NOT_TAKEN && args->words > 1)
@@ -222,7 +221,7 @@ static bool check(const struct command *command, struct arguments *args)
     return false;
 }
 
-static enum shm_exit run(const struct command *command, const struct arguments *args)
+static enum shm_exit run_command(const struct command *command, const struct arguments *args)
 {
     struct shm_options options = args->options;
     options.ring = args->word[1];
@@ -239,7 +238,7 @@ static enum shm_exit run(const struct command *command, const struct arguments *
 int main(int argc, char **argv)
 {
     struct arguments args = {.options.instance = PRINT_DEFAULT_INSTANCE};
-    if (!parse(argc, argv, &args))
+    if (!parse_arguments(argc, argv, &args))
         return SHM_USAGE;
     if (args.words > 0 && strcmp(args.word[0], "help") == 0) {
         args.help = true;
@@ -258,7 +257,7 @@ int main(int argc, char **argv)
         print_help(stdout, command);
         return SHM_DONE;
     }
-    if (!check(command, &args))
+    if (!arguments_fit(command, &args))
         return SHM_USAGE;
-    return run(command, &args);
+    return run_command(command, &args);
 }

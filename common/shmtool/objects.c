@@ -35,8 +35,8 @@ static bool next_id(const char **rest, char id[RING_ID_SIZE])
     return ring_id_valid(id);
 }
 
-/* False: none of ours. */
-static bool parse(struct object *object)
+/* False: not an object of camring. */
+static bool parse_object(struct object *object)
 {
     const char *rest = object->file + strlen(PREFIX);
     char camera[RING_ID_SIZE], variant[RING_ID_SIZE];
@@ -57,7 +57,7 @@ static int in_order(const void *a, const void *b)
     return strcmp(((const struct object *)a)->file, ((const struct object *)b)->file);
 }
 
-static void append(struct object_set *set, const struct object *object)
+static void objects_append(struct object_set *set, const struct object *object)
 {
     struct object *grown = reallocarray(set->list, set->count + 1, sizeof *grown);
     if (!grown) {
@@ -78,7 +78,7 @@ struct object_set objects_find(const char *instance)
         struct object object = {0};
         struct stat st;
         snprintf(object.file, sizeof object.file, "%s", entry->d_name);
-        if (!parse(&object) || (instance && strcmp(object.instance, instance) != 0) ||
+        if (!parse_object(&object) || (instance && strcmp(object.instance, instance) != 0) ||
             fstatat(dirfd(dir), object.file, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         object.bytes = (uint64_t)st.st_blocks * 512;
@@ -86,7 +86,7 @@ struct object_set objects_find(const char *instance)
         object.owner = st.st_uid;
         object.device = st.st_dev;
         object.number = st.st_ino;
-        append(&set, &object);
+        objects_append(&set, &object);
     }
     closedir(dir);
     if (set.count > 1)
@@ -134,7 +134,7 @@ static void read_name(pid_t pid, char out[16])
     snprintf(out, 16, "%.15s", print_clean(out, strcspn(out, "\n")).text);
 }
 
-static void mark(struct object_set *set, dev_t device, ino_t number, pid_t pid)
+static void objects_mark(struct object_set *set, dev_t device, ino_t number, pid_t pid)
 {
     for (size_t i = 0; i < set->count; i++) {
         struct object *object = &set->list[i];
@@ -154,7 +154,7 @@ static void mark_mapped(struct object_set *set, pid_t pid)
         unsigned high, low;
         uint64_t number;
         if (sscanf(line, "%*s %*s %*s %x:%x %" SCNu64, &high, &low, &number) == 3 && number > 0)
-            mark(set, makedev(high, low), (ino_t)number, pid);
+            objects_mark(set, makedev(high, low), (ino_t)number, pid);
     }
     if (maps)
         fclose(maps);
@@ -172,7 +172,7 @@ static void mark_open(struct object_set *set, pid_t pid)
             continue;
         target[n] = '\0';
         if (strstr(target, "/" PREFIX) && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0)
-            mark(set, st.st_dev, st.st_ino, pid);
+            objects_mark(set, st.st_dev, st.st_ino, pid);
     }
     if (dir)
         closedir(dir);

@@ -47,9 +47,8 @@ const struct object *objects_get(const struct object_set *set, enum object_kind 
 /* True if none before number `i` is of the same instance. */
 bool objects_is_first(const struct object_set *set, size_t i);
 
-/* Looks through all processes but this one for who has one of the objects open or mapped, as far as
- * /proc lets this user see.
- */
+/* Finds the processes, other than this one, that have one of the objects open or mapped, as far as
+ * this user may read /proc. */
 void objects_find_users(struct object_set *set);
 
 #define OBJECT_DIRECTORY "/dev/shm"

@@ -42,7 +42,7 @@ static int open_temporary(struct output *output, struct error *err)
     return -1;
 }
 
-static void clear(struct output *output)
+static void output_clear(struct output *output)
 {
     free(output->temporary);
     free(output->path);
@@ -66,7 +66,7 @@ int output_open(struct output *output, const char *path, struct error *err)
     int result =
         exists && !S_ISREG(st.st_mode) ? open_in_place(output, err) : open_temporary(output, err);
     if (result < 0)
-        clear(output);
+        output_clear(output);
     return result;
 }
 
@@ -84,7 +84,7 @@ int output_finish(struct output *output, struct error *err)
         if (output->temporary)
             unlink(output->temporary);
     }
-    clear(output);
+    output_clear(output);
     return good ? 0 : -1;
 }
 
@@ -94,5 +94,5 @@ void output_abandon(struct output *output)
         fclose(output->file);
     if (output->temporary)
         unlink(output->temporary);
-    clear(output);
+    output_clear(output);
 }

@@ -20,8 +20,8 @@ bool owner_child_alive(const struct board_child *child)
     return pid > 0 && start > 0 && process_start_time(pid) == start;
 }
 
-/* -1: there is no board, or it is not ours. */
-static int open_board(const char *instance, int mode)
+/* -1: there is no board, or it belongs to another user. */
+static int owner_open_board(const char *instance, int mode)
 {
     char path[sizeof OBJECT_DIRECTORY + RING_ID_SIZE + 16];
     snprintf(path, sizeof path, OBJECT_DIRECTORY "/camring.%s", instance);
@@ -57,7 +57,7 @@ struct owner owner_look(const char *instance)
 {
     struct owner owner = {0};
     pid_t pid;
-    int board = open_board(instance, O_RDONLY);
+    int board = owner_open_board(instance, O_RDONLY);
     if (lockfile_held(instance, &pid))
         found_supervisor(&owner, pid);
     else if (board >= 0 && lockfile_is_locked(board))
@@ -79,13 +79,13 @@ bool owner_claim(struct owner_claim *claim, const char *instance, struct owner *
     if (owner->alive)
         return false;
     claim->lock = lockfile_take(instance, &err);
-    claim->board = claim->lock >= 0 ? open_board(instance, O_RDWR) : -1;
+    claim->board = claim->lock >= 0 ? owner_open_board(instance, O_RDWR) : -1;
     if (claim->lock < 0)
         snprintf(owner->who, sizeof owner->who, "%.90s", err.text);
     else if (claim->board >= 0 && !lockfile_lock(claim->board))
         found_supervisor(owner, 0);
     else
-        /* once more: it may have come and gone before the locks were ours */
+        /* once more: a supervisor may have come and gone before the locks were taken */
         look_for_children(instance, owner);
     owner->unknown = claim->lock < 0 && err.code != EBUSY;
     owner->alive |= claim->lock < 0;

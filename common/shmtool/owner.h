@@ -11,7 +11,7 @@ struct owner {
     bool supervised; /* a supervisor runs */
     bool alive;      /* it, or a child of one that died */
     bool unknown;    /* could not be claimed; `alive` to be on the safe side */
-    char who[96];    /* which, in words */
+    char who[96];    /* which process, in words */
 };
 
 struct owner owner_look(const char *instance);

@@ -20,7 +20,7 @@ void print_fault(const char *format, ...)
     snprintf(faults + used, sizeof faults - used, "%s%s", used ? "; " : "", message);
 }
 
-static void *not_null(void *memory)
+static void *print_not_null(void *memory)
 {
     if (!memory) {
         print_fault("out of memory");
@@ -46,7 +46,7 @@ void print_json_fault(void)
 json_t *print_json_text(const char *text)
 {
     json_t *string = json_string(text);
-    char *ascii = string ? NULL : not_null(strdup(text));
+    char *ascii = string ? NULL : print_not_null(strdup(text));
     for (char *c = ascii; c && *c; c++)
         *c = *c >= ' ' && *c <= '~' ? *c : '?';
     string = string ? string : json_string(ascii);

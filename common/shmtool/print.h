@@ -1,4 +1,4 @@
-/* print.h: what camring-shm says, to people and programs. Text from shared memory must pass through
+/* print.h: the output of camring-shm, as text and JSON. Text from shared memory must pass through
  * print_clean first: it may contain control characters, which terminals obey. */
 #ifndef CAMRING_PRINT_H
 #define CAMRING_PRINT_H

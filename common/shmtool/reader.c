@@ -10,7 +10,7 @@
 
 #define HELD_TOO_LONG NS_PER_S
 
-/* The number in a row may be that of a process in another container, and here somebody else's. */
+/* The pid in a row may be from another container and belong to a different process here. */
 static bool has_mapped(int32_t pid, const struct ring_stat *stat)
 {
     char path[40], name[sizeof stat->instance + sizeof stat->name + 16], line[512];
@@ -152,8 +152,8 @@ void reader_print_trouble(const struct ring_stat *stat, FILE *out)
     }
 }
 
-static void add_line(struct table *table, const struct ring_stat *stat,
-                     const struct ring_row_stat *row)
+static void reader_add_line(struct table *table, const struct ring_stat *stat,
+                            const struct ring_row_stat *row)
 {
     struct reader reader = reader_look(stat, row);
     table_cell(table, "%u", row->row);
@@ -177,7 +177,7 @@ void reader_print_table(const struct ring_stat *stat, FILE *out)
     struct table *table = table_create(columns);
     for (unsigned i = 0; i < stat->rows && i <= RING_MAX_ROWS; i++)
         if (reader_used(&stat->row[i]))
-            add_line(table, stat, &stat->row[i]);
+            reader_add_line(table, stat, &stat->row[i]);
     if (reader_count(stat) > 0)
         table_write(table, "  ", out);
     else

@@ -48,7 +48,7 @@ unsigned reader_count(const struct ring_stat *stat);
 /* A table of all of them, or a line that says that there is none. */
 void reader_print_table(const struct ring_stat *stat, FILE *out);
 
-/* A line for each reader of the ring that is in trouble: who, what, since when. */
+/* A line for each reader of the ring that is in trouble: its name, the trouble, since when. */
 void reader_print_trouble(const struct ring_stat *stat, FILE *out);
 
 #endif

@@ -14,14 +14,14 @@ void spark_push(struct spark_series *series, double value)
 }
 
 /* The value `back` before the newest; NAN if there is none, or no more. */
-static double at(const struct spark_series *series, size_t back)
+static double series_value(const struct spark_series *series, size_t back)
 {
     if (back >= series->count || back >= SPARK_POINTS)
         return NAN;
     return series->value[(series->count - 1 - back) % SPARK_POINTS];
 }
 
-static const char *glyph(double value, double top, bool utf8)
+static const char *spark_glyph(double value, double top, bool utf8)
 {
     if (isnan(value))
         return " ";
@@ -35,7 +35,7 @@ void spark_draw(const struct spark_series *series, size_t width, double top, boo
 {
     size_t used = 0;
     for (size_t i = 0; i < width; i++) {
-        const char *c = glyph(at(series, width - 1 - i), top, utf8);
+        const char *c = spark_glyph(series_value(series, width - 1 - i), top, utf8);
         size_t length = strlen(c);
         if (used + length >= size)
             break;
@@ -50,7 +50,7 @@ double spark_top(const struct spark_series *series, size_t width, double least)
 {
     double top = least;
     for (size_t i = 0; i < width; i++) {
-        double value = at(series, i);
+        double value = series_value(series, i);
         if (value > top) /* never true of NAN */
             top = value;
     }

@@ -41,7 +41,7 @@ void verdict_add_findings(struct verdict *verdict, const char *instance, const c
                     findings->dropped);
 }
 
-static bool contains(const json_t *list, const json_t *wanted)
+static bool list_contains(const json_t *list, const json_t *wanted)
 {
     for (size_t i = 0; i < json_array_size(list); i++)
         if (json_equal(json_array_get(list, i), wanted))
@@ -49,17 +49,17 @@ static bool contains(const json_t *list, const json_t *wanted)
     return false;
 }
 
-static void intersect(json_t *list, const json_t *other)
+static void list_intersect(json_t *list, const json_t *other)
 {
     for (size_t i = json_array_size(list); i-- > 0;)
-        if (!contains(other, json_array_get(list, i)))
+        if (!list_contains(other, json_array_get(list, i)))
             json_array_remove(list, i);
 }
 
 void verdict_intersect(struct verdict *verdict, const struct verdict *other)
 {
-    intersect(verdict->faults, other->faults);
-    intersect(verdict->remains, other->remains);
+    list_intersect(verdict->faults, other->faults);
+    list_intersect(verdict->remains, other->remains);
 }
 
 bool verdict_is_empty(const struct verdict *verdict)

@@ -20,7 +20,7 @@ double watched_fps(uint64_t frames, int64_t span_ns, int64_t looks_ns, int64_t a
     return stopped && looks_ns > 0 ? (double)frames * NS_PER_S / (double)looks_ns : fps;
 }
 
-static void measure(struct watched *watched, int64_t now)
+static void watched_measure(struct watched *watched, int64_t now)
 {
     const struct ring_stat *stat = watched->stat;
     int64_t committed_ns = stat->head ? stat->newest.committed_ns : 0;
@@ -48,7 +48,7 @@ static void count_readers(struct watched *watched)
     }
 }
 
-static void look(struct watched *watched, int64_t now)
+static void watched_sample(struct watched *watched, int64_t now)
 {
     free(watched->stat);
     watched->stat = find_stat(&watched->ring, &watched->err);
@@ -59,7 +59,7 @@ static void look(struct watched *watched, int64_t now)
     watched->looks_gone = 0;
     watched->fps = watched->stat ? watched->fps : 0;
     if (watched->stat) {
-        measure(watched, now);
+        watched_measure(watched, now);
         count_readers(watched);
     }
     bool has_age = watched->stat && watched->stat->age_ns >= 0;
@@ -68,7 +68,7 @@ static void look(struct watched *watched, int64_t now)
                has_age ? (double)watched->stat->age_ns / (double)NS_PER_S : NAN);
 }
 
-static void lose(struct watched *watched)
+static void watched_lose(struct watched *watched)
 {
     free(watched->stat);
     watched->stat = NULL;
@@ -81,7 +81,7 @@ static void lose(struct watched *watched)
     spark_push(&watched->age_series, NAN);
 }
 
-static void *not_null(void *memory)
+static void *watched_not_null(void *memory)
 {
     if (!memory) {
         print_fault("out of memory");
@@ -90,30 +90,30 @@ static void *not_null(void *memory)
     return memory;
 }
 
-static int compare(const struct find_ring *a, const struct find_ring *b)
+static int compare_rings(const struct find_ring *a, const struct find_ring *b)
 {
     int order = strcmp(a->instance, b->instance);
     return order ? order : strcmp(a->name, b->name);
 }
 
-/* The entry of `ring`, made if there is none. */
-static struct watched *entry(struct watched_set *set, const struct find_ring *ring)
+/* The entry of `ring`, added if there is none. */
+static struct watched *watched_entry(struct watched_set *set, const struct find_ring *ring)
 {
     size_t at = 0;
-    while (at < set->count && compare(&set->list[at]->ring, ring) < 0)
+    while (at < set->count && compare_rings(&set->list[at]->ring, ring) < 0)
         at++;
-    if (at < set->count && compare(&set->list[at]->ring, ring) == 0)
+    if (at < set->count && compare_rings(&set->list[at]->ring, ring) == 0)
         return set->list[at];
-    struct watched *watched = not_null(calloc(1, sizeof *watched));
+    struct watched *watched = watched_not_null(calloc(1, sizeof *watched));
     watched->ring = *ring;
-    set->list = not_null(reallocarray(set->list, set->count + 1, sizeof *set->list));
+    set->list = watched_not_null(reallocarray(set->list, set->count + 1, sizeof *set->list));
     memmove(set->list + at + 1, set->list + at, (set->count - at) * sizeof *set->list);
     set->list[at] = watched;
     set->count++;
     return watched;
 }
 
-static void drop(struct watched *watched)
+static void watched_drop(struct watched *watched)
 {
     free(watched->stat);
     free(watched);
@@ -126,18 +126,18 @@ void watched_look(struct watched_set *set, const char *instance, const char *wan
     for (size_t i = 0; i < set->count; i++)
         set->list[i]->seen = false;
     for (size_t i = 0; i < found.count; i++)
-        look(entry(set, &found.ring[i]), now);
+        watched_sample(watched_entry(set, &found.ring[i]), now);
     find_free(&found);
 
     size_t kept = 0;
     for (size_t i = 0; i < set->count; i++) {
         struct watched *watched = set->list[i];
         if (!watched->seen)
-            lose(watched);
+            watched_lose(watched);
         if (watched->looks_gone <= keep)
             set->list[kept++] = watched;
         else
-            drop(watched);
+            watched_drop(watched);
     }
     set->count = kept;
 }
@@ -145,7 +145,7 @@ void watched_look(struct watched_set *set, const char *instance, const char *wan
 void watched_free(struct watched_set *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        drop(set->list[i]);
+        watched_drop(set->list[i]);
     free(set->list);
     *set = (struct watched_set){0};
 }

@@ -45,7 +45,7 @@ static void make_getopt(struct option names[static OPTIONS_MAX + 2], char *lette
     names[n] = (struct option){0};
 }
 
-static void set_option(struct options *options, int value, unsigned *given)
+static void main_set_option(struct options *options, int value, unsigned *given)
 {
     const struct command_option *option = command_options;
     while (value < LONG_ONLY ? option->letter != value
@@ -71,7 +71,7 @@ static enum parsed parse_options(int argc, char **argv, bool first, struct optio
             return PARSED_VERSION;
         if (c == '?')
             return PARSED_WRONG; /* getopt has printed why */
-        set_option(options, c, given);
+        main_set_option(options, c, given);
         if (options->help)
             break;
     }

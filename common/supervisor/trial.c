@@ -105,7 +105,7 @@ void trial_destroy(struct trial *trial)
 
 /* ---- faults ---- */
 
-static void report(struct trial *trial, unsigned step, unsigned offset, const char *words)
+static void trial_report(struct trial *trial, unsigned step, unsigned offset, const char *words)
 {
     const struct conf_camera *camera = trial->camera;
     const struct conf_chain *chain = &camera->chain;
@@ -132,12 +132,12 @@ static void report_death(struct trial *trial, bool was_silent)
     else
         snprintf(words, sizeof words, "it can't be tried: " PROGRAM " ended with status %d",
                  WEXITSTATUS(status));
-    report(trial, step, 0, words);
+    trial_report(trial, step, 0, words);
 }
 
 /* ---- going on ---- */
 
-static bool start(struct trial *trial, struct error *err)
+static bool trial_start(struct trial *trial, struct error *err)
 {
     if (trial->pid > 0)
         return true;
@@ -148,7 +148,7 @@ static bool start(struct trial *trial, struct error *err)
 }
 
 /* Sends the next chain.  False: there is none any more. */
-static bool begin(struct trial *trial)
+static bool trial_begin(struct trial *trial)
 {
     struct error err;
     struct msg_camera camera = {0};
@@ -160,18 +160,18 @@ static bool begin(struct trial *trial)
     camera.conf = *trial->camera;
     memset(camera.conf.source, 0, sizeof camera.conf.source); /* no business of an encoder's */
     trial->deadline = clock_now() + SILENCE;
-    if (start(trial, &err) && msg_send(trial->channel, MSG_CAMERA, &camera, -1) < 0)
+    if (trial_start(trial, &err) && msg_send(trial->channel, MSG_CAMERA, &camera, -1) < 0)
         report_death(trial, false);
     else if (trial->pid <= 0)
-        report(trial, 0, 0, err.text);
+        trial_report(trial, 0, 0, err.text);
     return true;
 }
 
-static void take(struct trial *trial, const struct msg_trial *said)
+static void trial_take(struct trial *trial, const struct msg_trial *said)
 {
     trial->deadline = clock_now() + SILENCE;
     if (said->result == MSG_TRIAL_FAULT)
-        report(trial, said->step, said->offset, said->words);
+        trial_report(trial, said->step, said->offset, said->words);
     else if (said->result == MSG_TRIAL_WORKS)
         trial->camera = NULL;
     else if (said->step <= trial->camera->chain.count)
@@ -183,13 +183,13 @@ bool trial_go_on(struct trial *trial)
     for (;;) {
         struct msg msg;
         struct error err;
-        if (!trial->camera && !begin(trial))
+        if (!trial->camera && !trial_begin(trial))
             return false;
         if (!trial->camera)
             continue; /* it could not even be begun with */
         int got = msg_receive(trial->channel, &msg, &err);
         if (got > 0 && msg.type == MSG_TRIAL) {
-            take(trial, &msg.body.trial);
+            trial_take(trial, &msg.body.trial);
         } else if (got < 0 && err.code == EAGAIN) {
             if (clock_now() < trial->deadline)
                 return true;
