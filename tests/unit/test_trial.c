@@ -127,10 +127,11 @@ static void memory_has_an_end(void **state)
 {
     (void)state;
     start();
-    send_chain("- filter: 'pad=16384:16384,random=frames=500'");
+    send_chain("- crop: {width: 1900, height: 1000}\n" /* the smaller sizes are soon done */
+               "- filter: 'pad=16384:16384,random=frames=500'");
     struct msg_trial said;
     do
-        said = answer(1);
+        said = answer(2);
     while (said.result == MSG_TRIAL_STEP);
     assert_int_equal(said.result, MSG_TRIAL_FAULT);
     assert_non_null(strstr(said.words, "Cannot allocate memory"));
