@@ -48,7 +48,7 @@ struct reader {
 
 /* ---- faults ---- */
 
-static void fault(struct reader *reader, const struct conf_node *node, const char *words)
+static void steps_fault(struct reader *reader, const struct conf_node *node, const char *words)
 {
     conf_fault(reader->faults, node->line, node->column, "%s: %s%s%s", reader->where,
                reader->name ? reader->name : "", reader->name ? ": " : "", words);
@@ -62,7 +62,7 @@ static bool fault_expected(struct reader *reader, const struct conf_node *node,
                      : node->kind == CONF_NODE_SCALAR ? conf_quote(node->text, quote)
                                                       : conf_node_kind_name(node);
     snprintf(words, sizeof words, "must be %s, not %s", expected, is);
-    fault(reader, node, words);
+    steps_fault(reader, node, words);
     return false;
 }
 
@@ -76,7 +76,7 @@ static void fault_inside(struct reader *reader, const struct conf_node *node, co
         for (size_t i = 0; i < offset; i++)
             at.column += (text[i] & 0xc0) != 0x80;
     }
-    fault(reader, &at, words);
+    steps_fault(reader, &at, words);
 }
 
 /* ---- values ---- */
@@ -90,15 +90,15 @@ static bool read_scalar(struct reader *reader, const struct conf_node *node, con
     return conf_expand(node, false, out, reader->faults);
 }
 
-static bool store(struct reader *reader, const struct conf_node *node, const void *bytes,
-                  size_t size, struct conf_piece *piece)
+static bool steps_store(struct reader *reader, const struct conf_node *node, const void *bytes,
+                        size_t size, struct conf_piece *piece)
 {
     char words[96];
     if (conf_chain_store(reader->chain, bytes, size, piece))
         return true;
     snprintf(words, sizeof words, "all texts and points of the chain together exceed %d bytes",
              CONF_CHAIN_BYTES);
-    fault(reader, node, words);
+    steps_fault(reader, node, words);
     return false;
 }
 
@@ -113,7 +113,7 @@ static bool read_text(struct reader *reader, const struct conf_node *node)
         fault_inside(reader, node, text, at, wrong);
         return false;
     }
-    return store(reader, node, text, strlen(text) + 1, &reader->step.text.text);
+    return steps_store(reader, node, text, strlen(text) + 1, &reader->step.text.text);
 }
 
 static bool read_font(struct reader *reader, const struct conf_node *node)
@@ -122,10 +122,10 @@ static bool read_font(struct reader *reader, const struct conf_node *node)
     if (!read_scalar(reader, node, "the path of a font's file", text))
         return false;
     if (!conf_file_resolve(reader->faults->file, text, path)) {
-        fault(reader, node, "the path is empty or too long");
+        steps_fault(reader, node, "the path is empty or too long");
         return false;
     }
-    return store(reader, node, path, strlen(path) + 1, &reader->step.text.font);
+    return steps_store(reader, node, path, strlen(path) + 1, &reader->step.text.font);
 }
 
 static bool read_value(struct reader *reader, const struct conf_option *option,
@@ -171,7 +171,7 @@ static bool refuse_unknown(struct reader *reader, const struct conf_option *keys
         for (const struct conf_option *key = keys; key->path; key++)
             used += snprintf(words + used, sizeof words - (size_t)used, "%s %s",
                              key == keys ? "" : ",", key->path);
-        fault(reader, node->key, words);
+        steps_fault(reader, node->key, words);
         ok = false;
     }
     return ok;
@@ -192,7 +192,7 @@ static bool read_map(struct reader *reader, const struct conf_option *keys,
             conf_value_parse(key, key->fallback, &reader->step);
         } else if (!key->fallback && keys != scale_keys) {
             snprintf(words, sizeof words, "needs %s", key->path);
-            fault(reader, map->key, words);
+            steps_fault(reader, map->key, words);
             ok = false;
         }
     }
@@ -212,7 +212,7 @@ static bool read_scale(struct reader *reader, const struct conf_node *node)
         return false;
     if (reader->step.scale.width > 0 || reader->step.scale.height > 0)
         return true;
-    fault(reader, node, "needs width or height; the other one follows from the picture");
+    steps_fault(reader, node, "needs width or height; the other one follows from the picture");
     return false;
 }
 
@@ -260,7 +260,7 @@ static bool read_polygon(struct reader *reader, const struct conf_node *node,
     *count = 1;
     for (const struct conf_node *number = node->first; number; number = number->next) {
         if (*count == 1 + 2 * POINTS_MAX) {
-            fault(reader, node, "a polygon has too many points");
+            steps_fault(reader, node, "a polygon has too many points");
             return false;
         }
         if (!read_point_number(reader, number, &out[(*count)++]))
@@ -269,7 +269,7 @@ static bool read_polygon(struct reader *reader, const struct conf_node *node,
     out[0] = (uint16_t)(*count / 2);
     if (*count >= 7 && *count % 2 == 1)
         return true;
-    fault(reader, node, "a polygon needs at least three points, x and y of each");
+    steps_fault(reader, node, "a polygon needs at least three points, x and y of each");
     return false;
 }
 
@@ -283,7 +283,7 @@ static bool read_mask(struct reader *reader, const struct conf_node *node)
     struct conf_piece all = {0}, piece;
     for (const struct conf_node *entry = node->first; entry; entry = entry->next) {
         if (!read_polygon(reader, entry, polygon, &count) ||
-            !store(reader, entry, polygon, count * sizeof *polygon, &piece)) {
+            !steps_store(reader, entry, polygon, count * sizeof *polygon, &piece)) {
             ok = false;
             continue;
         }
@@ -318,7 +318,7 @@ static bool read_filter(struct reader *reader, const struct conf_node *node)
         return false;
     }
     reader->step.text_column = strcmp(text, node->text) == 0 ? node->text_column : 0;
-    return store(reader, node, text, strlen(text) + 1, &reader->step.filter.graph);
+    return steps_store(reader, node, text, strlen(text) + 1, &reader->step.filter.graph);
 }
 
 static bool read_nothing(struct reader *reader, const struct conf_node *node)
@@ -368,11 +368,11 @@ void conf_steps_describe(FILE *out)
 
 /* ---- the list ---- */
 
-static void fault_unknown(struct reader *reader, const struct conf_node *node)
+static void steps_fault_unknown(struct reader *reader, const struct conf_node *node)
 {
     char words[320], quote[CONF_QUOTE_SIZE];
     if (strcmp(node->text, "external") == 0) {
-        fault(reader, node, "the step external is not supported by this version");
+        steps_fault(reader, node, "the step external is not supported by this version");
         return;
     }
     int used =
@@ -380,7 +380,7 @@ static void fault_unknown(struct reader *reader, const struct conf_node *node)
     for (size_t i = 0; i < KINDS; i++)
         used += snprintf(words + used, sizeof words - (size_t)used, "%s %s", i > 0 ? "," : "",
                          conf_step_name(kinds[i].kind));
-    fault(reader, node, words);
+    steps_fault(reader, node, words);
 }
 
 /* `name` is the word for the step, `value` what belongs to it. */
@@ -391,16 +391,16 @@ static void read_step(struct reader *reader, const struct conf_node *name,
     while (i < KINDS && strcmp(conf_step_name(kinds[i].kind), name->text) != 0)
         i++;
     if (i == KINDS) {
-        fault_unknown(reader, name);
+        steps_fault_unknown(reader, name);
         return;
     }
     reader->name = conf_step_name(kinds[i].kind);
     reader->step =
         (struct conf_step){.kind = kinds[i].kind, .line = value->line, .column = value->column};
     if (name == value && !kinds[i].alone)
-        fault(reader, name, "needs a value: \"NAME: VALUE\"");
+        steps_fault(reader, name, "needs a value: \"NAME: VALUE\"");
     else if (reader->chain->count == CONF_CHAIN_STEPS)
-        fault(reader, name, "one step too many: there can be 16");
+        steps_fault(reader, name, "one step too many: there can be 16");
     else if (name == value || kinds[i].read(reader, value))
         reader->chain->steps[reader->chain->count++] = reader->step;
     reader->name = NULL;
@@ -423,7 +423,7 @@ void conf_steps_apply(struct conf_chain *chain, const struct conf_node *node, co
         else if (entry->kind != CONF_NODE_MAP || !entry->first)
             fault_expected(&reader, entry, "a step, like \"gray\" or \"scale: {width: 640}\"");
         else if (entry->first->next)
-            fault(&reader, entry->first->next->key, "each step has a dash (-) of its own");
+            steps_fault(&reader, entry->first->next->key, "each step has a dash (-) of its own");
         else if (entry->first->key->kind == CONF_NODE_SCALAR)
             read_step(&reader, entry->first->key, entry->first);
     }

@@ -110,8 +110,8 @@ static int check_options(const struct filter_entry *entry, struct filter_option 
 }
 
 /* Calls `visit` for each filter until that returns something else than 0. */
-static int walk(const char *text, struct error *err,
-                int (*visit)(const struct filter_entry *entry, struct error *err))
+static int walk_filters(const char *text, struct error *err,
+                        int (*visit)(const struct filter_entry *entry, struct error *err))
 {
     struct filter_text reader;
     struct filter_entry *entry = malloc(sizeof *entry);
@@ -148,7 +148,7 @@ static int check_filter(const struct filter_entry *entry, struct error *err)
 
 int filter_check(const char *text, struct error *err)
 {
-    return walk(text, err, check_filter);
+    return walk_filters(text, err, check_filter);
 }
 
 /* ---- state ---- */
@@ -183,5 +183,5 @@ static int look_for_state(const struct filter_entry *entry, struct error *err)
 bool filter_graph_keeps_state(const char *text)
 {
     struct error ignored;
-    return walk(text, &ignored, look_for_state) != 0;
+    return walk_filters(text, &ignored, look_for_state) != 0;
 }

@@ -43,7 +43,7 @@ static struct record read_record(const struct throttle_account *account)
 }
 
 /* The account's name. No two IPv4 addresses have the same one, and no two IPv6 networks. */
-static uint64_t name_of(const struct throttle *throttle, const uint8_t address[16])
+static uint64_t account_name(const struct throttle *throttle, const uint8_t address[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     uint64_t half[2], mix = throttle->seed;
@@ -111,7 +111,7 @@ static struct record find_record(const struct throttle *throttle, const uint8_t 
                                  int64_t now_us)
 {
     struct record record;
-    uint64_t name = name_of(throttle, address);
+    uint64_t name = account_name(throttle, address);
     find_account(throttle->account[set_of(name)], name, now_us, &record);
     return record;
 }
@@ -133,7 +133,7 @@ unsigned throttle_failures(const struct throttle *throttle, const uint8_t addres
 int64_t throttle_failed(struct throttle *throttle, const uint8_t address[16], int64_t now_ns)
 {
     int64_t now_us = now_ns / NS_PER_US;
-    uint64_t name = name_of(throttle, address), before;
+    uint64_t name = account_name(throttle, address), before;
     struct throttle_account *set = throttle->account[set_of(name)];
     struct record record;
     struct throttle_account *account = &set[find_account(set, name, now_us, &record)];

@@ -232,7 +232,7 @@ static bool wait_for_trial(struct reload *reload)
     return reload->heard && event_add(reload->heard, &limit) == 0;
 }
 
-static void go_on(struct reload *reload)
+static void reload_go_on(struct reload *reload)
 {
     if (wait_for_trial(reload))
         return;
@@ -243,7 +243,7 @@ static void go_on(struct reload *reload)
 static void on_trial(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    go_on(arg);
+    reload_go_on(arg);
 }
 
 static void reload_begin(struct reload *reload)
@@ -266,7 +266,7 @@ static void reload_begin(struct reload *reload)
     if (reload->tried)
         reload->trial = trial_create(reload->tried, *reload->target.conf, settings_name(options),
                                      reload->faults);
-    go_on(reload);
+    reload_go_on(reload);
 }
 
 static void reload_finish(struct reload *reload, json_t *answer)

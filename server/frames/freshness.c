@@ -1,6 +1,6 @@
 #include "server/frames/freshness.h"
 
-static bool is_away(const struct freshness_facts *facts)
+static bool counts_as_away(const struct freshness_facts *facts)
 {
     return facts->state == CAMERA_AWAY || (facts->cause && facts->state != CAMERA_LIVE);
 }
@@ -13,7 +13,7 @@ enum freshness_shown freshness_decide(const struct freshness_facts *facts)
     int64_t age = any ? facts->now_ns - facts->newest_ns : INT64_MAX;
     if (facts->state == CAMERA_ENDED)
         return any ? FRESHNESS_ENDED : waiting ? FRESHNESS_WAITING : FRESHNESS_OFFLINE;
-    if (is_away(facts) && age > FRESHNESS_AWAY_NS)
+    if (counts_as_away(facts) && age > FRESHNESS_AWAY_NS)
         return FRESHNESS_OFFLINE;
     if (facts->offline_ns >= 0 && facts->newest_ns < facts->offline_ns)
         return FRESHNESS_OFFLINE;

@@ -304,7 +304,7 @@ static bool drain_replaced(struct children *children)
 }
 
 /* True while processes that were told to end or restart still run; one that drains may, once it
- * takes no new clients, to whom its settings would be the old ones. */
+ * accepts no new clients, for which its old settings would be wrong. */
 static bool are_busy(const struct children *children)
 {
     for (const struct child_process *process = children->first; process; process = process->next)

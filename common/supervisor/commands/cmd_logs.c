@@ -60,7 +60,7 @@ static void logs_print(struct logs *logs, const char *text, size_t length)
     logs->shown++;
 }
 
-static bool is_wanted(const struct logs *logs, const char *text, size_t length)
+static bool is_wanted_line(const struct logs *logs, const char *text, size_t length)
 {
     struct log_line line;
     if (!logs->camera)
@@ -94,7 +94,7 @@ static bool print_last(struct logs *logs, struct log_reader *reader)
     bool ok = true;
     logs->kept = calloc((size_t)logs->wanted + 1, sizeof *logs->kept);
     while (logs->kept && ok && log_reader_next(reader, &line, &length))
-        if (is_wanted(logs, line, length) && logs->wanted > 0)
+        if (is_wanted_line(logs, line, length) && logs->wanted > 0)
             ok = logs_keep(logs, line, length);
     ok = ok && logs->kept;
     if (ok)
@@ -110,7 +110,7 @@ static void print_all(struct logs *logs, struct log_reader *reader)
     const char *line;
     size_t length;
     while (log_reader_next(reader, &line, &length))
-        if (is_wanted(logs, line, length))
+        if (is_wanted_line(logs, line, length))
             logs_print(logs, line, length);
 }
 

@@ -81,7 +81,7 @@ static struct snapshot_shot *add_shot(struct snapshot_round *round, const char *
     return shot;
 }
 
-static const char *text_of(const json_t *object, const char *key)
+static const char *snapshot_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
@@ -90,8 +90,8 @@ static const char *text_of(const json_t *object, const char *key)
 static void take_over(struct snapshot_shot *shot, const json_t *camera)
 {
     shot->exists = true;
-    snprintf(shot->camera.state, sizeof shot->camera.state, "%s", text_of(camera, "state"));
-    snprintf(shot->camera.why, sizeof shot->camera.why, "%s", text_of(camera, "why"));
+    snprintf(shot->camera.state, sizeof shot->camera.state, "%s", snapshot_text(camera, "state"));
+    snprintf(shot->camera.why, sizeof shot->camera.why, "%s", snapshot_text(camera, "why"));
     shot->camera.max_age_ns =
         json_integer_value(json_object_get(camera, "stall_timeout_ms")) * NS_PER_MS;
 }
@@ -106,7 +106,7 @@ static void update_shots(struct snapshot *self, const json_t *status)
         self->round.shot[n].exists = false;
     json_array_foreach(json_object_get(status, "cameras"), i, camera)
     {
-        const char *id = text_of(camera, "id");
+        const char *id = snapshot_text(camera, "id");
         struct snapshot_shot *shot =
             self->options->all ? add_shot(&self->round, id) : find_shot(&self->round, id);
         if (shot)

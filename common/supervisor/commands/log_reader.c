@@ -25,7 +25,8 @@ struct log_reader {
 };
 
 /* FILE for 0, FILE.1 and so on for older ones. */
-static void name_of(const struct log_reader *reader, unsigned n, char out[static PATH_MAX + 16])
+static void reader_file_name(const struct log_reader *reader, unsigned n,
+                             char out[static PATH_MAX + 16])
 {
     snprintf(out, PATH_MAX + 16, n ? "%s.%u" : "%s", reader->path, n);
 }
@@ -33,7 +34,7 @@ static void name_of(const struct log_reader *reader, unsigned n, char out[static
 static int open_numbered(const struct log_reader *reader, unsigned n)
 {
     char path[PATH_MAX + 16];
-    name_of(reader, n, path);
+    reader_file_name(reader, n, path);
     return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
@@ -45,7 +46,7 @@ static int find_number(const struct log_reader *reader)
         return -1;
     for (unsigned n = 0; n <= LOGWRITER_KEPT; n++) {
         char path[PATH_MAX + 16];
-        name_of(reader, n, path);
+        reader_file_name(reader, n, path);
         if (stat(path, &other) == 0 && other.st_dev == mine.st_dev && other.st_ino == mine.st_ino)
             return (int)n;
     }
@@ -77,7 +78,7 @@ static bool read_from_oldest(struct log_reader *reader)
 /* Called at the end of a file.  True: try again, in the same file or in the next one, which is open
  * now.  A file that has been renamed is read to its end once more, because lines may have been
  * added between the last read and the renaming. */
-static bool go_on(struct log_reader *reader)
+static bool reader_next_file(struct log_reader *reader)
 {
     if (reader->file < 0)
         return read_from_oldest(reader);
@@ -139,7 +140,8 @@ void log_reader_close(struct log_reader *reader)
 
 /* Takes a line out of `text`.  Not `whole`: a rest without a newline is taken, too; a full buffer
  * always is. */
-static bool take_line(struct log_reader *reader, bool whole, const char **line, size_t *length)
+static bool reader_take_line(struct log_reader *reader, bool whole, const char **line,
+                             size_t *length)
 {
     char *begin = reader->text + reader->begin;
     size_t used = reader->end - reader->begin;
@@ -154,7 +156,7 @@ static bool take_line(struct log_reader *reader, bool whole, const char **line, 
 
 bool log_reader_next(struct log_reader *reader, const char **line, size_t *length)
 {
-    while (!take_line(reader, true, line, length)) {
+    while (!reader_take_line(reader, true, line, length)) {
         memmove(reader->text, reader->text + reader->begin, reader->end - reader->begin);
         reader->end -= reader->begin;
         reader->begin = 0;
@@ -165,9 +167,9 @@ bool log_reader_next(struct log_reader *reader, const char **line, size_t *lengt
             reader->end += (size_t)n;
             continue;
         }
-        if (reader->is_ended && take_line(reader, false, line, length))
+        if (reader->is_ended && reader_take_line(reader, false, line, length))
             return true;
-        if (!go_on(reader))
+        if (!reader_next_file(reader))
             return false;
     }
     return true;

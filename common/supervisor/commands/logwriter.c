@@ -67,7 +67,7 @@ static void logwriter_rotate(struct output *output)
     output->file = file;
 }
 
-/* Makes sure that `length` bytes fit the file, and that nobody has removed it. */
+/* Makes sure that `length` bytes fit into the file, and that it has not been removed. */
 static void make_room(struct output *output, size_t length)
 {
     struct stat stat;
@@ -110,7 +110,7 @@ static void add_text(struct output *output, const char *text, size_t length)
     output->lines++;
 }
 
-static void add_line(const struct log_line *line, void *arg)
+static void writer_add_line(const struct log_line *line, void *arg)
 {
     char text[LOG_LINE_BYTES];
     log_line_format(line, line->json, text);
@@ -128,7 +128,7 @@ static void add_loss(struct output *output, const struct log_line *like)
     snprintf(line.message, sizeof line.message, "%llu lines before this could not be written",
              (unsigned long long)output->lost);
     output->lost = 0;
-    add_line(&line, output);
+    writer_add_line(&line, output);
 }
 
 /* ---- lines ---- */
@@ -139,13 +139,14 @@ struct input {
     size_t used;
 };
 
-static void take_line(struct log_fold *fold, struct output *output, const char *text, size_t length)
+static void writer_take_line(struct log_fold *fold, struct output *output, const char *text,
+                             size_t length)
 {
     struct log_line line;
     log_line_parse(&line, text, length);
     if (line.time[0])
         add_loss(output, &line);
-    if (log_fold_take(fold, &line, clock_now(), add_line, output))
+    if (log_fold_take(fold, &line, clock_now(), writer_add_line, output))
         add_text(output, text, length);
 }
 
@@ -155,12 +156,12 @@ static void take_lines(struct input *input, struct log_fold *fold, struct output
 {
     char *text = input->text, *stop = text + input->used, *new_line;
     while (text < stop && (new_line = memchr(text, '\n', (size_t)(stop - text)))) {
-        take_line(fold, output, text, (size_t)(new_line - text));
+        writer_take_line(fold, output, text, (size_t)(new_line - text));
         text = new_line + 1;
     }
     size_t rest = (size_t)(stop - text);
     if (rest > 0 && (end || rest == sizeof input->text)) {
-        take_line(fold, output, text, rest);
+        writer_take_line(fold, output, text, rest);
         rest = 0;
     }
     memmove(input->text, text, rest);
@@ -190,7 +191,7 @@ static void logwriter_run(struct output *output, int pipe)
     while (more) {
         more = read_some(&input, fold);
         take_lines(&input, fold, output, !more);
-        log_fold_flush(fold, clock_now(), !more, add_line, output);
+        log_fold_flush(fold, clock_now(), !more, writer_add_line, output);
         write_out(output);
     }
     log_fold_destroy(fold);

@@ -5,9 +5,9 @@
  * All processes of the instance have the same pipe as standard error.  The log writer reads it,
  * folds repeats (log_fold.h), writes the file and starts a new file when one is full, so the log's
  * size on disk is bounded and a slow disk delays no other process.  For the same reason the pipe is
- * non-blocking for those who write to it: if it is full, log.c drops lines and counts them.  The
- * log writer is no child of the supervisor.  It ends when the last process has closed the pipe, so
- * it also writes what a dying process logs. */
+ * non-blocking for its writers: if it is full, log.c drops lines and counts them.  The log writer
+ * is no child of the supervisor.  It ends when the last process has closed the pipe, so it also
+ * writes what a dying process logs. */
 #ifndef CAMRING_LOGWRITER_H
 #define CAMRING_LOGWRITER_H
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* With a row, so that the reader counts as a viewer; if all rows are taken, without one. */
-static struct ring_reader *open_ring(const char *instance, const char *camera, struct error *err)
+static struct ring_reader *picture_open_ring(const char *instance, const char *camera,
+                                             struct error *err)
 {
     char name[RING_NAME_SIZE];
     camera_ring_name(CAMERA_RING_JPEG, camera, name);
@@ -16,7 +17,8 @@ static struct ring_reader *open_ring(const char *instance, const char *camera, s
     return reader;
 }
 
-static bool is_fresh(const struct snapshot_picture *picture, const struct snapshot_camera *camera)
+static bool picture_is_fresh(const struct snapshot_picture *picture,
+                             const struct snapshot_camera *camera)
 {
     return strcmp(camera->state, "ended") == 0 ||
            picture->taken_ns - picture->frame.captured_ns <= camera->max_age_ns;
@@ -46,7 +48,7 @@ static int wait_for_one(struct snapshot_picture *picture, struct ring_reader *re
             return -1;
         if (result == RING_GOT) {
             picture->taken_ns = clock_now();
-            if (is_fresh(picture, camera))
+            if (picture_is_fresh(picture, camera))
                 return 0;
         }
         if (!may_come || clock_now() >= deadline) {
@@ -66,7 +68,7 @@ int snapshot_picture_take(struct snapshot_picture *picture, const char *instance
 {
     picture->frame = (struct ring_frame){0};
     picture->taken_ns = 0;
-    struct ring_reader *reader = open_ring(instance, camera->id, err);
+    struct ring_reader *reader = picture_open_ring(instance, camera->id, err);
     if (!reader)
         return -1;
     int result = wait_for_one(picture, reader, camera, deadline, err);

@@ -87,7 +87,7 @@ static void snapshot_round_take(struct snapshot_pool *pool, unsigned job, void *
 
 /* ---- all of them ---- */
 
-static void draw_bar(unsigned done, unsigned count)
+static void draw_progress_bar(unsigned done, unsigned count)
 {
     char bar[BAR_WIDTH + 1];
     unsigned filled = count ? BAR_WIDTH * done / count : BAR_WIDTH;
@@ -110,7 +110,7 @@ static void erase_bar(void)
 static bool snapshot_round_await(const struct snapshot_round *round, struct snapshot_pool *pool)
 {
     unsigned done = 0;
-    draw_bar(0, round->count);
+    draw_progress_bar(0, round->count);
     while (done < round->count) {
         struct pollfd fds[] = {{.fd = snapshot_pool_fd(pool), .events = POLLIN},
                                {.fd = round->signals, .events = POLLIN}};
@@ -118,7 +118,7 @@ static bool snapshot_round_await(const struct snapshot_round *round, struct snap
         if (fds[1].revents)
             return true;
         done = snapshot_pool_done(pool);
-        draw_bar(done, round->count);
+        draw_progress_bar(done, round->count);
     }
     return false;
 }

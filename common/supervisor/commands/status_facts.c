@@ -118,7 +118,7 @@ static uint64_t add_counter(json_t *camera, const char *name, const _Atomic uint
 }
 
 /* Whether packets come, as /readyz sees it. */
-static bool is_fresh(const json_t *camera, const struct board_camera *place)
+static bool has_fresh_packets(const json_t *camera, const struct board_camera *place)
 {
     const char *state = json_string_value(json_object_get(camera, "state"));
     int64_t limit_ns = json_integer_value(json_object_get(camera, "stall_timeout_ms")) * NS_PER_MS;
@@ -128,7 +128,7 @@ static bool is_fresh(const json_t *camera, const struct board_camera *place)
 
 static void add_place(struct status_facts *facts, json_t *camera, const struct board_camera *place)
 {
-    json_object_set_new(camera, "fresh", json_boolean(is_fresh(camera, place)));
+    json_object_set_new(camera, "fresh", json_boolean(has_fresh_packets(camera, place)));
     add_counter(camera, "packets", &place->packets);
     add_counter(camera, "captured", &place->captured);
     add_counter(camera, "processed", &place->processed);

@@ -18,7 +18,7 @@
 
 /* ---- cells ---- */
 
-static const char *text_of(const json_t *object, const char *key)
+static const char *view_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
@@ -43,22 +43,22 @@ static void status_view_color(const struct view *view, const char *color)
 
 static void cell_id(const struct view *view, const json_t *camera)
 {
-    table_cell(view->table, "%s", text_of(camera, "id"));
+    table_cell(view->table, "%s", view_text(camera, "id"));
 }
 
 static void cell_name(const struct view *view, const json_t *process)
 {
-    table_cell(view->table, "%s", text_of(process, "name"));
+    table_cell(view->table, "%s", view_text(process, "name"));
 }
 
 static bool is_live(const json_t *camera)
 {
-    return strcmp(text_of(camera, "state"), "live") == 0;
+    return strcmp(view_text(camera, "state"), "live") == 0;
 }
 
 static void cell_camera_state(const struct view *view, const json_t *camera)
 {
-    const char *state = text_of(camera, "state");
+    const char *state = view_text(camera, "state");
     bool stale = is_live(camera) && !json_is_true(json_object_get(camera, "fresh"));
     table_cell(view->table, "%s", stale ? "stale" : state);
     status_view_color(view, stale                         ? YELLOW
@@ -70,7 +70,7 @@ static void cell_camera_state(const struct view *view, const json_t *camera)
 
 static void cell_process_state(const struct view *view, const json_t *process)
 {
-    const char *state = text_of(process, "state");
+    const char *state = view_text(process, "state");
     table_cell(view->table, "%s", state);
     if (strcmp(state, "ready") != 0)
         status_view_color(view, YELLOW);
@@ -167,12 +167,12 @@ static char *status_view_cut(const char *text, size_t most)
 /* That of a camera that is well again is history. */
 static bool is_history(const json_t *camera)
 {
-    return !text_of(camera, "why")[0];
+    return !view_text(camera, "why")[0];
 }
 
 static void cell_error(const struct view *view, const json_t *camera)
 {
-    char *error = status_view_cut(text_of(camera, "last_error"), view->error_most);
+    char *error = status_view_cut(view_text(camera, "last_error"), view->error_most);
     table_cell(view->table, "%s", error ? error : "");
     if (error && *error && is_history(camera))
         status_view_color(view, GRAY);
@@ -243,7 +243,7 @@ static void write_errors(const struct status_view *wanted, const json_t *cameras
     size_t i;
     json_array_foreach(cameras, i, camera)
     {
-        const char *id = text_of(camera, "id"), *error = text_of(camera, "last_error");
+        const char *id = view_text(camera, "id"), *error = view_text(camera, "last_error");
         size_t used = strlen(id) + 2;
         char *text =
             status_view_cut(error, wanted->columns > used + 3 ? wanted->columns - used : 4);
@@ -286,7 +286,7 @@ static void write_processes(const struct status_view *wanted, const json_t *proc
     size_t i;
     json_array_foreach(processes, i, process)
     {
-        if (strcmp(text_of(process, "kind"), "capture") != 0)
+        if (strcmp(view_text(process, "kind"), "capture") != 0)
             json_array_append(shared, process);
     }
     struct table *table = status_view_fill(&view, process_columns, 0, shared, headings);
@@ -315,7 +315,7 @@ static void write_heading(const json_t *status, FILE *out)
     const json_t *url, *camera;
     size_t i, live = 0;
     json_int_t viewers = 0;
-    fprintf(out, "instance %s, process %d, up ", text_of(status, "instance"),
+    fprintf(out, "instance %s, process %d, up ", view_text(status, "instance"),
             (int)number_of(status, "pid"));
     write_uptime(json_number_value(json_object_get(status, "uptime_s")), out);
     fprintf(out, "\n");
