@@ -3,6 +3,7 @@ refused."""
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import threading
@@ -466,6 +467,41 @@ def test_an_address_in_use_changes_nothing(tmp_path):
         same.check()
 
 
+def test_cameras_that_do_not_fit_change_nothing(tmp_path):
+    """What is known before anything is started: pictures of that size need more memory than there
+    may be."""
+    with running(tmp_path, {"a": SMALL}, shm={"max_bytes": "20M"}) as camring:
+        camring.wait_live("a")
+        same = Unchanged(camring, "a")
+        large = {"source": SMALL, "max_size": "3840x2160"}
+        text = refused(
+            camring, {"a": SMALL, "b": large}, "shm.max_bytes", 1, shm={"max_bytes": "20M"}
+        )
+        assert "need" in text
+        assert rings(camring) == {"a"}
+        same.check()
+
+
+def test_more_cameras_than_open_files_change_nothing(instance):
+    """Nor is an address kept that was opened for them."""
+    limit = 300
+    camring = instance({"a": SMALL})
+    camring.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    camring.wait_live("a")
+    same = Unchanged(camring, "a")
+    another = free_port()
+    listen = {"listen": [f"127.0.0.1:{camring.port}", f"127.0.0.1:{another}"]}
+    many = {"a": SMALL, **{f"c{i}": SMALL for i in range(200)}}
+    refused(camring, many, "open files", 1, http=listen)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", another))
+    assert rings(camring) == {"a"}
+    answer = reload(camring, {"a": SMALL, "b": SMALL}, http=listen)
+    assert answer["settings"] == ["http.listen"] and answer["added"] == ["b"]
+    socket.create_connection(("127.0.0.1", another)).close()
+    same.check()
+
+
 # ---- who asks
 
 
@@ -503,6 +539,26 @@ def test_many_reloads_at_once_are_each_done_whole(tmp_path):
         assert ids(camring) == ["a", "c"]
         verify(camring)
         same.check()
+
+
+def test_a_reload_during_another_is_done_after_it(tmp_path):
+    with running(tmp_path, {"a": SMALL, "b": SMALL}, encoder={"workers": 2}) as camring:
+        camring.wait_live("a", "b")
+        encoder = camring.children("encoder")[0]
+        encoder.kill(signal.SIGSTOP)  # which keeps the first one from being done
+        try:
+            camring.write_config({"a": SMALL}, encoder={"workers": 2})
+            first = camring.popen("reload", "--json")
+            wait_for(lambda: "capture b" not in processes(camring, "capture"), 15, "b's end")
+            camring.write_config({"a": SMALL, "c": SMALL}, encoder={"workers": 2})
+            os.kill(camring.supervisor.pid, signal.SIGHUP)
+            camring.cli("status")  # so that the signal has been handled
+        finally:
+            encoder.kill(signal.SIGCONT)
+        out, err = first.communicate(timeout=30)
+        assert first.returncode == 0 and json.loads(out)["removed"] == ["b"], (out, err)
+        wait_for(lambda: ids(camring) == ["a", "c"], 15, "what the second one adds")
+        verify(camring)
 
 
 def test_reload_while_it_stops(tmp_path):
