@@ -9,13 +9,14 @@
  * pipeline runs: only a ring that isn't there at the start is an error. */
 #include "camringsrc.h"
 
+#include "address.h"
 #include "arrival.h"
 #include "feed.h"
+#include "moment.h"
 #include "picture.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_RING "raw"
@@ -25,10 +26,10 @@
 struct _CamringSrc {
     GstPushSrc parent;
     /* under the object's lock */
-    gchar *instance, *camera, *ring;
+    struct address address;
     GstClockTime frame_time; /* from frame to frame; 0: not known */
     /* the thread's own, or of no thread while it stands */
-    gchar *name; /* CAMERA.RING */
+    gchar *instance, *name; /* address_read */
     struct feed *feed;
     GstPoll *poll;
     GstPollFD wanted;           /* the feed's descriptor, or `arrival` */
@@ -42,36 +43,19 @@ struct _CamringSrc {
 
 G_DEFINE_TYPE(CamringSrc, camring_src, GST_TYPE_PUSH_SRC)
 
-enum { PROPERTY_NONE, PROPERTY_INSTANCE, PROPERTY_CAMERA, PROPERTY_RING };
-
 GST_DEBUG_CATEGORY_STATIC(camring_src_debug);
 #define GST_CAT_DEFAULT camring_src_debug
-
-/* ---- properties ---- */
-
-static gchar **property_of(CamringSrc *src, guint id)
-{
-    return id == PROPERTY_INSTANCE ? &src->instance
-           : id == PROPERTY_CAMERA ? &src->camera
-                                   : &src->ring;
-}
 
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
     (void)spec;
-    gchar **property = property_of(CAMRING_SRC(object), id);
-    GST_OBJECT_LOCK(object);
-    g_free(*property);
-    *property = g_value_dup_string(value);
-    GST_OBJECT_UNLOCK(object);
+    address_set(object, &CAMRING_SRC(object)->address, id, value);
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
     (void)spec;
-    GST_OBJECT_LOCK(object);
-    g_value_set_string(value, *property_of(CAMRING_SRC(object), id));
-    GST_OBJECT_UNLOCK(object);
+    address_get(object, &CAMRING_SRC(object)->address, id, value);
 }
 
 /* ---- the ring ---- */
@@ -106,12 +90,7 @@ static void stop_awaiting(CamringSrc *src)
 
 static bool join_ring(CamringSrc *src, struct camring_error *error)
 {
-    gchar *instance;
-    GST_OBJECT_LOCK(src);
-    instance = g_strdup(src->instance);
-    GST_OBJECT_UNLOCK(src);
-    src->feed = feed_open(instance, src->name, error);
-    g_free(instance);
+    src->feed = feed_open(src->instance, src->name, error);
     int fd = src->feed ? feed_fd(src->feed, error) : -1;
     if (fd < 0) {
         leave_ring(src);
@@ -123,7 +102,7 @@ static bool join_ring(CamringSrc *src, struct camring_error *error)
 }
 
 /* Blocks until there may be a frame, or a ring.  False: the pipeline wants this thread back. */
-static bool await(CamringSrc *src)
+static bool src_await(CamringSrc *src)
 {
     return gst_poll_wait(src->poll, GST_CLOCK_TIME_NONE) >= 0 || errno != EBUSY;
 }
@@ -133,7 +112,7 @@ static bool is_away(const struct camring_error *error)
     return error->code == CAMRING_CLOSED || error->code == CAMRING_ABSENT;
 }
 
-static GstFlowReturn fail(CamringSrc *src, const struct camring_error *error)
+static GstFlowReturn src_fail(CamringSrc *src, const struct camring_error *error)
 {
     GST_ELEMENT_ERROR(src, RESOURCE, READ, ("%s", error->text), (NULL));
     return GST_FLOW_ERROR;
@@ -153,9 +132,9 @@ static GstFlowReturn await_ring(CamringSrc *src)
     }
     while (!join_ring(src, &error)) {
         if (!is_away(&error))
-            return fail(src, &error);
+            return src_fail(src, &error);
         watch_fd(src, src->arrival);
-        if (!await(src))
+        if (!src_await(src))
             return GST_FLOW_FLUSHING;
         arrival_drain(src->arrival);
     }
@@ -173,10 +152,10 @@ static GstFlowReturn next_frame(CamringSrc *src, struct camring_frame *frame)
         int got = feed_next(src->feed, frame, &error);
         if (got > 0)
             return GST_FLOW_OK;
-        if (got == 0 && !await(src))
+        if (got == 0 && !src_await(src))
             return GST_FLOW_FLUSHING;
         if (got < 0 && !is_away(&error))
-            return fail(src, &error);
+            return src_fail(src, &error);
         if (got < 0) {
             GST_ELEMENT_WARNING(src, RESOURCE, READ,
                                 ("%s; waiting for it to come back", error.text), (NULL));
@@ -212,7 +191,7 @@ static void note_rate(CamringSrc *src, double fps)
 }
 
 /* Before the first frame, for each other shape, and when an element behind this one wants it. */
-static gboolean negotiate(GstBaseSrc *base)
+static gboolean src_negotiate(GstBaseSrc *base)
 {
     CamringSrc *src = CAMRING_SRC(base);
     if (src->shape.width == 0)
@@ -245,7 +224,7 @@ static GstFlowReturn take_shape(CamringSrc *src, const struct camring_frame *fra
 
 /* ---- frames ---- */
 
-static GstBuffer *wrap(CamringSrc *src, const struct camring_frame *frame)
+static GstBuffer *src_wrap(CamringSrc *src, const struct camring_frame *frame)
 {
     size_t size;
     const uint8_t *data = picture_extent(frame, &size);
@@ -256,7 +235,8 @@ static GstBuffer *wrap(CamringSrc *src, const struct camring_frame *frame)
     return buffer;
 }
 
-static GstFlowReturn copy(CamringSrc *src, const struct camring_frame *frame, GstBuffer **buffer)
+static GstFlowReturn src_copy(CamringSrc *src, const struct camring_frame *frame,
+                              GstBuffer **buffer)
 {
     if (frame->format == CAMRING_JPEG) {
         *buffer = gst_buffer_new_memdup(frame->plane[0], frame->bytes);
@@ -275,32 +255,17 @@ static GstFlowReturn make_buffer(CamringSrc *src, const struct camring_frame *fr
     bool understood = frame->format == CAMRING_JPEG || src->takes_layout ||
                       picture_has_layout_of(frame, &src->info);
     if (understood && feed_may_stay(src->feed)) {
-        *buffer = wrap(src, frame);
+        *buffer = src_wrap(src, frame);
         return GST_FLOW_OK;
     }
-    GstFlowReturn flow = copy(src, frame, buffer);
+    GstFlowReturn flow = src_copy(src, frame, buffer);
     feed_release(src->feed);
     return flow;
 }
 
-/* In the pipeline's time, whatever its clock counts. */
-static GstClockTime running_time(CamringSrc *src, int64_t captured_ns)
+static void src_stamp(CamringSrc *src, const struct camring_frame *frame, GstBuffer *buffer)
 {
-    struct timespec t;
-    GstClock *clock = gst_element_get_clock(GST_ELEMENT(src));
-    if (!clock)
-        return GST_CLOCK_TIME_NONE;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    GstClockTimeDiff now = GST_CLOCK_DIFF(gst_element_get_base_time(GST_ELEMENT(src)),
-                                          gst_clock_get_time(clock)),
-                     age = (int64_t)GST_TIMESPEC_TO_TIME(t) - captured_ns;
-    gst_object_unref(clock);
-    return now > age ? (GstClockTime)(now - age) : 0; /* 0: from before the start */
-}
-
-static void stamp(CamringSrc *src, const struct camring_frame *frame, GstBuffer *buffer)
-{
-    GST_BUFFER_PTS(buffer) = running_time(src, frame->captured_ns);
+    GST_BUFFER_PTS(buffer) = moment_running(GST_ELEMENT(src), frame->captured_ns);
     GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
     GST_BUFFER_OFFSET(buffer) = frame->number;
     GST_BUFFER_OFFSET_END(buffer) = frame->number + 1;
@@ -309,7 +274,7 @@ static void stamp(CamringSrc *src, const struct camring_frame *frame, GstBuffer 
     src->next = frame->number + 1;
 }
 
-static GstFlowReturn create(GstPushSrc *push, GstBuffer **buffer)
+static GstFlowReturn src_create(GstPushSrc *push, GstBuffer **buffer)
 {
     CamringSrc *src = CAMRING_SRC(push);
     struct camring_frame frame;
@@ -324,22 +289,20 @@ static GstFlowReturn create(GstPushSrc *push, GstBuffer **buffer)
     }
     flow = make_buffer(src, &frame, buffer);
     if (flow == GST_FLOW_OK)
-        stamp(src, &frame, *buffer);
+        src_stamp(src, &frame, *buffer);
     return flow;
 }
 
 /* ---- the element ---- */
 
-static gboolean start(GstBaseSrc *base)
+static gboolean src_start(GstBaseSrc *base)
 {
     CamringSrc *src = CAMRING_SRC(base);
     struct camring_error error;
-    GST_OBJECT_LOCK(src);
-    if (src->camera)
-        src->name = g_strdup_printf("%s.%s", src->camera, src->ring ? src->ring : DEFAULT_RING);
-    GST_OBJECT_UNLOCK(src);
+    address_read(G_OBJECT(src), &src->address, &src->instance, &src->name);
     if (!src->name) {
         GST_ELEMENT_ERROR(src, RESOURCE, SETTINGS, ("which camera?  camringsrc camera=ID"), (NULL));
+        g_clear_pointer(&src->instance, g_free);
         return FALSE;
     }
     src->shape.width = 0;
@@ -347,26 +310,28 @@ static gboolean start(GstBaseSrc *base)
         return TRUE;
     GST_ELEMENT_ERROR(src, RESOURCE, NOT_FOUND, ("%s", error.text), (NULL));
     g_clear_pointer(&src->name, g_free);
+    g_clear_pointer(&src->instance, g_free);
     return FALSE;
 }
 
-static gboolean stop(GstBaseSrc *base)
+static gboolean src_stop(GstBaseSrc *base)
 {
     CamringSrc *src = CAMRING_SRC(base);
     leave_ring(src);
     stop_awaiting(src);
     drop_pool(src);
     g_clear_pointer(&src->name, g_free);
+    g_clear_pointer(&src->instance, g_free);
     return TRUE;
 }
 
-static gboolean unlock(GstBaseSrc *base)
+static gboolean src_unlock(GstBaseSrc *base)
 {
     gst_poll_set_flushing(CAMRING_SRC(base)->poll, TRUE);
     return TRUE;
 }
 
-static gboolean unlock_stop(GstBaseSrc *base)
+static gboolean src_unlock_stop(GstBaseSrc *base)
 {
     gst_poll_set_flushing(CAMRING_SRC(base)->poll, FALSE);
     return TRUE;
@@ -378,7 +343,7 @@ static gboolean is_seekable(GstBaseSrc *base)
     return FALSE;
 }
 
-static gboolean answer(GstBaseSrc *base, GstQuery *query)
+static gboolean src_answer(GstBaseSrc *base, GstQuery *query)
 {
     CamringSrc *src = CAMRING_SRC(base);
     if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
@@ -390,33 +355,22 @@ static gboolean answer(GstBaseSrc *base, GstQuery *query)
     return TRUE;
 }
 
-static void finalize(GObject *object)
+static void src_finalize(GObject *object)
 {
     CamringSrc *src = CAMRING_SRC(object);
-    g_free(src->instance);
-    g_free(src->camera);
-    g_free(src->ring);
+    address_clear(&src->address);
     gst_poll_free(src->poll);
     G_OBJECT_CLASS(camring_src_parent_class)->finalize(object);
 }
 
 static void camring_src_init(CamringSrc *src)
 {
-    src->ring = g_strdup(DEFAULT_RING);
+    src->address.ring = g_strdup(DEFAULT_RING);
     src->poll = gst_poll_new(TRUE);
     gst_poll_fd_init(&src->wanted);
     src->arrival = -1;
     gst_base_src_set_live(GST_BASE_SRC(src), TRUE);
     gst_base_src_set_format(GST_BASE_SRC(src), GST_FORMAT_TIME);
-}
-
-static void install_property(GObjectClass *class, guint id, const char *name, const char *text,
-                             const char *fallback)
-{
-    g_object_class_install_property(
-        class, id,
-        g_param_spec_string(name, name, text, fallback,
-                            G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
 }
 
 static void camring_src_class_init(CamringSrcClass *class)
@@ -430,24 +384,21 @@ static void camring_src_class_init(CamringSrcClass *class)
     GST_DEBUG_CATEGORY_INIT(camring_src_debug, "camringsrc", 0, "frames of a camring ring");
     object->set_property = set_property;
     object->get_property = get_property;
-    object->finalize = finalize;
-    install_property(object, PROPERTY_CAMERA, "camera", "The camera's id", NULL);
-    install_property(object, PROPERTY_RING, "ring",
-                     "Which of its rings: raw, out, jpeg, or another that camring shm list shows",
-                     DEFAULT_RING);
-    install_property(object, PROPERTY_INSTANCE, "instance",
-                     "The instance of camring; without one: camring", NULL);
+    object->finalize = src_finalize;
+    address_install(object,
+                    "Which of its rings: raw, out, jpeg, or another that camring shm list shows",
+                    DEFAULT_RING);
     gst_element_class_add_static_pad_template(element, &template);
     gst_element_class_set_static_metadata(element, "camring source", "Source/Video",
                                           "Reads a camera's frames from camring's shared memory",
                                           "camring");
-    base->start = start;
-    base->stop = stop;
-    base->unlock = unlock;
-    base->unlock_stop = unlock_stop;
+    base->start = src_start;
+    base->stop = src_stop;
+    base->unlock = src_unlock;
+    base->unlock_stop = src_unlock_stop;
     base->is_seekable = is_seekable;
-    base->negotiate = negotiate;
+    base->negotiate = src_negotiate;
     base->decide_allocation = decide_allocation;
-    base->query = answer;
-    GST_PUSH_SRC_CLASS(class)->create = create;
+    base->query = src_answer;
+    GST_PUSH_SRC_CLASS(class)->create = src_create;
 }

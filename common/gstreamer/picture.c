@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define ALIGNMENT 64 /* of rows: a processor's line */
+
 bool picture_alike(const struct camring_frame *a, const struct camring_frame *b)
 {
     return a->format == b->format && a->width == b->width && a->height == b->height &&
@@ -69,7 +71,7 @@ const uint8_t *picture_extent(const struct camring_frame *frame, size_t *size)
     return first;
 }
 
-static void layout(const struct camring_frame *frame, gsize offset[3], gint stride[3])
+static void picture_layout(const struct camring_frame *frame, gsize offset[3], gint stride[3])
 {
     size_t size;
     const uint8_t *first = picture_extent(frame, &size);
@@ -83,7 +85,7 @@ void picture_add_layout(const struct camring_frame *frame, GstBuffer *buffer)
 {
     gsize offset[GST_VIDEO_MAX_PLANES] = {0};
     gint stride[GST_VIDEO_MAX_PLANES] = {0};
-    layout(frame, offset, stride);
+    picture_layout(frame, offset, stride);
     gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, video_format(frame),
                                    frame->width, frame->height, 3, offset, stride);
 }
@@ -92,7 +94,7 @@ bool picture_has_layout_of(const struct camring_frame *frame, const GstVideoInfo
 {
     gsize offset[3], size;
     gint stride[3];
-    layout(frame, offset, stride);
+    picture_layout(frame, offset, stride);
     picture_extent(frame, &size);
     for (unsigned i = 0; i < 3; i++)
         if (offset[i] != GST_VIDEO_INFO_PLANE_OFFSET(info, i) ||
@@ -113,4 +115,58 @@ bool picture_copy(const struct camring_frame *frame, const GstVideoInfo *info, G
                    frame->plane[i] + (size_t)frame->stride[i] * row, plane_columns(frame, i));
     gst_video_frame_unmap(&to);
     return true;
+}
+
+static bool raw_from_caps(const GstCaps *caps, struct camring_frame *frame, GstVideoInfo *info)
+{
+    if (!gst_video_info_from_caps(info, caps))
+        return false;
+    GstVideoFormat format = GST_VIDEO_INFO_FORMAT(info);
+    const GstVideoColorimetry *colours = &info->colorimetry;
+    *frame = (struct camring_frame){
+        .format = format == GST_VIDEO_FORMAT_Y42B   ? CAMRING_I422
+                  : format == GST_VIDEO_FORMAT_Y444 ? CAMRING_I444
+                                                    : CAMRING_I420,
+        .width = (uint32_t)GST_VIDEO_INFO_WIDTH(info),
+        .height = (uint32_t)GST_VIDEO_INFO_HEIGHT(info),
+        .range = colours->range == GST_VIDEO_COLOR_RANGE_0_255 ? CAMRING_FULL : CAMRING_LIMITED,
+        .matrix = colours->matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? CAMRING_BT709 : CAMRING_BT601};
+    return true;
+}
+
+bool picture_from_caps(const GstCaps *caps, struct camring_frame *frame, GstVideoInfo *info)
+{
+    const GstStructure *words = gst_caps_get_structure(caps, 0);
+    gint width, height;
+    if (!gst_structure_has_name(words, "image/jpeg"))
+        return raw_from_caps(caps, frame, info);
+    if (!gst_structure_get_int(words, "width", &width) ||
+        !gst_structure_get_int(words, "height", &height))
+        return false;
+    *frame = (struct camring_frame){.format = CAMRING_JPEG,
+                                    .width = (uint32_t)width,
+                                    .height = (uint32_t)height,
+                                    .range = CAMRING_FULL};
+    return true;
+}
+
+size_t picture_lay_out(struct camring_frame *frame)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        frame->stride[i] = (plane_columns(frame, i) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        bytes += (size_t)frame->stride[i] * plane_rows(frame, i);
+    }
+    return bytes;
+}
+
+void picture_fill(struct camring_frame *frame, uint8_t *data, const GstVideoFrame *from)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *plane = GST_VIDEO_FRAME_PLANE_DATA(from, i);
+        frame->plane[i] = data;
+        for (uint32_t row = 0; row < plane_rows(frame, i); row++, data += frame->stride[i])
+            memcpy(data, plane + (ptrdiff_t)GST_VIDEO_FRAME_PLANE_STRIDE(from, i) * row,
+                   plane_columns(frame, i));
+    }
 }

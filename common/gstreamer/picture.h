@@ -19,6 +19,16 @@ bool picture_alike(const struct camring_frame *a, const struct camring_frame *b)
  * GStreamer's own.  The caller unrefs. */
 GstCaps *picture_caps(const struct camring_frame *frame, double fps, GstVideoInfo *info);
 
+/* The other way round: format, size, range and matrix of *frame, the rest of it 0; *info of raw
+ * frames.  False: no ring carries such frames. */
+bool picture_from_caps(const GstCaps *caps, struct camring_frame *frame, GstVideoInfo *info);
+
+/* Sets the strides of a raw frame as they suit its readers; returns the bytes that it takes. */
+size_t picture_lay_out(struct camring_frame *frame);
+
+/* Sets the planes of a frame that is laid out, in `data`, and copies `from` to them. */
+void picture_fill(struct camring_frame *frame, uint8_t *data, const GstVideoFrame *from);
+
 /* The bytes from the first of any plane to the last; of a JPEG the file. */
 const uint8_t *picture_extent(const struct camring_frame *frame, size_t *size);
 

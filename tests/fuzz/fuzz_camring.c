@@ -9,8 +9,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A frame that is taken; its reader may have been detached since. */
+struct taken {
+    struct camring_reader *reader; /* NULL: none */
+    struct camring_frame frame;
+};
+
 struct session {
     const struct hostile_input *input;
+    struct taken taken[CAMRING_MAX_TAKEN];
     struct camring_reader *reader;
     struct camring_writer *writer;
     struct camring_memory *held;
@@ -35,6 +42,19 @@ static void attach(struct session *s, unsigned flags)
         check_error(&error);
 }
 
+static void read_frame(const struct camring_frame *frame)
+{
+    if (frame->format == CAMRING_JPEG) {
+        hostile_read(frame->plane[0], frame->bytes);
+        return;
+    }
+    hostile_read(frame->plane[0], 1);
+    for (unsigned plane = 0; plane < 3; plane++)
+        hostile_read_plane(frame->plane[plane], frame->stride[plane],
+                           ring_plane_width(frame->format, plane, frame->width),
+                           ring_plane_height(frame->format, plane, frame->height));
+}
+
 static void next(struct session *s)
 {
     struct camring_error error = {0};
@@ -42,17 +62,39 @@ static void next(struct session *s)
     int r = camring_next(s->reader, &frame, 0, &error);
     if (r < 0)
         check_error(&error);
+    if (r > 0)
+        read_frame(&frame);
+}
+
+static void give(struct taken *taken)
+{
+    if (taken->reader)
+        camring_give(taken->reader, &taken->frame);
+    taken->reader = NULL;
+}
+
+static void take(struct session *s, unsigned place)
+{
+    struct camring_error error = {0};
+    struct taken *taken = &s->taken[place % CAMRING_MAX_TAKEN];
+    if (taken->reader) {
+        read_frame(&taken->frame);
+        give(taken);
+    }
+    int r = camring_take(s->reader, &taken->frame, 0, &error);
+    if (r < 0)
+        check_error(&error);
     if (r <= 0)
         return;
-    if (frame.format == CAMRING_JPEG) {
-        hostile_read(frame.plane[0], frame.bytes);
-        return;
-    }
-    hostile_read(frame.plane[0], 1);
-    for (unsigned plane = 0; plane < 3; plane++)
-        hostile_read_plane(frame.plane[plane], frame.stride[plane],
-                           ring_plane_width(frame.format, plane, frame.width),
-                           ring_plane_height(frame.format, plane, frame.height));
+    taken->reader = s->reader;
+    read_frame(&taken->frame);
+}
+
+static void reserve(struct session *s, unsigned frames)
+{
+    struct camring_error error = {0};
+    if (camring_reserve(s->reader, frames, &error) < 0)
+        check_error(&error);
 }
 
 static void descriptor(struct session *s)
@@ -137,12 +179,16 @@ static void step(struct session *s, unsigned op, unsigned argument)
         attach(s, argument & 3);
         break;
     case 1:
-    case 2:
         next(s);
         break;
+    case 2:
+        take(s, argument);
+        break;
     case 3:
-    case 4:
         camring_release(s->reader);
+        break;
+    case 4:
+        give(&s->taken[argument % CAMRING_MAX_TAKEN]);
         break;
     case 5:
         descriptor(s);
@@ -157,8 +203,10 @@ static void step(struct session *s, unsigned op, unsigned argument)
         open_writer(s, argument);
         break;
     case 9:
-    case 10:
         loan(s);
+        break;
+    case 10:
+        reserve(s, argument);
         break;
     case 11:
     case 12:
@@ -183,6 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&s, s.input->op[i] & 15, s.input->op[i] >> 4);
     camring_writer_close(s.writer, 0);
     camring_detach(s.reader);
+    for (unsigned i = 0; i < CAMRING_MAX_TAKEN; i++)
+        give(&s.taken[i]);
     camring_drop(s.held);
     hostile_end();
     return 0;

@@ -17,7 +17,7 @@ from clips import jpeg_fault, number_in, read_number, split_jpegs
 from PIL import Image
 from product import BIN, ROOT, Camring, running, wait_for
 from shmtool import ENVIRONMENT as LIBRARY_ENVIRONMENT
-from shmtool import program, rings
+from shmtool import Program, program, rings
 
 PLUGIN = BIN.parent / "lib/gstreamer-1.0/libgstcamring.so"
 if not PLUGIN.exists():
@@ -125,9 +125,9 @@ def rising(numbers):
 
 
 def test_inspection_is_clean(environment):
-    for words in (["camring"], ["camringsrc"]):
+    for words in (["camring"], ["camringsrc"], ["camringsink"]):
         done = run(environment, "gst-inspect-1.0", *words)
-        assert (done.returncode, done.stderr) == (0, b"") and b"camringsrc" in done.stdout
+        assert (done.returncode, done.stderr) == (0, b"") and b"camring" in done.stdout
 
 
 def test_frames_come_whole_and_in_order(live, environment):
@@ -386,3 +386,164 @@ def test_plugin_knows_the_public_library_alone():
     assert used and all(re.search(rf"\b{name}\(", header) for name in used)
     defined = re.findall(r" T (\w+)", symbols)
     assert all(name.startswith("gst_plugin_camring_") for name in defined)
+
+
+# -- camringsink
+
+
+# Prints what comes in a ring, frame by frame.
+WATCH = """
+import zlib
+for ring in (None,):
+    while ring is None:
+        try:
+            ring = camring.Ring({ring!r}, instance=instance)
+        except camring.Error as error:
+            assert error.code == "ABSENT", error
+            time.sleep(0.01)
+print("ready", flush=True)
+for frame in ring:
+    print(frame.number, frame.format, frame.width, frame.height, int(frame.full_range),
+          int(frame.bt709), frame.captured_ns, frame.committed_ns,
+          *(zlib.crc32(plane.tobytes()) for plane in frame.planes), flush=True)
+print("closed", flush=True)
+"""
+
+
+class Sink:
+    """A pipeline that ends in a camringsink, and who watches its ring."""
+
+    def __init__(self, camring, environment, description, ring="mine.raw"):
+        words = f"gst-launch-1.0 -q -e {description} ! camringsink camera=mine"
+        self.process = subprocess.Popen(
+            [*words.split(), f"instance={camring.instance}"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.watcher = Program(camring.instance, WATCH.format(ring=ring))
+
+    def frame(self):
+        number, form, *numbers = self.watcher.line().split()
+        return int(number), form, tuple(map(int, numbers))
+
+    def end(self):
+        """What the pipeline said."""
+        self.process.send_signal(signal.SIGINT)
+        said = self.process.communicate(timeout=30)[0]
+        assert self.process.returncode == 0
+        while self.watcher.line() != "closed":
+            pass
+        return said
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.watcher.end()
+
+
+@contextlib.contextmanager
+def sink(*words, **options):
+    it = Sink(*words, **options)
+    try:
+        yield it
+    finally:
+        it.stop()
+
+
+@pytest.mark.parametrize(
+    "form, word, shift",
+    [("I420", "I420", (1, 1)), ("Y42B", "I422", (1, 0)), ("Y444", "I444", (0, 0))],
+)
+@pytest.mark.parametrize("width, height", [(320, 240), (63, 47)])
+@pytest.mark.parametrize("colours, full, bt709", [("bt709", 0, 1), ("1:4:16:4", 1, 0)])
+def test_what_is_written_is_what_is_read(
+    live, environment, form, word, shift, width, height, colours, full, bt709
+):
+    caps = (
+        f"video/x-raw,format={form},width={width},height={height},framerate=50/1,"
+        f"colorimetry={colours}"
+    )
+    rows, columns = -(-height // (1 << shift[1])), -(-width // (1 << shift[0]))
+    shapes = [(height, width), (rows, columns), (rows, columns)]
+    reference = launch(
+        environment, f"videotestsrc pattern=colors num-buffers=1 ! {caps} ! fdsink"
+    ).stdout
+    expected, at = [], 0
+    for high, wide in shapes:
+        stride = -(-wide // 4) * 4
+        padded = -(-high // (1 << shift[1])) * (1 << shift[1]) if not expected else high
+        plane = b"".join(reference[at + y * stride :][:wide] for y in range(high))
+        expected.append(zlib.crc32(plane))
+        at += stride * padded
+    with sink(live, environment, f"videotestsrc pattern=colors is-live=true ! {caps}") as one:
+        before = 0
+        for _ in range(3):
+            number, got, (*numbers, captured, committed, a, b, c) = one.frame()
+            assert number > before and got == word
+            assert numbers == [width, height, full, bt709]
+            assert 0 <= committed - captured < 5e9
+            assert [a, b, c] == expected
+            before = number
+        assert one.end() == ""
+
+
+def test_jpegs_are_written_as_they_are(live, environment):
+    caps = "video/x-raw,width=160,height=120,framerate=50/1"
+    reference = launch(
+        environment, f"videotestsrc pattern=colors num-buffers=1 ! {caps} ! jpegenc ! fdsink"
+    ).stdout
+    pipeline = f"videotestsrc pattern=colors is-live=true ! {caps} ! jpegenc"
+    with sink(live, environment, pipeline, ring="mine.jpeg") as one:
+        number, form, (width, height, full, bt709, captured, committed, crc) = one.frame()
+        assert (form, width, height) == ("JPEG", 160, 120)
+        assert crc == zlib.crc32(reference)
+        assert one.end() == ""
+
+
+def test_source_and_sink_hand_on_frames_and_their_times(live, environment):
+    with program(live.instance, CAPTURED) as reader:
+        pipeline = f"{source(live)} ! videoflip video-direction=180"
+        with sink(live, environment, pipeline) as one:
+            times = [one.frame()[2][4] for _ in range(15)]
+            captured = []
+            while max(captured, default=0) < times[-1] - 1e6:
+                captured.append(int(reader.line().split()[1]))
+            for ns in times[1:]:
+                if ns > captured[0] - 1e6:
+                    assert min(abs(ns - other) for other in captured) < 1e6
+            assert times == sorted(set(times))
+            assert one.end() == ""
+
+
+def test_other_size_is_a_new_generation(live, environment):
+    with program(live.instance, PRODUCE.replace('"mine"', '"other"').format(rows=8)) as producer:
+        pipeline = source(live, camera="other")
+        publish(producer, 64, 48, "I420", 1)
+        with sink(live, environment, pipeline) as one:
+            for width, height in ((64, 48), (640, 480), (65, 49)):
+                publish(producer, width, height, "I420", 1)
+                while one.frame()[2][:2] != (width, height):
+                    pass
+            assert rings(live.instance)["mine.raw"]["generation"] == 2
+            assert one.end() == ""
+
+
+@pytest.mark.parametrize(
+    "properties, said",
+    [
+        ("camera=door", "door.raw: another process writes this ring"),
+        ("camera=door ring=jpeg", "door.jpeg: written by the encoders of a running instance"),
+        ("camera=../x", "is no name of a ring"),
+        ("", "which camera?"),
+    ],
+)
+def test_what_cannot_be_written_is_said(live, environment, properties, said):
+    """Not by gst-launch-1.0, which in Debian 12 may hang after an error of a stream."""
+    words = f"videotestsrc ! camringsink instance={live.instance} {properties}"
+    with application(environment, words) as one:
+        assert said in one.ask("error")["error"]
+        assert one.end() == ""

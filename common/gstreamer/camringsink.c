@@ -1,0 +1,211 @@
+/* camringsink.c: the writer of a ring.  The ring is made when the first caps say what it carries,
+ * and goes with the pipeline.  Each buffer is copied into a loaned slot and committed; that never
+ * waits, as no reader can hold a writer up. */
+#include "camringsink.h"
+
+#include "address.h"
+#include "moment.h"
+#include "picture.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define READERS 16 /* that may be attached */
+
+struct _CamringSink {
+    GstBaseSink parent;
+    struct address address; /* under the object's lock */
+    gchar *instance, *name; /* address_read; from start to stop */
+    struct camring_writer *writer;
+    int kind;                   /* of the writer: enum camring_kind */
+    struct camring_frame shape; /* what the caps say; strides, but no planes */
+    GstVideoInfo info;          /* of raw frames */
+    size_t bytes;               /* of a raw frame in the ring */
+};
+
+G_DEFINE_TYPE(CamringSink, camring_sink, GST_TYPE_BASE_SINK)
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
+{
+    (void)spec;
+    address_set(object, &CAMRING_SINK(object)->address, id, value);
+}
+
+static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+    (void)spec;
+    address_get(object, &CAMRING_SINK(object)->address, id, value);
+}
+
+/* ---- the ring ---- */
+
+static void close_ring(CamringSink *sink)
+{
+    camring_writer_close(sink->writer, 1);
+    sink->writer = NULL;
+}
+
+static bool open_ring(CamringSink *sink, int kind)
+{
+    struct camring_error error;
+    close_ring(sink);
+    sink->kind = kind;
+    sink->writer = camring_writer_open(sink->instance, sink->name, kind, READERS, &error);
+    if (!sink->writer)
+        GST_ELEMENT_ERROR(sink, RESOURCE, OPEN_WRITE, ("%s", error.text), (NULL));
+    return sink->writer;
+}
+
+/* A ring that was taken away from under its writer is made anew. */
+static uint8_t *sink_borrow(CamringSink *sink, size_t bytes)
+{
+    struct camring_error error;
+    uint8_t *data = camring_loan(sink->writer, bytes, &error);
+    if (!data && error.code == CAMRING_CLOSED) {
+        if (!open_ring(sink, sink->kind))
+            return NULL;
+        data = camring_loan(sink->writer, bytes, &error);
+    }
+    if (!data)
+        GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));
+    return data;
+}
+
+/* ---- caps ---- */
+
+static gboolean set_caps(GstBaseSink *base, GstCaps *caps)
+{
+    CamringSink *sink = CAMRING_SINK(base);
+    int kind = CAMRING_KIND_JPEG;
+    if (!picture_from_caps(caps, &sink->shape, &sink->info))
+        return FALSE;
+    if (sink->shape.format != CAMRING_JPEG) {
+        kind = CAMRING_KIND_RAW;
+        sink->bytes = picture_lay_out(&sink->shape);
+    }
+    return (sink->writer && sink->kind == kind) || open_ring(sink, kind);
+}
+
+/* ---- frames ---- */
+
+static GstFlowReturn sink_publish(CamringSink *sink, struct camring_frame *frame, GstBuffer *buffer)
+{
+    struct camring_error error;
+    GstClockTime running = gst_segment_to_running_time(&GST_BASE_SINK(sink)->segment,
+                                                       GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    if (GST_CLOCK_TIME_IS_VALID(running))
+        frame->captured_ns = moment_monotonic(GST_ELEMENT(sink), running);
+    if (camring_commit(sink->writer, frame, &error) == 0)
+        return GST_FLOW_OK;
+    GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));
+    return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn render_raw(CamringSink *sink, GstBuffer *buffer)
+{
+    GstVideoFrame from;
+    struct camring_frame frame = sink->shape;
+    if (!gst_video_frame_map(&from, &sink->info, buffer, GST_MAP_READ)) {
+        GST_ELEMENT_ERROR(sink, STREAM, FORMAT, ("a buffer is not what its caps say"), (NULL));
+        return GST_FLOW_ERROR;
+    }
+    uint8_t *data = sink_borrow(sink, sink->bytes);
+    if (data)
+        picture_fill(&frame, data, &from);
+    gst_video_frame_unmap(&from);
+    return data ? sink_publish(sink, &frame, buffer) : GST_FLOW_ERROR;
+}
+
+/* Sizes vary from file to file, and a larger one than ever would be a new generation each time. */
+static size_t roomy(size_t bytes)
+{
+    size_t room = 65536;
+    while (room < bytes)
+        room *= 2;
+    return room;
+}
+
+static GstFlowReturn render_jpeg(CamringSink *sink, GstBuffer *buffer)
+{
+    GstMapInfo file;
+    struct camring_frame frame = sink->shape;
+    if (!gst_buffer_map(buffer, &file, GST_MAP_READ))
+        return GST_FLOW_ERROR;
+    uint8_t *data = sink_borrow(sink, roomy(file.size));
+    if (data)
+        memcpy(data, file.data, file.size);
+    frame.plane[0] = data;
+    frame.bytes = (uint32_t)file.size;
+    gst_buffer_unmap(buffer, &file);
+    return data ? sink_publish(sink, &frame, buffer) : GST_FLOW_ERROR;
+}
+
+static GstFlowReturn sink_render(GstBaseSink *base, GstBuffer *buffer)
+{
+    CamringSink *sink = CAMRING_SINK(base);
+    return sink->kind == CAMRING_KIND_RAW ? render_raw(sink, buffer) : render_jpeg(sink, buffer);
+}
+
+static gboolean propose_allocation(GstBaseSink *base, GstQuery *query)
+{
+    (void)base;
+    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+    return TRUE;
+}
+
+/* ---- the element ---- */
+
+static gboolean sink_start(GstBaseSink *base)
+{
+    CamringSink *sink = CAMRING_SINK(base);
+    address_read(G_OBJECT(sink), &sink->address, &sink->instance, &sink->name);
+    if (sink->name)
+        return TRUE; /* the ring comes with the first caps, which say its kind */
+    g_clear_pointer(&sink->instance, g_free);
+    GST_ELEMENT_ERROR(sink, RESOURCE, SETTINGS, ("which camera?  camringsink camera=ID"), (NULL));
+    return FALSE;
+}
+
+static gboolean sink_stop(GstBaseSink *base)
+{
+    CamringSink *sink = CAMRING_SINK(base);
+    close_ring(sink);
+    g_clear_pointer(&sink->name, g_free);
+    g_clear_pointer(&sink->instance, g_free);
+    return TRUE;
+}
+
+static void sink_finalize(GObject *object)
+{
+    address_clear(&CAMRING_SINK(object)->address);
+    G_OBJECT_CLASS(camring_sink_parent_class)->finalize(object);
+}
+
+static void camring_sink_init(CamringSink *sink)
+{
+    gst_base_sink_set_sync(GST_BASE_SINK(sink), FALSE);
+    gst_base_sink_set_last_sample_enabled(GST_BASE_SINK(sink), FALSE);
+}
+
+static void camring_sink_class_init(CamringSinkClass *class)
+{
+    GObjectClass *object = G_OBJECT_CLASS(class);
+    GstElementClass *element = GST_ELEMENT_CLASS(class);
+    GstBaseSinkClass *base = GST_BASE_SINK_CLASS(class);
+    static GstStaticPadTemplate template = GST_STATIC_PAD_TEMPLATE(
+        "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(PICTURE_CAPS));
+
+    object->set_property = set_property;
+    object->get_property = get_property;
+    object->finalize = sink_finalize;
+    address_install(object, "The ring's name behind the camera's; without one: raw or jpeg", NULL);
+    gst_element_class_add_static_pad_template(element, &template);
+    gst_element_class_set_static_metadata(element, "camring sink", "Sink/Video",
+                                          "Writes frames to a ring in camring's shared memory",
+                                          "camring");
+    base->start = sink_start;
+    base->set_caps = set_caps;
+    base->render = sink_render;
+    base->propose_allocation = propose_allocation;
+    base->stop = sink_stop;
+}
