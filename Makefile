@@ -163,6 +163,7 @@ parts_test_camera_states := $(addprefix common/supervisor/children/,camera_state
 parts_test_space := common/supervisor/memory/space.c
 parts_test_log := $(addprefix common/supervisor/commands/,log_fold.c log_line.c log_reader.c) \
 	common/supervisor/commands/logwriter.c
+parts_test_snapshot_pool := common/supervisor/commands/snapshot_pool.c
 parts_test_process_counts := common/supervisor/children/process_counts.c
 chain_parts := $(filter encoder/chain%,$(src_encoder)) $(addprefix encoder/,lavfi.c trial.c)
 encoder_parts := $(addprefix encoder/,job.c output.c pool.c processing.c scale.c variants.c) \
