@@ -41,6 +41,9 @@ struct job {
     uint32_t settings; /* those that conf has */
     struct bell *bell; /* the pool's; NULL: nobody else listens */
     struct processing *processing;
+    bool offers;      /* the chain, by leaving the next frame to others */
+    bool was_refused; /* none has taken it */
+    uint64_t offered; /* number of that frame, 0: it has not come yet */
     char raw_name[RING_NAME_SIZE];
     struct ring_reader *raw;
     struct ring_writer *jpeg;
@@ -137,6 +140,46 @@ static bool is_mine(const struct job *job)
 {
     return atomic_load_explicit(&job->place->settings, memory_order_acquire) == job->settings &&
            !processing_is_elsewhere(job->processing);
+}
+
+bool job_keeps_state(const struct job *job)
+{
+    return processing_keeps_state(job->processing);
+}
+
+/* A camera that loses no frame waits for each: none may be left. */
+bool job_may_offer(const struct job *job)
+{
+    return job_keeps_state(job) && processing_has_state(job->processing) && !job->place->lossless;
+}
+
+void job_offer(struct job *job)
+{
+    processing_let_go(job->processing);
+    job->offers = true;
+    job->offered = 0;
+    ring_pool(job);
+}
+
+bool job_was_refused(struct job *job)
+{
+    bool was_refused = job->was_refused;
+    job->was_refused = false;
+    return was_refused;
+}
+
+/* Whether the frame `head` is left to others.  They may not have been woken for it. */
+static bool is_left(struct job *job, uint64_t head)
+{
+    if (job->offers && job->offered == 0) {
+        job->offered = head;
+        ring_pool(job);
+    }
+    if (job->offers && job->offered != head) {
+        job->offers = false;
+        job->was_refused = true;
+    }
+    return job->offers;
 }
 
 /* ---- one frame ---- */
@@ -279,7 +322,13 @@ static void take_newest(struct job *job, struct jpeg_encoder *encoder)
 bool job_work(struct job *job, struct jpeg_encoder *encoder)
 {
     uint64_t after, head;
-    if (!open_raw(job) || !is_mine(job) || !is_due(job, &after, &head) ||
+    if (!open_raw(job))
+        return false;
+    if (!is_mine(job)) {
+        job->offers = false; /* taken */
+        return false;
+    }
+    if (!is_due(job, &after, &head) || is_left(job, head) ||
         !lease_acquire(&job->place->lease, job->worker, job->epoch))
         return false;
     if (is_mine(job))
@@ -294,6 +343,6 @@ bool job_work(struct job *job, struct jpeg_encoder *encoder)
 bool job_waits(struct job *job)
 {
     uint64_t after, head;
-    return job->raw && lease_holder(&job->place->lease) < 0 && is_mine(job) &&
+    return job->raw && !job->offers && lease_holder(&job->place->lease) < 0 && is_mine(job) &&
            is_due(job, &after, &head);
 }

@@ -35,6 +35,17 @@ void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS]);
  * came meanwhile was left by every other worker. */
 bool job_work(struct job *job, struct jpeg_encoder *encoder);
 
+/* True if the camera has a chain whose state is with one worker; and if that is this one, and may
+ * be another. */
+bool job_keeps_state(const struct job *job);
+bool job_may_offer(const struct job *job);
+
+/* Gives that state up, for a worker that has less to do: the next frame is left to others, and only
+ * if none has taken it when there is another, this worker goes on.  job_was_refused: that has
+ * happened since the last call. */
+void job_offer(struct job *job);
+bool job_was_refused(struct job *job);
+
 /* True if there is work for job_work, as far as a few loads can tell. */
 bool job_waits(struct job *job);
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define HANG_AFTER (10 * NS_PER_S) /* no frame takes nearly as long */
+#define BALANCE_NS NS_PER_S
+#define BALANCE_MAX_NS (60 * NS_PER_S)
 #define VARIANTS_AT_LEAST                                                                          \
     (100 * NS_PER_MS) /* one picture of a variant so often, however much else there is to do */
 
@@ -30,7 +32,8 @@ struct pool {
     struct inbox *inbox;
     struct jpeg_encoder *encoder;
     struct variants_tools tools;
-    int64_t variants_ns; /* when variants had their last turn */
+    int64_t variants_ns;                 /* when variants had their last turn */
+    int64_t balance_ns, balance_wait_ns; /* when chains are shared out next, and how seldom */
     /* the lines to look at first: those after the last that had work, so that none starves */
     unsigned next, next_variants;
     unsigned count;
@@ -236,11 +239,51 @@ static bool pass_variants(struct pool *pool, const atomic_bool *stop)
     return false;
 }
 
+/* ---- chains ---- */
+
+static unsigned living_workers(const struct pool *pool)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < board_child_numbers(pool->board, MSG_ENCODER); i++)
+        count += atomic_load_explicit(&board_child(pool->board, MSG_ENCODER, i)->pid,
+                                      memory_order_relaxed) != 0;
+    return count;
+}
+
+/* The chains with state of a worker that dies go to the others, and would stay there.  So a worker
+ * that has more than its share offers one a second, and less often while no other wants it. */
+static void balance(struct pool *pool, int64_t now)
+{
+    unsigned total = 0, own = 0;
+    struct job *offered = NULL;
+    bool was_refused = false;
+    if (now < pool->balance_ns)
+        return;
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct job *job = pool->lines[i]->job;
+        was_refused |= job_was_refused(job);
+        total += job_keeps_state(job);
+        if (!job_may_offer(job))
+            continue;
+        own++;
+        offered = job;
+    }
+    int64_t longer = 2 * pool->balance_wait_ns;
+    pool->balance_wait_ns = !was_refused              ? BALANCE_NS
+                            : longer < BALANCE_MAX_NS ? longer
+                                                      : BALANCE_MAX_NS;
+    pool->balance_ns = now + pool->balance_wait_ns;
+    unsigned workers = own > 1 ? living_workers(pool) : 0;
+    if (workers > 1 && own > (total + workers - 1) / workers)
+        job_offer(offered);
+}
+
 /* Returns whether there was anything to do. */
 static bool work(struct pool *pool, const atomic_bool *stop)
 {
     bool worked = pass(pool, stop);
     int64_t now = clock_now();
+    balance(pool, now);
     if (worked && now - pool->variants_ns < VARIANTS_AT_LEAST)
         return true;
     pool->variants_ns = now;

@@ -11,6 +11,11 @@
  * worker it names; if it read none, that worker's second look, after its release of the lease,
  * finds the frame.
  *
+ * A worker may offer a chain's state to others (pool.c): it clears the word and leaves the next
+ * frame to them.  None is lost for it: should no other worker take that frame, the worker takes the
+ * next one, and nobody waits for the one that is passed over, as cameras that lose no frame are
+ * never offered.
+ *
  * What comes out of a chain is published in the out ring before the JPEG is encoded, and the slot
  * stays on loan until that is done.  A worker that dies on the way has published a picture or has
  * not; the frame is booked as aborted either way.
@@ -118,6 +123,17 @@ bool processing_is_elsewhere(const struct processing *processing)
     uint32_t word = atomic_load_explicit(&processing->place->chain_worker, memory_order_acquire);
     return word != 0 && word != processing->worker + 1 && processing_has_chain(processing) &&
            chain_keeps_state(&processing->conf->chain);
+}
+
+bool processing_keeps_state(const struct processing *processing)
+{
+    return processing_has_chain(processing) && chain_keeps_state(&processing->conf->chain);
+}
+
+bool processing_has_state(const struct processing *processing)
+{
+    uint32_t word = atomic_load_explicit(&processing->place->chain_worker, memory_order_relaxed);
+    return word == processing->worker + 1;
 }
 
 static bool open_chain(struct processing *processing, struct error *err)

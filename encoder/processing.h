@@ -31,6 +31,10 @@ bool processing_has_chain(const struct processing *processing);
  * Without the lease that may have changed by the time this returns. */
 bool processing_is_elsewhere(const struct processing *processing);
 
+/* True if that chain's results depend on earlier pictures; and if this worker has its state. */
+bool processing_keeps_state(const struct processing *processing);
+bool processing_has_state(const struct processing *processing);
+
 /* The camera's settings are other ones: what belongs to a chain that has changed is let go of.
  * True if others may have the chain's state now: ring the pool's bell.  Needs no lease. */
 bool processing_change(struct processing *processing);

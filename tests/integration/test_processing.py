@@ -3,8 +3,10 @@ it when a worker dies or a filter fails. What each step does is tested elsewhere
 (test_chain_steps.c)."""
 import io
 import json
+import pathlib
 import re
 import signal
+import struct
 
 import pytest
 from PIL import Image, ImageOps
@@ -372,4 +374,41 @@ def test_a_chain_with_state_moves_when_its_worker_is_sent_away(tmp_path):
                 )
         for name in cameras:
             assert counters(camring, name)["aborted"] == 0
+        verify(camring)
+
+
+# Where it lies in a camera's place on the board (common/board.h).
+CHAIN_WORKER = 612
+
+
+def chain_worker(camring, camera):
+    """The number of the worker that has the state of its chain, -1: none."""
+    board = pathlib.Path(f"/dev/shm/camring.{camring.instance}").read_bytes()
+    at = board.index(camera.encode() + b"\0" * 8)
+    return struct.unpack_from("<I", board, at + CHAIN_WORKER)[0] - 1
+
+
+def test_chains_with_state_are_shared_out(tmp_path):
+    """Also to a worker that has died and started again."""
+    cameras = {
+        f"camera{i}": {"source": "test:?size=160x120&fps=20", "chain": [{"filter": "hqdn3d"}]}
+        for i in range(4)
+    }
+    options = {"encoder": {"workers": 2}, "restart": WIDE}
+
+    def are_shared_out():
+        return sorted(chain_worker(camring, name) for name in cameras) == [0, 0, 1, 1]
+
+    with running(tmp_path, cameras, **options) as camring:
+        camring.wait_live(*cameras)
+        for _ in range(2):
+            wait_for(are_shared_out, 40, "two for each worker")
+            camring.children("encoder")[0].kill()
+        wait_for(are_shared_out, 40, "two for each worker")
+        reload(camring, cameras, **{**options, "encoder": {"workers": 4}})
+        wait_for(
+            lambda: sorted(chain_worker(camring, name) for name in cameras) == [0, 1, 2, 3],
+            40,
+            "one for each worker",
+        )
         verify(camring)

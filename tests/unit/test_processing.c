@@ -469,6 +469,48 @@ static void test_a_chain_with_state_stays_with_one_worker(void **state)
     assert_int_equal(place->chain_worker, 0);
 }
 
+static void test_a_chain_that_is_offered_is_taken_or_kept(void **state)
+{
+    (void)state;
+    use_filter("tmix=frames=2");
+    struct job *first = make_job(0), *second = make_job(1);
+    assert_true(job_keeps_state(first));
+    assert_false(job_may_offer(first));
+    commit(WIDTH);
+    assert_true(job_work(first, encoder));
+    assert_true(job_may_offer(first));
+    assert_false(job_may_offer(second));
+
+    job_offer(first); /* the next frame is another worker's */
+    assert_int_equal(place->chain_worker, 0);
+    uint32_t before = bell_read(board_pool_bell(board));
+    commit(WIDTH);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_false(job_waits(first));
+        assert_false(job_work(first, encoder));
+    }
+    assert_int_equal(bell_read(board_pool_bell(board)), before + 1);
+    assert_true(job_work(second, encoder));
+    assert_int_equal(place->chain_worker, 2);
+    assert_false(job_work(first, encoder));
+    assert_false(job_was_refused(first));
+
+    job_offer(second); /* nobody wants it */
+    commit(WIDTH);
+    assert_false(job_work(second, encoder));
+    commit(WIDTH);
+    assert_true(job_work(second, encoder));
+    assert_int_equal(place->chain_worker, 2);
+    assert_true(job_was_refused(second));
+    assert_false(job_was_refused(second));
+    assert_int_equal(place->late, 1);
+    expect_counts(3, 3, 0, 0);
+    place->lossless = 1;
+    assert_false(job_may_offer(second));
+    job_destroy(first);
+    job_destroy(second);
+}
+
 static void test_a_worker_that_was_not_told_leaves_frames(void **state)
 {
     (void)state;
@@ -700,6 +742,7 @@ int main(void)
         TEST(test_a_chain_that_brings_workers_down_is_not_run),
         TEST(test_no_room_for_the_out_ring),
         TEST(test_a_chain_with_state_stays_with_one_worker),
+        TEST(test_a_chain_that_is_offered_is_taken_or_kept),
         TEST(test_a_worker_that_was_not_told_leaves_frames),
         TEST(test_another_chain_takes_effect_with_the_next_frame),
         TEST(test_variants_are_made_of_the_chains_picture),
