@@ -56,7 +56,7 @@ static struct taken take(struct ring_reader *reader, char request)
 }
 
 /* Holds three frames of two generations while others go on, and leaves with one of them. */
-static void act_taker(void)
+void kill_taker_act(void)
 {
     struct error err;
     struct taken taken[3];
@@ -157,7 +157,7 @@ void a_reader_that_pins(void **state)
 void a_reader_that_takes_several(void **state)
 {
     (void)state;
-    walk_reader(act_taker, 2);
+    walk_reader(kill_taker_act, 2);
 }
 
 void a_reader_that_copies(void **state)

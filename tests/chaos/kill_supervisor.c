@@ -78,18 +78,18 @@ static void act_recover_server(void)
     recover_server(&world.recover, 0);
 }
 
-void a_supervisor_that_recovers_a_reader(void **state)
+/* Whatever `act` was at, each `step` of its stores. */
+static void walk_server_recovery(void (*act)(void), unsigned step)
 {
-    (void)state;
     unsigned points = 0, reader_at = 1;
-    for (bool reader_died = true; reader_died; reader_at += 3) {
+    for (bool reader_died = true; reader_died; reader_at += step) {
         unsigned at = 1;
         for (bool died = true; died && reader_died; at++) {
             stage_begin();
             stage_follow(WORLD_RAW);
             stage_open_raw();
             stage_publish(PICTURE_SMALL, 1);
-            reader_died = stage_dies(kill_reader_act, reader_at, stage_serve_frames);
+            reader_died = stage_dies(act, reader_at, stage_serve_frames);
             died = stage_dies(act_recover_server, at, stage_serve_nothing);
             recover_server(&world.recover, 0);
             stage_check_new_frames(stage.raw, WORLD_RAW, picture_publish);
@@ -100,6 +100,18 @@ void a_supervisor_that_recovers_a_reader(void **state)
         }
     }
     print_message("           %u kill points\n", points);
+}
+
+void a_supervisor_that_recovers_a_reader(void **state)
+{
+    (void)state;
+    walk_server_recovery(kill_reader_act, 3);
+}
+
+void a_supervisor_that_recovers_a_reader_of_several(void **state)
+{
+    (void)state;
+    walk_server_recovery(kill_taker_act, 11);
 }
 
 static void act_start(void)

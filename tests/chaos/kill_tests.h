@@ -16,6 +16,7 @@ void a_reader_that_pins(void **state);
 void a_reader_that_takes_several(void **state);
 void a_reader_that_copies(void **state);
 void kill_reader_act(void);
+void kill_taker_act(void);
 
 void an_encoder(void **state);
 void an_encoder_while_a_frame_waits(void **state);
@@ -38,6 +39,7 @@ void a_supervisor_that_recovers_an_encoder(void **state);
 void a_supervisor_that_recovers_an_encoder_with_a_chain(void **state);
 void a_supervisor_that_recovers_a_capture(void **state);
 void a_supervisor_that_recovers_a_reader(void **state);
+void a_supervisor_that_recovers_a_reader_of_several(void **state);
 void a_supervisor_that_starts(void **state);
 
 void a_worker_whose_place_is_used_again(void **state);

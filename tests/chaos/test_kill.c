@@ -36,6 +36,7 @@ int main(int argc, char **argv)
         KILL_TEST(a_supervisor_that_recovers_an_encoder_with_a_chain),
         KILL_TEST(a_supervisor_that_recovers_a_capture),
         KILL_TEST(a_supervisor_that_recovers_a_reader),
+        KILL_TEST(a_supervisor_that_recovers_a_reader_of_several),
         KILL_TEST(a_supervisor_that_starts),
         KILL_TEST(a_producer_of_its_own),
     };
