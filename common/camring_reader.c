@@ -35,8 +35,9 @@ struct camring_reader {
     unsigned process; /* a handle is of no use to a child of fork */
     struct ring_reader *ring;
     bool observer, copies, holding;
-    struct camring_memory *copy; /* copies: the newest frame it had */
-    _Atomic uint64_t last;       /* number of that frame */
+    struct camring_memory *copy;    /* copies: the newest frame it had */
+    struct camring_memory *in_hand; /* copies: the frame in hand; NULL: none */
+    _Atomic uint64_t last;          /* number of that frame */
     struct taken taken[CAMRING_MAX_TAKEN];
     /* the helper behind camring_fd */
     pthread_t thread;
@@ -149,6 +150,7 @@ static void reader_drop(struct camring_reader *reader)
         ring_reader_close(reader->ring);
     else
         ring_reader_abandon(reader->ring);
+    camring_drop(reader->in_hand);
     camring_drop(reader->copy);
     free(reader);
 }
@@ -235,14 +237,15 @@ static enum ring_result reader_take(struct camring_reader *reader, struct taken 
         return result;
     reader_describe(&found, data, frame);
     atomic_store(&reader->last, found.number);
+    struct camring_memory *copy = reader->copies ? reader->copy : NULL;
+    if (copy)
+        atomic_fetch_add(&copy->users, 1);
     if (!taken) {
+        reader->in_hand = copy;
         reader->holding = true;
         return result;
     }
-    if (reader->copies) {
-        atomic_fetch_add(&reader->copy->users, 1);
-        taken->copy = reader->copy;
-    }
+    taken->copy = copy;
     atomic_fetch_add(&reader->users, 1);
     atomic_store_explicit(&taken->number, found.number, memory_order_release);
     return result;
@@ -360,6 +363,8 @@ void camring_release(struct camring_reader *reader)
     if (!reader_is_usable(reader, NULL))
         return;
     ring_reader_release(reader->ring);
+    camring_drop(reader->in_hand);
+    reader->in_hand = NULL;
     reader->holding = false;
 }
 
@@ -368,8 +373,8 @@ struct camring_memory *camring_hold(struct camring_reader *reader)
     if (!reader_is_usable(reader, NULL) || !reader->holding)
         return NULL;
     if (reader->copies) {
-        atomic_fetch_add(&reader->copy->users, 1);
-        return reader->copy;
+        atomic_fetch_add(&reader->in_hand->users, 1);
+        return reader->in_hand;
     }
     struct camring_memory *memory = memory_create();
     if (memory)

@@ -343,6 +343,37 @@ static void observers_take_copies(void **state)
     camring_writer_close(writer, 1);
 }
 
+static void a_frame_in_hand_is_none_that_is_taken(void **state)
+{
+    (void)state;
+    struct camring_writer *writer = writer_with_rows(20);
+    for (unsigned flags = 0; flags <= CAMRING_OBSERVE; flags += CAMRING_OBSERVE) {
+        struct camring_reader *reader = make_reader(flags);
+        struct camring_frame next, taken[2];
+        produce(writer, 1);
+        assert_int_equal(camring_next(reader, &next, 0, &error), 1);
+        for (unsigned i = 0; i < 2; i++) {
+            produce(writer, (uint8_t)(i + 2));
+            taken[i] = take(reader);
+        }
+        struct camring_memory *memory = camring_hold(reader);
+        assert_true(is_grey(&next, 1) && is_grey(&taken[0], 2) && is_grey(&taken[1], 3));
+        for (unsigned i = 0; i < 2; i++)
+            camring_give(reader, &taken[i]);
+        produce(writer, 4);
+        taken[0] = take(reader);
+        assert_true(is_grey(&next, 1) && is_grey(&taken[0], 4));
+        camring_release(reader);
+        produce(writer, 5);
+        assert_int_equal(camring_next(reader, &next, 0, &error), 1);
+        assert_true(is_grey(&next, 5) && is_grey(&taken[0], 4));
+        camring_drop(memory);
+        camring_detach(reader);
+        camring_give(reader, &taken[0]);
+    }
+    camring_writer_close(writer, 1);
+}
+
 /* ---- one thread takes, others give back ---- */
 
 #define GIVERS 3
@@ -472,6 +503,7 @@ int main(void)
         CAMRING_TEST(what_is_taken_outlives_the_reader),
         CAMRING_TEST(a_child_of_fork_gives_nothing_back),
         CAMRING_TEST(observers_take_copies),
+        CAMRING_TEST(a_frame_in_hand_is_none_that_is_taken),
         CAMRING_TEST(pins_are_given_back_by_other_threads),
         CAMRING_TEST(copies_are_given_back_by_other_threads),
     };
