@@ -25,13 +25,13 @@ struct _CamringSink {
 
 G_DEFINE_TYPE(CamringSink, camring_sink, GST_TYPE_BASE_SINK)
 
-static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
+static void sink_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
     (void)spec;
     address_set(object, &CAMRING_SINK(object)->address, id, value);
 }
 
-static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
+static void sink_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
     (void)spec;
     address_get(object, &CAMRING_SINK(object)->address, id, value);
@@ -39,16 +39,16 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
 
 /* ---- the ring ---- */
 
-static void close_ring(CamringSink *sink)
+static void sink_close_ring(CamringSink *sink)
 {
     camring_writer_close(sink->writer, 1);
     sink->writer = NULL;
 }
 
-static bool open_ring(CamringSink *sink, int kind)
+static bool sink_open_ring(CamringSink *sink, int kind)
 {
     struct camring_error error;
-    close_ring(sink);
+    sink_close_ring(sink);
     sink->kind = kind;
     sink->writer = camring_writer_open(sink->instance, sink->name, kind, READERS, &error);
     if (!sink->writer)
@@ -62,7 +62,7 @@ static uint8_t *sink_borrow(CamringSink *sink, size_t bytes)
     struct camring_error error;
     uint8_t *data = camring_loan(sink->writer, bytes, &error);
     if (!data && error.code == CAMRING_CLOSED) {
-        if (!open_ring(sink, sink->kind))
+        if (!sink_open_ring(sink, sink->kind))
             return NULL;
         data = camring_loan(sink->writer, bytes, &error);
     }
@@ -83,7 +83,7 @@ static gboolean set_caps(GstBaseSink *base, GstCaps *caps)
         kind = CAMRING_KIND_RAW;
         sink->bytes = picture_lay_out(&sink->shape);
     }
-    return (sink->writer && sink->kind == kind) || open_ring(sink, kind);
+    return (sink->writer && sink->kind == kind) || sink_open_ring(sink, kind);
 }
 
 /* ---- frames ---- */
@@ -117,7 +117,7 @@ static GstFlowReturn render_raw(CamringSink *sink, GstBuffer *buffer)
 }
 
 /* Sizes vary from file to file, and a larger one than ever would be a new generation each time. */
-static size_t roomy(size_t bytes)
+static size_t with_room(size_t bytes)
 {
     size_t room = 65536;
     while (room < bytes)
@@ -131,7 +131,7 @@ static GstFlowReturn render_jpeg(CamringSink *sink, GstBuffer *buffer)
     struct camring_frame frame = sink->shape;
     if (!gst_buffer_map(buffer, &file, GST_MAP_READ))
         return GST_FLOW_ERROR;
-    uint8_t *data = sink_borrow(sink, roomy(file.size));
+    uint8_t *data = sink_borrow(sink, with_room(file.size));
     if (data)
         memcpy(data, file.data, file.size);
     frame.plane[0] = data;
@@ -169,7 +169,7 @@ static gboolean sink_start(GstBaseSink *base)
 static gboolean sink_stop(GstBaseSink *base)
 {
     CamringSink *sink = CAMRING_SINK(base);
-    close_ring(sink);
+    sink_close_ring(sink);
     g_clear_pointer(&sink->name, g_free);
     g_clear_pointer(&sink->instance, g_free);
     return TRUE;
@@ -195,8 +195,8 @@ static void camring_sink_class_init(CamringSinkClass *class)
     static GstStaticPadTemplate template = GST_STATIC_PAD_TEMPLATE(
         "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(PICTURE_CAPS));
 
-    object->set_property = set_property;
-    object->get_property = get_property;
+    object->set_property = sink_set_property;
+    object->get_property = sink_get_property;
     object->finalize = sink_finalize;
     address_install(object, "The ring's name behind the camera's; without one: raw or jpeg", NULL);
     gst_element_class_add_static_pad_template(element, &template);

@@ -46,13 +46,13 @@ G_DEFINE_TYPE(CamringSrc, camring_src, GST_TYPE_PUSH_SRC)
 GST_DEBUG_CATEGORY_STATIC(camring_src_debug);
 #define GST_CAT_DEFAULT camring_src_debug
 
-static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
+static void src_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
     (void)spec;
     address_set(object, &CAMRING_SRC(object)->address, id, value);
 }
 
-static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
+static void src_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
     (void)spec;
     address_get(object, &CAMRING_SRC(object)->address, id, value);
@@ -382,8 +382,8 @@ static void camring_src_class_init(CamringSrcClass *class)
         GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(PICTURE_CAPS));
 
     GST_DEBUG_CATEGORY_INIT(camring_src_debug, "camringsrc", 0, "frames of a camring ring");
-    object->set_property = set_property;
-    object->get_property = get_property;
+    object->set_property = src_set_property;
+    object->get_property = src_get_property;
     object->finalize = src_finalize;
     address_install(object,
                     "Which of its rings: raw, out, jpeg, or another that camring shm list shows",

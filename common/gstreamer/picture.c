@@ -18,7 +18,7 @@ static GstVideoFormat video_format(const struct camring_frame *frame)
 }
 
 /* How light became numbers is not known; as a rule it goes with the matrix. */
-static GstVideoColorimetry colorimetry(const struct camring_frame *frame)
+static GstVideoColorimetry picture_colorimetry(const struct camring_frame *frame)
 {
     bool bt709 = frame->matrix == CAMRING_BT709;
     return (GstVideoColorimetry){
@@ -39,7 +39,7 @@ GstCaps *picture_caps(const struct camring_frame *frame, double fps, GstVideoInf
                                    G_TYPE_INT, (gint)frame->height, "framerate", GST_TYPE_FRACTION,
                                    number, unit, NULL);
     gst_video_info_set_format(info, video_format(frame), frame->width, frame->height);
-    info->colorimetry = colorimetry(frame);
+    info->colorimetry = picture_colorimetry(frame);
     info->chroma_site = /* not known; JPEG's way where the range is JPEG's */
         frame->range == CAMRING_FULL ? GST_VIDEO_CHROMA_SITE_JPEG : GST_VIDEO_CHROMA_SITE_MPEG2;
     info->fps_n = number;
