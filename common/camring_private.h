@@ -20,7 +20,7 @@ bool camring_is_here(unsigned process);
 /* False, with error, for a handle that is NULL or came over fork. */
 bool camring_usable(const void *handle, unsigned process, struct camring_error *error);
 
-/* Checks and completes the names that somebody gave: instance NULL is the default one, and "door"
+/* Checks and completes the names given by the caller: instance NULL is the default one, and "door"
  * means "door.VARIANT_DEFAULT". `instance_out` and `name_out` have RING_ID_SIZE and RING_NAME_SIZE
  * bytes.  False with err. */
 bool camring_take_names(const char *instance, const char *ring, const char *variant_default,

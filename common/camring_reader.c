@@ -52,8 +52,8 @@ static bool reader_is_usable(const struct camring_reader *reader, struct camring
     return camring_usable(reader, reader ? reader->process : 0, error);
 }
 
-/* What the ring says, in the words of somebody who asked for a ring: it was there, so its frames
- * can't be absent. */
+/* What the ring says, in terms of the ring that was asked for: it was there, so its frames can't be
+ * absent. */
 static int fail_attached(const struct camring_reader *reader, struct camring_error *out,
                          struct error *err)
 {
@@ -66,7 +66,8 @@ static int fail_attached(const struct camring_reader *reader, struct camring_err
 
 /* ---- attaching ---- */
 
-/* The first look: what is wrong with the ring is said now rather than with the first frame. */
+/* Checks the ring when attaching, so that its faults are reported now and not with the first frame.
+ */
 static int reader_first_check(struct camring_reader *reader, unsigned flags,
                               struct camring_error *error)
 {
@@ -117,8 +118,8 @@ fail:
     return NULL;
 }
 
-/* One ring of the bell ends the helper, unless its memory is not what it should be: somebody has
- * put another ring under the name before the helper looked it up, or writes to the bell.  Then
+/* One ring of the bell ends the helper, unless its memory is not what it should be: another ring
+ * has got the name before the helper looked it up, or another process writes to the bell.  Then
  * waking it works, some time. */
 static void end_thread(struct camring_reader *reader)
 {
@@ -196,7 +197,7 @@ static struct camring_memory *memory_create(void)
     return memory;
 }
 
-/* Copies into the buffer of the last copy, unless somebody holds that. */
+/* Copies into the buffer of the last copy, unless that is held. */
 static enum ring_result take_copy(struct camring_reader *reader, uint64_t last,
                                   struct ring_frame *found, const uint8_t **data, struct error *err)
 {
@@ -422,7 +423,8 @@ static void *reader_help(void *arg)
     return NULL;
 }
 
-/* The program's signals are none of the helper's business: it must not run their handlers. */
+/* The helper's thread must not run the program's signal handlers, so all signals are blocked in it.
+ */
 static int start_thread(struct camring_reader *reader)
 {
     sigset_t all, before;

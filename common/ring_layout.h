@@ -166,7 +166,7 @@ struct ring_ctl_header {
     _Atomic uint32_t generation; /* 0: none yet */
     _Atomic uint32_t closed;     /* 1: unlinked by its owner, attach anew */
     _Atomic uint64_t no_slot, aborted;
-    /* stored by whoever clears a row */
+    /* stored by the process that clears a row */
     _Atomic uint64_t reaped; /* rows whose owner had died; the death of both may go uncounted */
     uint8_t pad1[RING_LINE - 32];
     struct bell bell;

@@ -420,8 +420,8 @@ static bool buffer_fit(struct ring_buffer *buffer, size_t size)
     return buffer->data;
 }
 
-/* The slot that head names holds the frame that head names, for as long as it does: if not, nobody
- * has overtaken the reader. A slot that was overwritten tells that head is newer by now. */
+/* True if the slot that head names does not hold that frame although head has not changed: the ring
+ * is damaged. (When the writer has overtaken the reader, head is newer by now.) */
 static bool contradicts_head(const struct ring_map *map, uint32_t slot, uint64_t number)
 {
     uint32_t now;

@@ -35,7 +35,7 @@ const uint8_t *picture_extent(const struct camring_frame *frame, size_t *size);
 /* Tells where the planes lie in a buffer of the frame's extent. */
 void picture_add_layout(const struct camring_frame *frame, GstBuffer *buffer);
 
-/* True if they lie there as `info` says, so that nobody has to be told. */
+/* True if they lie there as `info` says, so that no video meta is needed. */
 bool picture_has_layout_of(const struct camring_frame *frame, const GstVideoInfo *info);
 
 /* Copies a raw frame into a buffer of caps `info`.  False: it can't be written. */

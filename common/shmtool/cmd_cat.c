@@ -87,7 +87,7 @@ static bool cat_reserve(struct cat *cat, size_t size)
 }
 
 /* The rate is known from the second frame on.  *known: false, the stream begins with the next one;
- * a ring that nobody writes has no next one. */
+ * a ring without a writer has no next one. */
 static enum cat_result cat_begin(struct cat *cat, const struct camring_frame *frame, bool *known)
 {
     struct camring_stat stat;
