@@ -72,7 +72,8 @@ struct conf *settings_read(const struct options *options, char path[PATH_MAX], F
 struct conf *settings_load(const struct options *options, char path[PATH_MAX], FILE *faults)
 {
     struct conf *conf = settings_read(options, path, faults);
-    if (!conf || trial_run(conf, settings_name(options), faults))
+    const char *name = settings_name(options);
+    if (!conf || trial_run(conf, strcmp(name, "-") == 0 ? "<stdin>" : name, faults))
         return conf;
     conf_free(conf);
     return NULL;

@@ -41,6 +41,9 @@ def test_faults_that_only_libavfilter_knows_have_their_places(tmp_path):
         assert (done.returncode, done.stderr) == (4, expected), command
     done = cli("check", "--json", "-c", path, limit=120)
     assert json.loads(done.stdout)["faults"] == expected.splitlines()
+    with open(path) as text:
+        done = cli("check", "-c", "-", limit=120, stdin=text)
+    assert done.stderr == PLACES.format("<stdin>", "<stdin>")
 
 
 @pytest.mark.parametrize(
