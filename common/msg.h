@@ -89,8 +89,8 @@ struct msg_camera_state {
 
 enum msg_trial_result {
     MSG_TRIAL_STEP,  /* it begins with step number `step` of the chain */
-    MSG_TRIAL_WORKS, /* the chain is as it should be */
-    MSG_TRIAL_FAULT  /* `words` say what is wrong at `offset` in the text of that step */
+    MSG_TRIAL_FAULT, /* `words` say what is wrong at `offset` in the text of that step */
+    MSG_TRIAL_DONE   /* that was all about this chain */
 };
 
 struct msg_trial {

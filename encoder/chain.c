@@ -144,33 +144,34 @@ static bool chain_cut(struct chain *chain)
 
 /* ---- life ---- */
 
-static bool find_fonts(struct chain *chain, struct error *err)
+/* Also finds the font of a text. */
+static bool check_words(const struct conf_chain *conf, unsigned i, const char **font,
+                        struct error *err)
 {
-    for (unsigned i = 0; i < chain->conf.count; i++) {
-        const struct conf_step *step = &chain->conf.steps[i];
-        if (step->kind != CONF_STEP_TEXT)
-            continue;
-        chain->fonts[i] = chain_font_find(conf_chain_text(&chain->conf, step->text.text),
-                                          conf_chain_text(&chain->conf, step->text.font), err);
-        if (!chain->fonts[i]) {
-            err->code = CHAIN_PLACE(i + 1, 0);
-            return false;
-        }
+    const struct conf_step *step = &conf->steps[i];
+    if (step->kind == CONF_STEP_FILTER &&
+        filter_check(conf_chain_text(conf, step->filter.graph), err) < 0) {
+        err->code = CHAIN_PLACE(i + 1, err->code);
+        return false;
+    }
+    if (step->kind == CONF_STEP_TEXT &&
+        !(*font = chain_font_find(conf_chain_text(conf, step->text.text),
+                                  conf_chain_text(conf, step->text.font), err))) {
+        err->code = CHAIN_PLACE(i + 1, 0);
+        return false;
     }
     return true;
 }
 
-static bool check_filters(const struct conf_chain *conf, struct error *err)
+bool chain_check_step(const struct conf_chain *conf, unsigned step, struct error *err)
 {
-    for (unsigned i = 0; i < conf->count; i++) {
-        const struct conf_step *step = &conf->steps[i];
-        if (step->kind != CONF_STEP_FILTER ||
-            filter_check(conf_chain_text(conf, step->filter.graph), err) == 0)
-            continue;
-        err->code = CHAIN_PLACE(i + 1, err->code);
-        return false;
-    }
-    return true;
+    const char *fonts[CONF_CHAIN_STEPS] = {NULL};
+    bool ok = check_words(conf, step, &fonts[step], err);
+    if (ok && !is_own(&conf->steps[step]))
+        ok = chain_graph_check(conf, fonts, step, err) == 0;
+    if (!ok)
+        chain_name_step(conf, err);
+    return ok;
 }
 
 struct chain *chain_create(const struct conf_camera *camera, struct error *err)
@@ -186,7 +187,9 @@ struct chain *chain_create(const struct conf_camera *camera, struct error *err)
     chain->borrows = !chain_keeps_state(&chain->conf);
     chain->picture = av_frame_alloc();
     chain->next = av_frame_alloc();
-    bool ok = check_filters(&chain->conf, err) && find_fonts(chain, err);
+    bool ok = true;
+    for (unsigned i = 0; i < chain->conf.count && ok; i++)
+        ok = check_words(&chain->conf, i, &chain->fonts[i], err);
     if (ok && !(chain->picture && chain->next && chain_cut(chain))) {
         error_set(err, 0, "out of memory");
         ok = false;

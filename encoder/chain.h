@@ -26,6 +26,10 @@ enum chain_result {
 struct chain *chain_create(const struct conf_camera *camera, struct error *err);
 void chain_destroy(struct chain *chain);
 
+/* Looks at step number `step`, from 0, by itself.  False, with err, if it can't be right, whatever
+ * pictures come. */
+bool chain_check_step(const struct conf_chain *chain, unsigned step, struct error *err);
+
 /* True if a result depends on pictures before it: such a chain must stay with one worker.  Known
  * without running it, and the same in every process. */
 bool chain_keeps_state(const struct conf_chain *chain);

@@ -155,11 +155,10 @@ static int check_sizes(const struct chain_graph *graph, struct error *err)
     return 0;
 }
 
-static int graph_make(struct chain_graph *graph, struct error *err)
+/* Everything but its end, which is to follow at *end. */
+static int graph_fill(struct chain_graph *graph, struct chain_end *end, struct error *err)
 {
-    struct lavfi_words words;
-    const struct lavfi *lavfi = graph->lavfi;
-    graph->graph = lavfi->avfilter_graph_alloc();
+    graph->graph = graph->lavfi->avfilter_graph_alloc();
     if (!graph->graph) {
         error_set(err, 0, "out of memory");
         return -1;
@@ -172,16 +171,42 @@ static int graph_make(struct chain_graph *graph, struct error *err)
                                                         : "flags=bicubic:out_color_matrix=bt601");
     if (make_source(graph, err) < 0)
         return -1;
-    struct chain_end end = {graph->source, 0};
+    *end = (struct chain_end){graph->source, 0};
     for (unsigned i = graph->first; i < graph->end; i++)
-        if (add_step(graph, i, &end, err) < 0)
+        if (add_step(graph, i, end, err) < 0)
             return -1;
+    return 0;
+}
+
+static int graph_make(struct chain_graph *graph, struct error *err)
+{
+    struct lavfi_words words;
+    struct chain_end end;
+    if (graph_fill(graph, &end, err) < 0)
+        return -1;
     lavfi_listen(&words);
     int code = make_sink(graph, end);
     if (code >= 0)
-        code = lavfi->avfilter_graph_config(graph->graph, NULL);
+        code = graph->lavfi->avfilter_graph_config(graph->graph, NULL);
     lavfi_listen(NULL);
     return code < 0 ? graph_fail(graph, &words, code, err) : check_sizes(graph, err);
+}
+
+int chain_graph_check(const struct conf_chain *chain, const char *const *fonts, unsigned step,
+                      struct error *err)
+{
+    struct chain_graph graph = {
+        .chain = chain,
+        .fonts = fonts,
+        .first = step,
+        .end = step + 1,
+        .lavfi = lavfi_load(err),
+        .kind = {.width = 640, .height = 480, .format = AV_PIX_FMT_YUV420P, .aspect = {1, 1}}};
+    struct chain_end end;
+    int result = graph.lavfi ? graph_fill(&graph, &end, err) : -1;
+    if (graph.lavfi)
+        graph.lavfi->avfilter_graph_free(&graph.graph);
+    return result;
 }
 
 /* ---- pictures ---- */

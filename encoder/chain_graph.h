@@ -15,6 +15,11 @@ struct chain_graph *chain_graph_create(const struct conf_chain *chain, const cha
                                        unsigned first, unsigned end);
 void chain_graph_destroy(struct chain_graph *graph);
 
+/* Makes the filters of one step, without a picture.  -1 with err: it can't be right, whatever goes
+ * in. */
+int chain_graph_check(const struct conf_chain *chain, const char *const *fonts, unsigned step,
+                      struct error *err);
+
 /* Puts the picture in, which becomes empty, and the newest that comes out into `out`.  1: there is
  * one; 0: none; -1 with err, whose code is a CHAIN_PLACE.  The graph is made anew when size,
  * format, range, matrix or the shape of pixels differ from the last picture's.  What comes out has

@@ -1,9 +1,11 @@
 /* DESIGN
  *
- * A chain is right if it has given a picture.  It is first run up to each of its filters, which is
- * said before, so that the step is known at which the process dies; all other steps are few, and
- * known not to crash.  Which size the camera's pictures have is not known yet, so that a chain is
- * wrong only if no usual size suits it; what is said then is what was wrong with the first.
+ * Each step is looked at by itself first, so that all that is wrong in any case is said at once.
+ * Then a chain is right if it has given a picture.  It is first run up to each of its filters,
+ * which is said before, so that the step is known at which the process dies; all other steps are
+ * few, and known not to crash.  Which size the camera's pictures have is not known yet, so that a
+ * chain is wrong only if no usual size suits it; what is said then is what was wrong with the
+ * first.
  *
  * Some chains hold pictures back, so test pictures are given until one comes out, up to a number
  * and a time that no sensible chain needs.  The time is the processor's: a busy machine makes no
@@ -136,7 +138,8 @@ static void limit_memory(void)
 #endif
 }
 
-static void try_camera(const struct conf_camera *camera)
+/* In the sizes that pictures may have, until one suits. */
+static void try_pictures(const struct conf_camera *camera)
 {
     const struct size sizes[] = {{camera->max_width, camera->max_height},
                                  {1920, 1080},
@@ -144,14 +147,11 @@ static void try_camera(const struct conf_camera *camera)
                                  {1280, 720},
                                  {640, 480}};
     struct error first = {0}, err;
-    limit_time();
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         if (sizes[i].width == 0 || sizes[i].height == 0)
             continue;
         int result = try_steps(camera, sizes[i], &err);
-        if (result > 0)
-            send_trial(MSG_TRIAL_WORKS, 0, "");
-        else if (result == 0)
+        if (result == 0)
             send_trial(MSG_TRIAL_FAULT, CHAIN_PLACE(camera->chain.count, 0),
                        "no picture comes out, however many go in");
         if (result >= 0)
@@ -160,6 +160,23 @@ static void try_camera(const struct conf_camera *camera)
             first = err;
     }
     send_trial(MSG_TRIAL_FAULT, first.code, first.text);
+}
+
+static void try_camera(const struct conf_camera *camera)
+{
+    bool ok = true;
+    limit_time();
+    for (unsigned step = 0; step < camera->chain.count; step++) {
+        struct error err;
+        send_trial(MSG_TRIAL_STEP, CHAIN_PLACE(step + 1, 0), "");
+        if (chain_check_step(&camera->chain, step, &err))
+            continue;
+        send_trial(MSG_TRIAL_FAULT, err.code, err.text);
+        ok = false;
+    }
+    if (ok)
+        try_pictures(camera);
+    send_trial(MSG_TRIAL_DONE, 0, "");
 }
 
 int trial_main(void)

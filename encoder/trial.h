@@ -4,8 +4,8 @@
 #define CAMRING_ENCODER_TRIAL_H
 
 /* The program's main() for `camring-encoder --try`.  For each MSG_CAMERA that comes on fd 3 it
- * answers with MSG_TRIAL: STEP as it begins with each filter and the last step, then WORKS or
- * FAULT.  It ends when the channel does. */
+ * answers with MSG_TRIAL: STEP as it begins with each step, a FAULT for each that it finds, and
+ * DONE.  It ends when the channel does. */
 int trial_main(void);
 
 #endif

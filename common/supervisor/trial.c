@@ -113,7 +113,6 @@ static void trial_report(struct trial *trial, unsigned step, unsigned offset, co
     fprintf(trial->faults, "%s:%u:%u: cameras.%s.chain: %s\n", trial->name, place->line,
             conf_chain_column(chain, place, offset), camera->id, words);
     trial->found_fault = true;
-    trial->camera = NULL;
 }
 
 /* The process has ended, or has been killed for its silence. */
@@ -133,6 +132,7 @@ static void report_death(struct trial *trial, bool was_silent)
         snprintf(words, sizeof words, "it can't be tried: " PROGRAM " ended with status %d",
                  WEXITSTATUS(status));
     trial_report(trial, step, 0, words);
+    trial->camera = NULL;
 }
 
 /* ---- going on ---- */
@@ -160,10 +160,12 @@ static bool trial_begin(struct trial *trial)
     camera.conf = *trial->camera;
     memset(camera.conf.source, 0, sizeof camera.conf.source); /* no business of an encoder's */
     trial->deadline = clock_now() + SILENCE;
-    if (trial_start(trial, &err) && msg_send(trial->channel, MSG_CAMERA, &camera, -1) < 0)
+    if (trial_start(trial, &err) && msg_send(trial->channel, MSG_CAMERA, &camera, -1) < 0) {
         report_death(trial, false);
-    else if (trial->pid <= 0)
+    } else if (trial->pid <= 0) {
         trial_report(trial, 0, 0, err.text);
+        trial->camera = NULL;
+    }
     return true;
 }
 
@@ -172,7 +174,7 @@ static void trial_take(struct trial *trial, const struct msg_trial *said)
     trial->deadline = clock_now() + SILENCE;
     if (said->result == MSG_TRIAL_FAULT)
         trial_report(trial, said->step, said->offset, said->words);
-    else if (said->result == MSG_TRIAL_WORKS)
+    else if (said->result == MSG_TRIAL_DONE)
         trial->camera = NULL;
     else if (said->step <= trial->camera->chain.count)
         trial->step = said->step;

@@ -22,20 +22,21 @@ cameras:
       - crop: {x: 0, y: 0, width: 9000, height: 720}
   yard:
     source: 'test:'
-    chain: [gray, filter: 'hqdn3d,eq=contrastt=1.1']
+    chain: [gray, filter: 'hqdn3d,eq=contrastt=1.1', text: {text: a, font: /no/such}]
   gate: {source: 'test:'}
 """
 PLACES = """\
 {}:5:15: cameras.door.chain: step 1 (crop): Invalid too big or non positive size for width '9000' \
 or height '720'
 {}:8:38: cameras.yard.chain: step 2 (filter): the filter eq has no option contrastt
+{}:8:76: cameras.yard.chain: step 3 (text): /no/such is no font that can be read
 """
 
 
 def test_faults_that_only_libavfilter_knows_have_their_places(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(FAULTY)
-    expected = PLACES.format(path, path)
+    expected = PLACES.format(path, path, path)
     for command in ("check", "start", "run"):
         done = cli(command, "-c", path, limit=120)
         assert (done.returncode, done.stderr) == (4, expected), command
@@ -43,7 +44,7 @@ def test_faults_that_only_libavfilter_knows_have_their_places(tmp_path):
     assert json.loads(done.stdout)["faults"] == expected.splitlines()
     with open(path) as text:
         done = cli("check", "-c", "-", limit=120, stdin=text)
-    assert done.stderr == PLACES.format("<stdin>", "<stdin>")
+    assert done.stderr == PLACES.format("<stdin>", "<stdin>", "<stdin>")
 
 
 @pytest.mark.parametrize(
