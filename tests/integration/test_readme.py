@@ -193,6 +193,26 @@ def make_install(box, **_):
     assert (box.folder / "usr/local/bin/camring").exists()
 
 
+def gst_launch(box, **_):
+    """To a sink that needs no screen, and not for ever."""
+    plugins = BIN.parent / "lib/gstreamer-1.0"
+    if not (plugins / "libgstcamring.so").exists():
+        pytest.skip("the plugin was not built: GStreamer's headers are needed")
+    environment = {
+        "GST_PLUGIN_PATH": plugins,
+        "GST_REGISTRY": box.folder / "registry.bin",
+        "LD_LIBRARY_PATH": plugins.parent,
+    }
+    command = GST_LAUNCH.replace("door", "door num-buffers=5").replace("autovideosink", "fakesink")
+    (box.folder / "camring.yaml").write_text("cameras:\n  door: test:?size=320x240\n")
+    assert box.run(BIN / "camring", "start").returncode == 0
+    words = [f"{name}={value}" for name, value in environment.items()]
+    done = box.run("env", *words, *command.split())
+    assert done.returncode == 0, done.stderr
+    assert box.run(BIN / "camring", "stop").returncode == 0
+    assert not box.left()
+
+
 def one_test(*words):
     def check(**_):
         done = make_words(*words)
@@ -218,6 +238,7 @@ def make_words(*words):
     )
 
 
+GST_LAUNCH = "gst-launch-1.0 camringsrc camera=door ! videoconvert ! autovideosink"
 CHECKS = {
     "make run": make_run,
     "make run CAMERA=rtsp://user:password@10.0.0.5/stream1": make_run_camera,
@@ -232,6 +253,7 @@ CHECKS = {
     "build/bin/camring shm list": camring("shm list", True),
     "build/bin/camring stop": camring("stop", True),
     "make install": make_install,
+    GST_LAUNCH: gst_launch,
     "docker compose up": lambda **_: None,  # tests/container, as the next
     "docker compose kill -s HUP camring": lambda **_: None,
     "make test-unit UNIT=test_lease": one_test("test-unit", "UNIT=test_lease"),
