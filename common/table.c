@@ -100,13 +100,15 @@ static void write_cell(const struct table *table, size_t column, const struct ce
 {
     bool last = column + 1 == table->columns, right = table->headings[column][0] == '>';
     int padding = (int)(table_column_width(table, column) - width_of(cell->text));
+    if (column > 0 && !(last && !cell->text[0])) /* no spaces at the end of a line */
+        fputs("  ", out);
     if (right)
         fprintf(out, "%*s", padding, "");
     if (cell->color)
         fprintf(out, "\033[%sm%s\033[m", cell->color, cell->text);
     else
         fputs(cell->text, out);
-    fprintf(out, "%*s%s", right || last ? 0 : padding, "", last ? "\n" : "  ");
+    fprintf(out, "%*s%s", right || last ? 0 : padding, "", last ? "\n" : "");
 }
 
 void table_write(const struct table *table, const char *indent, FILE *out)

@@ -372,6 +372,7 @@ BOUNDS = {
     "16384 pixels a side": ("common/ring.h", "RING_MAX_DIMENSION 16384"),
     "a JPEG: 64 MiB": ("capture/passthrough.c", "FRAME_MAX (64u << 20)"),
     "200 scans": ("common/jpeg_decode.c", "SCANS_MAX 200"),
+    "5 files of 4 MiB": ("common/supervisor/commands/logwriter.h", "BYTES (4u << 20)"),
     "512 MiB": ("common/jpeg_decode.c", "MEMORY_MAX (512l << 20)"),
     "After 5 failures": ("common/throttle.h", "THROTTLE_FREE 5"),
     "1 s, doubling": ("common/throttle.h", "THROTTLE_FIRST_NS INT64_C(1000000000)"),

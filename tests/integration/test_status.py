@@ -57,7 +57,7 @@ def test_the_table(live):
     assert lines[2] == "2 cameras, 1 live; 1 viewer"
     assert row(lines, "CAMERA").split() == [*HEADINGS, "LAST", "ERROR"]
     assert re.fullmatch(
-        r"door +live +[\d.]+ s +320x240 +2\d\.\d +[\d.]+ m?s +\d+ +[\d.]+% +[\d.]+ MiB +1 +0 *",
+        r"door +live +[\d.]+ s +320x240 +2\d\.\d +[\d.]+ m?s +\d+ +[\d.]+% +[\d.]+ MiB +1 +0",
         row(lines, "door"),
     )
     refused = r"gate +away +[\d.]+ s +- +- +- +0 +[\d.]+% +[\d.]+ MiB +0 +0  .*refused"

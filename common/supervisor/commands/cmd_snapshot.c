@@ -214,8 +214,8 @@ static void make_stamp(time_t *last, char out[static 24])
 
 static enum exits again_and_again(struct snapshot *self)
 {
+    static char stamp[24]; /* as cmd_snapshot's `self` */
     struct error err;
-    char stamp[24];
     time_t last = 0;
     const struct itimerspec spec = {.it_interval = clock_timespec(self->every_ns),
                                     .it_value = clock_timespec(self->every_ns)};
@@ -256,8 +256,9 @@ static int open_waits(struct snapshot *self, struct error *err)
 enum exits cmd_snapshot(const struct options *options)
 {
     struct error err;
-    struct snapshot self = {
-        .options = options, .folder = {.fd = -1}, .timer = -1, .round = {.signals = -1}};
+    /* static, and not freed: after a cancellation threads may use it until the process exits */
+    static struct snapshot self = {.folder = {.fd = -1}, .timer = -1, .round = {.signals = -1}};
+    self.options = options;
     self.round.stamp = "";
     self.round.instance = self.instance;
     self.round.folder = &self.folder;
