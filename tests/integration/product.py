@@ -250,7 +250,9 @@ class Camring:
                 pathlib.Path(path).unlink(missing_ok=True)
 
     def forget_log(self):
-        self.background_log().unlink(missing_ok=True)
+        log = self.background_log()
+        for path in log.parent.glob(f"{log.name}*"):  # and the older ones
+            path.unlink(missing_ok=True)
 
     # -- what is there
 
