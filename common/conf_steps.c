@@ -364,6 +364,9 @@ void conf_steps_describe(FILE *out)
 {
     for (size_t i = 0; i < sizeof descriptions / sizeof *descriptions; i++)
         fprintf(out, "    %s\n", descriptions[i]);
+    fprintf(out, "    Filters of one picture at a time: %s.\n", filter_list_plain);
+    fprintf(out, "    Filters that remember pictures, or change with time: %s.\n",
+            filter_list_keeping);
 }
 
 /* ---- the list ---- */

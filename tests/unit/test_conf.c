@@ -537,6 +537,8 @@ static void test_describe(void **state)
                                  "reload: captured anew\n    "));
     assert_non_null(strstr(text, "cameras.ID.chain: a list of steps; reload: at once\n    What"));
     assert_non_null(strstr(text, "\n    - gray: "));
+    assert_non_null(strstr(text, "\n    Filters of one picture at a time: alphaextract avgblur "));
+    assert_non_null(strstr(text, " yadif yuvtestsrc zoompan.\n"));
     assert_null(strstr(text, ".idle"));
     for (unsigned i = 0; i < SCHEMES; i++)
         assert_non_null(strstr(text, scheme_table[i].form));
