@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include "terminal.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,17 +37,6 @@ struct table *table_create(const char *const *columns)
     return table;
 }
 
-/* Control characters, which a terminal would obey, become '?': C0, DEL, and C1 as UTF-8. */
-static void table_clean(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < ' ' || *c == 127 || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) {
-            if (*c == 0xc2)
-                *c++ = '?';
-            *c = '?';
-        }
-}
-
 void table_cell(struct table *table, const char *format, ...)
 {
     va_list args;
@@ -54,7 +45,7 @@ void table_cell(struct table *table, const char *format, ...)
     if (vasprintf(&text, format, args) < 0)
         text = NULL;
     va_end(args);
-    table_clean(table_not_null(text));
+    terminal_clean(table_not_null(text));
     table->cell = table_not_null(reallocarray(table->cell, table->cells + 1, sizeof *table->cell));
     table->cell[table->cells++] = (struct cell){.text = text};
 }

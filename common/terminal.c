@@ -147,3 +147,14 @@ bool terminal_show(const char *text)
     fputs(END_UPDATE, stdout);
     return fflush(stdout) == 0 && !ferror(stdout);
 }
+
+void terminal_clean(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            *c++ = '?';
+        else if (*c >= ' ' && *c != 127)
+            continue;
+        *c = *c == '\t' ? ' ' : '?';
+    }
+}

@@ -36,4 +36,8 @@ bool terminal_utf8(void);
  * in bytes. */
 size_t terminal_cut(const char *line, size_t columns);
 
+/* Replaces control characters, which a terminal would obey: a tab by a space, C0, DEL and C1 (as
+ * UTF-8) by '?'. */
+void terminal_clean(char *text);
+
 #endif

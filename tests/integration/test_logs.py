@@ -153,10 +153,10 @@ def test_colours_and_what_a_terminal_would_obey(instance):
     camring = instance({"gate": f"rtsp://127.0.0.1:{free_port()}/cam"})
     camring.start()
     with open(camring.background_log(), "a") as log:
-        log.write("some library: \x1b[2J!\n")
+        log.write("some library:\t\x1b[2J\x9b1m!\n")
     command = [BIN / "camring", "logs", "--instance", camring.instance]
     with on_terminal(command) as screen:
         wait_for(lambda: screen.read(0.01) and screen.process.poll() is not None, 20, "its end")
         shown = screen.read()
-    assert b"some library:  [2J!" in shown and b"\x1b[2J" not in shown
+    assert b"some library: ?[2J??1m!" in shown and b"\x1b[2J" not in shown
     assert re.search(rb"\x1b\[33m[^\n]+ warn capture gate: away: [^\n]+\x1b\[m", shown)

@@ -39,15 +39,6 @@ static const char *color_of(const char *level)
                                          : NULL;
 }
 
-/* Replaces control characters, which a terminal would obey: lines that log.c has not written may
- * have some. */
-static void logs_clean(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if ((*c < ' ' && *c != '\t') || *c == 127)
-            *c = ' ';
-}
-
 static void logs_print(struct logs *logs, const char *text, size_t length)
 {
     struct log_line line;
@@ -55,7 +46,7 @@ static void logs_print(struct logs *logs, const char *text, size_t length)
     log_line_parse(&line, text, length);
     log_line_format(&line, logs->options->json, out);
     const char *color = logs->colors ? color_of(line.level) : NULL;
-    logs_clean(out);
+    terminal_clean(out); /* lines that log.c has not written may contain anything */
     printf(color ? "\033[%sm%s\033[m\n" : "%.0s%s\n", color ? color : "", out);
     logs->shown++;
 }
