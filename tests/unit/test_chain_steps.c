@@ -37,6 +37,12 @@ static const struct {
     {"- crop: {x: 20, y: 10, width: 200, height: 100}\n- scale: {width: 150}\n- rotate: 270\n"
      "- flip: horizontal\n- gray",
      "crop=200:100:20:10,scale=150:-1,transpose=cclock,hflip,lutyuv=u=128:v=128"},
+    {"- flip: vertical\n- mask: [[11,7, 112,7, 112,58, 11,58]]\n- scale: {width: 100}",
+     "vflip,drawbox=11:7:101:51:black:fill,scale=100:-1"},
+    {"- flip: vertical\n- gray\n- mask: [[11,7, 112,7, 112,58, 11,58]]\n- flip: vertical",
+     "vflip,lutyuv=u=128:v=128,drawbox=11:7:101:51:black:fill,vflip"},
+    {"- crop: {x: 10, y: 10, width: 90, height: 80}\n- rotate: 90\n- crop: {width: 70, height: 60}",
+     "crop=90:80:10:10,transpose=clock,crop=70:60:0:0"},
     {"- text: {text: \"it's 5:30\\\\ 100%%, [x]; a=b 문을 'q' #{1}\\nsecond line\"}",
      DRAWTEXT "fontfile=" KOREAN ":fontsize=24:boxborderw=7:x=14:y=14"},
     {"- text: {text: \"it's 5:30\\\\ 100%%, [x]; a=b 문을 'q' #{1}\\nsecond line\", size: 17, "
