@@ -5,12 +5,12 @@
  * everything else that can go wrong with a frame ends in "taken, counted, finished", so that a bad
  * frame costs itself and no worker ever spins on it.
  *
- * `taken` is read before head, in the cheap look as under the lease: whoever stored it had seen
- * that head.  So a head below `taken` means that the raw ring was made anew and counts from 1
- * again, and is work like one above it.
+ * `taken` is read before head, in job_waits as well as under the lease: the worker that stored it
+ * had seen that head.  So a head below `taken` means that the raw ring was made anew and counts
+ * from 1 again, and is work like one above it.
  *
  * The row for pins (RING_ENCODER) and the writer's end of the JPEG ring and of the out ring go with
- * the lease: between acquire and release they are ours.
+ * the lease: between acquire and release they are this worker's.
  *
  * Not every frame is ours to take: a chain's state may be with another worker (processing.c), and
  * what others have been told of a camera's settings before us is theirs to use first (board.h).
@@ -39,7 +39,7 @@ struct job {
     uint32_t epoch;
     unsigned worker;
     uint32_t settings; /* those that conf has */
-    struct bell *bell; /* the pool's; NULL: nobody else listens */
+    struct bell *bell; /* the pool's; NULL: there is no other worker */
     struct processing *processing;
     bool offers;      /* the chain, by leaving the next frame to others */
     bool was_refused; /* none has taken it */
@@ -75,7 +75,7 @@ struct job *job_create(const char *instance, const struct conf_camera *conf,
     return job;
 }
 
-static void ring_pool(struct job *job)
+static void job_ring_pool(struct job *job)
 {
     if (job->bell)
         bell_ring(job->bell, BELL_ALL);
@@ -86,7 +86,7 @@ void job_destroy(struct job *job)
     if (!job)
         return;
     if (processing_let_go(job->processing))
-        ring_pool(job);
+        job_ring_pool(job);
     processing_destroy(job->processing);
     ring_reader_close(job->raw);
     ring_writer_close(job->jpeg);
@@ -102,7 +102,7 @@ void job_change(struct job *job, uint32_t settings)
 {
     job->settings = settings;
     if (processing_change(job->processing))
-        ring_pool(job);
+        job_ring_pool(job);
 }
 
 void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS])
@@ -135,8 +135,8 @@ static bool is_due(struct job *job, uint64_t *after, uint64_t *head)
     return *head != 0 && *head != taken;
 }
 
-/* Acquire: whoever knows newer settings has told of them before its release of the lease. */
-static bool is_mine(const struct job *job)
+/* Acquire: a worker with newer settings has stored that before it released the lease. */
+static bool job_is_mine(const struct job *job)
 {
     return atomic_load_explicit(&job->place->settings, memory_order_acquire) == job->settings &&
            !processing_is_elsewhere(job->processing);
@@ -158,7 +158,7 @@ void job_offer(struct job *job)
     processing_let_go(job->processing);
     job->offers = true;
     job->offered = 0;
-    ring_pool(job);
+    job_ring_pool(job);
 }
 
 bool job_was_refused(struct job *job)
@@ -173,7 +173,7 @@ static bool is_left(struct job *job, uint64_t head)
 {
     if (job->offers && job->offered == 0) {
         job->offered = head;
-        ring_pool(job);
+        job_ring_pool(job);
     }
     if (job->offers && job->offered != head) {
         job->offers = false;
@@ -205,8 +205,8 @@ struct picture {
     int64_t started_ns, encoded_ns; /* when the work on it began, and the encoding */
 };
 
-static bool publish(struct job *job, struct jpeg_encoder *encoder, const struct picture *picture,
-                    struct output_fault *fault)
+static bool job_publish(struct job *job, struct jpeg_encoder *encoder,
+                        const struct picture *picture, struct output_fault *fault)
 {
     fault->stage = OUTPUT_OPEN;
     if (!open_jpeg(job, &fault->err))
@@ -225,11 +225,11 @@ static bool publish(struct job *job, struct jpeg_encoder *encoder, const struct 
     return true;
 }
 
-static void encode(struct job *job, struct jpeg_encoder *encoder, const struct picture *picture)
+static void job_encode(struct job *job, struct jpeg_encoder *encoder, const struct picture *picture)
 {
     struct board_camera *place = job->place;
     struct output_fault fault;
-    if (publish(job, encoder, picture, &fault)) {
+    if (job_publish(job, encoder, picture, &fault)) {
         board_count(&place->encoded, 1);
         return;
     }
@@ -257,7 +257,7 @@ static void process_and_encode(struct job *job, struct jpeg_encoder *encoder,
                               .waited_ns = raw->waited_ns,
                               .started_ns = raw->started_ns,
                               .encoded_ns = made.frame.committed_ns};
-    encode(job, encoder, &picture);
+    job_encode(job, encoder, &picture);
     processing_release(job->processing, &made);
 }
 
@@ -276,10 +276,10 @@ static void work_on(struct job *job, struct jpeg_encoder *encoder, const struct 
         return;
     }
     processing_note_none(job->processing);
-    encode(job, encoder, &raw);
+    job_encode(job, encoder, &raw);
 }
 
-static void take(struct job *job, uint64_t number)
+static void job_take(struct job *job, uint64_t number)
 {
     uint64_t before = atomic_load_explicit(&job->place->taken, memory_order_relaxed);
     ring_store_u64(&job->place->taken, number, memory_order_release);
@@ -288,7 +288,7 @@ static void take(struct job *job, uint64_t number)
         board_count(&job->place->late, number - before - 1);
 }
 
-static void finish(struct job *job, uint64_t number)
+static void job_finish(struct job *job, uint64_t number)
 {
     ring_store_u64(&job->place->finished, number, memory_order_release);
     if (job->place->lossless)
@@ -308,7 +308,7 @@ static void take_newest(struct job *job, struct jpeg_encoder *encoder)
     if (result == RING_NONE)
         return; /* the ring moves on to another generation */
     uint64_t number = result == RING_GOT ? frame.number : head;
-    take(job, number);
+    job_take(job, number);
     if (result == RING_GOT) {
         work_on(job, encoder, &frame, data);
         ring_reader_release(job->raw);
@@ -316,7 +316,7 @@ static void take_newest(struct job *job, struct jpeg_encoder *encoder)
         board_count(&job->place->encode_failed, 1);
         output_complain(&job->complaint, job->conf->id, "frame", &fault);
     }
-    finish(job, number);
+    job_finish(job, number);
 }
 
 bool job_work(struct job *job, struct jpeg_encoder *encoder)
@@ -324,25 +324,25 @@ bool job_work(struct job *job, struct jpeg_encoder *encoder)
     uint64_t after, head;
     if (!open_raw(job))
         return false;
-    if (!is_mine(job)) {
+    if (!job_is_mine(job)) {
         job->offers = false; /* taken */
         return false;
     }
     if (!is_due(job, &after, &head) || is_left(job, head) ||
         !lease_acquire(&job->place->lease, job->worker, job->epoch))
         return false;
-    if (is_mine(job))
+    if (job_is_mine(job))
         take_newest(job, encoder);
     /* ends with the fence that the second look needs */
     lease_release(&job->place->lease, job->worker);
-    if (!is_mine(job))
-        ring_pool(job);
+    if (!job_is_mine(job))
+        job_ring_pool(job);
     return true;
 }
 
 bool job_waits(struct job *job)
 {
     uint64_t after, head;
-    return job->raw && !job->offers && lease_holder(&job->place->lease) < 0 && is_mine(job) &&
+    return job->raw && !job->offers && lease_holder(&job->place->lease) < 0 && job_is_mine(job) &&
            is_due(job, &after, &head);
 }

@@ -1,5 +1,5 @@
-/* job.h: one worker's state for one camera: its attachments to the camera's rings, and how it takes
- * and encodes a frame under the camera's lease. It attaches when there is first something to
+/* job.h: one worker's state for one camera: its handles on the camera's rings; takes and encodes
+ * frames under the camera's lease. It attaches to the rings when there is first something to
  * encode, and again after a failure. A fault of one camera affects only that camera's counters and
  * the log. */
 #ifndef CAMRING_ENCODER_JOB_H
@@ -46,7 +46,7 @@ bool job_may_offer(const struct job *job);
 void job_offer(struct job *job);
 bool job_was_refused(struct job *job);
 
-/* True if there is work for job_work, as far as a few loads can tell. */
+/* True if there seems to be work for job_work; costs a few atomic loads. */
 bool job_waits(struct job *job);
 
 #endif

@@ -108,7 +108,7 @@ static double scale_y(const struct motion_grid *grid, double y)
 }
 
 /* The middle of cell `index` of those that divide `size` pixels. */
-static double middle(uint32_t index, uint32_t side, uint32_t size)
+static double cell_middle(uint32_t index, uint32_t side, uint32_t size)
 {
     uint32_t from = index * side, to = size - from < side ? size : from + side;
     return (from + to) / 2.0;
@@ -120,8 +120,8 @@ uint32_t motion_grid_watch(const struct motion_grid *grid, const struct motion_s
     uint32_t count = 0;
     for (uint32_t row = 0; row < grid->rows; row++)
         for (uint32_t column = 0; column < grid->columns; column++) {
-            double x = scale_x(grid, middle(column, grid->side, grid->width));
-            double y = scale_y(grid, middle(row, grid->side, grid->height));
+            double x = scale_x(grid, cell_middle(column, grid->side, grid->width));
+            double y = scale_y(grid, cell_middle(row, grid->side, grid->height));
             *watched = is_watched(settings, x, y);
             count += *watched++;
         }

@@ -59,7 +59,7 @@ static void change_line(struct line *line)
     variants_change(line->variants, line->camera.settings);
 }
 
-static bool add_line(struct pool *pool, const struct msg_camera *camera)
+static bool pool_add_line(struct pool *pool, const struct msg_camera *camera)
 {
     struct board_camera *place = board_camera(pool->board, camera->at.place);
     struct line *line = calloc(1, sizeof *line);
@@ -98,7 +98,7 @@ static void take_camera(struct pool *pool, const struct msg_camera *camera)
     if (line) {
         (*line)->camera = *camera;
         change_line(*line);
-    } else if (!add_line(pool, camera)) {
+    } else if (!pool_add_line(pool, camera)) {
         fatal("can't take up camera %s", camera->conf.id);
     }
     struct msg_camera_taken taken = {.at = camera->at, .settings = camera->settings};
@@ -166,7 +166,7 @@ struct pool *pool_create(const struct channel_setup *setup, struct board *board,
         .encoder = pool->encoder, .scale = scale_create(), .is_urgent = is_urgent, .arg = pool};
     bool ok = pool->encoder && pool->tools.scale && pool->place;
     for (unsigned i = 0; ok && i < setup->camera_count; i++)
-        ok = add_line(pool, &setup->cameras[i]);
+        ok = pool_add_line(pool, &setup->cameras[i]);
     if (!ok) {
         pool_destroy(pool);
         return NULL;
@@ -193,13 +193,13 @@ void pool_destroy(struct pool *pool)
 
 /* ---- work ---- */
 
-static void promise(struct pool *pool, int64_t deadline)
+static void pool_promise(struct pool *pool, int64_t deadline)
 {
     atomic_store_explicit(&pool->place->deadline_ns, deadline, memory_order_relaxed);
 }
 
 /* Gives every camera one turn.  Returns whether one had work. */
-static bool pass(struct pool *pool, const atomic_bool *stop)
+static bool pool_pass(struct pool *pool, const atomic_bool *stop)
 {
     bool worked = false;
     unsigned first = pool->next;
@@ -209,7 +209,7 @@ static bool pass(struct pool *pool, const atomic_bool *stop)
             continue;
         worked = true;
         pool->next = (index + 1) % pool->count;
-        promise(pool, clock_now() + HANG_AFTER);
+        pool_promise(pool, clock_now() + HANG_AFTER);
     }
     return worked;
 }
@@ -218,7 +218,7 @@ static bool pass(struct pool *pool, const atomic_bool *stop)
 static bool is_urgent(void *arg)
 {
     struct pool *pool = arg;
-    promise(pool, clock_now() + HANG_AFTER);
+    pool_promise(pool, clock_now() + HANG_AFTER);
     for (unsigned i = 0; i < pool->count; i++)
         if (job_waits(pool->lines[i]->job))
             return true;
@@ -252,7 +252,7 @@ static unsigned living_workers(const struct pool *pool)
 
 /* The chains with state of a worker that dies go to the others, and would stay there.  So a worker
  * that has more than its share offers one a second, and less often while no other wants it. */
-static void balance(struct pool *pool, int64_t now)
+static void pool_balance(struct pool *pool, int64_t now)
 {
     unsigned total = 0, own = 0;
     struct job *offered = NULL;
@@ -279,15 +279,15 @@ static void balance(struct pool *pool, int64_t now)
 }
 
 /* Returns whether there was anything to do. */
-static bool work(struct pool *pool, const atomic_bool *stop)
+static bool pool_work(struct pool *pool, const atomic_bool *stop)
 {
-    bool worked = pass(pool, stop);
+    bool worked = pool_pass(pool, stop);
     int64_t now = clock_now();
-    balance(pool, now);
+    pool_balance(pool, now);
     if (worked && now - pool->variants_ns < VARIANTS_AT_LEAST)
         return true;
     pool->variants_ns = now;
-    promise(pool, now + HANG_AFTER);
+    pool_promise(pool, now + HANG_AFTER);
     return pass_variants(pool, stop) || worked;
 }
 
@@ -298,11 +298,11 @@ void pool_run(struct pool *pool, const atomic_bool *stop)
         if (atomic_load(stop))
             break;
         take_messages(pool);
-        promise(pool, clock_now() + HANG_AFTER);
-        if (work(pool, stop))
+        pool_promise(pool, clock_now() + HANG_AFTER);
+        if (pool_work(pool, stop))
             continue;
-        promise(pool, CLOCK_NEVER);
+        pool_promise(pool, CLOCK_NEVER);
         bell_wait_number(pool->bell, seen, CLOCK_NEVER, pool->worker);
     }
-    promise(pool, CLOCK_NEVER);
+    pool_promise(pool, CLOCK_NEVER);
 }

@@ -69,7 +69,7 @@ struct processing *processing_create(const char *instance, const struct conf_cam
     return processing;
 }
 
-static void close_ring(struct processing *processing)
+static void processing_close_ring(struct processing *processing)
 {
     ring_writer_close(processing->out);
     processing->out = NULL;
@@ -92,13 +92,13 @@ void processing_destroy(struct processing *processing)
     if (!processing)
         return;
     chain_destroy(processing->chain);
-    close_ring(processing);
+    processing_close_ring(processing);
     free(processing);
 }
 
 bool processing_let_go(struct processing *processing)
 {
-    close_ring(processing);
+    processing_close_ring(processing);
     return drop_chain(processing);
 }
 
@@ -106,7 +106,7 @@ bool processing_change(struct processing *processing)
 {
     const struct conf_chain *chain = &processing->conf->chain;
     if (chain->count == 0)
-        close_ring(processing);
+        processing_close_ring(processing);
     return processing->chain && !conf_chain_same(&processing->used, chain) &&
            drop_chain(processing);
 }
@@ -153,11 +153,11 @@ static bool open_chain(struct processing *processing, struct error *err)
 
 /* ---- one picture ---- */
 
-static bool open_ring(struct processing *processing, struct error *err)
+static bool processing_open_ring(struct processing *processing, struct error *err)
 {
     char name[RING_NAME_SIZE];
     if (processing->out && ring_writer_closed(processing->out))
-        close_ring(processing);
+        processing_close_ring(processing);
     if (processing->out)
         return true;
     camera_ring_name(CAMERA_RING_OUT, processing->conf->id, name);
@@ -166,10 +166,10 @@ static bool open_ring(struct processing *processing, struct error *err)
 }
 
 /* Publishes the result of the chain's last run, which out->frame describes. */
-static bool publish(struct processing *processing, struct processed *out,
-                    struct output_fault *fault)
+static bool processing_publish(struct processing *processing, struct processed *out,
+                               struct output_fault *fault)
 {
-    if (!open_ring(processing, &fault->err))
+    if (!processing_open_ring(processing, &fault->err))
         return false;
     struct ring_writer *ring = processing->out;
     ring_writer_takeover(ring);
@@ -200,8 +200,8 @@ static bool is_dangerous(const struct board_camera *place, struct error *err)
 }
 
 /* False without a picture; with fault->stage 0 if that is no fault. */
-static bool make_picture(struct processing *processing, const struct ring_frame *raw,
-                         const uint8_t *data, struct processed *out, struct output_fault *fault)
+static bool processing_make(struct processing *processing, const struct ring_frame *raw,
+                            const uint8_t *data, struct processed *out, struct output_fault *fault)
 {
     _Atomic uint32_t *running = &processing->place->chain_running;
     fault->stage = OUTPUT_PROCESS;
@@ -223,7 +223,7 @@ static bool make_picture(struct processing *processing, const struct ring_frame 
 
 /* ---- telling ---- */
 
-static void tell(struct processing *processing, int64_t now, const char *why)
+static void tell_supervisor(struct processing *processing, int64_t now, const char *why)
 {
     struct msg_chain_state state = {.at = processing->at, .at_ns = now};
     snprintf(state.why, sizeof state.why, "%s", why);
@@ -232,25 +232,25 @@ static void tell(struct processing *processing, int64_t now, const char *why)
 }
 
 /* A picture came out of the chain, or none, because of `why`. */
-static void note(struct processing *processing, bool is_picture, const char *why)
+static void note_result(struct processing *processing, bool is_picture, const char *why)
 {
     struct board_camera *place = processing->place;
     int64_t since = atomic_load_explicit(&place->chain_idle_ns, memory_order_relaxed);
     bool told = atomic_load_explicit(&place->chain_told, memory_order_relaxed);
     int64_t now = clock_now();
     if (is_picture && told)
-        tell(processing, now, "");
+        tell_supervisor(processing, now, "");
     if (is_picture && since != 0)
         ring_store_i64(&place->chain_idle_ns, 0, memory_order_relaxed);
     if (!is_picture && since == 0)
         ring_store_i64(&place->chain_idle_ns, now, memory_order_relaxed);
     if (!is_picture && since != 0 && !told && now - since >= processing->conf->stall_timeout_ns)
-        tell(processing, now, why);
+        tell_supervisor(processing, now, why);
 }
 
 void processing_note_none(struct processing *processing)
 {
-    note(processing, true, "");
+    note_result(processing, true, "");
 }
 
 bool processing_run(struct processing *processing, const struct ring_frame *raw,
@@ -258,12 +258,12 @@ bool processing_run(struct processing *processing, const struct ring_frame *raw,
                     struct output_fault *fault)
 {
     struct board_camera *place = processing->place;
-    bool done = make_picture(processing, raw, data, out, fault);
+    bool done = processing_make(processing, raw, data, out, fault);
     if (done) {
         out->frame.started_ns = started_ns;
-        done = publish(processing, out, fault);
+        done = processing_publish(processing, out, fault);
     }
-    note(processing, done, fault->err.text);
+    note_result(processing, done, fault->err.text);
     if (!done) {
         board_count(fault->stage ? &place->chain_failed : &place->chain_dropped, 1);
         return false;
