@@ -9,11 +9,15 @@
 #include "common/supervisor/commands/logwriter.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -241,6 +245,13 @@ static void finish(struct logwriter *writer)
     logwriter_close(writer);
 }
 
+static void wait_until_read(int fd)
+{
+    int left;
+    while (ioctl(fd, FIONREAD, &left) == 0 && left > 0)
+        sched_yield();
+}
+
 static struct logwriter start(size_t bytes, unsigned kept)
 {
     struct logwriter writer;
@@ -384,6 +395,56 @@ static void the_writer_folds_and_keeps_what_is_torn(void **state)
                                    " warn test: last message repeated 3 times\n");
 }
 
+static void set_limit(const struct logwriter *writer, size_t bytes)
+{
+    char name[64], line[64];
+    int pid = 0;
+    snprintf(name, sizeof name, "/proc/self/fdinfo/%d", writer->pidfd);
+    FILE *file = fopen(name, "r");
+    while (fgets(line, sizeof line, file))
+        sscanf(line, "Pid: %d", &pid);
+    fclose(file);
+    assert_true(pid > 0);
+    const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+    assert_int_equal(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+/* What a full disk does is done by a limit on the size of files. */
+static void lines_that_cannot_be_written_are_counted(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN); /* an error instead */
+    struct logwriter writer = start(100000, 1);
+    set_limit(&writer, 500);
+    char text[128];
+    const unsigned all = 200;
+    for (unsigned i = 0; i < all; i++) {
+        if (i == all - 1) {
+            wait_until_read(writer.fd);
+            set_limit(&writer, 100000);
+        }
+        snprintf(text, sizeof text, TIME " info test: %04u end\n", i);
+        put(writer.fd, text);
+        if (i % 10 == 0)
+            wait_until_read(writer.fd); /* more than one batch */
+    }
+    finish(&writer);
+    signal(SIGXFSZ, SIG_DFL);
+
+    unsigned found = 0, lost = 0;
+    FILE *file = fopen(path, "r");
+    while (fgets(text, sizeof text, file)) {
+        struct log_line line = line_of(text);
+        if (strcmp(line.process, "log") == 0)
+            lost += (unsigned)strtoul(line.message, NULL, 10);
+        else
+            found += strstr(text, " end\n") != NULL;
+    }
+    fclose(file);
+    assert_true(found >= 10 && found < all / 2);
+    assert_int_equal(found + lost, all);
+}
+
 static void no_folder_no_writer(void **state)
 {
     (void)state;
@@ -437,6 +498,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reader_that_is_far_behind_skips_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_is_removed_is_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_writer_folds_and_keeps_what_is_torn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_that_cannot_be_written_are_counted, set_up,
+                                        tear_down),
         cmocka_unit_test(no_folder_no_writer),
         cmocka_unit_test(a_full_pipe_drops_lines_and_says_so),
     };

@@ -30,11 +30,13 @@ struct output {
     size_t bytes; /* of a file, at most */
     unsigned kept;
     int file;
-    uint64_t lost; /* lines that could not be written */
-    bool torn;     /* the last one was written only in part */
+    uint64_t lost; /* lines that could not be written, and that no line in a file tells of */
+    bool torn;     /* the last line was written only in part */
     char batch[BATCH_BYTES];
     size_t used;
-    unsigned lines; /* in the batch */
+    /* the batch has a line that tells of so many lost lines, and that ends there; 0: it has not */
+    uint64_t told;
+    size_t told_end;
 };
 
 /* ---- files ---- */
@@ -84,6 +86,28 @@ static void make_room(struct output *output, size_t length)
     }
 }
 
+static unsigned count_lines(const char *text, size_t length)
+{
+    unsigned lines = 0;
+    for (size_t i = 0; i < length; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+/* Lines from the first one that was not written completely are lost. */
+static void note_written(struct output *output, size_t written)
+{
+    size_t rest = output->used - written;
+    output->lost += count_lines(output->batch + written, rest);
+    if (rest > 0 && written > 0)
+        output->torn = output->batch[written - 1] != '\n';
+    if (output->told && written >= output->told_end)
+        output->lost -= output->told;
+    else if (output->told)
+        output->lost--; /* the line that tells of them is none of them */
+    output->used = output->told = 0;
+}
+
 static void write_out(struct output *output)
 {
     if (output->used == 0)
@@ -91,12 +115,8 @@ static void write_out(struct output *output)
     make_room(output, output->used);
     if (output->torn && write(output->file, "\n", 1) == 1)
         output->torn = false;
-    ssize_t written = write(output->file, output->batch, output->used);
-    if (written != (ssize_t)output->used) {
-        output->lost += output->lines;
-        output->torn |= written > 0;
-    }
-    output->used = output->lines = 0;
+    ssize_t written = output->torn ? -1 : write(output->file, output->batch, output->used);
+    note_written(output, written > 0 ? (size_t)written : 0);
 }
 
 static void add_text(struct output *output, const char *text, size_t length)
@@ -107,7 +127,6 @@ static void add_text(struct output *output, const char *text, size_t length)
     memcpy(output->batch + output->used, text, length);
     output->batch[output->used + length] = '\n';
     output->used += length + 1;
-    output->lines++;
 }
 
 static void writer_add_line(const struct log_line *line, void *arg)
@@ -121,14 +140,15 @@ static void writer_add_line(const struct log_line *line, void *arg)
 static void add_loss(struct output *output, const struct log_line *like)
 {
     struct log_line line = *like;
-    if (output->lost == 0)
+    if (output->lost == 0 || output->told > 0)
         return;
     snprintf(line.level, sizeof line.level, "warn");
     snprintf(line.process, sizeof line.process, "log");
     snprintf(line.message, sizeof line.message, "%llu lines before this could not be written",
              (unsigned long long)output->lost);
-    output->lost = 0;
     writer_add_line(&line, output);
+    output->told = output->lost;
+    output->told_end = output->used;
 }
 
 /* ---- lines ---- */
