@@ -222,6 +222,16 @@ CAMRING_API int camring_commit(struct camring_writer *writer, struct camring_fra
 /* Gives the loan back unpublished.  Does nothing if there is none. */
 CAMRING_API void camring_abort(struct camring_writer *writer);
 
+/* Lends a further slot, beside that of camring_loan and others of this kind: up to
+ * CAMRING_MAX_LENT, beyond which it is CAMRING_USAGE.  camring_commit publishes the one that
+ * frame->plane[0] lies in, camring_return gives one back unpublished; camring_abort leaves them
+ * alone, and camring_writer_close gives all back.  A slot lent before a larger one was asked for
+ * can't be committed any more, but stays writable until it is given back.  Since 1.1. */
+#define CAMRING_MAX_LENT 4
+CAMRING_API uint8_t *camring_lend(struct camring_writer *writer, size_t bytes,
+                                  struct camring_error *error);
+CAMRING_API void camring_return(struct camring_writer *writer, const uint8_t *data);
+
 /* How the ring is, and whether anybody reads it.  0, or -1 with error. */
 CAMRING_API int camring_writer_stat(struct camring_writer *writer, struct camring_stat *stat,
                                     struct camring_error *error);

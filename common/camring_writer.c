@@ -9,12 +9,16 @@
 
 #define ATTEMPTS 3
 
+struct loan {
+    struct ring_loan ring;
+    bool out;
+};
+
 struct camring_writer {
     char instance[RING_ID_SIZE], name[RING_NAME_SIZE];
     unsigned process; /* a handle is of no use to a child of fork */
     struct ring_writer *ring;
-    struct ring_loan loan;
-    bool loaned;
+    struct loan loans[1 + CAMRING_MAX_LENT]; /* the first: camring_loan's */
 };
 
 static bool writer_is_usable(const struct camring_writer *writer, struct camring_error *error)
@@ -104,11 +108,19 @@ fail:
     return NULL;
 }
 
+static void take_back(struct camring_writer *writer, struct loan *loan)
+{
+    if (loan->out)
+        ring_loan_release(writer->ring, &loan->ring);
+    loan->out = false;
+}
+
 void camring_writer_close(struct camring_writer *writer, int remove_ring)
 {
     if (!writer)
         return;
-    camring_abort(writer);
+    for (unsigned i = 0; i <= CAMRING_MAX_LENT && camring_is_here(writer->process); i++)
+        take_back(writer, &writer->loans[i]);
     if (remove_ring && camring_is_here(writer->process) && !ring_writer_closed(writer->ring))
         /* before the writer's lock goes: see open_or_make */
         ring_unlink(writer->instance, writer->name);
@@ -116,27 +128,62 @@ void camring_writer_close(struct camring_writer *writer, int remove_ring)
     free(writer);
 }
 
-uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camring_error *error)
+static uint8_t *writer_lend(struct camring_writer *writer, struct loan *loan, size_t bytes,
+                            struct camring_error *error)
 {
     struct error err;
-    if (!writer_is_usable(writer, error))
-        return NULL;
-    if (writer->loaned || bytes == 0) {
-        camring_fail_usage(error, bytes ? "commit or abort the last loan first"
-                                        : "a frame has at least one byte");
-        return NULL;
-    }
     if (ring_writer_closed(writer->ring))
         error_set(&err, CAMRING_CLOSED, "%s: somebody has removed the ring", writer->name);
     else if (ring_writer_reserve(writer->ring, bytes, 0, &err) == 0) {
-        writer->loaned = ring_loan(writer->ring, &writer->loan);
-        if (writer->loaned)
-            return writer->loan.data;
+        loan->out = ring_loan(writer->ring, &loan->ring);
+        if (loan->out)
+            return loan->ring.data;
         error_set(&err, CAMRING_SPACE, "%s: no slot is free, and there is no memory for another",
                   writer->name);
     }
     camring_fail(error, &err);
     return NULL;
+}
+
+uint8_t *camring_loan(struct camring_writer *writer, size_t bytes, struct camring_error *error)
+{
+    if (!writer_is_usable(writer, error))
+        return NULL;
+    if (!writer->loans[0].out && bytes > 0)
+        return writer_lend(writer, &writer->loans[0], bytes, error);
+    camring_fail_usage(error, bytes ? "commit or abort the last loan first"
+                                    : "a frame has at least one byte");
+    return NULL;
+}
+
+uint8_t *camring_lend(struct camring_writer *writer, size_t bytes, struct camring_error *error)
+{
+    if (!writer_is_usable(writer, error))
+        return NULL;
+    if (bytes == 0 || ring_writer_kind(writer->ring) != RING_RAW) {
+        camring_fail_usage(error, bytes ? "a ring of JPEGs has too few slots to lend several"
+                                        : "a frame has at least one byte");
+        return NULL;
+    }
+    for (unsigned i = 1; i <= CAMRING_MAX_LENT; i++)
+        if (!writer->loans[i].out)
+            return writer_lend(writer, &writer->loans[i], bytes, error);
+    camring_fail_usage(error, "as many slots are lent as may be: commit or return one first");
+    return NULL;
+}
+
+static bool is_inside(const struct loan *loan, const uint8_t *data)
+{
+    return loan->out && data >= loan->ring.data && data < loan->ring.data + loan->ring.capacity;
+}
+
+void camring_return(struct camring_writer *writer, const uint8_t *data)
+{
+    if (!writer_is_usable(writer, NULL))
+        return;
+    for (unsigned i = 1; i <= CAMRING_MAX_LENT; i++)
+        if (is_inside(&writer->loans[i], data))
+            take_back(writer, &writer->loans[i]);
 }
 
 static bool planes_inside(const struct ring_loan *loan, const struct camring_frame *from,
@@ -155,7 +202,7 @@ static bool planes_inside(const struct ring_loan *loan, const struct camring_fra
 }
 
 /* NULL, or what is wrong with the frame. */
-static const char *describe_loan(const struct camring_writer *writer,
+static const char *describe_loan(const struct camring_writer *writer, const struct ring_loan *loan,
                                  const struct camring_frame *from, struct ring_frame *made)
 {
     int64_t captured_ns = from->captured_ns ? from->captured_ns : clock_now();
@@ -178,12 +225,21 @@ static const char *describe_loan(const struct camring_writer *writer,
         return "the frame's width and height must be 1 to 16384";
     if (from->range > CAMRING_FULL || from->matrix > CAMRING_BT709)
         return "the frame's range or matrix is unknown";
-    if (jpeg ? from->plane[0] != writer->loan.data : !planes_inside(&writer->loan, from, made))
+    if (jpeg ? from->plane[0] != loan->data : !planes_inside(loan, from, made))
         return jpeg ? "a JPEG must begin where the loan does"
                     : "the frame's planes don't lie inside the loan";
     return ring_frame_valid(made, made->bytes)
                ? NULL
                : "the frame's strides or bytes are too small for its size";
+}
+
+/* The one that the frame's first plane lies in, among those of camring_lend. */
+static struct loan *loan_of(struct camring_writer *writer, const struct camring_frame *frame)
+{
+    for (unsigned i = 1; frame && i <= CAMRING_MAX_LENT; i++)
+        if (is_inside(&writer->loans[i], frame->plane[0]))
+            return &writer->loans[i];
+    return &writer->loans[0];
 }
 
 int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
@@ -192,12 +248,14 @@ int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
     struct ring_frame made;
     if (!writer_is_usable(writer, error))
         return -1;
-    if (!writer->loaned)
+    struct loan *loan = loan_of(writer, frame);
+    if (!loan->out)
         return camring_fail_usage(error, "there is no loan to commit");
-    const char *fault = frame ? describe_loan(writer, frame, &made) : "there is no frame to commit";
-    if (!fault && !ring_commit(writer->ring, &writer->loan, &made))
+    const char *fault =
+        frame ? describe_loan(writer, &loan->ring, frame, &made) : "there is no frame to commit";
+    if (!fault && !ring_commit(writer->ring, &loan->ring, &made))
         fault = "the frame is longer than the loan";
-    camring_abort(writer); /* gives a committed slot back, too */
+    take_back(writer, loan);
     if (fault)
         return camring_fail_usage(error, fault);
     frame->number = made.number;
@@ -210,10 +268,8 @@ int camring_commit(struct camring_writer *writer, struct camring_frame *frame,
 
 void camring_abort(struct camring_writer *writer)
 {
-    if (!writer_is_usable(writer, NULL) || !writer->loaned)
-        return;
-    ring_loan_release(writer->ring, &writer->loan);
-    writer->loaned = false;
+    if (writer_is_usable(writer, NULL))
+        take_back(writer, &writer->loans[0]);
 }
 
 int camring_writer_stat(struct camring_writer *writer, struct camring_stat *out,

@@ -9,6 +9,8 @@ struct address {
     gchar *camera, *ring, *instance; /* NULL: not said */
 };
 
+#define ADDRESS_PROPERTIES 4 /* the first id that they leave to others */
+
 /* Adds the properties to a class, whose `ring` is `fallback` and explained by `text`. */
 void address_install(GObjectClass *class, const char *text, const char *fallback);
 

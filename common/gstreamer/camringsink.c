@@ -1,29 +1,38 @@
-/* camringsink.c: the writer of a ring.  The ring is made when the first caps say what it carries,
- * and goes with the pipeline.  Each buffer is copied into a loaned slot and committed; that never
- * waits, as no reader can hold a writer up. */
+/* camringsink.c: DESIGN
+ *
+ * The writer of a ring, which is made when the first caps say what it carries, and goes with the
+ * pipeline.  The element before the sink is offered a pool of buffers that lie in the ring's slots
+ * (slotpool.h).  A frame that was drawn there is committed where it is, unless another element
+ * still refers to the buffer, whose memory is the ring's from then on.  Any other frame is copied
+ * into a slot.  Neither waits, as no reader can hold a writer up. */
 #include "camringsink.h"
 
 #include "address.h"
 #include "moment.h"
+#include "outlet.h"
 #include "picture.h"
+#include "slotpool.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#define READERS 16 /* that may be attached */
-
 struct _CamringSink {
     GstBaseSink parent;
-    struct address address; /* under the object's lock */
+    /* under the object's lock */
+    struct address address;
+    guint64 copied; /* frames, since the start */
+    /* the streaming thread's */
     gchar *instance, *name; /* address_read; from start to stop */
-    struct camring_writer *writer;
-    int kind;                   /* of the writer: enum camring_kind */
+    struct outlet *outlet;
+    int kind;                   /* of the ring: enum camring_kind */
     struct camring_frame shape; /* what the caps say; strides, but no planes */
     GstVideoInfo info;          /* of raw frames */
     size_t bytes;               /* of a raw frame in the ring */
 };
 
 G_DEFINE_TYPE(CamringSink, camring_sink, GST_TYPE_BASE_SINK)
+
+enum { PROPERTY_COPIED = ADDRESS_PROPERTIES };
 
 static void sink_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
@@ -34,15 +43,22 @@ static void sink_set_property(GObject *object, guint id, const GValue *value, GP
 static void sink_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
     (void)spec;
-    address_get(object, &CAMRING_SINK(object)->address, id, value);
+    CamringSink *sink = CAMRING_SINK(object);
+    if (id != PROPERTY_COPIED) {
+        address_get(object, &sink->address, id, value);
+        return;
+    }
+    GST_OBJECT_LOCK(sink);
+    g_value_set_uint64(value, sink->copied);
+    GST_OBJECT_UNLOCK(sink);
 }
 
 /* ---- the ring ---- */
 
 static void sink_close_ring(CamringSink *sink)
 {
-    camring_writer_close(sink->writer, 1);
-    sink->writer = NULL;
+    outlet_unref(sink->outlet);
+    sink->outlet = NULL;
 }
 
 static bool sink_open_ring(CamringSink *sink, int kind)
@@ -50,21 +66,22 @@ static bool sink_open_ring(CamringSink *sink, int kind)
     struct camring_error error;
     sink_close_ring(sink);
     sink->kind = kind;
-    sink->writer = camring_writer_open(sink->instance, sink->name, kind, READERS, &error);
-    if (!sink->writer)
+    sink->outlet = outlet_open(sink->instance, sink->name, kind, &error);
+    if (!sink->outlet)
         GST_ELEMENT_ERROR(sink, RESOURCE, OPEN_WRITE, ("%s", error.text), (NULL));
-    return sink->writer;
+    return sink->outlet;
 }
 
-/* A ring that was taken away from under its writer is made anew. */
+/* A ring that was taken away from under its writer is made anew, and with it the pool. */
 static uint8_t *sink_borrow(CamringSink *sink, size_t bytes)
 {
     struct camring_error error;
-    uint8_t *data = camring_loan(sink->writer, bytes, &error);
+    uint8_t *data = outlet_loan(sink->outlet, bytes, &error);
     if (!data && error.code == CAMRING_CLOSED) {
         if (!sink_open_ring(sink, sink->kind))
             return NULL;
-        data = camring_loan(sink->writer, bytes, &error);
+        data = outlet_loan(sink->outlet, bytes, &error);
+        gst_pad_push_event(GST_BASE_SINK_PAD(sink), gst_event_new_reconfigure());
     }
     if (!data)
         GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));
@@ -83,7 +100,7 @@ static gboolean set_caps(GstBaseSink *base, GstCaps *caps)
         kind = CAMRING_KIND_RAW;
         sink->bytes = picture_lay_out(&sink->shape);
     }
-    return (sink->writer && sink->kind == kind) || sink_open_ring(sink, kind);
+    return (sink->outlet && sink->kind == kind) || sink_open_ring(sink, kind);
 }
 
 /* ---- frames ---- */
@@ -95,13 +112,41 @@ static GstFlowReturn sink_publish(CamringSink *sink, struct camring_frame *frame
                                                        GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (GST_CLOCK_TIME_IS_VALID(running))
         frame->captured_ns = moment_monotonic(GST_ELEMENT(sink), running);
-    if (camring_commit(sink->writer, frame, &error) == 0)
+    if (outlet_commit(sink->outlet, frame, &error) == 0)
         return GST_FLOW_OK;
     GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));
     return GST_FLOW_ERROR;
 }
 
-static GstFlowReturn render_raw(CamringSink *sink, GstBuffer *buffer)
+/* Where the buffer's frame lies, if it may be committed there; else NULL. */
+static uint8_t *find_slot(CamringSink *sink, GstBuffer *buffer)
+{
+    GstMemory *memory = gst_buffer_peek_memory(buffer, 0);
+    bool alone = gst_buffer_n_memory(buffer) == 1 && GST_MINI_OBJECT_REFCOUNT_VALUE(buffer) == 1 &&
+                 GST_MINI_OBJECT_REFCOUNT_VALUE(memory) == 1;
+    bool usual = !gst_buffer_get_video_meta(buffer) && memory->offset == 0 &&
+                 memory->size == GST_VIDEO_INFO_SIZE(&sink->info);
+    return alone && usual ? outlet_slot(sink->outlet, memory) : NULL;
+}
+
+static GstFlowReturn publish_slot(CamringSink *sink, uint8_t *data, GstBuffer *buffer)
+{
+    struct camring_frame frame = sink->shape;
+    for (unsigned i = 0; i < 3; i++) {
+        frame.plane[i] = data + GST_VIDEO_INFO_PLANE_OFFSET(&sink->info, i);
+        frame.stride[i] = (uint32_t)GST_VIDEO_INFO_PLANE_STRIDE(&sink->info, i);
+    }
+    return sink_publish(sink, &frame, buffer);
+}
+
+static void count_copy(CamringSink *sink)
+{
+    GST_OBJECT_LOCK(sink);
+    sink->copied++;
+    GST_OBJECT_UNLOCK(sink);
+}
+
+static GstFlowReturn copy_raw(CamringSink *sink, GstBuffer *buffer)
 {
     GstVideoFrame from;
     struct camring_frame frame = sink->shape;
@@ -113,7 +158,14 @@ static GstFlowReturn render_raw(CamringSink *sink, GstBuffer *buffer)
     if (data)
         picture_fill(&frame, data, &from);
     gst_video_frame_unmap(&from);
+    count_copy(sink);
     return data ? sink_publish(sink, &frame, buffer) : GST_FLOW_ERROR;
+}
+
+static GstFlowReturn render_raw(CamringSink *sink, GstBuffer *buffer)
+{
+    uint8_t *slot = find_slot(sink, buffer);
+    return slot ? publish_slot(sink, slot, buffer) : copy_raw(sink, buffer);
 }
 
 /* Sizes vary from file to file, and a larger one than ever would be a new generation each time. */
@@ -137,6 +189,7 @@ static GstFlowReturn render_jpeg(CamringSink *sink, GstBuffer *buffer)
     frame.plane[0] = data;
     frame.bytes = (uint32_t)file.size;
     gst_buffer_unmap(buffer, &file);
+    count_copy(sink);
     return data ? sink_publish(sink, &frame, buffer) : GST_FLOW_ERROR;
 }
 
@@ -148,8 +201,21 @@ static GstFlowReturn sink_render(GstBaseSink *base, GstBuffer *buffer)
 
 static gboolean propose_allocation(GstBaseSink *base, GstQuery *query)
 {
-    (void)base;
+    CamringSink *sink = CAMRING_SINK(base);
+    GstVideoInfo info;
+    GstCaps *caps;
+    gst_query_parse_allocation(query, &caps, NULL);
     gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+    if (!caps || !sink->outlet || sink->kind != CAMRING_KIND_RAW ||
+        !gst_video_info_from_caps(&info, caps))
+        return TRUE;
+    guint size = (guint)GST_VIDEO_INFO_SIZE(&info);
+    GstBufferPool *pool = slotpool_create(sink->outlet);
+    GstStructure *config = gst_buffer_pool_get_config(pool);
+    gst_buffer_pool_config_set_params(config, caps, size, 0, 0);
+    if (gst_buffer_pool_set_config(pool, config))
+        gst_query_add_allocation_pool(query, pool, size, 0, 0);
+    gst_object_unref(pool);
     return TRUE;
 }
 
@@ -159,6 +225,7 @@ static gboolean sink_start(GstBaseSink *base)
 {
     CamringSink *sink = CAMRING_SINK(base);
     address_read(G_OBJECT(sink), &sink->address, &sink->instance, &sink->name);
+    sink->copied = 0;
     if (sink->name)
         return TRUE; /* the ring comes with the first caps, which say its kind */
     g_clear_pointer(&sink->instance, g_free);
@@ -199,6 +266,11 @@ static void camring_sink_class_init(CamringSinkClass *class)
     object->get_property = sink_get_property;
     object->finalize = sink_finalize;
     address_install(object, "The ring's name behind the camera's; without one: raw or jpeg", NULL);
+    g_object_class_install_property(
+        object, PROPERTY_COPIED,
+        g_param_spec_uint64("copied", "copied",
+                            "Frames that were copied, as they were not drawn into the ring", 0,
+                            G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
     gst_element_class_add_static_pad_template(element, &template);
     gst_element_class_set_static_metadata(element, "camring sink", "Sink/Video",
                                           "Writes frames to a ring in camring's shared memory",

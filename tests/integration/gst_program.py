@@ -1,6 +1,7 @@
 """A GStreamer application: gst_program.py DESCRIPTION. Runs the pipeline, whose appsink is called
 "out", and obeys lines of its stdin: "pull N" takes N samples and prints what each is, as a line
-of JSON; "latency" asks for it; "error" waits for one; the end of stdin ends it."""
+of JSON; "latency" asks for it, "get ELEMENT PROPERTY" for that; "error" waits for one; the end
+of stdin ends it."""
 import json
 import sys
 import zlib
@@ -73,6 +74,9 @@ def main(description):
                     burnt=burnt_in(sample, pixels[0]),
                 )
                 del sample, buffer
+        elif word == "get":
+            name, prop = rest
+            say(value=pipeline.get_by_name(name).get_property(prop))
         elif word == "error":
             message = pipeline.get_bus().timed_pop_filtered(WAIT, Gst.MessageType.ERROR)
             say(error=str(message.parse_error() if message else None))

@@ -18,7 +18,7 @@ ENCODER_CHILDREN = 10368  # where they are on the board, 64 bytes each (common/b
 ENVIRONMENT = {
     **os.environ,
     "CAMRING_LIBRARY": str(LIBRARY),
-    "PYTHONPATH": str(ROOT / "common/python"),
+    "PYTHONPATH": f"{ROOT / 'common/python'}:{ROOT / 'tests/integration'}",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 

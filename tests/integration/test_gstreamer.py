@@ -17,7 +17,7 @@ from clips import jpeg_fault, number_in, read_number, split_jpegs
 from PIL import Image
 from product import BIN, ROOT, Camring, running, wait_for
 from shmtool import ENVIRONMENT as LIBRARY_ENVIRONMENT
-from shmtool import Program, program, rings
+from shmtool import Program, program, rings, shm_json
 
 PLUGIN = BIN.parent / "lib/gstreamer-1.0/libgstcamring.so"
 if not PLUGIN.exists():
@@ -519,9 +519,57 @@ def test_source_and_sink_hand_on_frames_and_their_times(live, environment):
             assert one.end() == ""
 
 
+# Prints the numbers that are burnt in a ring's pictures.
+NUMBERS = """
+import numpy
+from PIL import Image
+from clips import number_in
+ring = None
+while ring is None:
+    try:
+        ring = camring.Ring("mine", instance=instance)
+    except camring.Error as error:
+        assert error.code == "ABSENT", error
+        time.sleep(0.01)
+print("ready", flush=True)
+for frame in ring:
+    print(number_in(Image.fromarray(frame.array)), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "between, in_place",
+    [
+        ("videoflip video-direction=180 ! videoflip video-direction=180", True),
+        ("videoflip video-direction=180 ! queue ! videoflip video-direction=180 ! queue", True),
+        # keeps a buffer, and shows it again
+        (
+            "videoflip video-direction=180 ! videoflip video-direction=180 ! "
+            "videorate ! video/x-raw,framerate=100/1",
+            False,
+        ),
+        ("tee name=t ! queue ! fakesink t. ! queue", False),
+    ],
+)
+def test_frames_are_drawn_in_the_ring_where_no_other_element_has_them(
+    live, environment, between, in_place
+):
+    words = f"{source(live)} ! {between} ! camringsink name=s camera=mine instance={live.instance}"
+    with application(environment, words) as one:
+        with program(live.instance, NUMBERS) as watcher:
+            numbers = [watcher.line() for _ in range(60)]
+            assert "None" not in numbers
+            steps = [(int(b) - int(a)) % 65536 for a, b in zip(numbers, numbers[1:])]
+            assert all(step < 32768 for step in steps) and sum(steps) > 5
+            assert (one.ask("get", "s", "copied")["value"] == 0) == in_place
+            assert shm_json(live.instance, "verify")["faults"] == []
+        assert one.end() == ""
+    assert "mine.raw" not in rings(live.instance)
+
+
 def test_other_size_is_a_new_generation(live, environment):
     with program(live.instance, PRODUCE.replace('"mine"', '"other"').format(rows=8)) as producer:
-        pipeline = source(live, camera="other")
+        pipeline = f"{source(live, camera='other')} ! videoflip video-direction=180 ! queue"
         publish(producer, 64, 48, "I420", 1)
         with sink(live, environment, pipeline) as one:
             for width, height in ((64, 48), (640, 480), (65, 49)):

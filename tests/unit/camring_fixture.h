@@ -84,6 +84,40 @@ static inline uint64_t produce(struct camring_writer *writer, uint8_t value)
     return frame.number;
 }
 
+static inline struct camring_writer *writer_with_rows(unsigned rows)
+{
+    struct camring_writer *writer =
+        camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, rows, &error);
+    if (!writer)
+        fail_msg("%s", error.text);
+    return writer;
+}
+
+static inline bool is_grey(const struct camring_frame *frame, uint8_t value)
+{
+    for (unsigned plane = 0; plane < 3; plane++)
+        for (uint32_t i = 0; i < (plane ? WIDTH * HEIGHT / 4 : WIDTH * HEIGHT); i++)
+            if (frame->plane[plane][i] != value)
+                return false;
+    return true;
+}
+
+static inline uint64_t produce_larger(struct camring_writer *writer, unsigned scale, uint8_t value)
+{
+    uint32_t width = WIDTH * scale, height = HEIGHT * scale;
+    uint8_t *data = camring_loan(writer, (size_t)width * height * 3 / 2, &error);
+    assert_non_null(data);
+    memset(data, value, (size_t)width * height * 3 / 2);
+    struct camring_frame frame = {
+        .format = CAMRING_I420,
+        .width = width,
+        .height = height,
+        .stride = {width, width / 2, width / 2},
+        .plane = {data, data + width * height, data + width * height * 5 / 4}};
+    assert_int_equal(camring_commit(writer, &frame, &error), 0);
+    return frame.number;
+}
+
 static inline int clear(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Several frames of a reader at once: camring_take and camring_give. */
+/* Several frames at once: camring_take and camring_give of a reader, camring_lend and
+ * camring_return of a writer. */
 #include "camring_fixture.h"
 
 #include "common/ring.h"
@@ -7,15 +8,6 @@
 #include <stdlib.h>
 
 #define MOST CAMRING_MAX_TAKEN
-
-static struct camring_writer *writer_with_rows(unsigned rows)
-{
-    struct camring_writer *writer =
-        camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, rows, &error);
-    if (!writer)
-        fail_msg("%s", error.text);
-    return writer;
-}
 
 static struct camring_frame take(struct camring_reader *reader)
 {
@@ -31,15 +23,6 @@ static void expect_refusal(struct camring_reader *reader, enum camring_code code
     assert_int_equal(camring_take(reader, &frame, 0, &error), -1);
     if (error.code != (int)code)
         fail_msg("code %d: %s", error.code, error.text);
-}
-
-static bool is_grey(const struct camring_frame *frame, uint8_t value)
-{
-    for (unsigned plane = 0; plane < 3; plane++)
-        for (uint32_t i = 0; i < (plane ? WIDTH * HEIGHT / 4 : WIDTH * HEIGHT); i++)
-            if (frame->plane[plane][i] != value)
-                return false;
-    return true;
 }
 
 /* Of the whole ring, as tools see it; the caller frees. */
@@ -180,22 +163,6 @@ static void what_is_reserved_is_there_when_it_is_needed(void **state)
     assert_int_equal(camring_reserve(other, 5, &error), 0);
     camring_detach(other);
     camring_writer_close(writer, 1);
-}
-
-static uint64_t produce_larger(struct camring_writer *writer, unsigned scale, uint8_t value)
-{
-    uint32_t width = WIDTH * scale, height = HEIGHT * scale;
-    uint8_t *data = camring_loan(writer, (size_t)width * height * 3 / 2, &error);
-    assert_non_null(data);
-    memset(data, value, (size_t)width * height * 3 / 2);
-    struct camring_frame frame = {
-        .format = CAMRING_I420,
-        .width = width,
-        .height = height,
-        .stride = {width, width / 2, width / 2},
-        .plane = {data, data + width * height, data + width * height * 5 / 4}};
-    assert_int_equal(camring_commit(writer, &frame, &error), 0);
-    return frame.number;
 }
 
 static void frames_of_several_generations(void **state)
