@@ -27,9 +27,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define PICTURES_AT_LEAST 100
+#define PICTURES_AT_LEAST 150
 #define PICTURES_AT_MOST 2000
-#define LONGEST (2 * NS_PER_S) /* for more pictures than the least */
+#define LONGEST (1 * NS_PER_S) /* for more pictures than the least */
 #define LIMIT_S 10             /* a chain that takes longer is stuck: the kernel ends the process */
 #define MEMORY (2048ul << 20)  /* that graphs may hold pictures in */
 #define LINE_ALIGN 64
