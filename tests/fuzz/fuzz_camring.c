@@ -147,6 +147,23 @@ static void loan(struct session *s)
     memset(got, 0x77, BYTES * 3 / 2);
 }
 
+/* In turn gives a lent slot back, or asks for one, which is committed by `commit`. */
+static void lend(struct session *s, unsigned argument)
+{
+    struct camring_error error = {0};
+    if (argument & 1) {
+        camring_return(s->writer, s->loan);
+        return;
+    }
+    uint8_t *got = camring_lend(s->writer, BYTES * 3 / 2, &error);
+    if (!got) {
+        check_error(&error);
+        return;
+    }
+    s->loan = got;
+    memset(got, 0x55, BYTES * 3 / 2);
+}
+
 static void commit(struct session *s)
 {
     struct camring_error error = {0};
@@ -209,8 +226,10 @@ static void step(struct session *s, unsigned op, unsigned argument)
         reserve(s, argument);
         break;
     case 11:
-    case 12:
         commit(s);
+        break;
+    case 12:
+        lend(s, argument);
         break;
     case 13:
         abandon(s);

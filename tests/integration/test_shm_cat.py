@@ -1,4 +1,4 @@
-"""camring-shm cat: a ring's frames into a pipe, for ffmpeg, GStreamer and whoever reads y4m or
+"""camring-shm cat: a ring's frames into a pipe, for ffmpeg, GStreamer and all that reads y4m or
 MJPEG."""
 import contextlib
 import json
