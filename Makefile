@@ -170,6 +170,7 @@ encoder_parts := $(addprefix encoder/,job.c output.c pool.c processing.c scale.c
 	$(chain_parts)
 parts_test_encoder := $(encoder_parts)
 parts_test_processing := $(encoder_parts)
+parts_test_processing_workers := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
 chain_tests := chain chain_filters chain_own chain_steps trial trial_limits
