@@ -8,8 +8,9 @@ RUN make -j"$(nproc)" all \
     && make install PREFIX=/usr DESTDIR=/installed \
     && strip --strip-unneeded /installed/usr/bin/* /installed/usr/lib/libcamring.so.*
 
-# What it runs with: no compiler, no headers, no manuals. FFmpeg's libraries are most of it; of
-# what they bring along, drivers for video hardware and lists of file types are not needed.
+# What it runs with: no compiler, headers or manuals. Most of it are FFmpeg's libraries and those
+# that they are linked with (ICU 36 MB, voices 27, codec2 17, x265 16, avcodec 15, avfilter 12);
+# drivers for video hardware, lists of file types and X11's locales are not needed.
 FROM debian:bookworm-slim AS camring
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \

@@ -1,12 +1,21 @@
 """camring as compose.yaml runs it, in a folder and under a name of its own."""
 import itertools
 import json
+import re
 import shutil
+import subprocess
 
 from product import ROOT, fetch, wait_for
 
 PORT = 8080  # in the network of the tests' engine nothing else has it
 LIMIT = 120  # seconds; generous, for busy machines
+# What README says to do, without "docker compose".
+UP, RELOAD = (
+    words.split()
+    for words in re.findall(
+        r"^docker compose ([^#\n]*?) *(?:#.*)?$", (ROOT / "README.md").read_text(), re.M
+    )
+)
 _serial = itertools.count(1)
 
 
@@ -46,14 +55,33 @@ class App:
         assert code == 0, out
         return self
 
+    def in_the_foreground(self):
+        """`up` as README has it; a subprocess.Popen."""
+        return subprocess.Popen(
+            ["docker-compose", "-p", self.project, *self.files, *UP],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=self.engine.environment,
+        )
+
     def name(self, service="camring"):
         return f"{self.project}_{service}_1"
 
     def state(self, service="camring"):
         return self.engine.inspect(self.name(service))["State"]
 
+    def exists(self, service="camring"):
+        return self.engine.docker("inspect", self.name(service))[0] == 0
+
     def healthy(self):
-        return self.state()["Health"]["Status"] == "healthy"
+        return self.health() == "healthy"
+
+    def health(self):
+        """What the last health checks say; None before the container has been started."""
+        return self.state().get("Health", {}).get("Status")
 
     def await_healthy(self):
         wait_for(self.healthy, LIMIT, "healthy")

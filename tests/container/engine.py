@@ -53,6 +53,8 @@ class Engine:
         self.group = f"camring-engine-{os.getpid()}"
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        # Networks of a run that was killed would come back, in the machine's network.
+        shutil.rmtree(folder / "engine/network", ignore_errors=True)
         self.environment = {
             **os.environ,
             "PATH": f"/usr/bin:/usr/sbin:/bin:/sbin:{os.environ['PATH']}",
@@ -94,6 +96,7 @@ class Engine:
 
     def __exit__(self, *_):
         self.docker("container", "prune", "--force")
+        self.docker("network", "prune", "--force")
         self.docker("volume", "prune", "--force")
         self.docker("image", "prune", "--force", "--filter", "until=24h")  # of earlier builds
         self.end()
