@@ -166,8 +166,9 @@ parts_test_log := $(addprefix common/supervisor/commands/,log_fold.c log_line.c 
 parts_test_snapshot_pool := common/supervisor/commands/snapshot_pool.c
 parts_test_process_counts := common/supervisor/children/process_counts.c
 chain_parts := $(filter encoder/chain%,$(src_encoder)) $(addprefix encoder/,lavfi.c trial.c)
-encoder_parts := $(addprefix encoder/,job.c output.c pool.c processing.c scale.c variants.c) \
-	$(chain_parts)
+motion_parts := $(addprefix encoder/motion,.c _blobs.c _grid.c _light.c)
+encoder_parts := $(addprefix encoder/,job.c motion_watch.c output.c pool.c processing.c scale.c) \
+	encoder/variants.c $(chain_parts) $(motion_parts)
 parts_test_encoder := $(encoder_parts)
 parts_test_processing := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)
@@ -175,8 +176,10 @@ parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
 chain_tests := chain chain_filters chain_own chain_steps trial trial_limits
 $(foreach test,$(chain_tests),$(eval parts_test_$(test) := $(chain_parts)))
-parts_test_motion := $(addprefix encoder/motion,.c _blobs.c _grid.c _light.c)
-parts_test_motion_clip := $(parts_test_motion)
+parts_test_motion_watch := $(encoder_parts)
+parts_test_motion := $(motion_parts)
+parts_test_motion_clip := $(motion_parts)
+parts_test_motion_quiet := $(motion_parts)
 parts_test_pace := capture/pace.c capture/damage.c
 parts_test_testcam := capture/test_source.c capture/publish.c capture/capture.c
 parts_test_trim := capture/trim.c

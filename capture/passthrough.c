@@ -147,6 +147,21 @@ static struct ring_frame describe_jpeg(const struct passthrough *passthrough,
     return frame;
 }
 
+/* Wakes workers for what is made of JPEGs that are passed through: variants, and looks for motion,
+ * which one worker does once it has begun. */
+static void ring_pool(const struct capture *capture)
+{
+    const struct board_camera *shared = capture->shared;
+    struct bell *bell = board_pool_bell(capture->board);
+    uint32_t worker = atomic_load_explicit(&shared->state_worker, memory_order_relaxed);
+    if (atomic_load_explicit(&shared->watched, memory_order_relaxed) && worker > 0)
+        bell_ring_number(bell, worker - 1);
+    else if (atomic_load_explicit(&shared->watched, memory_order_relaxed))
+        bell_ring(bell, 1);
+    if (variant_any_wanted(&shared->variants))
+        bell_ring(bell, 1);
+}
+
 static int publish_jpeg(struct passthrough *passthrough, const AVPacket *packet,
                         const struct jpeg_info *info, int64_t captured_ns, struct error *err)
 {
@@ -173,8 +188,7 @@ static int publish_jpeg(struct passthrough *passthrough, const AVPacket *packet,
     stats_observe(&shared->took[STATS_CAPTURE], frame.committed_ns - captured_ns);
     capture_tell_source(passthrough->capture, true);
     capture_tell_picture(passthrough->capture, info->width, info->height, "mjpeg");
-    if (variant_any_wanted(&shared->variants)) /* only variants are encoded from it */
-        bell_ring(board_pool_bell(passthrough->capture->board), 1);
+    ring_pool(passthrough->capture);
     return 0;
 }
 

@@ -157,20 +157,22 @@ bool publish_loan(struct publish *publish, struct ring_loan *loan)
     return ring_loan(publish->writer, loan);
 }
 
-/* Wakes a worker for the frame just published: the one that has the state of the camera's chain, if
- * there is one.  Else another for the variants, too, which are made of what the chain gives. */
+/* Wakes a worker for the frame just published: the one that has the camera's state, if there is
+ * one.  And another for the variants; but where the camera has a chain they are made of what that
+ * gives. */
 static void ring_pool(const struct capture *capture)
 {
     struct bell *bell = board_pool_bell(capture->board);
     const struct board_camera *shared = capture->shared;
     /* The frame was published before; pairs with the fence in lease_release: see processing.c. */
     atomic_thread_fence(memory_order_seq_cst);
-    uint32_t worker = atomic_load_explicit(&shared->chain_worker, memory_order_relaxed);
+    uint32_t worker = atomic_load_explicit(&shared->state_worker, memory_order_relaxed);
     bool chained = atomic_load_explicit(&shared->chained, memory_order_relaxed);
+    bool variants = !chained && variant_any_wanted(&shared->variants);
     if (worker > 0)
         bell_ring_number(bell, worker - 1);
-    else
-        bell_ring(bell, !chained && variant_any_wanted(&shared->variants) ? 2 : 1);
+    if (worker == 0 || variants)
+        bell_ring(bell, worker == 0 && variants ? 2 : 1);
 }
 
 enum publish_result publish_commit(struct publish *publish, const struct ring_loan *loan,

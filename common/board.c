@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define BOARD_MAGIC 0x44424243u /* "CBBD" */
-#define BOARD_VERSION 7
+#define BOARD_VERSION 8
 #define PAGE_BYTES 4096
 
 struct board_header {
@@ -26,7 +26,8 @@ struct board_header {
     uint32_t places;
     uint32_t pad0;
     int64_t started_wall_ns;
-    uint8_t pad1[32];
+    _Atomic uint32_t motion_changes;
+    uint8_t pad1[28];
     struct bell pool;
     uint8_t pad2[60];
     struct board_server servers[RING_MAX_WAKERS];
@@ -36,7 +37,7 @@ struct board_header {
 };
 
 _Static_assert(offsetof(struct board_header, servers) == 128, "layout");
-_Static_assert(sizeof(struct board_camera) == 640 + STATS_STAGES * 192, "layout");
+_Static_assert(sizeof(struct board_camera) == 768 + STATS_STAGES * 192, "layout");
 _Static_assert(sizeof(struct board_server) == 320, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
 _Static_assert(sizeof(struct throttle) == 64 + THROTTLE_SETS * THROTTLE_WAYS * 16, "layout");
@@ -255,6 +256,11 @@ static struct board_camera *camera_at(struct board *board, unsigned place)
 struct board_camera *board_camera(struct board *board, unsigned place)
 {
     return board_epoch(board, place) % 2 ? camera_at(board, place) : NULL;
+}
+
+_Atomic uint32_t *board_motion_changes(struct board *board)
+{
+    return &board->header->motion_changes;
 }
 
 struct bell *board_pool_bell(struct board *board)

@@ -20,6 +20,7 @@
 #define CAMRING_BOARD_H
 
 #include "bell.h"
+#include "board_motion.h"
 #include "error.h"
 #include "lease.h"
 #include "msg.h"
@@ -45,13 +46,15 @@ struct board_child {
 /* One camera's place.  Counters only rise while the camera has it. */
 struct board_camera {
     char id[RING_ID_SIZE];
-    uint8_t pad0[52 - RING_ID_SIZE];
+    uint8_t pad0[48 - RING_ID_SIZE];
 
     /* the supervisor's */
     /* rises when the camera's settings change, before anyone is told: an encoder that has not been
      * told yet leaves the camera's frames to those that have, so no frame is made by old settings
      * after one by new ones */
     _Atomic uint32_t settings;
+    _Atomic uint32_t
+        watched; /* 1: looked at for motion, so capture tells of what it passes through */
     _Atomic uint32_t chained; /* 1: has a chain, so its capture passes nothing through */
     _Atomic uint32_t rings;   /* that exist: bit n for ring n of camera_rings.h */
 
@@ -108,9 +111,10 @@ struct board_camera {
     _Atomic uint64_t chain_dropped; /* taken by the chain, which gave no picture for them */
     _Atomic int64_t chain_idle_ns;  /* since when no picture has come out of it; 0: one has */
     _Atomic uint32_t chain_told;    /* 1: the supervisor has been told that none comes */
-    /* the worker that has the chain's state, plus 1; 0: none.  Also cleared without the lease: by
-     * that worker, when it lets go of the chain, and by the supervisor, when the worker has died */
-    _Atomic uint32_t chain_worker;
+    /* the worker that has what earlier pictures leave behind, plus 1: the state of a chain, the
+     * detector of motion; 0: none.  Also stored and cleared without the lease: cleared by that
+     * worker, when it lets go of it, and by the supervisor, when the worker has died */
+    _Atomic uint32_t state_worker;
     _Atomic uint32_t chain_running; /* 1: the lease holder runs it at the moment */
     /* the supervisor's: how many workers have crashed or hung while they ran it, each within an
      * hour of the one before; from BOARD_CHAIN_CRASHES on it is not run any more.  0 again with
@@ -118,6 +122,8 @@ struct board_camera {
     _Atomic uint32_t chain_crashes;
     _Atomic int64_t chain_crash_ns; /* when the last one did */
     uint8_t pad3[64 - 7 * 8];
+
+    struct board_motion motion;
 
     /* by enum stats_stage: latencies of the camera's own pictures. Capture adds each frame that it
      * counts as captured, an encoder each one encoded, servers each one sent */
@@ -169,6 +175,8 @@ void board_unlink(const char *instance);
 
 int64_t board_started(const struct board *board); /* when the instance began, since the epoch */
 struct bell *board_pool_bell(struct board *board);
+/* Rises when an event of motion begins or ends, at any camera, after its place says so. */
+_Atomic uint32_t *board_motion_changes(struct board *board);
 
 unsigned board_places(const struct board *board);
 /* NULL: no camera has that place now. */

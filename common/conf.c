@@ -217,6 +217,10 @@ static void apply_option(struct loader *loader, const struct target *target,
     case CONF_CHAIN:
         apply_chain(loader, target, option, node);
         break;
+    case CONF_ZONE_LIST:
+        conf_zones_apply((struct conf_motion *)((char *)target->base + option->offset), node,
+                         target->where, &loader->faults);
+        break;
     case CONF_SOURCE:
         if (target->is_defaults)
             fault_at(loader, node->key, "defaults.source: a source belongs to one camera");

@@ -20,6 +20,8 @@
 #define CONF_FILE_SIZE 512
 #define CONF_MAX_ORIGINS 16
 #define CONF_MAX_PROXIES 32
+#define CONF_ZONES 8
+#define CONF_ZONE_POINTS 16
 
 struct conf_log {
     enum log_level level;
@@ -86,6 +88,24 @@ struct conf_profile {
     double fps;
 };
 
+/* A polygon, in pixels of the camera's picture. */
+struct conf_zone {
+    unsigned count; /* of points, 3 … CONF_ZONE_POINTS */
+    struct {
+        uint16_t x, y;
+    } points[CONF_ZONE_POINTS];
+};
+
+struct conf_motion {
+    bool enabled;
+    /* 1 … 100: how much brighter or darker than the background a place must be to count (by 24 of
+     * 255 levels at 1, 12 at 50, 6 at 100; by more where the camera is noisy), and how large it
+     * must be (0.22 % of the picture at 1, 0.055 % at 50, 0.014 % at 100) */
+    unsigned sensitivity;
+    unsigned zone_count; /* where to look; 0: everywhere */
+    struct conf_zone zones[CONF_ZONES];
+};
+
 struct conf_camera {
     char id[RING_ID_SIZE];
     char source[CONF_SOURCE_SIZE]; /* the URL to open, with its secrets; only sent to capture */
@@ -101,6 +121,7 @@ struct conf_camera {
     unsigned profile_count;
     struct conf_profile profiles[CONF_MAX_PROFILES];
     struct conf_chain chain;
+    struct conf_motion motion;
 };
 
 /* Where something stands in the file, both from 1; both 0: nowhere. */
@@ -134,6 +155,9 @@ void conf_free(struct conf *conf);
 
 /* Where the file has that key, which is none of a camera's: "shm.reader_rows". */
 struct conf_key_position conf_key_position(const struct conf *conf, const char *key);
+
+/* True if nothing counts more zones or corners than there is room for. */
+bool conf_motion_valid(const struct conf_motion *motion);
 
 /* True if pictures can be seen without a login and allow_open_bind does not permit that. */
 bool conf_http_is_open(const struct conf_http *http);

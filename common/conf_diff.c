@@ -50,6 +50,18 @@ static bool same_profiles(const struct conf_camera *a, const struct conf_camera 
     return true;
 }
 
+static bool same_zones(const struct conf_motion *a, const struct conf_motion *b)
+{
+    if (a->zone_count != b->zone_count)
+        return false;
+    for (unsigned i = 0; i < a->zone_count; i++)
+        if (a->zones[i].count != b->zones[i].count ||
+            memcmp(a->zones[i].points, b->zones[i].points,
+                   a->zones[i].count * sizeof a->zones[i].points[0]) != 0)
+            return false;
+    return true;
+}
+
 /* `before` and `after` are what the option's scope says. */
 static bool same_option(const struct conf_option *option, const void *before, const void *after)
 {
@@ -88,6 +100,8 @@ static bool same_option(const struct conf_option *option, const void *before, co
         return same_profiles(before, after);
     case CONF_CHAIN:
         return conf_chain_same(a, b);
+    case CONF_ZONE_LIST:
+        return same_zones(a, b);
     case CONF_CAMERAS:  /* camera by camera */
     case CONF_DEFAULTS: /* in every camera */
     case CONF_LATER:

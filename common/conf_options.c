@@ -158,7 +158,20 @@ const struct conf_option conf_options[] = {
              "end of the stream."},
     {"chain", IN_CAMERA(chain), .reload = CONF_RELOAD_TELL, .type = CONF_CHAIN,
      .help = "What is done to each picture before it is encoded, in that order:"},
-    {"motion", CONF_SCOPE_CAMERA, .type = CONF_LATER},
+    {"motion.enabled", IN_CAMERA(motion.enabled), .reload = CONF_RELOAD_TELL, .type = CONF_BOOL,
+     .fallback = "false",
+     .help = "Whether the camera's pictures are looked at for motion, ten times a second at most; "
+             "viewers or not."},
+    {"motion.sensitivity", IN_CAMERA(motion.sensitivity), .reload = CONF_RELOAD_TELL,
+     .type = CONF_NUMBER, .min = 1, .max = 100, .fallback = "50",
+     .help = "How small and how faint a thing may be that moves: at 100 it takes 0.025 % of the "
+             "picture and 8 of 255 levels of brightness, at 50 0.1 % and 16, at 1 0.4 % and 32."},
+    {"motion.zones", IN_CAMERA(motion), .reload = CONF_RELOAD_TELL, .type = CONF_ZONE_LIST,
+     .fallback = "[]",
+     .help = "Polygons, up to eight, outside of which motion is ignored, as where the camera draws "
+             "a clock; each is x and y of its corners in pixels of the camera's picture, before "
+             "any chain. None: everywhere."},
+    {"motion.overlay", CONF_SCOPE_CAMERA, .type = CONF_LATER},
     {"profiles", CONF_SCOPE_CAMERA, .reload = CONF_RELOAD_TELL, .type = CONF_PROFILES,
      .help = "NAME: and below it what viewers get who ask for that profile; up to eight, those of "
              "defaults included."},

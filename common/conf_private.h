@@ -95,7 +95,8 @@ enum conf_type {
     CONF_DEFAULTS,
     CONF_PROFILES,
     CONF_CHAIN,
-    CONF_LATER, /* not in this version: refused with a message */
+    CONF_ZONE_LIST, /* in struct conf_motion */
+    CONF_LATER,     /* not in this version: refused with a message */
 };
 
 /* What a reload does when the key has another value. */
@@ -182,5 +183,10 @@ void conf_steps_describe(FILE *out);
  * messages. */
 void conf_source_apply(char out[static CONF_SOURCE_SIZE], const char *source,
                        const struct conf_node *node, const char *where, struct conf_faults *faults);
+
+/* Stores the zones of motion; `where` is "cameras.door." or "defaults.", before keys in messages.
+ */
+void conf_zones_apply(struct conf_motion *motion, const struct conf_node *node, const char *where,
+                      struct conf_faults *faults);
 
 #endif

@@ -135,6 +135,8 @@ bool conf_value_parse(const struct conf_option *option, const char *text, void *
     case CONF_BASE_PATH:
     case CONF_MODE:
         return conf_http_parse(option, text, field);
+    case CONF_ZONE_LIST: /* its default; conf_zones_apply reads others */
+        return strcmp(text, "[]") == 0;
     case CONF_SOURCE:
     case CONF_FILE:
     case CONF_SET:
@@ -187,6 +189,7 @@ static const char *const expected_texts[CONF_LATER + 1] = {
     [CONF_DEFAULTS] = "a mapping",
     [CONF_PROFILES] = "a mapping",
     [CONF_CHAIN] = "a list of steps",
+    [CONF_ZONE_LIST] = "a list of polygons like [[0,0, 200,0, 200,80]]",
     [CONF_LATER] = "nothing in this version",
 };
 

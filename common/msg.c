@@ -191,5 +191,9 @@ int msg_receive(int socket, struct msg *msg, struct error *err)
         error_set(err, EPROTO, "message CAMERA has a chain that can't be");
         return -1;
     }
+    if (msg->type == MSG_CAMERA && !conf_motion_valid(&msg->body.camera.conf.motion)) {
+        error_set(err, EPROTO, "message CAMERA has zones that can't be");
+        return -1;
+    }
     return 1;
 }

@@ -80,6 +80,15 @@ static inline bool ring_swap_u64(_Atomic uint64_t *word, uint64_t expected, uint
     return done;
 }
 
+static inline bool ring_swap_u32(_Atomic uint32_t *word, uint32_t expected, uint32_t value,
+                                 memory_order order)
+{
+    bool done = atomic_compare_exchange_strong_explicit(word, &expected, value, order,
+                                                        memory_order_relaxed);
+    ring_store_point();
+    return done;
+}
+
 /* Plain memory, which is read only after a later store has said that it is complete. */
 static inline void ring_store_bytes(void *to, const void *from, size_t n)
 {

@@ -20,6 +20,7 @@
  * not for us, so the bell rings for all. */
 #include "job.h"
 
+#include "motion_watch.h"
 #include "output.h"
 #include "processing.h"
 
@@ -41,9 +42,10 @@ struct job {
     uint32_t settings; /* those that conf has */
     struct bell *bell; /* the pool's; NULL: there is no other worker */
     struct processing *processing;
-    bool offers;      /* the chain, by leaving the next frame to others */
+    bool offers;      /* the state, by leaving the next frame to others */
     bool was_refused; /* none has taken it */
     uint64_t offered; /* number of that frame, 0: it has not come yet */
+    struct motion_watch *watch;
     char raw_name[RING_NAME_SIZE];
     struct ring_reader *raw;
     struct ring_writer *jpeg;
@@ -60,7 +62,10 @@ struct job *job_create(const char *instance, const struct conf_camera *conf,
     if (!job)
         return NULL;
     job->processing = processing_create(instance, conf, at, place, worker);
-    if (!job->processing) {
+    job->watch = motion_watch_create(instance, conf, place);
+    if (!job->processing || !job->watch) {
+        processing_destroy(job->processing);
+        motion_watch_destroy(job->watch);
         free(job);
         return NULL;
     }
@@ -88,6 +93,7 @@ void job_destroy(struct job *job)
     if (processing_let_go(job->processing))
         job_ring_pool(job);
     processing_destroy(job->processing);
+    motion_watch_destroy(job->watch);
     ring_reader_close(job->raw);
     ring_writer_close(job->jpeg);
     free(job);
@@ -101,8 +107,19 @@ void job_set_bell(struct job *job, struct bell *bell)
 void job_change(struct job *job, uint32_t settings)
 {
     job->settings = settings;
-    if (processing_change(job->processing))
-        job_ring_pool(job);
+    if (processing_has_state(job->processing))
+        motion_watch_change(job->watch);
+    else
+        motion_watch_let_go(job->watch);
+    if (!processing_change(job->processing))
+        return;
+    motion_watch_let_go(job->watch);
+    job_ring_pool(job);
+}
+
+void job_tell_motion(struct job *job, _Atomic uint32_t *changes)
+{
+    motion_watch_tell(job->watch, changes, job->wakers);
 }
 
 void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS])
@@ -147,10 +164,12 @@ bool job_keeps_state(const struct job *job)
     return processing_keeps_state(job->processing);
 }
 
-/* A camera that loses no frame waits for each: none may be left. */
+/* A camera that loses no frame waits for each: none may be left.  One whose JPEGs are passed
+ * through makes little work. */
 bool job_may_offer(const struct job *job)
 {
-    return job_keeps_state(job) && processing_has_state(job->processing) && !job->place->lossless;
+    return job_keeps_state(job) && processing_has_state(job->processing) && !job->place->lossless &&
+           !atomic_load(&job->place->passthrough);
 }
 
 void job_offer(struct job *job)
@@ -261,8 +280,8 @@ static void process_and_encode(struct job *job, struct jpeg_encoder *encoder,
     processing_release(job->processing, &made);
 }
 
-static void work_on(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
-                    const uint8_t *data)
+static void make_pictures(struct job *job, struct jpeg_encoder *encoder,
+                          const struct ring_frame *frame, const uint8_t *data)
 {
     int64_t now = clock_now();
     struct picture raw = {.frame = frame,
@@ -277,6 +296,15 @@ static void work_on(struct job *job, struct jpeg_encoder *encoder, const struct 
     }
     processing_note_none(job->processing);
     job_encode(job, encoder, &raw);
+}
+
+/* Viewers come first: they see the picture before motion is looked for in it. */
+static void work_on(struct job *job, struct jpeg_encoder *encoder, const struct ring_frame *frame,
+                    const uint8_t *data)
+{
+    make_pictures(job, encoder, frame, data);
+    if (motion_watch_is_on(job->watch) && processing_claim(job->processing))
+        motion_watch_frame(job->watch, frame, data);
 }
 
 static void job_take(struct job *job, uint64_t number)
@@ -319,9 +347,21 @@ static void take_newest(struct job *job, struct jpeg_encoder *encoder)
     job_finish(job, number);
 }
 
+/* Returns whether it has looked for motion in a JPEG that was passed through. */
+static bool watch_jpeg(struct job *job)
+{
+    if (!motion_watch_is_on(job->watch) || !job_is_mine(job) || !motion_watch_waits(job->watch) ||
+        !processing_claim(job->processing))
+        return false;
+    motion_watch_jpeg(job->watch);
+    return true;
+}
+
 bool job_work(struct job *job, struct jpeg_encoder *encoder)
 {
     uint64_t after, head;
+    if (watch_jpeg(job))
+        return true;
     if (!open_raw(job))
         return false;
     if (!job_is_mine(job)) {

@@ -1,7 +1,7 @@
 /* job.h: one worker's state for one camera: its handles on the camera's rings; takes and encodes
- * frames under the camera's lease. It attaches to the rings when there is first something to
- * encode, and again after a failure. A fault of one camera affects only that camera's counters and
- * the log. */
+ * frames under the camera's lease, and looks for motion in them. It attaches to the rings when
+ * there is first something to encode, and again after a failure. A fault of one camera affects only
+ * that camera's counters and the log. */
 #ifndef CAMRING_ENCODER_JOB_H
 #define CAMRING_ENCODER_JOB_H
 
@@ -23,6 +23,10 @@ void job_destroy(struct job *job);
 /* The pool's bell, which the job then rings when there is something for other workers. */
 void job_set_bell(struct job *job, struct bell *bell);
 
+/* The counter that rises when an event of motion begins or ends, before the eventfds are signalled;
+ * the caller's. */
+void job_tell_motion(struct job *job, _Atomic uint32_t *changes);
+
 /* *conf has changed, to the settings that the board knows as `settings`; they are 0 at first. */
 void job_change(struct job *job, uint32_t settings);
 
@@ -35,8 +39,8 @@ void job_set_wakers(struct job *job, const int fds[RING_MAX_WAKERS]);
  * came meanwhile was left by every other worker. */
 bool job_work(struct job *job, struct jpeg_encoder *encoder);
 
-/* True if the camera has a chain whose state is with one worker; and if that is this one, and may
- * be another. */
+/* True if one worker has what the camera's pictures leave behind, the state of a chain or the
+ * background of motion; and if that is this one, and may be another. */
 bool job_keeps_state(const struct job *job);
 bool job_may_offer(const struct job *job);
 

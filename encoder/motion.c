@@ -21,6 +21,10 @@
  * A cell in which something moves more than about a fifth of the time becomes less sensitive, until
  * it is so no longer: `spread` grows from what exceeds the threshold, too, but slowly, and by no
  * more than the threshold at a time. */
+/* The loops over the cells are written for the vectoriser, which -O2 keeps from most of them; also
+ * what they call, from headers. */
+#pragma GCC optimize("O3", "no-trapping-math")
+
 #include "motion.h"
 
 #include "motion_blobs.h"
@@ -31,13 +35,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The loop over the cells is written for the vectoriser, which -O2 keeps from most of it. */
-#pragma GCC optimize("O3")
-
 /* What sensitivity 50 means; it doubles (or halves) from there to the ends of the scale, and the
  * area does so twice. */
-#define FLOOR 12.0F      /* levels that a cell must differ by */
-#define AREA 0.00055F    /* part of all cells that must differ */
+#define FLOOR 16.0F      /* levels that a cell must differ by */
+#define AREA 0.001F      /* part of all cells that must differ */
 #define AREA_AT_LEAST 2U /* cells */
 
 #define DEVIATIONS 5.0F      /* a cell must differ by so many mean deviations: 4 sigma of noise */
@@ -47,12 +48,19 @@
 #define EXPLAINED 0.7F       /* … if light from place to place explains so much of it */
 #define ALL 0.5F             /* part of the cells: no thing is that large at once */
 #define BEYOND 255.0F        /* levels by which the background may be darker than black */
-#define FIRST_SPREAD 4.0F    /* levels */
+#define FIRST_SPREAD 5.0F    /* levels: from there it falls slowly, as little is known at first */
+
+/* A thing has edges, a shadow that falls from afar has none: its depth changes little over this
+ * many cells, by less than this part of the floor. */
+#define EDGE_REACH 2U
+#define EDGE 0.7F
+#define DIM 16.0F /* levels: where it is darker, parts say nothing */
 
 /* Times in seconds */
 #define LEARN 5.0F /* the background follows */
-#define SPREAD_FALLS 10.0F
-#define SPREAD_RISES 30.0F /* by what moves */
+/* `spread` follows: */
+#define SPREAD_AT_REST 10.0F
+#define SPREAD_BY_MOTION 30.0F
 #define STILL 0.4F
 #define ABSORB 2.0F
 #define LONGEST_STEP 1.0F /* counts of the time between two pictures: a rare one tells no more */
@@ -65,14 +73,16 @@
 #define CONFIRM 2 /* pictures in a row that show something moving begin an event */
 
 struct motion {
-    struct motion_settings settings;
+    struct conf_motion settings;
     struct motion_state state;
     struct motion_grid grid;
     uint32_t watched_count;
     float floor, least_area; /* by the sensitivity */
+    float black;             /* of the newest picture */
 
     int64_t due_ns;     /* when to look again; 0: at the next picture */
     int64_t looked_ns;  /* the last look */
+    int64_t apart_ns;   /* how long after the one before */
     int64_t learn_ns;   /* since when this background is learnt */
     int64_t moved_ns;   /* when something moved last */
     uint32_t looks;     /* at this background */
@@ -87,14 +97,15 @@ struct motion {
     float spread[MOTION_CELLS];
     float expected[MOTION_CELLS];   /* the background in the light of the newest picture */
     float difference[MOTION_CELLS]; /* from that */
+    float threshold[MOTION_CELLS];  /* what of it counts */
     float anchor[MOTION_CELLS];     /* what the cell has looked like lately … */
-    float rest[MOTION_CELLS];       /* … for so many seconds */
+    float rest[MOTION_CELLS]; /* … for so many seconds of those that it has differed; else -1 */
     uint32_t work[MOTION_CELLS];
 };
 
 /* ---- life ---- */
 
-static void apply_settings(struct motion *motion, const struct motion_settings *settings)
+static void apply_settings(struct motion *motion, const struct conf_motion *settings)
 {
     motion->settings = *settings;
     float steps = (50.0F - (float)settings->sensitivity) / 50.0F;
@@ -104,8 +115,7 @@ static void apply_settings(struct motion *motion, const struct motion_settings *
         motion->watched_count = motion_grid_watch(&motion->grid, settings, motion->watched);
 }
 
-struct motion *motion_create(const struct motion_settings *settings,
-                             const struct motion_state *before)
+struct motion *motion_create(const struct conf_motion *settings, const struct motion_state *before)
 {
     struct motion *motion = calloc(1, sizeof *motion);
     if (!motion)
@@ -122,7 +132,7 @@ void motion_destroy(struct motion *motion)
     free(motion);
 }
 
-void motion_configure(struct motion *motion, const struct motion_settings *settings)
+void motion_configure(struct motion *motion, const struct conf_motion *settings)
 {
     apply_settings(motion, settings);
 }
@@ -153,7 +163,7 @@ static void learn_anew(struct motion *motion, int64_t at_ns)
     memset(motion->differs, 0, count);
     for (uint32_t i = 0; i < count; i++) {
         motion->spread[i] = most_of(motion->spread[i], FIRST_SPREAD);
-        motion->rest[i] = 0;
+        motion->rest[i] = -1;
     }
     motion->learn_ns = at_ns;
     motion->looks = 0;
@@ -177,9 +187,10 @@ struct step {
     struct motion_light light;
     float black, white; /* the darkest and the brightest luma */
     float floor;
-    float seconds;                           /* since the last look */
-    float learn, spread_falls, spread_rises; /* parts by which to follow this picture */
-    bool settled;
+    float seconds; /* since the last look */
+    /* parts by which to follow this picture */
+    float learn, spread_at_rest, spread_by_motion, spread_at_first;
+    float absorb; /* seconds */
 };
 
 static float part_of(float seconds, float time)
@@ -195,13 +206,14 @@ static struct step make_step(const struct motion *motion, const struct motion_pi
                         .white = limited_range ? 235 : 255,
                         .floor = motion->floor,
                         .seconds = least_of(most_of(seconds, 0), LONGEST_STEP),
-                        .settled = settled};
+                        .absorb = settled ? ABSORB : 0};
     step.light = motion_light_fit(motion->cells, motion->mean, motion->differs, cell_count(motion),
                                   step.black, step.white);
     float first = settled ? 0 : 1 / (float)(motion->looks + 1); /* the mean of all looks so far */
     step.learn = most_of(part_of(step.seconds, LEARN), first);
-    step.spread_falls = most_of(part_of(step.seconds, SPREAD_FALLS), first);
-    step.spread_rises = most_of(part_of(step.seconds, SPREAD_RISES), first);
+    step.spread_at_rest = part_of(step.seconds, SPREAD_AT_REST);
+    step.spread_by_motion = part_of(step.seconds, SPREAD_BY_MOTION);
+    step.spread_at_first = first;
     return step;
 }
 
@@ -218,21 +230,25 @@ static inline float limit_luma(const struct step *step, float luma)
 
 /* Compares each cell with the background; returns how many differ.  Where the background is
  * brighter than white, it is only known to be at least that, and likewise for black. */
-static uint32_t compare_cells(struct motion *motion, const struct step *step)
+static uint32_t compare_cells(struct motion *motion, const struct step *given)
 {
+    const struct step step = *given; /* which no store can change */
     uint32_t count = cell_count(motion), differing = 0;
     for (uint32_t i = 0; i < count; i++) {
         float cell = motion->cells[i], mean = motion->mean[i];
-        float expected = step->light.gain * mean + step->light.offset;
-        float known = step->light.gain * limit_luma(step, mean) + step->light.offset;
-        float lowest = limit_luma(step, least_of(expected, known));
-        float highest = limit_luma(step, most_of(expected, known));
-        float difference = most_of(cell - highest, 0) + least_of(cell - lowest, 0);
-        bool differs = fabsf(difference) > threshold_of(step, motion->spread[i], expected - mean);
+        float expected = step.light.gain * mean + step.light.offset;
+        float known = step.light.gain * limit_luma(&step, mean) + step.light.offset;
+        float lowest = limit_luma(&step, least_of(expected, known));
+        float highest = limit_luma(&step, most_of(expected, known));
         motion->expected[i] = expected;
-        motion->difference[i] = difference;
-        motion->differs[i] = differs;
-        differing += differs;
+        motion->difference[i] = most_of(cell - highest, 0) + least_of(cell - lowest, 0);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        float light = motion->expected[i] - motion->mean[i];
+        float threshold = threshold_of(&step, motion->spread[i], light);
+        motion->threshold[i] = threshold;
+        motion->differs[i] = fabsf(motion->difference[i]) > threshold;
+        differing += motion->differs[i];
     }
     return differing;
 }
@@ -249,24 +265,31 @@ static bool is_light(const struct motion *motion, const struct step *step, uint3
 }
 
 /* Lets the background follow this picture, and marks what differs and what of it moves. */
-static void learn_cells(struct motion *motion, const struct step *step)
+static void learn_cells(struct motion *motion, const struct step *given)
 {
+    const struct step step = *given;
     uint32_t count = cell_count(motion);
     for (uint32_t i = 0; i < count; i++) {
-        float mean = motion->mean[i], spread = motion->spread[i];
+        float mean = motion->mean[i], spread = motion->spread[i], rest = motion->rest[i];
         float light = motion->expected[i] - mean, difference = motion->difference[i];
-        float drift = motion->cells[i] - motion->anchor[i];
-        float threshold = threshold_of(step, spread, light);
-        bool differs = motion->differs[i], same = fabsf(drift) <= threshold;
-        float rest = same ? motion->rest[i] + step->seconds : 0;
-        float absorb = rest >= ABSORB || !step->settled ? 1.0F : 0.0F;
-        motion->anchor[i] += same ? ANCHOR_RATE * drift : drift;
-        motion->rest[i] = rest;
-        mean += step->learn * light + (differs ? absorb : step->learn) * difference;
-        motion->mean[i] = least_of(most_of(mean, -BEYOND), step->white + BEYOND);
-        motion->spread[i] += (differs ? step->spread_rises : step->spread_falls) *
-                             (least_of(fabsf(difference), threshold) - spread);
-        motion->marks[i] = differs ? MOTION_CHANGED | (rest < STILL ? MOTION_MOVES : 0) : 0;
+        float threshold = motion->threshold[i], drift = motion->cells[i] - motion->anchor[i];
+        float differs = fabsf(difference) > threshold ? 1 : 0;
+        float same = fabsf(drift) <= threshold ? 1 : 0;
+        rest = rest >= 0 ? (rest + step.seconds) * same : 0;
+        float absorb = rest >= step.absorb ? 1.0F : 0.0F;
+        float follow = differs > 0 ? absorb : step.learn;
+        float growth = least_of(fabsf(difference), threshold) - spread;
+        float rate = differs > 0 ? step.spread_by_motion : step.spread_at_rest;
+        rate = growth > 0 ? most_of(rate, step.spread_at_first) : rate;
+        motion->anchor[i] += same > 0 ? ANCHOR_RATE * drift : drift;
+        motion->rest[i] = differs > 0 ? rest : -1;
+        motion->mean[i] = least_of(
+            most_of(mean + step.learn * light + follow * difference, -BEYOND), step.white + BEYOND);
+        motion->spread[i] = spread + growth * rate;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t moves = motion->rest[i] < STILL ? MOTION_CHANGED | MOTION_MOVES : MOTION_CHANGED;
+        motion->marks[i] = motion->rest[i] >= 0 ? moves : 0;
     }
 }
 
@@ -306,7 +329,9 @@ static void end_quiet_event(struct motion *motion, int64_t at_ns)
     struct motion_state *state = &motion->state;
     if (motion->looked_ns == 0) /* a predecessor's event has its time from now on */
         motion->moved_ns = at_ns;
-    if (!state->active || at_ns - motion->moved_ns < MOTION_QUIET)
+    /* a camera of one picture in ten seconds is quiet when one of them is */
+    int64_t quiet = motion->apart_ns < MOTION_QUIET ? MOTION_QUIET : motion->apart_ns * 3 / 2;
+    if (!state->active || at_ns - motion->moved_ns < quiet)
         return;
     state->active = false;
     state->ended_ns = at_ns;
@@ -331,11 +356,43 @@ static void follow_events(struct motion *motion, const struct motion_blobs *foun
 
 /* ---- one picture ---- */
 
+/* How much more, in levels, cell `a` is lit or shaded than cell `b`: the difference between the
+ * parts by which they have become brighter or darker, where the darker of them is. */
+static float step_between(const struct motion *motion, uint32_t a, uint32_t b)
+{
+    float luma_a = most_of(motion->expected[a] - motion->black, 0) + DIM;
+    float luma_b = most_of(motion->expected[b] - motion->black, 0) + DIM;
+    float parts = motion->difference[a] / luma_a - motion->difference[b] / luma_b;
+    return fabsf(parts) * least_of(luma_a, luma_b);
+}
+
+static bool is_edge(const struct motion *motion, uint32_t column, uint32_t row)
+{
+    const struct motion_grid *grid = &motion->grid;
+    uint32_t at = row * grid->columns + column, down = EDGE_REACH * grid->columns;
+    float least = EDGE * motion->floor;
+    return (column >= EDGE_REACH && step_between(motion, at, at - EDGE_REACH) > least) ||
+           (column + EDGE_REACH < grid->columns &&
+            step_between(motion, at, at + EDGE_REACH) > least) ||
+           (row >= EDGE_REACH && step_between(motion, at, at - down) > least) ||
+           (row + EDGE_REACH < grid->rows && step_between(motion, at, at + down) > least);
+}
+
+static void mark_edges(struct motion *motion)
+{
+    uint8_t *mark = motion->marks;
+    for (uint32_t row = 0; row < motion->grid.rows; row++)
+        for (uint32_t column = 0; column < motion->grid.columns; column++, mark++)
+            if (*mark && is_edge(motion, column, row))
+                *mark |= MOTION_EDGE;
+}
+
 static void find_motion(struct motion *motion, struct motion_blobs *found)
 {
     uint32_t count = cell_count(motion), least = (uint32_t)(motion->least_area * (float)count);
     for (uint32_t i = 0; i < count; i++)
         motion->marks[i] = motion->watched[i] ? motion->marks[i] : 0;
+    mark_edges(motion);
     motion_blobs_find(&motion->grid, motion->marks, least > AREA_AT_LEAST ? least : AREA_AT_LEAST,
                       motion->work, found);
 }
@@ -349,6 +406,7 @@ static bool is_new(const struct motion *motion, const struct motion_grid *grid)
 static void compare_picture(struct motion *motion, const struct motion_picture *picture)
 {
     struct step step = make_step(motion, picture);
+    motion->black = step.black;
     struct motion_blobs found = {0};
     if (is_light(motion, &step, compare_cells(motion, &step))) {
         learn_anew(motion, picture->at_ns);
@@ -375,6 +433,7 @@ void motion_look(struct motion *motion, const struct motion_picture *picture)
         compare_picture(motion, picture);
     }
     motion->looks++;
+    motion->apart_ns = fresh ? 0 : at_ns - motion->looked_ns;
     motion->looked_ns = at_ns;
     bool behind = at_ns - motion->due_ns >= MOTION_INTERVAL;
     motion->due_ns = (behind ? at_ns : motion->due_ns) + MOTION_INTERVAL;

@@ -22,27 +22,15 @@
 #define MOTION_INTERVAL (100 * NS_PER_MS) /* looks follow each other no faster */
 #define MOTION_QUIET (2 * NS_PER_S)       /* ends an event */
 
-struct motion_state {
-    bool active;      /* an event goes on */
-    uint64_t event;   /* number of the newest event, 0: there was none */
-    int64_t since_ns; /* when it began */
-    int64_t ended_ns; /* when it ended; 0 while it goes on */
-    uint32_t score;   /* how much of what is watched moves now: 0 … 100 %, rounded up */
-    uint32_t peak;    /* the event's highest score */
-    uint32_t box_count;
-    struct motion_box boxes[MOTION_BOXES]; /* of what moves now, the largest first */
-};
-
 struct motion;
 
 /* NULL: out of memory.  Goes on with the event that `before` has, if there is one: a detector whose
  * process died may have left it behind. */
-struct motion *motion_create(const struct motion_settings *settings,
-                             const struct motion_state *before);
+struct motion *motion_create(const struct conf_motion *settings, const struct motion_state *before);
 void motion_destroy(struct motion *motion);
 
 /* Other settings from now on; the background that was learnt stays. */
-void motion_configure(struct motion *motion, const struct motion_settings *settings);
+void motion_configure(struct motion *motion, const struct conf_motion *settings);
 
 /* Whether a picture that was taken at `at_ns` is to be looked at, by the time of the others. */
 bool motion_is_due(const struct motion *motion, int64_t at_ns);

@@ -68,15 +68,26 @@ static uint32_t pack_place(uint32_t column, uint32_t row)
     return row << 16 | column;
 }
 
-/* Collects the blob that this marked cell is part of and clears its marks; returns how many of its
- * cells move. */
-static uint32_t collect_blob(const struct motion_grid *grid, uint8_t *marks, uint32_t column,
-                             uint32_t row, uint32_t *stack, struct motion_blob *blob)
+/* How many of a blob's cells have which marks. */
+struct counts {
+    uint32_t moving, edges;
+};
+
+static void take_marks(struct counts *counts, uint8_t *mark)
 {
-    uint8_t *first = &marks[row * grid->columns + column];
-    uint32_t depth = 0, moving = (*first & MOTION_MOVES) != 0;
+    counts->moving += (*mark & MOTION_MOVES) != 0;
+    counts->edges += (*mark & MOTION_EDGE) != 0;
+    *mark = 0;
+}
+
+/* Collects the blob that this marked cell is part of and clears its marks. */
+static struct counts collect_blob(const struct motion_grid *grid, uint8_t *marks, uint32_t column,
+                                  uint32_t row, uint32_t *stack, struct motion_blob *blob)
+{
+    struct counts counts = {0};
+    uint32_t depth = 0;
     *blob = (struct motion_blob){.left = UINT32_MAX, .top = UINT32_MAX};
-    *first = 0;
+    take_marks(&counts, &marks[row * grid->columns + column]);
     stack[depth++] = pack_place(column, row);
     while (depth > 0) {
         uint32_t at = stack[--depth];
@@ -87,12 +98,11 @@ static uint32_t collect_blob(const struct motion_grid *grid, uint8_t *marks, uin
                 uint8_t *mark = &marks[y * grid->columns + x];
                 if (!*mark)
                     continue;
-                moving += (*mark & MOTION_MOVES) != 0;
-                *mark = 0;
+                take_marks(&counts, mark);
                 stack[depth++] = pack_place(x, y);
             }
     }
-    return moving;
+    return counts;
 }
 
 static void keep_blob(struct motion_blobs *found, const struct motion_blob *blob)
@@ -119,8 +129,8 @@ void motion_blobs_find(const struct motion_grid *grid, uint8_t *marks, uint32_t 
             struct motion_blob blob;
             if (!marks[row * grid->columns + column])
                 continue;
-            uint32_t moving = collect_blob(grid, marks, column, row, work, &blob);
-            if (moving * 2 >= least && blob.cells >= least)
+            struct counts counts = collect_blob(grid, marks, column, row, work, &blob);
+            if (blob.cells >= least && counts.moving * 2 >= least && counts.edges * 2 >= least)
                 keep_blob(found, &blob);
         }
 }

@@ -21,9 +21,11 @@ struct motion_blobs {
 
 #define MOTION_CHANGED 1 /* the cell differs from the background */
 #define MOTION_MOVES 2   /* and has done something just now */
+#define MOTION_EDGE 4    /* and does so otherwise than cells nearby */
 
-/* Finds blobs of at least `least` changed cells, of which half as many move, in the grid's `marks`,
- * of which it clears those that have been looked at.  `work` has room for MOTION_CELLS. */
+/* Finds blobs of at least `least` changed cells, of which half as many move and are edges, in the
+ * grid's `marks`, of which it clears those that have been looked at.  `work` has room for
+ * MOTION_CELLS. */
 void motion_blobs_find(const struct motion_grid *grid, uint8_t *marks, uint32_t least,
                        uint32_t *work, struct motion_blobs *found);
 

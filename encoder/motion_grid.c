@@ -76,7 +76,7 @@ void motion_grid_reduce(const struct motion_grid *grid, const struct motion_pict
 /* ---- zones ---- */
 
 /* By the number of the zone's sides that a ray from (x, y) to the right crosses. */
-static bool lies_in(const struct motion_zone *zone, double x, double y)
+static bool lies_in(const struct conf_zone *zone, double x, double y)
 {
     bool inside = false;
     for (unsigned i = 0, j = zone->count - 1; i < zone->count; j = i++) {
@@ -88,7 +88,7 @@ static bool lies_in(const struct motion_zone *zone, double x, double y)
     return inside;
 }
 
-static bool is_watched(const struct motion_settings *settings, double x, double y)
+static bool is_watched(const struct conf_motion *settings, double x, double y)
 {
     for (unsigned i = 0; i < settings->zone_count; i++)
         if (lies_in(&settings->zones[i], x, y))
@@ -114,7 +114,7 @@ static double cell_middle(uint32_t index, uint32_t side, uint32_t size)
     return (from + to) / 2.0;
 }
 
-uint32_t motion_grid_watch(const struct motion_grid *grid, const struct motion_settings *settings,
+uint32_t motion_grid_watch(const struct motion_grid *grid, const struct conf_motion *settings,
                            uint8_t *watched)
 {
     uint32_t count = 0;

@@ -26,7 +26,7 @@ void motion_grid_reduce(const struct motion_grid *grid, const struct motion_pict
 
 /* Sets watched[i] to 1 for each cell whose middle lies in a zone, all if there is no zone; returns
  * how many there are. */
-uint32_t motion_grid_watch(const struct motion_grid *grid, const struct motion_settings *settings,
+uint32_t motion_grid_watch(const struct motion_grid *grid, const struct conf_motion *settings,
                            uint8_t *watched);
 
 /* The box of columns left … right and rows top … bottom, ends included, in pixels of the camera's

@@ -4,8 +4,8 @@
  * where neither is quite true, a line fits.  All three are tried, each found from medians, which an
  * object in the picture does not shift by much: the line leads through the medians of the darkest
  * and the brightest third of the cells (Tukey's resistant line).  The best is the one by which most
- * cells look as before.  Cells that have become black or white are left out: they say only that it
- * is at least so dark or bright.
+ * cells look as before, but a line has to be clearly better.  Cells that have become
+ * black or white are left out: they say only that it is at least so dark or bright.
  *
  * A lamp in a corner brightens each place by another factor.  The picture is divided into blocks,
  * each of which has the median factor of its cells, and then the median of its neighbours'; between
@@ -26,6 +26,8 @@
 #define COST_LIMIT 16.0F /* of one cell: what is different by more is another thing, not light */
 #define COST_STEP 3      /* every third cell is tried */
 #define CLIPPED 3.0F     /* levels from black or white */
+
+#define LINE_BETTER 0.85F /* of the cost: a line is not believed for little */
 
 #define BLOCKS_ACROSS 8
 #define BLOCKS_DOWN 5
@@ -160,10 +162,11 @@ struct motion_light motion_light_fit(const float *cells, const float *mean, cons
         return best;
     struct motion_light tries[] = {
         by_gain(&sample, black), {.gain = 1, .offset = median_of(&sample.all)}, by_line(&sample)};
+    const float better[] = {1, 1, LINE_BETTER};
     float least = cost_of(best, cells, mean, sample.used, count);
     for (unsigned i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         float cost = cost_of(tries[i], cells, mean, sample.used, count);
-        if (cost < least) {
+        if (cost < better[i] * least) {
             least = cost;
             best = tries[i];
         }

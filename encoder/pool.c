@@ -33,7 +33,7 @@ struct pool {
     struct jpeg_encoder *encoder;
     struct variants_tools tools;
     int64_t variants_ns;                 /* when variants had their last turn */
-    int64_t balance_ns, balance_wait_ns; /* when chains are shared out next, and how seldom */
+    int64_t balance_ns, balance_wait_ns; /* when state is shared out next, and how seldom */
     /* the lines to look at first: those after the last that had work, so that none starves */
     unsigned next, next_variants;
     unsigned count;
@@ -76,6 +76,7 @@ static bool pool_add_line(struct pool *pool, const struct msg_camera *camera)
         return false;
     }
     job_set_bell(line->job, pool->bell);
+    job_tell_motion(line->job, board_motion_changes(pool->board));
     variants_set_bell(line->variants, pool->bell);
     job_set_wakers(line->job, pool->wakers);
     variants_set_wakers(line->variants, pool->wakers);
@@ -239,7 +240,7 @@ static bool pass_variants(struct pool *pool, const atomic_bool *stop)
     return false;
 }
 
-/* ---- chains ---- */
+/* ---- state ---- */
 
 static unsigned living_workers(const struct pool *pool)
 {
@@ -250,8 +251,9 @@ static unsigned living_workers(const struct pool *pool)
     return count;
 }
 
-/* The chains with state of a worker that dies go to the others, and would stay there.  So a worker
- * that has more than its share offers one a second, and less often while no other wants it. */
+/* The cameras whose state a worker that dies had go to the others, and would stay there.  So a
+ * worker that has more than its share offers one a second, and less often while no other wants it.
+ */
 static void pool_balance(struct pool *pool, int64_t now)
 {
     unsigned total = 0, own = 0;

@@ -1,9 +1,11 @@
 /* DESIGN
  *
- * A chain whose results depend on earlier pictures has its state in one worker.  board_camera's
- * `chain_worker` names that worker: it stores its number, with the lease held, before it runs such
- * a chain for the first time, and from then on every other worker leaves the camera's frames to it.
- * The word is cleared by the worker itself when it lets go of the chain, and by the supervisor when
+ * A chain whose results depend on earlier pictures has its state in one worker, and so has the
+ * detector of motion.  board_camera's `state_worker` names that worker: it stores its number before
+ * it runs such a chain, or the detector, for the first time, and from then on every other worker
+ * leaves the camera's frames to it.  It does so with the lease held; only for JPEGs that are passed
+ * through, whose lease capture holds, without, but then there are no frames to leave.
+ * The word is cleared by the worker itself when it lets go of that, and by the supervisor when
  * the worker has died; both ring the pool's bell for all, since a frame may wait that others have
  * left.  Whoever acquires the lease looks at the word once more, for it may have been stored since
  * the look before: then the lease goes back, and the bell rings for the worker that may have found
@@ -11,7 +13,7 @@
  * worker it names; if it read none, that worker's second look, after its release of the lease,
  * finds the frame.
  *
- * A worker may offer a chain's state to others (pool.c): it clears the word and leaves the next
+ * A worker may offer that state to others (pool.c): it clears the word and leaves the next
  * frame to them.  None is lost for it: should no other worker take that frame, the worker takes the
  * next one, and nobody waits for the one that is passed over, as cameras that lose no frame are
  * never offered.
@@ -75,16 +77,38 @@ static void processing_close_ring(struct processing *processing)
     processing->out = NULL;
 }
 
-/* True if this worker had the chain's state, and others may have it now. */
-static bool drop_chain(struct processing *processing)
+bool processing_keeps_state(const struct processing *processing)
 {
-    _Atomic uint32_t *word = &processing->place->chain_worker;
+    const struct conf_camera *conf = processing->conf;
+    return conf->motion.enabled || (conf->chain.count > 0 && chain_keeps_state(&conf->chain));
+}
+
+bool processing_has_state(const struct processing *processing)
+{
+    const _Atomic uint32_t *word = &processing->place->state_worker;
+    return atomic_load_explicit(word, memory_order_relaxed) == processing->worker + 1;
+}
+
+/* True if this worker had the camera's state; others may have it now. */
+static bool drop_state(struct processing *processing)
+{
+    if (!processing_has_state(processing))
+        return false;
+    ring_store_u32(&processing->place->state_worker, 0, memory_order_seq_cst);
+    return true;
+}
+
+bool processing_claim(struct processing *processing)
+{
+    return processing_has_state(processing) ||
+           ring_swap_u32(&processing->place->state_worker, 0, processing->worker + 1,
+                         memory_order_seq_cst);
+}
+
+static void drop_chain(struct processing *processing)
+{
     chain_destroy(processing->chain);
     processing->chain = NULL;
-    if (atomic_load_explicit(word, memory_order_relaxed) != processing->worker + 1)
-        return false;
-    ring_store_u32(word, 0, memory_order_seq_cst);
-    return true;
 }
 
 void processing_destroy(struct processing *processing)
@@ -99,16 +123,19 @@ void processing_destroy(struct processing *processing)
 bool processing_let_go(struct processing *processing)
 {
     processing_close_ring(processing);
-    return drop_chain(processing);
+    drop_chain(processing);
+    return drop_state(processing);
 }
 
 bool processing_change(struct processing *processing)
 {
     const struct conf_chain *chain = &processing->conf->chain;
+    bool is_other = processing->chain && !conf_chain_same(&processing->used, chain);
     if (chain->count == 0)
         processing_close_ring(processing);
-    return processing->chain && !conf_chain_same(&processing->used, chain) &&
-           drop_chain(processing);
+    if (is_other)
+        drop_chain(processing);
+    return (is_other || !processing_keeps_state(processing)) && drop_state(processing);
 }
 
 /* ---- whose it is ---- */
@@ -120,34 +147,20 @@ bool processing_has_chain(const struct processing *processing)
 
 bool processing_is_elsewhere(const struct processing *processing)
 {
-    uint32_t word = atomic_load_explicit(&processing->place->chain_worker, memory_order_acquire);
-    return word != 0 && word != processing->worker + 1 && processing_has_chain(processing) &&
-           chain_keeps_state(&processing->conf->chain);
-}
-
-bool processing_keeps_state(const struct processing *processing)
-{
-    return processing_has_chain(processing) && chain_keeps_state(&processing->conf->chain);
-}
-
-bool processing_has_state(const struct processing *processing)
-{
-    uint32_t word = atomic_load_explicit(&processing->place->chain_worker, memory_order_relaxed);
-    return word == processing->worker + 1;
+    uint32_t word = atomic_load_explicit(&processing->place->state_worker, memory_order_acquire);
+    return word != 0 && word != processing->worker + 1 && processing_keeps_state(processing);
 }
 
 static bool open_chain(struct processing *processing, struct error *err)
 {
-    _Atomic uint32_t *word = &processing->place->chain_worker;
     if (!processing->chain) {
         processing->chain = chain_create(processing->conf, err);
         processing->used = processing->conf->chain;
     }
     if (!processing->chain)
         return false;
-    if (chain_keeps_state(&processing->used) &&
-        atomic_load_explicit(word, memory_order_relaxed) != processing->worker + 1)
-        ring_store_u32(word, processing->worker + 1, memory_order_seq_cst);
+    if (chain_keeps_state(&processing->used))
+        processing_claim(processing); /* with the lease held, no other can have it */
     return true;
 }
 

@@ -27,13 +27,17 @@ bool processing_let_go(struct processing *processing);
 /* True if the camera's pictures go through a chain.  Needs no lease. */
 bool processing_has_chain(const struct processing *processing);
 
-/* True if that chain's state is with another worker, to which the camera's frames must be left.
- * Without the lease that may have changed by the time this returns. */
+/* True if what the camera's pictures have left behind, the state of its chain or the background of
+ * its motion, is with another worker, to which its frames must be left.  Without the lease that may
+ * have changed by the time this returns. */
 bool processing_is_elsewhere(const struct processing *processing);
 
-/* True if that chain's results depend on earlier pictures; and if this worker has its state. */
+/* True if there is such a thing; and if this worker has it. */
 bool processing_keeps_state(const struct processing *processing);
 bool processing_has_state(const struct processing *processing);
+
+/* Makes this worker the one that has it.  False: another has.  Needs no lease. */
+bool processing_claim(struct processing *processing);
 
 /* The camera's settings are other ones: what belongs to a chain that has changed is let go of.
  * True if others may have the chain's state now: ring the pool's bell.  Needs no lease. */

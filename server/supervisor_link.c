@@ -112,6 +112,7 @@ static void on_wake(int fd, short what, void *arg)
     loop_begin("new pictures");
     bell_drain(fd);
     feeds_on_wake(link->server->feeds);
+    events_on_wake(link->server->events);
 }
 
 static void on_term(int number, short what, void *arg)

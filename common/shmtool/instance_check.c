@@ -117,8 +117,8 @@ static void check_heads(struct check *check, const char *camera, const struct ac
                     account->captured, raw_head + jpeg_head - account->encoded);
 }
 
-/* The process that is said to have a lease of the camera, or the state of its chain, must be one
- * that can. */
+/* The process that is said to have a lease of the camera, or the state that its pictures leave
+ * behind, must be one that can. */
 static void check_holder(struct check *check, unsigned place, int holder, const char *what)
 {
     struct board_camera *camera = board_camera(check->board, place);
@@ -142,9 +142,9 @@ static void check_lease(struct check *check, unsigned index, const struct accoun
     int variants = lease_holder(&camera->variant_lease);
     if (variants >= 0)
         check_holder(check, index, variants, "variant lease");
-    uint32_t chain = atomic_load(&camera->chain_worker);
-    if (chain > 0) /* every other worker leaves the camera's frames to it */
-        check_holder(check, index, (int)(chain - 1), "chain");
+    uint32_t state = atomic_load(&camera->state_worker);
+    if (state > 0) /* every other worker leaves the camera's frames to it */
+        check_holder(check, index, (int)(state - 1), "state");
     int holder = lease_holder(&word);
     if (holder < 0) {
         uint64_t again = atomic_load(&camera->lease.word);

@@ -1,6 +1,7 @@
 #include "server/handlers/camera_json.h"
 
 #include "common/clock.h"
+#include "server/handlers/motion_json.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -93,6 +94,7 @@ json_t *camera_json(const struct server *server, struct camera *camera)
     add_picture(json, camera);
     json_object_set_new(json, "viewers", json_integer(board_viewers(camera->board)));
     add_process(json, camera);
+    json_object_set_new(json, "motion", motion_json(camera));
     json_object_set_new(json, "stream", camera_json_text(stream));
     json_object_set_new(json, "snapshot", camera_json_text(snapshot));
     json_object_set_new(json, "counters", counters_of(camera->board));

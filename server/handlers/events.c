@@ -3,7 +3,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/frames/camera.h"
+#include "server/frames/camera_motion.h"
 #include "server/handlers/camera_json.h"
+#include "server/handlers/motion_json.h"
 #include "server/loop.h"
 #include "server/push/push.h"
 
@@ -20,6 +22,9 @@
 #define OPENING "retry: 2000\n\n"
 #define HEARTBEAT ": still here\n\n"
 
+/* What is still to be said of a camera, by bit. */
+enum { DUE_CAMERA = 1, DUE_MOTION = 2 };
+
 /* An event is due when any of this changes. */
 struct summary {
     enum camera_state state;
@@ -28,6 +33,9 @@ struct summary {
     unsigned viewers;
     uint64_t restarts;
     char why[CAMERA_WHY_SIZE];
+    /* these are another event's */
+    bool moves;
+    uint64_t motion_event;
 };
 
 /* One camera, as it was last described to clients. */
@@ -46,7 +54,7 @@ struct events_client {
     char *gone;       /* "gone" events still to be sent; NULL: none */
     size_t gone_length;
     TAILQ_ENTRY(events_client) entry;
-    bool due[]; /* by place: the camera's state is still to be sent */
+    uint8_t due[]; /* by place: DUE_… */
 };
 
 TAILQ_HEAD(events_list, events_client);
@@ -59,18 +67,23 @@ struct events {
     uint64_t count;         /* of events made; the newest one's id */
     struct events_list clients;
     struct event *tick, *more;
+    uint32_t motion_changes; /* as the board counted them when they were last looked at */
 };
 
 /* ---- what there is to say ---- */
 
 static struct summary read_camera(struct camera *camera)
 {
+    struct motion_state motion;
+    camera_motion(camera, &motion);
     struct summary summary = {
         .state = camera->state,
         .since_ns = camera->since_ns,
         .fresh = camera_is_fresh(camera),
         .viewers = board_viewers(camera->board),
         .restarts = atomic_load_explicit(&camera->capture->restarts, memory_order_relaxed),
+        .moves = motion.active,
+        .motion_event = motion.event,
     };
     memcpy(summary.why, camera->why, sizeof summary.why);
     return summary;
@@ -80,6 +93,11 @@ static bool is_same_news(const struct summary *a, const struct summary *b)
 {
     return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh &&
            a->viewers == b->viewers && a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
+}
+
+static bool is_same_motion(const struct summary *a, const struct summary *b)
+{
+    return a->moves == b->moves && a->motion_event == b->motion_event;
 }
 
 static void forget_news(struct news *news)
@@ -116,7 +134,34 @@ static bool prepare_event(struct events *events, unsigned index, int64_t now)
     return news->text != NULL;
 }
 
+/* Adds the event that says what moves.  False: out of memory. */
+static bool add_motion(struct events *events, const struct camera *camera, struct evbuffer *out)
+{
+    json_t *json = motion_json(camera);
+    if (json_is_object(json))
+        json_object_set_new(json, "id", camera_json_text(camera->id));
+    char *data =
+        json_is_object(json) ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    bool done = json_is_null(json) || /* it has just been switched off */
+                (data && evbuffer_add_printf(out, "event: motion\nid: %llu\ndata: %s\n\n",
+                                             (unsigned long long)++events->count, data) > 0);
+    free(data);
+    json_decref(json);
+    return done;
+}
+
 /* ---- saying it ---- */
+
+static bool add_news(struct events_client *client, unsigned index, struct evbuffer *out,
+                     int64_t now)
+{
+    struct events *events = client->events;
+    struct news *news = &events->news[index];
+    if ((client->due[index] & DUE_CAMERA) &&
+        (!prepare_event(events, index, now) || evbuffer_add(out, news->text, news->length) < 0))
+        return false;
+    return !(client->due[index] & DUE_MOTION) || add_motion(events, events->camera[index], out);
+}
 
 /* Appends the events that are due for the client to `out`, of at most BATCH cameras. True: there
  * may be more. */
@@ -134,10 +179,9 @@ static bool gather_news(struct events_client *client, struct evbuffer *out, int6
         unsigned index = (client->next + i) % count;
         if (!client->due[index] || !events->camera[index])
             continue;
-        if (!prepare_event(events, index, now) ||
-            evbuffer_add(out, events->news[index].text, events->news[index].length) < 0)
+        if (!add_news(client, index, out, now))
             return false; /* out of memory: some other time */
-        client->due[index] = false;
+        client->due[index] = 0;
         if (++told == BATCH)
             client->next = index + 1;
     }
@@ -182,13 +226,15 @@ static bool note_change(struct events *events, struct camera *camera)
 {
     struct news *news = &events->news[camera->at.place];
     struct summary summary = read_camera(camera);
-    if (is_same_news(&summary, &news->summary))
+    uint8_t due = (is_same_news(&summary, &news->summary) ? 0 : DUE_CAMERA) |
+                  (is_same_motion(&summary, &news->summary) ? 0 : DUE_MOTION);
+    if (due == 0)
         return false;
     news->summary = summary;
     forget_news(news);
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
          client = TAILQ_NEXT(client, entry))
-        client->due[camera->at.place] = true;
+        client->due[camera->at.place] |= due;
     return true;
 }
 
@@ -220,10 +266,26 @@ void events_on_gone(struct events *events, struct camera *camera)
     events->camera[place] = NULL;
     for (struct events_client *client = TAILQ_FIRST(&events->clients); client;
          client = TAILQ_NEXT(client, entry)) {
-        client->due[place] = false;
+        client->due[place] = 0;
         note_gone(client, text, (size_t)length);
     }
     advance_all(events);
+}
+
+static void note_changes(struct events *events)
+{
+    for (unsigned i = 0; i < cameras_count(events->cameras); i++)
+        note_change(events, cameras_nth(events->cameras, i));
+    advance_all(events);
+}
+
+void events_on_wake(struct events *events)
+{
+    uint32_t changes = atomic_load(board_motion_changes(events->server->board));
+    if (TAILQ_EMPTY(&events->clients) || changes == events->motion_changes)
+        return;
+    events->motion_changes = changes;
+    note_changes(events);
 }
 
 static void events_on_tick(int fd, short what, void *arg)
@@ -232,9 +294,7 @@ static void events_on_tick(int fd, short what, void *arg)
     (void)what;
     struct events *events = arg;
     loop_begin("events tick");
-    for (unsigned i = 0; i < cameras_count(events->cameras); i++)
-        note_change(events, cameras_nth(events->cameras, i));
-    advance_all(events);
+    note_changes(events);
 }
 
 static void events_on_more(int fd, short what, void *arg)
@@ -280,7 +340,7 @@ static void events_subscribe(struct events *events, struct events_client *client
     }
     TAILQ_INSERT_TAIL(&events->clients, client, entry);
     for (unsigned i = 0; i < count; i++)
-        client->due[cameras_nth(events->cameras, i)->at.place] = true;
+        client->due[cameras_nth(events->cameras, i)->at.place] = DUE_CAMERA;
 }
 
 void events_handle(struct http_request *request)

@@ -102,6 +102,7 @@ void metrics_handle(struct http_request *request)
     struct exposition out = {0};
     write_instance(metrics->server, &out);
     metrics_cameras(metrics, &out);
+    metrics_motion(metrics, &out);
     write_http(metrics->server, &out);
     metrics_rings(metrics, &out);
     metrics_processes(metrics, &out);

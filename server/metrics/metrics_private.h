@@ -20,6 +20,9 @@ struct metrics {
 /* metrics_cameras.c */
 void metrics_cameras(const struct metrics *metrics, struct exposition *out);
 
+/* metrics_motion.c */
+void metrics_motion(const struct metrics *metrics, struct exposition *out);
+
 /* metrics_rings.c: keeps the rings that it has read open. */
 /* fatal when out of memory */
 struct metrics_rings *metrics_rings_create(const struct server *server);

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from clips import jpeg_fault, read_number
+from events import Events
 from logins import basic, bearer, write_users
 from multipart import Stream
 from product import ROOT, cli, cpu_seconds, fetch, free_port, running, wait_for
@@ -152,62 +153,6 @@ def test_pages_say_the_whole(server):
 
 
 # ---- events
-
-
-class Events:
-    """Reads /api/v1/events."""
-
-    def __init__(self, port, headers=None, size=None):
-        self.socket = socket.socket()
-        if size:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-        self.socket.settimeout(30)
-        self.socket.connect(("127.0.0.1", port))
-        fields = "".join(
-            f"{k}: {v}\r\n"
-            for k, v in {"Host": "x", "Accept": "text/event-stream", **(headers or {})}.items()
-        )
-        self.socket.sendall(f"GET /api/v1/events HTTP/1.1\r\n{fields}\r\n".encode())
-        self.file = self.socket.makefile("r", encoding="utf-8", newline="\n")
-        self.status, self.headers = None, {}
-        self.comments = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def begin(self):
-        self.status = int(self.file.readline().split()[1])
-        while line := self.file.readline().strip():
-            name, _, value = line.partition(":")
-            self.headers[name.lower()] = value.strip()
-        return self
-
-    def block(self):
-        """The fields of the next event or other block."""
-        fields = {}
-        while (line := self.file.readline()) != "\n":
-            assert line.endswith("\n"), "the stream has ended"
-            name, _, value = line[:-1].partition(":")
-            fields[name] = value.lstrip()
-        return fields
-
-    def camera(self):
-        """The next event's camera, and its id."""
-        while "data" not in (fields := self.block()):
-            self.comments += "" in fields
-        assert fields["event"] == "camera"
-        return json.loads(fields["data"]), int(fields["id"])
-
-    def until(self, done):
-        """Reads on to the first camera that is as wanted."""
-        deadline = time.monotonic() + 30
-        while not done(camera := self.camera()[0]):
-            assert time.monotonic() < deadline, camera
-        return camera
 
 
 @pytest.mark.parametrize("last", [None, "17", "x" * 1000, "\xff"])

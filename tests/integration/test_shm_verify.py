@@ -23,7 +23,7 @@ WIDE = {"burst": 10000, "window": "30s", "max": "60s"}  # restarts are never dam
 # Where things lie in a camera's place on the board (common/board.h).
 LEASE, TAKEN, FINISHED, ENCODED, CAPTURED = 192, 200, 208, 216, 152
 VARIANT_LEASE, VARIANT_TAKEN = 448, 456
-CHAIN_WORKER = 612
+STATE_WORKER = 612
 FIRST_EPOCH = 1 << 48  # of a place, in a lease's word
 
 
@@ -165,7 +165,7 @@ def test_damage_is_for_people_too(live):
             [(None, "variant lease", "nothing")],
             "worker 700, whom there can't be",
         ),
-        (CHAIN_WORKER, "<I", 701, [(None, "chain", "nothing")], "worker 700, whom there can't be"),
+        (STATE_WORKER, "<I", 701, [(None, "state", "nothing")], "worker 700, whom there can't be"),
         (VARIANT_TAKEN, "<Q", 3, [(None, "accounts", "nothing")], "3 pictures of variants"),
         (0, "<B", ord("/"), [(None, "board", "")], "no proper name"),
     ],

@@ -128,14 +128,14 @@ static inline void scene_rest(struct scene *scene, unsigned looks)
 
 static inline void scene_set(struct scene *scene, unsigned sensitivity)
 {
-    struct motion_settings settings = {.sensitivity = sensitivity};
+    struct conf_motion settings = {.sensitivity = sensitivity};
     motion_configure(scene->motion, &settings);
 }
 
 /* A wall from dark to bright with things on it, of which each has its own brightness. */
 static inline void scene_open(struct scene *scene, uint32_t width, uint32_t height)
 {
-    const struct motion_settings settings = {.sensitivity = 50};
+    const struct conf_motion settings = {.sensitivity = 50};
     size_t size = (size_t)width * height;
     *scene = (struct scene){
         .width = width, .height = height, .now = NS_PER_S, .random = 1, .rest = malloc(size)};

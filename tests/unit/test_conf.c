@@ -40,6 +40,9 @@ static void test_defaults(void **state)
     assert_int_equal(camera->jpeg_quality, 80);
     assert_int_equal(camera->passthrough, CONF_PASSTHROUGH_AUTO);
     assert_int_equal(camera->offline, CONF_OFFLINE_PLACEHOLDER);
+    assert_false(camera->motion.enabled);
+    assert_int_equal(camera->motion.sensitivity, 50);
+    assert_int_equal(camera->motion.zone_count, 0);
     conf_free(conf);
 }
 
@@ -503,6 +506,54 @@ static void test_example(void **state)
     conf_free(conf);
 }
 
+static void test_motion(void **state)
+{
+    (void)state;
+    struct conf *conf = load_good(
+        "defaults: {motion: {enabled: true, zones: [[1,2, 3,4, 5,16384]]}}\n"
+        "cameras: {a: {source: 'test:', motion: {sensitivity: 7}},\n"
+        "  b: {source: 'test:', motion: {enabled: false, zones: []}},\n"
+        "  c: {source: 'test:', motion: {zones: [[0,0, 9,0, 9,9], [1,1, 2,1, 2,2, 1,2]]}}}");
+    const struct conf_motion *motion = &conf->cameras[0].motion;
+    assert_true(motion->enabled && conf_motion_valid(motion));
+    assert_int_equal(motion->sensitivity, 7);
+    assert_int_equal(motion->zone_count, 1);
+    assert_int_equal(motion->zones[0].count, 3);
+    assert_int_equal(motion->zones[0].points[2].x, 5);
+    assert_int_equal(motion->zones[0].points[2].y, 16384);
+    motion = &conf->cameras[1].motion;
+    assert_false(motion->enabled);
+    assert_int_equal(motion->sensitivity, 50);
+    assert_int_equal(motion->zone_count, 0);
+    motion = &conf->cameras[2].motion;
+    assert_int_equal(motion->zone_count, 2);
+    assert_int_equal(motion->zones[1].count, 4);
+    conf->cameras[2].motion.zones[1].count = CONF_ZONE_POINTS + 1;
+    assert_false(conf_motion_valid(motion));
+    conf_free(conf);
+    expect_faults(
+        "cameras: {a: {source: 'test:', motion: {sensitivity: 0, overlay: true, zones: 3}},\n"
+        "  b: {source: 'test:', motion: {zones: [1, [1,2, 3,4], [1,2, 3,x, 5,16385]]}},\n"
+        "  c: {source: 'test:', motion: {zones: [[1,2, 3,4, 5,6, 7], [1,2, 3,4, [5],6]]}},\n"
+        "  d: {source: 'test:', motion: {zones: }}}\n",
+        "f:1:54: cameras.a.motion.sensitivity: must be a whole number from 1 to 100, not \"0\"\n"
+        "f:1:57: cameras.a.motion.overlay is not supported by this version\n"
+        "f:1:79: cameras.a.motion.zones: must be a list of polygons like [[0,0, 200,0, 200,80]], "
+        "not "
+        "\"3\"\n"
+        "f:2:41: cameras.b.motion.zones: must be a list of polygons like [[0,0, 200,0, 200,80]], "
+        "not "
+        "\"1\"\n"
+        "f:2:44: cameras.b.motion.zones: a polygon is x and y of 3 to 16 corners, not 4 numbers\n"
+        "f:2:64: cameras.b.motion.zones: must be a whole number from 0 to 16384, not \"x\"\n"
+        "f:2:69: cameras.b.motion.zones: must be a whole number from 0 to 16384, not \"16385\"\n"
+        "f:3:41: cameras.c.motion.zones: a polygon is x and y of 3 to 16 corners, not 7 numbers\n"
+        "f:3:72: cameras.c.motion.zones: must be a whole number from 0 to 16384, not a list\n"
+        "f:4:40: cameras.d.motion.zones: must be a list of polygons like [[0,0, 200,0, 200,80]], "
+        "not "
+        "empty\n");
+}
+
 static void test_chain(void **state)
 {
     (void)state;
@@ -563,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_example),
+        cmocka_unit_test(test_motion),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_describe),
     };

@@ -266,6 +266,9 @@ static const struct other {
     {"jpeg.passthrough", "'off'", ""},
     {"offline", "last", ""},
     {"chain", "[gray]", ""},
+    {"motion.enabled", "true", ""},
+    {"motion.sensitivity", "51", ""},
+    {"motion.zones", "[[0,0, 9,0, 9,9]]", ""},
     {"profiles", "{thumb: {width: 320}}", ""},
     {"source", "'test:?fps=3'", ""},
     {.path = NULL},
@@ -311,6 +314,22 @@ static const char *words_of_diff(const char *path)
     return has(&diff.settings, path) || changed > 0 ? "at once" : "nothing";
 }
 
+static void zones_are_compared(void **state)
+{
+    (void)state;
+#define ZONES(text) "cameras: {a: {source: 'test:', motion: {zones: " text "}}}"
+    compare(ZONES("[[1,2, 3,4, 5,6]]"), ZONES("[[1,2, 3,4, 5,6]]"));
+    assert_int_equal(diff.count[CONF_CAMERA_SAME], 1);
+    forget();
+    compare(ZONES("[[1,2, 3,4, 5,6]]"), ZONES("[[1,2, 3,4, 5,7]]"));
+    assert_int_equal(diff.count[CONF_CAMERA_CHANGED], 1);
+    forget();
+    compare(ZONES("[[1,2, 3,4, 5,6]]"), ZONES("[[1,2, 3,4, 5,6, 7,8]]"));
+    assert_int_equal(diff.count[CONF_CAMERA_CHANGED], 1);
+    forget();
+#undef ZONES
+}
+
 /* The help says of each key what conf_diff makes of it. */
 static void help_says_what_a_reload_does(void **state)
 {
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test(settings),
         cmocka_unit_test(what_cannot_change),
         cmocka_unit_test(keys_have_their_positions),
+        cmocka_unit_test(zones_are_compared),
         cmocka_unit_test(help_says_what_a_reload_does),
         cmocka_unit_test(a_chain_comes_changes_and_goes),
     };

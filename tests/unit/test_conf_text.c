@@ -47,7 +47,7 @@ static void test_unknown_keys(void **state)
         {"? [a]\n: 1", "f:2:3:", "a key must be a word, not a list"},
         {"? {a: [b, {c: d}]}", "f:2:3:", "a key must be a word, not a mapping"},
         {"user: camring", "f:2:1:", "user is not supported by this version"},
-        {"defaults: {motion: {}}", "f:2:12:", "defaults.motion is not supported by this version"},
+        {"defaults: {v4l2: {}}", "f:2:12:", "defaults.v4l2 is not supported by this version"},
         {"rtsp://u:hunter2@h/: x", "f:2:1:", "unknown key \"rtsp://***@h/\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -55,10 +55,10 @@ static void test_unknown_keys(void **state)
         snprintf(text, sizeof text, "cameras: {a: 'test:'}\n%s\n", cases[i].line);
         expect_fault(text, cases[i].place, cases[i].words);
     }
-    expect_fault("cameras: {a: {source: 'test:', motion: {enabled: true}}}\n",
-                 "f:1:32:", "cameras.a.motion is not supported");
+    expect_fault("cameras: {a: {source: 'test:', v4l2: {format: yuyv}}}\n",
+                 "f:1:32:", "cameras.a.v4l2 is not supported");
     expect_fault("cameras: {a: {source: 'test:', motoin: 1}}\n",
-                 "f:1:32:", "unknown key \"motoin\" in cameras.a\n");
+                 "f:1:32:", "unknown key \"motoin\" in cameras.a; did you mean \"motion\"?\n");
 }
 
 static void test_duplicate_keys(void **state)

@@ -15,7 +15,7 @@ static void test_a_chain_with_state_stays_with_one_worker(void **state)
     struct job *first = make_job(0), *second = make_job(1);
     commit(WIDTH);
     assert_true(job_work(first, encoder));
-    assert_int_equal(place->chain_worker, 1);
+    assert_int_equal(place->state_worker, 1);
     for (unsigned i = 2; i <= 4; i++) {
         commit(WIDTH);
         assert_false(job_waits(second));
@@ -27,14 +27,14 @@ static void test_a_chain_with_state_stays_with_one_worker(void **state)
     commit(WIDTH);
     uint32_t before = bell_read(board_pool_bell(board));
     job_destroy(first);
-    assert_int_equal(place->chain_worker, 0);
+    assert_int_equal(place->state_worker, 0);
     assert_int_not_equal(bell_read(board_pool_bell(board)), before); /* a frame waits */
     assert_true(job_waits(second));
     assert_true(job_work(second, encoder));
-    assert_int_equal(place->chain_worker, 2);
+    assert_int_equal(place->state_worker, 2);
     expect_counts(5, 5, 0, 0);
     job_destroy(second);
-    assert_int_equal(place->chain_worker, 0);
+    assert_int_equal(place->state_worker, 0);
 }
 
 static void test_a_chain_that_is_offered_is_taken_or_kept(void **state)
@@ -50,7 +50,7 @@ static void test_a_chain_that_is_offered_is_taken_or_kept(void **state)
     assert_false(job_may_offer(second));
 
     job_offer(first); /* the next frame is another worker's */
-    assert_int_equal(place->chain_worker, 0);
+    assert_int_equal(place->state_worker, 0);
     uint32_t before = bell_read(board_pool_bell(board));
     commit(WIDTH);
     for (unsigned i = 0; i < 2; i++) {
@@ -59,7 +59,7 @@ static void test_a_chain_that_is_offered_is_taken_or_kept(void **state)
     }
     assert_int_equal(bell_read(board_pool_bell(board)), before + 1);
     assert_true(job_work(second, encoder));
-    assert_int_equal(place->chain_worker, 2);
+    assert_int_equal(place->state_worker, 2);
     assert_false(job_work(first, encoder));
     assert_false(job_was_refused(first));
 
@@ -68,7 +68,7 @@ static void test_a_chain_that_is_offered_is_taken_or_kept(void **state)
     assert_false(job_work(second, encoder));
     commit(WIDTH);
     assert_true(job_work(second, encoder));
-    assert_int_equal(place->chain_worker, 2);
+    assert_int_equal(place->state_worker, 2);
     assert_true(job_was_refused(second));
     assert_false(job_was_refused(second));
     assert_int_equal(place->late, 1);
@@ -171,7 +171,7 @@ static void stop_worker(struct worker *worker)
 static void ring_as_capture_does(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    uint32_t worker = atomic_load(&place->chain_worker);
+    uint32_t worker = atomic_load(&place->state_worker);
     if (worker > 0)
         bell_ring_number(board_pool_bell(board), worker - 1);
     else
@@ -204,7 +204,7 @@ static void test_no_frame_is_stranded_as_the_state_moves(void **state)
         commit(WIDTH);
         ring_as_capture_does();
         if (i % 20 == 0) { /* whoever has it leaves, with a frame before it */
-            uint32_t has = atomic_load(&place->chain_worker);
+            uint32_t has = atomic_load(&place->state_worker);
             unsigned leaving = has > 0 ? has - 1 : 0;
             stop_worker(&workers[leaving]);
             start_worker(&workers[leaving], leaving);
@@ -213,7 +213,7 @@ static void test_no_frame_is_stranded_as_the_state_moves(void **state)
     }
     for (unsigned i = 0; i < WORKERS; i++)
         stop_worker(&workers[i]);
-    assert_int_equal(place->chain_worker, 0);
+    assert_int_equal(place->state_worker, 0);
     expect_counts(FRAMES, FRAMES, 0, 0);
 }
 

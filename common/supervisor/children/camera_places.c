@@ -59,6 +59,7 @@ static void say_settings(const struct camera_places *places, const struct camera
 {
     struct board_camera *shared = board_camera(places->board, camera->at.place);
     ring_store_u32(&shared->chained, camera->conf.chain.count > 0, memory_order_seq_cst);
+    ring_store_u32(&shared->watched, camera->conf.motion.enabled, memory_order_seq_cst);
     ring_store_u32(&shared->settings, camera->settings, memory_order_seq_cst);
 }
 

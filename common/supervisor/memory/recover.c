@@ -170,8 +170,8 @@ void recover_encoder(const struct recover *recover, unsigned worker)
             continue;
         recover_leased(recover, camera, worker);
         recover_variants(recover, camera, worker);
-        if (atomic_load(&camera->chain_worker) == worker + 1) /* its state is gone */
-            ring_store_u32(&camera->chain_worker, 0, memory_order_seq_cst);
+        if (atomic_load(&camera->state_worker) == worker + 1) /* its state is gone */
+            ring_store_u32(&camera->state_worker, 0, memory_order_seq_cst);
         /* It may have finished a frame, released the lease and died before it told capture. */
         bell_ring(&camera->demand, BELL_ALL);
     }
