@@ -168,7 +168,7 @@ parts_test_process_counts := common/supervisor/children/process_counts.c
 chain_parts := $(filter encoder/chain%,$(src_encoder)) $(addprefix encoder/,lavfi.c trial.c)
 motion_parts := $(addprefix encoder/motion,.c _blobs.c _grid.c _light.c)
 encoder_parts := $(addprefix encoder/,job.c motion_watch.c output.c pool.c processing.c scale.c) \
-	encoder/variants.c $(chain_parts) $(motion_parts)
+	$(addprefix encoder/,stage.c stage_state.c variants.c) $(chain_parts) $(motion_parts)
 parts_test_encoder := $(encoder_parts)
 parts_test_processing := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)

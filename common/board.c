@@ -37,7 +37,9 @@ struct board_header {
 };
 
 _Static_assert(offsetof(struct board_header, servers) == 128, "layout");
-_Static_assert(sizeof(struct board_camera) == 768 + STATS_STAGES * 192, "layout");
+_Static_assert(sizeof(struct board_camera) == 768 + 64 * BOARD_STAGES + STATS_STAGES * 192,
+               "layout");
+_Static_assert(sizeof(struct board_stage) == 64, "layout");
 _Static_assert(sizeof(struct board_server) == 320, "layout");
 _Static_assert(sizeof(struct board_child) == 64, "layout");
 _Static_assert(sizeof(struct throttle) == 64 + THROTTLE_SETS * THROTTLE_WAYS * 16, "layout");

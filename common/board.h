@@ -43,6 +43,22 @@ struct board_child {
     uint8_t pad[32];
 };
 
+enum board_stage_state { BOARD_STAGE_ABSENT, BOARD_STAGE_ATTACHED, BOARD_STAGE_LATE };
+
+/* An external step of a camera's chain.  `name` is the supervisor's: "": none; it is there before
+ * the rings of the stage are, and goes after them.  The rest is written by the lease's holder. */
+struct board_stage {
+    char name[24];
+    _Atomic uint32_t state; /* enum board_stage_state */
+    uint32_t pad;
+    _Atomic int64_t since_ns;  /* 0: as long as the stage is there */
+    _Atomic uint64_t returned; /* pictures of the program that were used */
+    _Atomic uint64_t late;     /* that came after a newer picture had gone on without it */
+    _Atomic uint64_t refused;  /* that were made from no frame it had been given */
+};
+
+#define BOARD_STAGES 4 /* more than a chain has: a reload adds before it takes away */
+
 /* One camera's place.  Counters only rise while the camera has it. */
 struct board_camera {
     char id[RING_ID_SIZE];
@@ -122,6 +138,7 @@ struct board_camera {
     _Atomic uint32_t chain_crashes;
     _Atomic int64_t chain_crash_ns; /* when the last one did */
     uint8_t pad3[64 - 7 * 8];
+    struct board_stage stages[BOARD_STAGES];
 
     struct board_motion motion;
 

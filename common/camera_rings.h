@@ -22,7 +22,11 @@ enum {
     CAMERA_RING_OUT,     /* "door.out": pictures as its chain has made them */
     CAMERA_RING_JPEG,    /* "door.jpeg": the camera's own pictures, encoded */
     CAMERA_RING_VARIANT, /* "door.v0" and so on, one for each variant slot */
-    CAMERA_RINGS = CAMERA_RING_VARIANT + VARIANT_SLOTS
+    /* of the board's stages, in order: "door.detector-in", what its program reads if that isn't the
+     * raw ring; "door.detector", what it writes */
+    CAMERA_RING_STAGE_IN = CAMERA_RING_VARIANT + VARIANT_SLOTS,
+    CAMERA_RING_STAGE = CAMERA_RING_STAGE_IN + BOARD_STAGES,
+    CAMERA_RINGS = CAMERA_RING_STAGE + BOARD_STAGES
 };
 
 /* Which process writes a ring. */
@@ -30,28 +34,38 @@ enum camera_ring_writer {
     CAMERA_RING_BY_CAPTURE,       /* the camera's capture, for as long as it lives */
     CAMERA_RING_BY_LEASE,         /* the holder of the camera's lease */
     CAMERA_RING_BY_VARIANT_LEASE, /* the holder of the lease of its variants */
+    CAMERA_RING_BY_PROGRAM,       /* a program of the user's, for as long as it is attached */
 };
 
 #define CAMERA_RING_WORD_SIZE 8
 
 struct camera_ring {
-    char variant[CAMERA_RING_WORD_SIZE]; /* the part of the name behind the dot: "raw", "v3" */
+    /* the part of the name behind the dot: "raw", "v3"; "": differs from camera to camera */
+    char variant[CAMERA_RING_WORD_SIZE];
     enum ring_kind kind;
     enum camera_ring_writer writer;
     bool has_lease_row; /* row 0 is the lease holder's, who reads the ring */
     bool has_servers;   /* servers read it: each needs a row */
     bool is_on_demand;  /* made with the camera, but without pictures until a viewer asks */
     bool needs_chain;   /* exists only while the camera has a chain */
+    bool needs_stage;   /* exists only while the camera has such an external step */
 };
 
 /* What the table says of ring `number`, which is below CAMERA_RINGS. */
 struct camera_ring camera_ring(unsigned number);
 
-/* The number of the ring CAMERA.`variant`; -1 if a camera has no such ring. */
+/* The number of the ring CAMERA.`variant`; -1 if a camera has no such ring, or only some have. */
 int camera_ring_number(const char *variant);
 
-/* "door.raw". */
+/* "door.raw".  Not for rings of stages. */
 const char *camera_ring_name(unsigned number, const char *camera, char out[static RING_NAME_SIZE]);
+
+/* The name of any ring that exists for a camera. */
+const char *camera_ring_name_at(unsigned number, const struct board_camera *camera,
+                                char out[static RING_NAME_SIZE]);
+
+/* The number of the board's stage that has that name; -1 if none has. */
+int camera_stage(const struct board_camera *camera, const char *name);
 
 /* True if the ring exists, as the board says. */
 bool camera_ring_exists(unsigned number, const struct board_camera *camera);

@@ -202,8 +202,8 @@ CAMRING_API struct camring_writer *camring_writer_open(const char *instance, con
                                                        struct camring_error *error);
 
 /* Closes, giving back what is on loan.  With `remove_ring` the ring goes, and its readers get
- * CAMRING_CLOSED; without, it stays with its newest frames, for the next writer to go on.  NULL is
- * allowed. */
+ * CAMRING_CLOSED, unless it is a running instance's; without, it stays with its newest frames, for
+ * the next writer to go on.  NULL is allowed. */
 CAMRING_API void camring_writer_close(struct camring_writer *writer, int remove_ring);
 
 /* Lends a slot of at least `bytes` bytes, 64-byte aligned; a larger size than before makes a new

@@ -121,7 +121,8 @@ void camring_writer_close(struct camring_writer *writer, int remove_ring)
         return;
     for (unsigned i = 0; i <= CAMRING_MAX_LENT && camring_is_here(writer->process); i++)
         take_back(writer, &writer->loans[i]);
-    if (remove_ring && camring_is_here(writer->process) && !ring_writer_closed(writer->ring))
+    if (remove_ring && camring_is_here(writer->process) && !ring_writer_closed(writer->ring) &&
+        ring_writer_owns(writer->ring))
         /* before the writer's lock goes: see open_or_make */
         ring_unlink(writer->instance, writer->name);
     ring_writer_close(writer->ring);

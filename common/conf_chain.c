@@ -1,5 +1,7 @@
 #include "conf_chain.h"
 
+#include "ring.h"
+
 #include <string.h>
 
 const char *conf_step_name(enum conf_step_kind kind)
@@ -9,7 +11,7 @@ const char *conf_step_name(enum conf_step_kind kind)
         [CONF_STEP_ROTATE] = "rotate", [CONF_STEP_FLIP] = "flip",
         [CONF_STEP_MASK] = "mask",     [CONF_STEP_TEXT] = "text",
         [CONF_STEP_GRAY] = "gray",     [CONF_STEP_DEINTERLACE] = "deinterlace",
-        [CONF_STEP_FILTER] = "filter"};
+        [CONF_STEP_FILTER] = "filter", [CONF_STEP_EXTERNAL] = "external"};
     return kind >= CONF_STEP_CROP && kind < CONF_STEP_END ? names[kind] : "unknown";
 }
 
@@ -40,6 +42,27 @@ unsigned conf_chain_column(const struct conf_chain *chain, const struct conf_ste
     for (unsigned i = 0; i < offset && text[i]; i++)
         column += (text[i] & 0xc0) != 0x80;
     return column;
+}
+
+unsigned conf_chain_external(const struct conf_chain *chain, unsigned from)
+{
+    while (from < chain->count && chain->steps[from].kind != CONF_STEP_EXTERNAL)
+        from++;
+    return from;
+}
+
+bool conf_stage_name_valid(const char *name)
+{
+    static const char *const taken[] = {"raw", "out", "jpeg"};
+    size_t length = strlen(name);
+    if (!ring_id_valid(name) || length >= CONF_STAGE_SIZE)
+        return false;
+    if (length > 3 && strcmp(name + length - 3, "-in") == 0)
+        return false;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return false;
+    return name[0] != 'v' || name[1] < '0' || name[1] > '9';
 }
 
 /* ---- pieces ---- */
@@ -86,6 +109,10 @@ static bool same_step(const struct conf_chain *a, const struct conf_step *first,
                same_piece(a, first->text.font, b, second->text.font);
     case CONF_STEP_FILTER:
         return same_piece(a, first->filter.graph, b, second->filter.graph);
+    case CONF_STEP_EXTERNAL:
+        return first->external.absent == second->external.absent &&
+               first->external.timeout_ns == second->external.timeout_ns &&
+               same_piece(a, first->external.name, b, second->external.name);
     case CONF_STEP_GRAY:
     case CONF_STEP_DEINTERLACE:
     case CONF_STEP_END:
@@ -130,6 +157,10 @@ static bool valid_step(const struct conf_chain *chain, const struct conf_step *s
                (step->text.font.size == 0 || is_text(chain, step->text.font));
     if (step->kind == CONF_STEP_FILTER)
         return is_text(chain, step->filter.graph);
+    if (step->kind == CONF_STEP_EXTERNAL)
+        return is_text(chain, step->external.name) &&
+               conf_stage_name_valid(conf_chain_text(chain, step->external.name)) &&
+               step->external.timeout_ns > 0 && step->external.timeout_ns <= CONF_TIMEOUT_MAX;
     return step->kind >= CONF_STEP_CROP && step->kind < CONF_STEP_END;
 }
 
@@ -137,8 +168,11 @@ bool conf_chain_valid(const struct conf_chain *chain)
 {
     if (chain->count > CONF_CHAIN_STEPS || chain->used > sizeof chain->data)
         return false;
-    for (uint32_t i = 0; i < chain->count; i++)
+    unsigned externals = 0;
+    for (uint32_t i = 0; i < chain->count; i++) {
+        externals += chain->steps[i].kind == CONF_STEP_EXTERNAL;
         if (!valid_step(chain, &chain->steps[i]))
             return false;
-    return true;
+    }
+    return externals <= CONF_EXTERNALS;
 }

@@ -8,7 +8,10 @@
 #include <stdint.h>
 
 #define CONF_CHAIN_STEPS 16
-#define CONF_CHAIN_BYTES 4000 /* texts and points of all steps together */
+#define CONF_CHAIN_BYTES 4000                       /* texts and points of all steps together */
+#define CONF_EXTERNALS 2                            /* external steps of a chain */
+#define CONF_TIMEOUT_MAX (INT64_C(60) * 1000000000) /* of one, in ns */
+#define CONF_STAGE_SIZE 21                          /* the name of one, with its NUL */
 
 enum conf_step_kind {
     CONF_STEP_CROP = 1,
@@ -20,6 +23,7 @@ enum conf_step_kind {
     CONF_STEP_GRAY,
     CONF_STEP_DEINTERLACE,
     CONF_STEP_FILTER,
+    CONF_STEP_EXTERNAL,
     CONF_STEP_END
 };
 
@@ -36,6 +40,9 @@ enum conf_position {
     CONF_BOTTOM,
     CONF_BOTTOM_RIGHT
 };
+
+/* What becomes of pictures while the program is absent or late. */
+enum conf_absent { CONF_ABSENT_RAW, CONF_ABSENT_PLACEHOLDER };
 
 /* A piece of conf_chain.data: a text, ended by a NUL that `size` counts, or uint16_t numbers. */
 struct conf_piece {
@@ -68,6 +75,11 @@ struct conf_step {
         struct {
             struct conf_piece graph; /* as libavfilter describes it */
         } filter;
+        struct {
+            struct conf_piece name;
+            uint32_t absent;    /* enum conf_absent */
+            int64_t timeout_ns; /* how long a picture of the program is waited for */
+        } external;
     };
 };
 
@@ -90,6 +102,13 @@ bool conf_chain_store(struct conf_chain *chain, const void *bytes, size_t size,
 /* The column in the file of what stands at `offset` of the text of a filter. */
 unsigned conf_chain_column(const struct conf_chain *chain, const struct conf_step *step,
                            unsigned offset);
+
+/* The number of the first external step at or after `from`; chain->count if there is none. */
+unsigned conf_chain_external(const struct conf_chain *chain, unsigned from);
+
+/* True if `name` can be that of an external step: [a-z0-9][a-z0-9_-]{0,19}, and not what names
+ * another ring of a camera. */
+bool conf_stage_name_valid(const char *name);
 
 /* True if both do the same to a picture. */
 bool conf_chain_same(const struct conf_chain *a, const struct conf_chain *b);

@@ -35,6 +35,14 @@ static const struct conf_option text_keys[] = {
     {"size", STEP(text.size), .type = CONF_NUMBER, .min = 4, .max = 512, .fallback = "24"},
     {"font", STEP(text.font), .type = CONF_FILE, .fallback = ""},
     {.path = NULL}};
+static const char *const absent_names[] = {"raw", "placeholder", NULL}; /* enum conf_absent */
+static const struct conf_option external_keys[] = {
+    {"name", STEP(external.name), .type = CONF_NAME},
+    {"timeout", STEP(external.timeout_ns), .type = CONF_DURATION, .min = 1000 * 1000,
+     .max = CONF_TIMEOUT_MAX, .fallback = "200ms"},
+    {"absent", STEP(external.absent), .type = CONF_CHOICE, .names = absent_names,
+     .fallback = "raw"},
+    {.path = NULL}};
 static const struct conf_option flip_value = {"flip", STEP(flip), .type = CONF_CHOICE,
                                               .names = flip_names};
 
@@ -128,10 +136,33 @@ static bool read_font(struct reader *reader, const struct conf_node *node)
     return steps_store(reader, node, path, strlen(path) + 1, &reader->step.text.font);
 }
 
+/* Of an external step: the name of the ring that its program writes. */
+static bool read_stage_name(struct reader *reader, const struct conf_node *node)
+{
+    static const char expected[] =
+        "a name of up to 20 characters a-z 0-9 _ -, other than raw, out, "
+        "jpeg, v0 and so on, not ending in -in";
+    const struct conf_chain *chain = reader->chain;
+    char text[CONF_VALUE_SIZE];
+    if (!read_scalar(reader, node, expected, text))
+        return false;
+    if (!conf_stage_name_valid(text))
+        return fault_expected(reader, node, expected);
+    for (unsigned i = 0; i < chain->count; i++)
+        if (chain->steps[i].kind == CONF_STEP_EXTERNAL &&
+            strcmp(conf_chain_text(chain, chain->steps[i].external.name), text) == 0) {
+            steps_fault(reader, node, "another external step of this chain has that name");
+            return false;
+        }
+    return steps_store(reader, node, text, strlen(text) + 1, &reader->step.external.name);
+}
+
 static bool read_value(struct reader *reader, const struct conf_option *option,
                        const struct conf_node *node)
 {
     char text[CONF_VALUE_SIZE], expected[160];
+    if (option->type == CONF_NAME)
+        return read_stage_name(reader, node);
     if (option->type == CONF_SOURCE)
         return read_text(reader, node);
     if (option->type == CONF_FILE)
@@ -321,6 +352,17 @@ static bool read_filter(struct reader *reader, const struct conf_node *node)
     return steps_store(reader, node, text, strlen(text) + 1, &reader->step.filter.graph);
 }
 
+static bool read_external(struct reader *reader, const struct conf_node *node)
+{
+    unsigned before = 0;
+    for (unsigned i = 0; i < reader->chain->count; i++)
+        before += reader->chain->steps[i].kind == CONF_STEP_EXTERNAL;
+    if (before < CONF_EXTERNALS)
+        return read_map(reader, external_keys, node);
+    steps_fault(reader, node, "a chain can have two external steps");
+    return false;
+}
+
 static bool read_nothing(struct reader *reader, const struct conf_node *node)
 {
     return node->missing || fault_expected(reader, node, "without a value");
@@ -335,7 +377,7 @@ static const struct {
     {read_rotate, CONF_STEP_ROTATE, false}, {read_flip, CONF_STEP_FLIP, false},
     {read_mask, CONF_STEP_MASK, false},     {read_text_step, CONF_STEP_TEXT, false},
     {read_nothing, CONF_STEP_GRAY, true},   {read_nothing, CONF_STEP_DEINTERLACE, true},
-    {read_filter, CONF_STEP_FILTER, false},
+    {read_filter, CONF_STEP_FILTER, false}, {read_external, CONF_STEP_EXTERNAL, false},
 };
 
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -358,6 +400,12 @@ static const char *const descriptions[] = {
     "- deinterlace: full pictures out of half ones; each comes one picture later.",
     ("- filter: \"hqdn3d,eq=contrast=1.1\": any graph of libavfilter's filters, with one input and "
      "one output, that reach no files, sockets or devices (ffmpeg-filters(1))."),
+    ("- external: {name: detector, timeout: 200ms, absent: raw}: to a program of yours and back. "
+     "It "
+     "reads the camera's raw ring or, where steps come before, the ring CAMERA.detector-in, and "
+     "writes the ring CAMERA.detector. While it is not attached, or has given no picture for "
+     "timeout (1 ms to 60 s), pictures go on without it; with absent: placeholder none do, and "
+     "viewers are told. At most two in a chain."),
 };
 
 void conf_steps_describe(FILE *out)
@@ -374,10 +422,6 @@ void conf_steps_describe(FILE *out)
 static void steps_fault_unknown(struct reader *reader, const struct conf_node *node)
 {
     char words[320], quote[CONF_QUOTE_SIZE];
-    if (strcmp(node->text, "external") == 0) {
-        steps_fault(reader, node, "the step external is not supported by this version");
-        return;
-    }
     int used =
         snprintf(words, sizeof words, "unknown step %s; there are", conf_quote(node->text, quote));
     for (size_t i = 0; i < KINDS; i++)

@@ -38,6 +38,7 @@ static const struct {
     [MSG_OPEN_DONE] = {"OPEN_DONE", 0, false},
     [MSG_TRIAL] = {"TRIAL", sizeof(struct msg_trial), false},
     [MSG_CHAIN_STATE] = {"CHAIN_STATE", sizeof(struct msg_chain_state), false},
+    [MSG_STAGE_STATE] = {"STAGE_STATE", sizeof(struct msg_place), false},
     [MSG_RESTART] = {"RESTART", sizeof(struct msg_place), false},
 };
 

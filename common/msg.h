@@ -31,6 +31,8 @@ enum msg_type {
     MSG_OPEN_DONE,
     /* from encoder: a camera's chain gives no pictures; or, with an empty `why`, it does again */
     MSG_CHAIN_STATE,
+    /* from encoder: the program of an external step is there, late or absent now (board.h) */
+    MSG_STAGE_STATE,
     MSG_LOG, /* to child: new level and format of its log */
     /* to server: accept no new clients, end when the last has left; sent back when it has stopped
      * accepting */
@@ -122,7 +124,7 @@ union msg_payload {
     struct msg_camera_state state;
     struct msg_index index; /* MSG_WAKER */
     struct msg_trial trial;
-    struct msg_place place; /* MSG_CAMERA_GONE, MSG_RESTART */
+    struct msg_place place; /* MSG_CAMERA_GONE, MSG_STAGE_STATE, MSG_RESTART */
     struct msg_camera_taken taken;
     struct msg_chain_state chain;
     struct conf_log log;

@@ -117,6 +117,8 @@ void ring_ctl_clear_encoder_row(struct ring_ctl *ctl);
 /* The writer has died: unlinks data objects beside the current one, and gives back memory with
  * which a growth was cut short. */
 void ring_ctl_clear_writer(struct ring_ctl *ctl);
+/* The same, unless a process has the ring open as its exclusive writer. */
+void ring_ctl_clear_gone_writer(struct ring_ctl *ctl);
 /* Rings the ring's bell, as the dead writer may have failed to do. */
 void ring_ctl_ring(struct ring_ctl *ctl);
 
@@ -158,6 +160,9 @@ struct ring_writer *ring_writer_open(const char *instance, const char *name, boo
                                      struct error *err);
 void ring_writer_close(struct ring_writer *writer);
 enum ring_kind ring_writer_kind(const struct ring_writer *writer);
+
+/* True if no supervisor has made the ring, so that its writer may remove it. */
+bool ring_writer_owns(const struct ring_writer *writer);
 
 /* True once the ring's owner has retired it: no reader gets what is committed. */
 bool ring_writer_closed(const struct ring_writer *writer);
@@ -288,6 +293,9 @@ void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t 
 /* Asks the writer to signal eventfd number `waker` on each commit (or no more, with -1).  Look for
  * a newer frame after it. */
 void ring_reader_want(struct ring_reader *reader, int waker);
+
+/* True while a process has the ring open as its exclusive writer. */
+bool ring_reader_has_writer(const struct ring_reader *reader);
 
 /* True once the ring's owner has retired it. */
 bool ring_reader_closed(const struct ring_reader *reader);

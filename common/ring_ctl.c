@@ -173,6 +173,14 @@ void ring_ctl_clear_writer(struct ring_ctl *ctl)
     }
 }
 
+void ring_ctl_clear_gone_writer(struct ring_ctl *ctl)
+{
+    if (!ring_lock(ctl->fd, RING_LOCK_WRITER))
+        return;
+    ring_ctl_clear_writer(ctl);
+    ring_unlock(ctl->fd, RING_LOCK_WRITER);
+}
+
 void ring_ctl_ring(struct ring_ctl *ctl)
 {
     bell_ring(&ctl->header->bell, BELL_ALL);

@@ -504,6 +504,11 @@ void ring_reader_wait(const struct ring_reader *reader, uint32_t heard, int64_t 
         bell_wait(&ctl->bell, heard, deadline);
 }
 
+bool ring_reader_has_writer(const struct ring_reader *reader)
+{
+    return ring_lock_taken(reader->ctl->fd, RING_LOCK_WRITER);
+}
+
 bool ring_reader_closed(const struct ring_reader *reader)
 {
     return atomic_load(&reader->ctl->header->closed);

@@ -302,6 +302,11 @@ enum ring_kind ring_writer_kind(const struct ring_writer *writer)
     return writer->ctl->kind;
 }
 
+bool ring_writer_owns(const struct ring_writer *writer)
+{
+    return writer->ctl->header->unsupervised;
+}
+
 bool ring_writer_closed(const struct ring_writer *writer)
 {
     return atomic_load(&writer->ctl->header->closed);

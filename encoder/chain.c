@@ -43,6 +43,7 @@ struct part {
 struct chain {
     char camera[RING_ID_SIZE];
     struct conf_chain conf;
+    unsigned first; /* step; conf ends with the last */
     const char *fonts[CONF_CHAIN_STEPS];
     unsigned count, tail; /* parts; those from `tail` on wait for chain_copy */
     struct part parts[2 * CONF_CHAIN_STEPS];
@@ -71,6 +72,11 @@ static bool is_own(const struct conf_step *step)
     return step->kind == CONF_STEP_MASK || step->kind == CONF_STEP_GRAY;
 }
 
+static bool is_libavfilters(const struct conf_step *step)
+{
+    return !is_own(step) && step->kind != CONF_STEP_EXTERNAL;
+}
+
 static struct part *add_part(struct chain *chain, enum part_kind kind, unsigned first, unsigned end)
 {
     struct part *part = &chain->parts[chain->count++];
@@ -84,7 +90,7 @@ static unsigned end_of_graph(const struct conf_chain *conf, unsigned first)
 {
     unsigned end = first;
     bool has_filter = false;
-    for (; end < conf->count && !is_own(&conf->steps[end]); end++) {
+    for (; end < conf->count && is_libavfilters(&conf->steps[end]); end++) {
         if (has_filter && conf->steps[end].kind == CONF_STEP_TEXT)
             break;
         has_filter = has_filter || conf->steps[end].kind == CONF_STEP_FILTER;
@@ -117,7 +123,11 @@ static bool chain_cut(struct chain *chain)
 {
     const struct conf_chain *conf = &chain->conf;
     bool is_gray = false;
-    for (unsigned i = 0; i < conf->count;) {
+    for (unsigned i = chain->first; i < conf->count;) {
+        if (conf->steps[i].kind == CONF_STEP_EXTERNAL) {
+            i++;
+            continue;
+        }
         if (is_own(&conf->steps[i])) {
             is_gray = is_gray || conf->steps[i].kind == CONF_STEP_GRAY;
             if (!add_own(chain, i++))
@@ -167,14 +177,34 @@ bool chain_check_step(const struct conf_chain *conf, unsigned step, struct error
 {
     const char *fonts[CONF_CHAIN_STEPS] = {NULL};
     bool ok = check_words(conf, step, &fonts[step], err);
-    if (ok && !is_own(&conf->steps[step]))
+    if (ok && is_libavfilters(&conf->steps[step]))
         ok = chain_graph_check(conf, fonts, step, err) == 0;
     if (!ok)
         chain_name_step(conf, err);
     return ok;
 }
 
+/* True if a result of these steps depends on pictures before it. */
+static bool keeps_state(const struct conf_chain *chain, unsigned first)
+{
+    for (unsigned i = first; i < chain->count; i++) {
+        const struct conf_step *step = &chain->steps[i];
+        if (step->kind == CONF_STEP_DEINTERLACE)
+            return true;
+        if (step->kind == CONF_STEP_FILTER &&
+            filter_graph_keeps_state(conf_chain_text(chain, step->filter.graph)))
+            return true;
+    }
+    return false;
+}
+
 struct chain *chain_create(const struct conf_camera *camera, struct error *err)
+{
+    return chain_create_part(camera, 0, camera->chain.count, err);
+}
+
+struct chain *chain_create_part(const struct conf_camera *camera, unsigned first, unsigned end,
+                                struct error *err)
 {
     struct chain *chain = calloc(1, sizeof *chain);
     if (!chain) {
@@ -184,11 +214,13 @@ struct chain *chain_create(const struct conf_camera *camera, struct error *err)
     tzset(); /* localtime_r need not look at TZ */
     memcpy(chain->camera, camera->id, sizeof chain->camera);
     chain->conf = camera->chain;
-    chain->borrows = !chain_keeps_state(&chain->conf);
+    chain->conf.count = end;
+    chain->first = first;
+    chain->borrows = !keeps_state(&chain->conf, first);
     chain->picture = av_frame_alloc();
     chain->next = av_frame_alloc();
     bool ok = true;
-    for (unsigned i = 0; i < chain->conf.count && ok; i++)
+    for (unsigned i = first; i < chain->conf.count && ok; i++)
         ok = check_words(&chain->conf, i, &chain->fonts[i], err);
     if (ok && !(chain->picture && chain->next && chain_cut(chain))) {
         error_set(err, 0, "out of memory");
@@ -220,15 +252,7 @@ void chain_destroy(struct chain *chain)
 
 bool chain_keeps_state(const struct conf_chain *chain)
 {
-    for (unsigned i = 0; i < chain->count; i++) {
-        const struct conf_step *step = &chain->steps[i];
-        if (step->kind == CONF_STEP_DEINTERLACE)
-            return true;
-        if (step->kind == CONF_STEP_FILTER &&
-            filter_graph_keeps_state(conf_chain_text(chain, step->filter.graph)))
-            return true;
-    }
-    return false;
+    return keeps_state(chain, 0) || conf_chain_external(chain, 0) < chain->count;
 }
 
 /* ---- in ---- */

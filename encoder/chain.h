@@ -24,6 +24,10 @@ enum chain_result {
 /* Of a camera whose chain has steps; copies what it needs.  NULL with err.  What depends on the
  * pictures' size is prepared by chain_run, and anew whenever that changes. */
 struct chain *chain_create(const struct conf_camera *camera, struct error *err);
+/* The same with the steps from number `first` up to `end`, without that: what lies between external
+ * steps, which a chain passes over. */
+struct chain *chain_create_part(const struct conf_camera *camera, unsigned first, unsigned end,
+                                struct error *err);
 void chain_destroy(struct chain *chain);
 
 /* Looks at step number `step`, from 0, by itself.  False, with err, if it can't be right, whatever

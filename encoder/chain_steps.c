@@ -91,6 +91,7 @@ bool chain_steps_describe(const struct conf_chain *chain, unsigned number, const
         return true;
     case CONF_STEP_MASK:
     case CONF_STEP_GRAY:
+    case CONF_STEP_EXTERNAL:
     case CONF_STEP_END:
         break;
     }

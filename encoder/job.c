@@ -102,6 +102,7 @@ void job_destroy(struct job *job)
 void job_set_bell(struct job *job, struct bell *bell)
 {
     job->bell = bell;
+    processing_set_bell(job->processing, bell);
 }
 
 void job_change(struct job *job, uint32_t settings)
@@ -165,11 +166,12 @@ bool job_keeps_state(const struct job *job)
 }
 
 /* A camera that loses no frame waits for each: none may be left.  One whose JPEGs are passed
- * through makes little work. */
+ * through makes little work.  And what programs have is not passed on. */
 bool job_may_offer(const struct job *job)
 {
+    const struct conf_chain *chain = &job->conf->chain;
     return job_keeps_state(job) && processing_has_state(job->processing) && !job->place->lossless &&
-           !atomic_load(&job->place->passthrough);
+           !atomic_load(&job->place->passthrough) && conf_chain_external(chain, 0) == chain->count;
 }
 
 void job_offer(struct job *job)
@@ -256,28 +258,32 @@ static void job_encode(struct job *job, struct jpeg_encoder *encoder, const stru
     output_complain(&job->complaint, job->conf->id, "frame", &fault);
 }
 
-/* The raw picture through the camera's chain, and what comes out of it into a JPEG. */
+/* What has come out of the camera's chain, into a JPEG. */
+static void encode_processed(struct job *job, struct jpeg_encoder *encoder,
+                             const struct processed *made)
+{
+    if (job->bell &&
+        variant_any_wanted(&job->place->variants)) /* another worker may make them meanwhile */
+        bell_ring(job->bell, 1);
+    struct picture picture = {.frame = &made->frame,
+                              .data = made->data,
+                              .source = made->frame.source,
+                              .waited_ns = made->waited_ns,
+                              .started_ns = made->frame.started_ns,
+                              .encoded_ns = made->frame.committed_ns};
+    job_encode(job, encoder, &picture);
+    processing_release(job->processing, made);
+}
+
 static void process_and_encode(struct job *job, struct jpeg_encoder *encoder,
                                const struct picture *raw)
 {
     struct processed made;
     struct output_fault fault;
-    if (!processing_run(job->processing, raw->frame, raw->data, raw->started_ns, &made, &fault)) {
-        if (fault.stage)
-            output_complain(&job->complaint, job->conf->id, "frame", &fault);
-        return;
-    }
-    if (job->bell &&
-        variant_any_wanted(&job->place->variants)) /* another worker may make them meanwhile */
-        bell_ring(job->bell, 1);
-    struct picture picture = {.frame = &made.frame,
-                              .data = made.data,
-                              .source = made.frame.source,
-                              .waited_ns = raw->waited_ns,
-                              .started_ns = raw->started_ns,
-                              .encoded_ns = made.frame.committed_ns};
-    job_encode(job, encoder, &picture);
-    processing_release(job->processing, &made);
+    if (processing_run(job->processing, raw->frame, raw->data, raw->started_ns, &made, &fault))
+        encode_processed(job, encoder, &made);
+    else if (fault.stage)
+        output_complain(&job->complaint, job->conf->id, "frame", &fault);
 }
 
 static void make_pictures(struct job *job, struct jpeg_encoder *encoder,
@@ -316,8 +322,10 @@ static void job_take(struct job *job, uint64_t number)
         board_count(&job->place->late, number - before - 1);
 }
 
+/* All frames up to `number` are taken; those that programs have are not finished yet. */
 static void job_finish(struct job *job, uint64_t number)
 {
+    number = processing_settled(job->processing, number);
     ring_store_u64(&job->place->finished, number, memory_order_release);
     if (job->place->lossless)
         bell_ring(&job->place->demand, 1);
@@ -357,6 +365,20 @@ static bool watch_jpeg(struct job *job)
     return true;
 }
 
+/* With the lease held: what programs have returned, or not in time. */
+static void job_resume(struct job *job, struct jpeg_encoder *encoder)
+{
+    struct processed made;
+    struct output_fault fault;
+    if (!processing_is_due(job->processing))
+        return;
+    if (processing_resume(job->processing, &made, &fault))
+        encode_processed(job, encoder, &made);
+    else if (fault.stage)
+        output_complain(&job->complaint, job->conf->id, "frame", &fault);
+    job_finish(job, atomic_load_explicit(&job->place->taken, memory_order_relaxed));
+}
+
 bool job_work(struct job *job, struct jpeg_encoder *encoder)
 {
     uint64_t after, head;
@@ -368,11 +390,14 @@ bool job_work(struct job *job, struct jpeg_encoder *encoder)
         job->offers = false; /* taken */
         return false;
     }
-    if (!is_due(job, &after, &head) || is_left(job, head) ||
+    bool is_new = is_due(job, &after, &head) && !is_left(job, head);
+    if (!(is_new || processing_is_due(job->processing)) ||
         !lease_acquire(&job->place->lease, job->worker, job->epoch))
         return false;
-    if (job_is_mine(job))
-        take_newest(job, encoder);
+    if (job_is_mine(job)) {
+        take_newest(job, encoder); /* first: a program may be quicker to return it */
+        job_resume(job, encoder);
+    }
     /* ends with the fence that the second look needs */
     lease_release(&job->place->lease, job->worker);
     if (!job_is_mine(job))
@@ -384,5 +409,10 @@ bool job_waits(struct job *job)
 {
     uint64_t after, head;
     return job->raw && !job->offers && lease_holder(&job->place->lease) < 0 && job_is_mine(job) &&
-           is_due(job, &after, &head);
+           (is_due(job, &after, &head) || processing_is_due(job->processing));
+}
+
+int64_t job_due(const struct job *job)
+{
+    return processing_due(job->processing);
 }

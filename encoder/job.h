@@ -50,6 +50,9 @@ bool job_may_offer(const struct job *job);
 void job_offer(struct job *job);
 bool job_was_refused(struct job *job);
 
+/* When there may be work for job_work without the pool's bell; CLOCK_NEVER. */
+int64_t job_due(const struct job *job);
+
 /* True if there seems to be work for job_work; costs a few atomic loads. */
 bool job_waits(struct job *job);
 

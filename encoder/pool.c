@@ -293,6 +293,16 @@ static bool pool_work(struct pool *pool, const atomic_bool *stop)
     return pass_variants(pool, stop) || worked;
 }
 
+static int64_t next_due(const struct pool *pool)
+{
+    int64_t due = CLOCK_NEVER;
+    for (unsigned i = 0; i < pool->count; i++) {
+        int64_t of_camera = job_due(pool->lines[i]->job);
+        due = of_camera < due ? of_camera : due;
+    }
+    return due;
+}
+
 void pool_run(struct pool *pool, const atomic_bool *stop)
 {
     for (;;) {
@@ -304,7 +314,7 @@ void pool_run(struct pool *pool, const atomic_bool *stop)
         if (pool_work(pool, stop))
             continue;
         pool_promise(pool, CLOCK_NEVER);
-        bell_wait_number(pool->bell, seen, CLOCK_NEVER, pool->worker);
+        bell_wait_number(pool->bell, seen, next_due(pool), pool->worker);
     }
     pool_promise(pool, CLOCK_NEVER);
 }

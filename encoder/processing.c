@@ -33,6 +33,7 @@
 #include "processing.h"
 
 #include "chain.h"
+#include "stage.h"
 
 #include "common/camera_rings.h"
 #include "common/channel.h"
@@ -42,6 +43,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct processing {
     const char *instance;
@@ -49,9 +51,22 @@ struct processing {
     struct msg_place at;
     struct board_camera *place;
     unsigned worker;
-    struct conf_chain used; /* what `chain` was made from */
-    struct chain *chain;    /* NULL: none yet */
+    struct bell *bell;                          /* the pool's; NULL: nobody else listens */
+    struct conf_chain used;                     /* what the sections were made from */
+    bool is_open;                               /* there are sections */
+    unsigned count;                             /* of stages; there is one section more */
+    struct chain *sections[CONF_EXTERNALS + 1]; /* the steps before each stage; NULL: none */
+    struct stage *stages[CONF_EXTERNALS];
     struct ring_writer *out;
+};
+
+/* How far a picture came. */
+enum progress {
+    PICTURE,
+    WAITS,     /* for the program of an external step */
+    WITHHELD,  /* the chain gives no picture for it: no fault */
+    HELD_BACK, /* as the program of an external step is not there */
+    FAILED
 };
 
 /* ---- life ---- */
@@ -105,19 +120,52 @@ bool processing_claim(struct processing *processing)
                          memory_order_seq_cst);
 }
 
+/* Returns how many frames were with programs, and are given up. */
+static unsigned close_sections(struct processing *processing)
+{
+    unsigned dropped = 0;
+    for (unsigned i = 0; i <= processing->count; i++) {
+        chain_destroy(processing->sections[i]);
+        processing->sections[i] = NULL;
+    }
+    for (unsigned i = 0; i < processing->count; i++) {
+        dropped += stage_destroy(processing->stages[i]);
+        processing->stages[i] = NULL;
+    }
+    processing->count = 0;
+    processing->is_open = false;
+    return dropped;
+}
+
+static void count_dropped(struct processing *processing, unsigned dropped)
+{
+    if (dropped > 0)
+        board_count(&processing->place->chain_dropped, dropped);
+}
+
+/* Until state_worker is cleared, no other process takes the camera's frames, or counts any. */
 static void drop_chain(struct processing *processing)
 {
-    chain_destroy(processing->chain);
-    processing->chain = NULL;
+    unsigned dropped = close_sections(processing);
+    if (dropped == 0 || !processing_has_state(processing))
+        return;
+    count_dropped(processing, dropped);
+    ring_store_u64(&processing->place->finished, atomic_load(&processing->place->taken),
+                   memory_order_release);
 }
 
 void processing_destroy(struct processing *processing)
 {
     if (!processing)
         return;
-    chain_destroy(processing->chain);
+    close_sections(processing);
     processing_close_ring(processing);
     free(processing);
+}
+
+void processing_set_bell(struct processing *processing, struct bell *bell)
+{
+    processing->bell = bell;
 }
 
 bool processing_let_go(struct processing *processing)
@@ -130,7 +178,7 @@ bool processing_let_go(struct processing *processing)
 bool processing_change(struct processing *processing)
 {
     const struct conf_chain *chain = &processing->conf->chain;
-    bool is_other = processing->chain && !conf_chain_same(&processing->used, chain);
+    bool is_other = processing->is_open && !conf_chain_same(&processing->used, chain);
     if (chain->count == 0)
         processing_close_ring(processing);
     if (is_other)
@@ -151,14 +199,44 @@ bool processing_is_elsewhere(const struct processing *processing)
     return word != 0 && word != processing->worker + 1 && processing_keeps_state(processing);
 }
 
+/* The steps from `first` up to the next external one, and that one. */
+static bool open_section(struct processing *processing, unsigned first, struct error *err)
+{
+    const struct conf_camera *conf = processing->conf;
+    unsigned number = processing->count, end = conf_chain_external(&conf->chain, first);
+    if (end > first)
+        processing->sections[number] = chain_create_part(conf, first, end, err);
+    if (end > first && !processing->sections[number])
+        return false;
+    if (end == conf->chain.count)
+        return true;
+    const char *name = conf_chain_text(&conf->chain, conf->chain.steps[end].external.name);
+    int slot = camera_stage(processing->place, name);
+    if (slot < 0) {
+        error_set(err, 0, "the external step %s has no rings", name);
+        return false;
+    }
+    processing->stages[number] =
+        stage_create(processing->instance, conf, end, &processing->at,
+                     &processing->place->stages[slot], processing->bell, processing->worker);
+    if (!processing->stages[number]) {
+        error_set(err, 0, "out of memory");
+        return false;
+    }
+    processing->count++;
+    return open_section(processing, end + 1, err);
+}
+
 static bool open_chain(struct processing *processing, struct error *err)
 {
-    if (!processing->chain) {
-        processing->chain = chain_create(processing->conf, err);
+    if (!processing->is_open) {
+        processing->is_open = open_section(processing, 0, err);
         processing->used = processing->conf->chain;
     }
-    if (!processing->chain)
+    if (!processing->is_open) {
+        close_sections(processing);
         return false;
+    }
     if (chain_keeps_state(&processing->used))
         processing_claim(processing); /* with the lease held, no other can have it */
     return true;
@@ -178,26 +256,33 @@ static bool processing_open_ring(struct processing *processing, struct error *er
     return processing->out;
 }
 
-/* Publishes the result of the chain's last run, which out->frame describes. */
-static bool processing_publish(struct processing *processing, struct processed *out,
-                               struct output_fault *fault)
+/* The payload of a picture that no step changes, as it is. */
+static void copy_picture(struct chain *chain, const uint8_t *data, struct processed *out)
 {
-    if (!processing_open_ring(processing, &fault->err))
-        return false;
-    struct ring_writer *ring = processing->out;
+    if (chain)
+        chain_copy(chain, out->loan.data);
+    else
+        memcpy(out->loan.data, data, out->frame.bytes);
+}
+
+/* Publishes the result of a section, which out->frame describes: of its chain's last run or,
+ * without a chain, `data`. */
+static bool processing_publish(struct ring_writer *ring, struct chain *chain, const uint8_t *data,
+                               struct processed *out, struct error *err)
+{
     ring_writer_takeover(ring);
-    if (ring_writer_reserve(ring, out->frame.bytes, 0, &fault->err) < 0)
+    if (ring_writer_reserve(ring, out->frame.bytes, 0, err) < 0)
         return false;
     if (!ring_loan(ring, &out->loan)) {
-        error_set(&fault->err, 0, "no free slot in the out ring");
+        error_set(err, 0, "no free slot in the ring behind the chain");
         return false;
     }
-    chain_copy(processing->chain, out->loan.data);
+    copy_picture(chain, data, out);
     out->data = out->loan.data;
     if (ring_commit(ring, &out->loan, &out->frame))
         return true;
     ring_loan_release(ring, &out->loan);
-    error_set(&fault->err, 0, "the out ring was replaced meanwhile");
+    error_set(err, 0, "the ring behind the chain was replaced meanwhile");
     return false;
 }
 
@@ -212,26 +297,97 @@ static bool is_dangerous(const struct board_camera *place, struct error *err)
     return true;
 }
 
-/* False without a picture; with fault->stage 0 if that is no fault. */
-static bool processing_make(struct processing *processing, const struct ring_frame *raw,
-                            const uint8_t *data, struct processed *out, struct output_fault *fault)
+/* Runs section `number`, whose result out->frame then describes. */
+static enum progress run_section(struct processing *processing, unsigned number,
+                                 const struct ring_frame *in, const uint8_t *data,
+                                 struct processed *out, struct error *err)
 {
     _Atomic uint32_t *running = &processing->place->chain_running;
-    fault->stage = OUTPUT_PROCESS;
-    enum chain_result result = CHAIN_FAILED;
-    if (is_dangerous(processing->place, &fault->err))
-        return false;
+    struct chain *chain = processing->sections[number];
+    if (!chain) {
+        out->frame = *in;
+        out->frame.source = in->number;
+        return PICTURE;
+    }
     ring_store_u32(running, 1, memory_order_relaxed);
-    if (open_chain(processing, &fault->err))
-        result = chain_run(processing->chain, raw, data, &out->frame, &fault->err);
+    enum chain_result result = chain_run(chain, in, data, &out->frame, err);
     ring_store_u32(running, 0, memory_order_relaxed);
     if (result == CHAIN_FAILED)
-        error_prefix(&fault->err, "its chain");
-    if (result == CHAIN_NONE) {
-        fault->stage = 0;
-        error_set(&fault->err, 0, "its chain gives no pictures");
-    }
-    return result == CHAIN_PICTURE;
+        error_prefix(err, "its chain");
+    if (result == CHAIN_NONE)
+        error_set(err, 0, "its chain gives no pictures");
+    return result == CHAIN_PICTURE ? PICTURE : result == CHAIN_NONE ? WITHHELD : FAILED;
+}
+
+/* Puts a picture through section `number` into `ring`.  PICTURE: `out` is the caller's until its
+ * loan is released. */
+static enum progress processing_make(struct processing *processing, unsigned number,
+                                     const struct ring_frame *in, const uint8_t *data,
+                                     struct ring_writer *ring, struct processed *out,
+                                     struct error *err)
+{
+    if (!ring)
+        return FAILED;
+    enum progress progress = run_section(processing, number, in, data, out, err);
+    if (progress != PICTURE)
+        return progress;
+    out->frame.started_ns = in->started_ns;
+    out->frame.variant = 0;
+    out->waited_ns = in->started_ns - in->committed_ns;
+    return processing_publish(ring, processing->sections[number], data, out, err) ? PICTURE
+                                                                                  : FAILED;
+}
+
+static enum progress processing_go_on(struct processing *processing, unsigned number,
+                                      const struct ring_frame *in, const uint8_t *data,
+                                      struct processed *out, struct error *err);
+
+/* Gives the picture to the program of stage `number`, and goes on without it if that isn't waited
+ * for. */
+static enum progress processing_hand_over(struct processing *processing, unsigned number,
+                                          const struct ring_frame *picture, const uint8_t *data,
+                                          struct processed *out, struct error *err)
+{
+    struct stage *stage = processing->stages[number];
+    struct stage_origin origin = {.number = picture->number,
+                                  .camera_ns = picture->camera_ns,
+                                  .captured_ns = picture->captured_ns,
+                                  .committed_ns = picture->committed_ns,
+                                  .started_ns = picture->started_ns};
+    unsigned dropped;
+    bool waits = stage_hand(stage, &origin, &dropped);
+    count_dropped(processing, dropped);
+    if (waits)
+        return WAITS;
+    if (!stage_holds_back(stage))
+        return processing_go_on(processing, number + 1, picture, data, out, err);
+    char words[64];
+    error_set(err, 0, "%s", stage_complaint(stage, words));
+    return HELD_BACK;
+}
+
+/* Puts a picture through section `number` and all that follows, as far as it comes. */
+static enum progress processing_go_on(struct processing *processing, unsigned number,
+                                      const struct ring_frame *in, const uint8_t *data,
+                                      struct processed *out, struct error *err)
+{
+    if (number == processing->count)
+        return processing_make(processing, number, in, data,
+                               processing_open_ring(processing, err) ? processing->out : NULL, out,
+                               err);
+    if (!stage_has_input(processing->stages[number]))
+        return processing_hand_over(processing, number, in, data, out, err);
+    struct processed made;
+    struct ring_writer *ring = stage_open_input(processing->stages[number], err);
+    enum progress progress = processing_make(processing, number, in, data, ring, &made, err);
+    if (progress != PICTURE)
+        return progress;
+    struct ring_frame next = made.frame;
+    next.number = made.frame.source;
+    next.committed_ns = in->committed_ns;
+    progress = processing_hand_over(processing, number, &next, made.data, out, err);
+    ring_loan_release(ring, &made.loan);
+    return progress;
 }
 
 /* ---- telling ---- */
@@ -244,8 +400,12 @@ static void tell_supervisor(struct processing *processing, int64_t now, const ch
     ring_store_u32(&processing->place->chain_told, why[0] != '\0', memory_order_relaxed);
 }
 
-/* A picture came out of the chain, or none, because of `why`. */
-static void note_result(struct processing *processing, bool is_picture, const char *why)
+#define AT_ONCE (-1)
+
+/* A picture came out of the chain; or none, because of `why`, which is told when none has come for
+ * patience_ns, or AT_ONCE. */
+static void note_result(struct processing *processing, bool is_picture, int64_t patience_ns,
+                        const char *why)
 {
     struct board_camera *place = processing->place;
     int64_t since = atomic_load_explicit(&place->chain_idle_ns, memory_order_relaxed);
@@ -255,35 +415,112 @@ static void note_result(struct processing *processing, bool is_picture, const ch
         tell_supervisor(processing, now, "");
     if (is_picture && since != 0)
         ring_store_i64(&place->chain_idle_ns, 0, memory_order_relaxed);
-    if (!is_picture && since == 0)
+    if (is_picture)
+        return;
+    if (since == 0)
         ring_store_i64(&place->chain_idle_ns, now, memory_order_relaxed);
-    if (!is_picture && since != 0 && !told && now - since >= processing->conf->stall_timeout_ns)
+    if (!told && (patience_ns == AT_ONCE || (since != 0 && now - since >= patience_ns)))
         tell_supervisor(processing, now, why);
 }
 
 void processing_note_none(struct processing *processing)
 {
-    note_result(processing, true, "");
+    note_result(processing, true, 0, "");
+}
+
+/* Counts what became of a picture, and says so.  True: it is there. */
+static bool processing_conclude(struct processing *processing, enum progress progress,
+                                struct processed *out, struct output_fault *fault)
+{
+    struct board_camera *place = processing->place;
+    fault->stage = progress == FAILED ? OUTPUT_PROCESS : 0;
+    if (progress == WAITS)
+        return false;
+    note_result(processing, progress == PICTURE,
+                progress == HELD_BACK ? AT_ONCE : processing->conf->stall_timeout_ns,
+                fault->err.text);
+    if (progress != PICTURE) {
+        board_count(progress == FAILED ? &place->chain_failed : &place->chain_dropped, 1);
+        return false;
+    }
+    board_count(&place->processed, 1);
+    stats_observe(&place->took[STATS_PROCESS], out->frame.committed_ns - out->frame.started_ns);
+    return true;
 }
 
 bool processing_run(struct processing *processing, const struct ring_frame *raw,
                     const uint8_t *data, int64_t started_ns, struct processed *out,
                     struct output_fault *fault)
 {
-    struct board_camera *place = processing->place;
-    bool done = processing_make(processing, raw, data, out, fault);
-    if (done) {
-        out->frame.started_ns = started_ns;
-        done = processing_publish(processing, out, fault);
-    }
-    note_result(processing, done, fault->err.text);
-    if (!done) {
-        board_count(fault->stage ? &place->chain_failed : &place->chain_dropped, 1);
+    struct ring_frame in = *raw;
+    in.started_ns = started_ns;
+    enum progress progress = FAILED;
+    if (!is_dangerous(processing->place, &fault->err) && open_chain(processing, &fault->err))
+        progress = processing_go_on(processing, 0, &in, data, out, &fault->err);
+    return processing_conclude(processing, progress, out, fault);
+}
+
+/* ---- pictures of programs ---- */
+
+static bool has_stages(const struct processing *processing)
+{
+    return processing->count > 0 && processing_has_state(processing);
+}
+
+bool processing_is_due(struct processing *processing)
+{
+    if (!has_stages(processing))
         return false;
+    int64_t now = clock_now();
+    for (unsigned i = 0; i < processing->count; i++)
+        if (stage_is_due(processing->stages[i], now))
+            return true;
+    return false;
+}
+
+int64_t processing_due(const struct processing *processing)
+{
+    int64_t due = CLOCK_NEVER;
+    for (unsigned i = 0; has_stages(processing) && i < processing->count; i++)
+        due = stage_due(processing->stages[i]) < due ? stage_due(processing->stages[i]) : due;
+    return due;
+}
+
+bool processing_resume(struct processing *processing, struct processed *out,
+                       struct output_fault *fault)
+{
+    fault->stage = 0;
+    for (unsigned i = processing->count; has_stages(processing) && i > 0; i--) {
+        struct stage *stage = processing->stages[i - 1];
+        struct ring_frame in;
+        const uint8_t *data;
+        unsigned dropped;
+        if (!stage_is_due(stage, clock_now()))
+            continue;
+        bool took = stage_take(stage, &in, &data, &dropped);
+        count_dropped(processing, dropped);
+        if (!took && stage_holds_back(stage)) {
+            char words[64];
+            note_result(processing, false, AT_ONCE, stage_complaint(stage, words));
+        }
+        if (!took)
+            continue;
+        enum progress progress = processing_go_on(processing, i, &in, data, out, &fault->err);
+        stage_release(stage);
+        if (processing_conclude(processing, progress, out, fault))
+            return true;
     }
-    board_count(&place->processed, 1);
-    stats_observe(&place->took[STATS_PROCESS], out->frame.committed_ns - started_ns);
-    return true;
+    return false;
+}
+
+uint64_t processing_settled(const struct processing *processing, uint64_t taken)
+{
+    for (unsigned i = 0; i < processing->count; i++) {
+        uint64_t oldest;
+        if (stage_pending(processing->stages[i], &oldest) > 0 && oldest <= taken)
+            taken = oldest - 1;
+    }
+    return taken;
 }
 
 void processing_release(struct processing *processing, const struct processed *out)

@@ -20,6 +20,9 @@ struct processing *processing_create(const char *instance, const struct conf_cam
                                      unsigned worker);
 void processing_destroy(struct processing *processing);
 
+/* The pool's bell, which is rung when a program has returned a picture. */
+void processing_set_bell(struct processing *processing, struct bell *bell);
+
 /* This worker has nothing to do with the camera any more; before processing_destroy.  Returns as
  * processing_change does. */
 bool processing_let_go(struct processing *processing);
@@ -52,14 +55,29 @@ struct processed {
     struct ring_frame frame; /* as published, but `source` is the raw frame's number */
     const uint8_t *data;     /* its payload */
     struct ring_loan loan;   /* private */
+    int64_t waited_ns;       /* the raw frame, in its ring */
 };
 
 /* Puts the raw picture through the chain and publishes what comes out.  True: `out` is a picture,
- * the caller's until processing_release.  False: there is none, which is counted on the board; with
- * fault->stage 0 if the chain withheld it, which is no fault. */
+ * the caller's until processing_release.  False: there is none, which is counted on the board, or
+ * none yet, as the program of an external step has it; with fault->stage 0 if that is no fault. */
 bool processing_run(struct processing *processing, const struct ring_frame *raw,
                     const uint8_t *data, int64_t started_ns, struct processed *out,
                     struct output_fault *fault);
+
+/* External steps: whether processing_resume might have a picture that a program has returned, or
+ * has not in time; and when that may become so without the pool's bell (CLOCK_NEVER).  Neither
+ * needs the lease. */
+bool processing_is_due(struct processing *processing);
+int64_t processing_due(const struct processing *processing);
+
+/* As processing_run, with what is due. */
+bool processing_resume(struct processing *processing, struct processed *out,
+                       struct output_fault *fault);
+
+/* The raw frame up to which nothing is with a program any more, of those up to `taken`. */
+uint64_t processing_settled(const struct processing *processing, uint64_t taken);
+
 void processing_release(struct processing *processing, const struct processed *out);
 
 #endif

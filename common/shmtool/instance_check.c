@@ -165,14 +165,14 @@ static struct ring_stat *stat_of(const struct check *check, const char *name)
     return find_stat(&ring, &ignored);
 }
 
-static void check_has_ring(struct check *check, const char *camera, unsigned number)
+static void check_has_ring(struct check *check, const struct board_camera *camera, unsigned number)
 {
     char ring[RING_NAME_SIZE];
-    camera_ring_name(number, camera, ring);
-    if (is_wanted(check, camera, ring) &&
+    camera_ring_name_at(number, camera, ring);
+    if (is_wanted(check, camera->id, ring) &&
         !objects_get(&check->objects, OBJECT_CTL, check->instance, ring))
         verdict_add(&check->doubtful, !check->owner.supervised, check->instance, ring, "missing",
-                    "", "does not exist, though the board has camera %s", camera);
+                    "", "does not exist, though the board has camera %s", camera->id);
 }
 
 static void check_camera(struct check *check, unsigned index)
@@ -197,7 +197,7 @@ static void check_camera(struct check *check, unsigned index)
     check_lease(check, index, &account, raw);
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         if (camera_ring_exists(number, camera))
-            check_has_ring(check, camera->id, number);
+            check_has_ring(check, camera, number);
     free(raw);
     free(jpeg);
 }

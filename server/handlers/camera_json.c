@@ -1,11 +1,13 @@
 #include "server/handlers/camera_json.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "server/handlers/motion_json.h"
 
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 json_t *camera_json_text(const char *text)
 {
@@ -46,6 +48,46 @@ static void add_state(json_t *json, struct camera *camera)
     json_object_set_new(json, "why", why ? camera_json_text(camera->why) : json_null());
     json_object_set_new(json, "since", json_real((double)since_ms / 1000));
     json_object_set_new(json, "fresh", json_boolean(camera_is_fresh(camera)));
+}
+
+static const char *stage_state_name(uint32_t state)
+{
+    return state == BOARD_STAGE_ATTACHED ? "attached"
+           : state == BOARD_STAGE_LATE   ? "late"
+                                         : "absent";
+}
+
+static json_t *stage_json(const struct board_camera *board, unsigned number)
+{
+    const struct board_stage *stage = &board->stages[number];
+    bool has_input = camera_ring_exists(CAMERA_RING_STAGE_IN + number, board);
+    uint32_t state = atomic_load_explicit(&stage->state, memory_order_acquire);
+    int64_t since = atomic_load_explicit(&stage->since_ns, memory_order_relaxed);
+    int64_t since_ms = clock_wall(since) / NS_PER_MS;
+    char reads[RING_NAME_SIZE], writes[RING_NAME_SIZE];
+    camera_ring_name_at(has_input ? CAMERA_RING_STAGE_IN + number : CAMERA_RING_RAW, board, reads);
+    camera_ring_name_at(CAMERA_RING_STAGE + number, board, writes);
+    json_t *json = json_object();
+    json_object_set_new(json, "name", camera_json_text(strchr(writes, '.') + 1));
+    json_object_set_new(json, "reads", camera_json_text(reads));
+    json_object_set_new(json, "writes", camera_json_text(writes));
+    json_object_set_new(json, "state", camera_json_text(stage_state_name(state)));
+    json_object_set_new(json, "since",
+                        since > 0 ? json_real((double)since_ms / 1000) : json_null());
+    json_object_set_new(json, "returned", counter_json(&stage->returned));
+    json_object_set_new(json, "late", counter_json(&stage->late));
+    json_object_set_new(json, "refused", counter_json(&stage->refused));
+    return json;
+}
+
+/* The external steps of its chain. */
+static json_t *stages_json(const struct board_camera *board)
+{
+    json_t *json = json_array();
+    for (unsigned i = 0; i < BOARD_STAGES; i++)
+        if (camera_ring_exists(CAMERA_RING_STAGE + i, board))
+            json_array_append_new(json, stage_json(board, i));
+    return json;
 }
 
 /* Milliseconds between two times of the newest picture's life, to the microsecond. */
@@ -97,6 +139,7 @@ json_t *camera_json(const struct server *server, struct camera *camera)
     json_object_set_new(json, "motion", motion_json(camera));
     json_object_set_new(json, "stream", camera_json_text(stream));
     json_object_set_new(json, "snapshot", camera_json_text(snapshot));
+    json_object_set_new(json, "stages", stages_json(camera->board));
     json_object_set_new(json, "counters", counters_of(camera->board));
     return json;
 }

@@ -1,5 +1,6 @@
 /* The families of each camera: state, counts of frames, latencies. */
 #include "common/board.h"
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "server/frames/camera.h"
 #include "server/metrics/metrics_private.h"
@@ -7,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #define AT(field) offsetof(struct board_camera, field)
 
@@ -63,6 +65,37 @@ static void write_counters(const struct cameras *cameras, struct exposition *out
                 exposition_count(out, labels, counter_of(camera->board, counter->at));
             }
     }
+}
+
+static void write_stage(const struct camera *camera, unsigned number, struct exposition *out)
+{
+    static const struct {
+        const char *result;
+        size_t at;
+    } results[] = {{"returned", offsetof(struct board_stage, returned)},
+                   {"late", offsetof(struct board_stage, late)},
+                   {"refused", offsetof(struct board_stage, refused)}};
+    char labels[METRICS_LABELS_SIZE + 64], name[RING_NAME_SIZE];
+    const char *stage = (const char *)&camera->board->stages[number];
+    camera_ring_name_at(CAMERA_RING_STAGE + number, camera->board, name);
+    for (unsigned i = 0; i < sizeof results / sizeof *results; i++) {
+        snprintf(labels, sizeof labels, "camera=\"%s\",stage=\"%s\",result=\"%s\"", camera->id,
+                 strchr(name, '.') + 1, results[i].result);
+        exposition_count(out, labels,
+                         atomic_load_explicit((const _Atomic uint64_t *)(stage + results[i].at),
+                                              memory_order_relaxed));
+    }
+}
+
+static void write_stages(const struct cameras *cameras, struct exposition *out)
+{
+    exposition_family(out, "camring_stage_frames_total", "counter",
+                      "Pictures that programs of external steps gave back: returned in time, late, "
+                      "or refused as made from no frame that the program had been given.");
+    for (unsigned n = 0; n < cameras_count(cameras); n++)
+        for (unsigned i = 0; i < BOARD_STAGES; i++)
+            if (camera_ring_exists(CAMERA_RING_STAGE + i, cameras_nth(cameras, n)->board))
+                write_stage(cameras_nth(cameras, n), i, out);
 }
 
 static void write_states(const struct cameras *cameras, struct exposition *out)
@@ -161,6 +194,7 @@ void metrics_cameras(const struct metrics *metrics, struct exposition *out)
 {
     const struct cameras *cameras = metrics->server->cameras;
     write_states(cameras, out);
+    write_stages(cameras, out);
     write_gauges(cameras, out);
     write_counters(cameras, out);
     write_histograms(cameras, out);

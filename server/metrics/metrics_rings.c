@@ -146,11 +146,11 @@ static void sum_ring(struct ring *ring, struct board *board, const struct ring_s
 
 /* The ring may not exist yet, and one that was created again must be opened again. */
 static struct ring_reader *attach_ring(const struct server *server, struct ring *ring,
-                                       const char *camera, unsigned number)
+                                       const struct board_camera *camera, unsigned number,
+                                       char name[static RING_NAME_SIZE])
 {
-    char name[RING_NAME_SIZE];
     struct error ignored;
-    camera_ring_name(number, camera, name);
+    camera_ring_name_at(number, camera, name);
     return ring_reader_reopen(&ring->reader, server->setup->hello.instance, name, RING_OBSERVER, "",
                               &ignored);
 }
@@ -163,12 +163,13 @@ static void read_ring(const struct server *server, struct ring *ring, const stru
     ring->seen = false;
     if (!camera_ring_in_use(number, camera->board))
         return;
-    struct ring_reader *reader = attach_ring(server, ring, camera->id, number);
+    char name[RING_NAME_SIZE];
+    struct ring_reader *reader = attach_ring(server, ring, camera->board, number, name);
     if (!reader || ring_reader_stat(reader, &stat, &ignored) < 0)
         return;
     ring->seen = true;
     snprintf(ring->labels, sizeof ring->labels, "camera=\"%s\",ring=\"%s\"", camera->id,
-             camera_ring(number).variant);
+             strchr(name, '.') + 1);
     sum_ring(ring, server->board, &stat);
 }
 

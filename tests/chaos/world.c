@@ -128,7 +128,7 @@ bool world_is_tidy(void)
     size_t used = (size_t)snprintf(wanted, sizeof wanted, "\n"), count = 0;
     for (unsigned number = 0; number < CAMERA_RINGS; number++)
         if (camera_ring_exists(number, world.place))
-            camera_ring_name(number, world.place->id, rings[count++]);
+            camera_ring_name_at(number, world.place, rings[count++]);
     qsort(rings, count, sizeof *rings, by_name);
     for (size_t i = 0; i < count; i++) {
         uint32_t generation = generation_of(rings[i]);

@@ -55,7 +55,7 @@ def test_faults_that_only_libavfilter_knows_have_their_places(tmp_path):
         ("filter: 'psnr=/tmp/x'", "/tmp", "the option stats_file of the filter psnr reaches"),
         ("filter: 'split'", "split", "one open input and one open output, not 1 and 2"),
         ("rotate: 45", "45", "must be 90, 180 or 270"),
-        ("external: {name: detector}", "external", "external is not supported by this version"),
+        ("external: {name: raw}", "raw", "must be a name of up to 20 characters"),
     ],
 )
 def test_one_fault(tmp_path, step, at, words):

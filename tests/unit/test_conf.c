@@ -569,7 +569,7 @@ static void test_chain(void **state)
     expect_faults("cameras: {a: {source: 'test:', chain: [grey, {flip: up}]}}\n"
                   "defaults: {chain: {}}",
                   "f:1:40: cameras.a.chain: unknown step \"grey\"; there are crop, scale, rotate, "
-                  "flip, mask, text, gray, deinterlace, filter\n"
+                  "flip, mask, text, gray, deinterlace, filter, external\n"
                   "f:1:53: cameras.a.chain: flip: must be horizontal or vertical, not \"up\"\n"
                   "f:2:19: defaults.chain: must be a list of steps, not a mapping\n");
 }

@@ -89,7 +89,8 @@ void camera_places_change(struct camera_places *places, struct camera_place *cam
     if (!conf_chain_same(&camera->conf.chain, &conf->chain)) /* another chance */
         ring_store_u32(&board_camera(places->board, camera->at.place)->chain_crashes, 0,
                        memory_order_seq_cst);
-    camera->has_spare_rings |= camera->conf.chain.count > 0 && conf->chain.count == 0;
+    camera->has_spare_rings |=
+        camera->conf.chain.count > 0 && !conf_chain_same(&camera->conf.chain, &conf->chain);
     camera->conf = *conf;
     camera->settings++;
     say_settings(places, camera);

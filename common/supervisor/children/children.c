@@ -110,6 +110,16 @@ static void take_chain_state(struct children *children, const struct msg_chain_s
             camera_states_chain(children->states, place, clock_now(), state->at_ns, state->why));
 }
 
+/* From an encoder: servers read the board, and tell clients. */
+static void take_stage_state(struct children *children, const struct msg_place *at)
+{
+    const struct camera_place *camera = camera_places_at(children->cameras, at->place);
+    if (!camera || camera->at.epoch != at->epoch || camera->conf.chain.count == 0)
+        return;
+    recover_programs(&children->recover, at->place);
+    children_publish(children, camera, CAMERA_CHANGE_CHANGED);
+}
+
 static void take_settled(struct children *children, uint32_t *debts, uint32_t place, uint32_t debt)
 {
     if (place >= board_places(children->board) || debts[place] != debt)
@@ -127,6 +137,8 @@ static bool take_from_encoder(struct children *children, struct child_process *p
         take_settled(children, process->learns, taken->at.place, taken->settings);
     else if (msg->type == MSG_CHAIN_STATE)
         take_chain_state(children, &msg->body.chain);
+    else if (msg->type == MSG_STAGE_STATE)
+        take_stage_state(children, &msg->body.place);
     else
         return false;
     return true;

@@ -76,7 +76,7 @@ static void reaper_check_ring(struct reaper *reaper, unsigned place, unsigned ri
     struct error ignored;
     if (!camera_ring_in_use(ring, camera))
         return;
-    camera_ring_name(ring, camera->id, name);
+    camera_ring_name_at(ring, camera, name);
     if (!*watched)
         *watched = ring_ctl_watch(reaper->instance, name, &ignored);
     if (*watched && ring_ctl_attended(*watched, is_server, reaper))

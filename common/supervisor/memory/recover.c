@@ -10,7 +10,13 @@
 
 #define CRASH_MEMORY_NS (3600 * NS_PER_S)
 
-enum duty { DUTY_REAP = 1, DUTY_LEASE_ROW = 2, DUTY_WRITER = 4, DUTY_RING = 8 };
+enum duty {
+    DUTY_REAP = 1,
+    DUTY_LEASE_ROW = 2,
+    DUTY_WRITER = 4,
+    DUTY_RING = 8,
+    DUTY_GONE_WRITER = 16
+};
 
 /* Opens one ring's control object only for this: kept open, those of a thousand cameras would need
  * too many descriptors. */
@@ -19,7 +25,7 @@ static void repair_ring(const struct recover *recover, const struct board_camera
 {
     char name[RING_NAME_SIZE];
     struct error err;
-    camera_ring_name(ring, camera->id, name);
+    camera_ring_name_at(ring, camera, name);
     struct ring_ctl *ctl = ring_ctl_open(recover->instance, name, &err);
     if (!ctl) {
         log_error("%s", err.text);
@@ -31,6 +37,8 @@ static void repair_ring(const struct recover *recover, const struct board_camera
         ring_ctl_clear_encoder_row(ctl);
     if (duties & DUTY_WRITER)
         ring_ctl_clear_writer(ctl);
+    if (duties & DUTY_GONE_WRITER)
+        ring_ctl_clear_gone_writer(ctl);
     if (duties & DUTY_RING)
         ring_ctl_ring(ctl);
     ring_ctl_close(ctl);
@@ -170,13 +178,27 @@ void recover_encoder(const struct recover *recover, unsigned worker)
             continue;
         recover_leased(recover, camera, worker);
         recover_variants(recover, camera, worker);
-        if (atomic_load(&camera->state_worker) == worker + 1) /* its state is gone */
+        if (atomic_load(&camera->state_worker) == worker + 1) { /* its state is gone */
+            if (lease_holder(&camera->lease) < 0) /* so are frames that programs had */
+                count_unfinished(camera);
             ring_store_u32(&camera->state_worker, 0, memory_order_seq_cst);
+        }
         /* It may have finished a frame, released the lease and died before it told capture. */
         bell_ring(&camera->demand, BELL_ALL);
     }
     bell_ring(board_pool_bell(recover->board), BELL_ALL);
     wake_servers(recover);
+}
+
+static unsigned duties_for_program(const struct camera_ring *ring)
+{
+    return ring->writer == CAMERA_RING_BY_PROGRAM ? DUTY_GONE_WRITER : 0;
+}
+
+void recover_programs(const struct recover *recover, unsigned place)
+{
+    if (board_camera(recover->board, place))
+        repair_rings(recover, board_camera(recover->board, place), duties_for_program);
 }
 
 void recover_server(const struct recover *recover, unsigned server)

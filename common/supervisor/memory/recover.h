@@ -20,4 +20,8 @@ void recover_note_crash(const struct recover *recover, unsigned worker);
 void recover_encoder(const struct recover *recover, unsigned worker);
 void recover_server(const struct recover *recover, unsigned server);
 
+/* A program of the camera's external steps has gone, or another one has come: clears up what those
+ * that have died left in their rings. */
+void recover_programs(const struct recover *recover, unsigned place);
+
 #endif
