@@ -40,6 +40,15 @@ def of_camring(**changes):
             r"/etc/camring/camring\.yaml:1:25: the file \"/run/secrets/door\" is empty",
         ),
         (
+            CAMERA + "http: {tokens_file: /run/secrets/tokens}\n",
+            {
+                **of_camring(secrets=["tokens"]),
+                "secrets": {"tokens": {"file": "./empty"}},
+            },
+            4,
+            r"/run/secrets/tokens:1:1: there is no token in it",
+        ),
+        (
             "cameras: {a: {source: 'test:', max_size: 3840x2160}}\n",
             of_camring(shm_size="16m"),
             1,
@@ -54,7 +63,7 @@ def of_camring(**changes):
             r"be HOST:PORT.*",
         ),
     ],
-    ids=["unknown-key", "syntax", "empty-secret", "shm-too-small", "address"],
+    ids=["unknown-key", "syntax", "empty-secret", "no-token", "shm-too-small", "address"],
 )
 def test_configuration(app, tmp_path, config, extra, code, line):
     (tmp_path / "empty").write_text("")
