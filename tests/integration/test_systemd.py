@@ -225,7 +225,7 @@ def test_a_hung_supervisor_is_replaced(service):
     text = one.manager.read(f"{HOME}/units/{one.name}.service")
     assert "\nWatchdogSec=30\n" in text
     one.manager.write(
-        f"{HOME}/units/{one.name}.service", text.replace("WatchdogSec=30", "WatchdogSec=2")
+        f"{HOME}/units/{one.name}.service", text.replace("WatchdogSec=30", "WatchdogSec=10")
     )
     one.ctl("daemon-reload")
     assert one.ctl("start") == 0, one.said()
