@@ -82,7 +82,7 @@ static void fault_inside(struct reader *reader, const struct conf_node *node, co
     if (node->text_column > 0 && strcmp(node->text, text) == 0) {
         at.column = node->text_column;
         for (size_t i = 0; i < offset; i++)
-            at.column += (text[i] & 0xc0) != 0x80;
+            at.column += (node->text[i] & 0xc0) != 0x80;
     }
     steps_fault(reader, &at, words);
 }

@@ -75,7 +75,7 @@ static inline void expect_works(const char *text)
 }
 
 static inline void expect_faults(const char *text, unsigned faults, unsigned step, unsigned offset,
-                          const char *words)
+                                 const char *words)
 {
     unsigned count;
     send_chain(text);
