@@ -223,7 +223,7 @@ kill_parts := $(encoder_parts) \
 	$(addprefix common/supervisor/,children/camera_places.c instance.c) \
 	$(addprefix common/supervisor/memory/,recover.c space.c)
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
-		$(call chaos_obj,kill_variants kill_places kill_supervisor stage world picture) \
+		$(call chaos_obj,kill_program kill_variants kill_places kill_supervisor stage world picture) \
 		$(call chaos_obj,kill_points jpeg_gray) \
 		$(call obj,$(kill_parts)) $(LIBRARY)
 	@mkdir -p $(@D)

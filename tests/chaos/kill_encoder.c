@@ -31,13 +31,22 @@ void kill_encoder_act(void)
         wakers[i] = -1;
     job_set_wakers(job, wakers);
     job_set_bell(job, board_pool_bell(world.board));
-    static const char requests[] = "ssml";
+    /* a program returns pictures at once, of the newer of two, and not at all */
+    const char *requests = world.has_program ? "srssrlrs" : "ssml";
     for (const char *request = requests; *request; request++) {
         stage_ask(*request);
         work(job, encoder);
     }
     job_destroy(job);
     jpeg_encoder_destroy(encoder);
+}
+
+void kill_encoder_serve(char what)
+{
+    if (what == 'r')
+        kill_program_answer(stage_head(WORLD_RAW));
+    else
+        stage_serve_frames(what);
 }
 
 static uint64_t load(const _Atomic uint64_t *counter)
@@ -55,6 +64,7 @@ static void await_encoders(void)
         uint32_t heard = bell_read(&world.place->demand);
         if (load(&world.place->finished) >= head && lease_holder(&world.place->lease) < 0)
             return;
+        kill_program_answer(head);
         /* the lease's release rings nobody */
         bell_wait(&world.place->demand, heard, clock_now() + NS_PER_MS);
         if (clock_now() > deadline) {
@@ -75,16 +85,20 @@ static void check_accounts(unsigned deaths)
     uint64_t taken = load(&place->taken), encoded = load(&place->encoded),
              late = load(&place->late);
     uint64_t aborted = load(&place->aborted),
-             others = load(&place->oversize) + load(&place->encode_failed) +
-                      load(&place->chain_failed) + load(&place->chain_dropped);
+             others =
+                 load(&place->oversize) + load(&place->encode_failed) + load(&place->chain_failed),
+             dropped = load(&place->chain_dropped);
     uint64_t published = stage_head(WORLD_JPEG);
-    if (encoded + late + aborted + others == taken && aborted <= deaths && others == 0 &&
+    if (encoded + late + aborted + others + dropped == taken && aborted <= deaths && others == 0 &&
+        (dropped == 0 || world.has_program) &&
         (published == 0 || (published >= encoded && published - encoded <= deaths)))
         return;
-    print_error("taken %llu, encoded %llu, published %llu, late %llu, aborted %llu, others %llu\n",
+    print_error("taken %llu, encoded %llu, published %llu, late %llu, aborted %llu, dropped %llu, "
+                "others %llu\n",
                 (unsigned long long)taken, (unsigned long long)encoded,
                 (unsigned long long)published, (unsigned long long)late,
-                (unsigned long long)aborted, (unsigned long long)others);
+                (unsigned long long)aborted, (unsigned long long)dropped,
+                (unsigned long long)others);
     fail();
 }
 
@@ -112,6 +126,7 @@ void kill_encoder_begin(void)
     stage_follow(followed);
     stage.survivor = survivor_start(LIVING_WORKER);
     stage_open_raw();
+    kill_program_begin();
 }
 
 /* One more frame comes while the dead worker has the lease, and finds the living one turned away.
@@ -144,8 +159,9 @@ void kill_encoder_check(void)
     stage_check_no_half_slots(WORLD_JPEG);
     stage_check_slots(jpeg, 0);
     ring_writer_close(jpeg);
-    if (world.filter)
+    if (world.filter || world.has_program)
         check_chain(1);
+    kill_program_end();
     assert_true(world_is_tidy());
     stage_check_sound();
     stage_end();
@@ -156,7 +172,7 @@ static void walk(bool strand)
     unsigned at = 1;
     for (bool died = true; died; at++) {
         kill_encoder_begin();
-        died = stage_dies(kill_encoder_act, at, stage_serve_frames);
+        died = stage_dies(kill_encoder_act, at, kill_encoder_serve);
         if (strand)
             kill_encoder_strand();
         recover_encoder(&world.recover, DEAD_WORKER);
@@ -196,6 +212,7 @@ static void load_filters(void)
 void kill_encoder_use_chain(const char *ring)
 {
     world.filter = ring ? "hflip,tmix=frames=1" : NULL; /* which keeps state */
+    world.has_program = false;
     followed = ring ? ring : WORLD_JPEG;
     if (ring)
         load_filters();
@@ -218,4 +235,30 @@ void an_encoder_with_a_chain_for_viewers(void **state)
 {
     (void)state;
     walk_with_a_chain(WORLD_JPEG);
+}
+
+void kill_encoder_use_program(bool with_filters)
+{
+    kill_encoder_use_chain(with_filters ? WORLD_OUT : NULL);
+    world.has_program = true;
+    followed = WORLD_OUT;
+}
+
+static void walk_with_a_program(bool with_filters)
+{
+    kill_encoder_use_program(with_filters);
+    walk(true);
+    kill_encoder_use_chain(NULL);
+}
+
+void an_encoder_with_a_program(void **state)
+{
+    (void)state;
+    walk_with_a_program(false);
+}
+
+void an_encoder_with_a_program_between_filters(void **state)
+{
+    (void)state;
+    walk_with_a_program(true);
 }

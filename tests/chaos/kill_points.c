@@ -6,16 +6,17 @@
 #include "common/ring_store.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
-static unsigned left; /* 0: not counting */
+static _Atomic int left; /* below 1: not counting.  Threads store, too */
 
 void kill_points_arm(unsigned at)
 {
-    left = at;
+    left = (int)at;
 }
 
 void ring_store_point(void)
 {
-    if (left > 0 && --left == 0)
+    if (atomic_load(&left) > 0 && atomic_fetch_sub(&left, 1) == 1)
         raise(SIGKILL);
 }

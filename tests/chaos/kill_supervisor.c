@@ -23,7 +23,7 @@ static void walk_encoders(unsigned step)
         unsigned at = 1;
         for (bool died = true; died && worker_died; at++) {
             kill_encoder_begin();
-            worker_died = stage_dies(kill_encoder_act, worker_at, stage_serve_frames);
+            worker_died = stage_dies(kill_encoder_act, worker_at, kill_encoder_serve);
             kill_encoder_strand();
             died = stage_dies(act_recover_encoder, at, stage_serve_nothing);
             recover_encoder(&world.recover, DEAD_WORKER);
@@ -45,6 +45,14 @@ void a_supervisor_that_recovers_an_encoder_with_a_chain(void **state)
     (void)state;
     kill_encoder_use_chain(WORLD_OUT);
     walk_encoders(19);
+    kill_encoder_use_chain(NULL);
+}
+
+void a_supervisor_that_recovers_an_encoder_with_a_program(void **state)
+{
+    (void)state;
+    kill_encoder_use_program(false);
+    walk_encoders(23);
     kill_encoder_use_chain(NULL);
 }
 

@@ -79,7 +79,7 @@ void stage_check_memory_of(const char *ring); /* of a raw ring, at once */
 /* A writer that has just taken over has cleared what the dead one left half-done. */
 void stage_check_no_half_slots(const char *ring);
 
-/* Both rings pass ring_verify.h. */
+/* The camera's rings pass ring_verify.h; those of variants are looked at elsewhere. */
 void stage_check_sound(void);
 
 /* Every row of the raw ring that no living process holds can be claimed. */

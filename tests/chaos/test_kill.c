@@ -1,6 +1,8 @@
 #include "kill_tests.h"
 #include "stage.h"
 
+#include "common/log.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,6 +29,9 @@ int main(int argc, char **argv)
         KILL_TEST(an_encoder_while_a_frame_waits),
         KILL_TEST(an_encoder_with_a_chain),
         KILL_TEST(an_encoder_with_a_chain_for_viewers),
+        KILL_TEST(an_encoder_with_a_program),
+        KILL_TEST(an_encoder_with_a_program_between_filters),
+        KILL_TEST(a_program_that_returns_pictures),
         KILL_TEST(a_worker_whose_place_is_used_again),
         KILL_TEST(a_worker_that_makes_variants),
         KILL_TEST(a_worker_that_makes_variants_while_a_frame_waits),
@@ -34,6 +39,7 @@ int main(int argc, char **argv)
         KILL_TEST(a_supervisor_that_recovers_variants),
         KILL_TEST(a_supervisor_that_recovers_an_encoder),
         KILL_TEST(a_supervisor_that_recovers_an_encoder_with_a_chain),
+        KILL_TEST(a_supervisor_that_recovers_an_encoder_with_a_program),
         KILL_TEST(a_supervisor_that_recovers_a_capture),
         KILL_TEST(a_supervisor_that_recovers_a_reader),
         KILL_TEST(a_supervisor_that_recovers_a_reader_of_several),
@@ -47,6 +53,7 @@ int main(int argc, char **argv)
     }
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
+    log_set(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     picture_share_labels();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

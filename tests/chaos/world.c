@@ -28,9 +28,20 @@ struct world world;
 
 static void add_filter(struct conf_chain *chain, const char *graph)
 {
-    chain->count = 1;
-    chain->steps[0].kind = CONF_STEP_FILTER;
-    if (!conf_chain_store(chain, graph, strlen(graph) + 1, &chain->steps[0].filter.graph))
+    struct conf_step *step = &chain->steps[chain->count++];
+    step->kind = CONF_STEP_FILTER;
+    if (!conf_chain_store(chain, graph, strlen(graph) + 1, &step->filter.graph))
+        abort();
+}
+
+/* One that is waited for longer than any test lasts. */
+static void add_program(struct conf_chain *chain)
+{
+    static const char name[] = "detector";
+    struct conf_step *step = &chain->steps[chain->count++];
+    step->kind = CONF_STEP_EXTERNAL;
+    step->external.timeout_ns = CONF_TIMEOUT_MAX;
+    if (!conf_chain_store(chain, name, sizeof name, &step->external.name))
         abort();
 }
 
@@ -42,6 +53,10 @@ void world_configure(void)
     world.camera =
         (struct conf_camera){.id = "cam", .jpeg_quality = 90, .stall_timeout_ns = 3600 * NS_PER_S};
     if (world.filter)
+        add_filter(&world.camera.chain, world.filter);
+    if (world.has_program)
+        add_program(&world.camera.chain);
+    if (world.filter && world.has_program)
         add_filter(&world.camera.chain, world.filter);
     world.conf =
         (struct conf){.camera_count = 1, .cameras = &world.camera, .shm_reader_rows = WORLD_ROWS};
@@ -124,19 +139,21 @@ static int by_name(const void *a, const void *b)
 
 bool world_is_tidy(void)
 {
-    char rings[CAMERA_RINGS][RING_NAME_SIZE], found[1024], wanted[1024];
+    char objects[2 * CAMERA_RINGS][RING_NAME_SIZE + 16], found[1024], wanted[1024];
     size_t used = (size_t)snprintf(wanted, sizeof wanted, "\n"), count = 0;
-    for (unsigned number = 0; number < CAMERA_RINGS; number++)
-        if (camera_ring_exists(number, world.place))
-            camera_ring_name_at(number, world.place, rings[count++]);
-    qsort(rings, count, sizeof *rings, by_name);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t generation = generation_of(rings[i]);
-        used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s\n", rings[i]);
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        char ring[RING_NAME_SIZE];
+        if (!camera_ring_exists(number, world.place))
+            continue;
+        camera_ring_name_at(number, world.place, ring);
+        snprintf(objects[count++], sizeof *objects, "%s", ring);
+        uint32_t generation = generation_of(ring);
         if (generation > 0)
-            used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s.%u\n", rings[i],
-                                     generation);
+            snprintf(objects[count++], sizeof *objects, "%s.%u", ring, generation);
     }
+    qsort(objects, count, sizeof *objects, by_name);
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(wanted + used, sizeof wanted - used, ".%s\n", objects[i]);
     list_objects(found, sizeof found);
     if (strcmp(found, wanted) != 0)
         fprintf(stderr, "in /dev/shm:\n%sand not:\n%s", found, wanted);

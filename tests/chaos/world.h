@@ -16,9 +16,12 @@
 #define WORLD_RAW "cam.raw"
 #define WORLD_OUT "cam.out" /* with a chain */
 #define WORLD_JPEG "cam.jpeg"
+#define WORLD_PROGRAM "cam.detector" /* with a program in the chain */
+#define WORLD_PROGRAM_IN "cam.detector-in"
 
 struct world {
     const char *filter; /* the camera's chain; NULL: none.  Set before world_configure */
+    bool has_program;   /* which is in the chain, between two such filters if there is one */
     struct conf conf;   /* one camera, "cam" */
     struct conf_camera camera;
     struct instance *instance;
