@@ -172,6 +172,7 @@ encoder_parts := $(addprefix encoder/,job.c motion_watch.c output.c pool.c proce
 parts_test_encoder := $(encoder_parts)
 parts_test_processing := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)
+parts_test_processing_programs := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
 chain_tests := chain chain_filters chain_own chain_steps trial trial_limits
@@ -223,8 +224,8 @@ kill_parts := $(encoder_parts) \
 	$(addprefix common/supervisor/,children/camera_places.c instance.c) \
 	$(addprefix common/supervisor/memory/,recover.c space.c)
 $(BUILD)/chaos/test_kill: $(call chaos_obj,test_kill kill_writer kill_reader kill_encoder) \
-		$(call chaos_obj,kill_program kill_variants kill_places kill_supervisor stage world picture) \
-		$(call chaos_obj,kill_points jpeg_gray) \
+		$(call chaos_obj,kill_variants kill_places kill_supervisor stage world picture) \
+		$(call chaos_obj,kill_program kill_points jpeg_gray) \
 		$(call obj,$(kill_parts)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

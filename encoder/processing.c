@@ -152,6 +152,8 @@ static void drop_chain(struct processing *processing)
     count_dropped(processing, dropped);
     ring_store_u64(&processing->place->finished, atomic_load(&processing->place->taken),
                    memory_order_release);
+    if (processing->place->lossless) /* capture waits for them */
+        bell_ring(&processing->place->demand, 1);
 }
 
 void processing_destroy(struct processing *processing)
@@ -196,7 +198,7 @@ bool processing_has_chain(const struct processing *processing)
 bool processing_is_elsewhere(const struct processing *processing)
 {
     uint32_t word = atomic_load_explicit(&processing->place->state_worker, memory_order_acquire);
-    return word != 0 && word != processing->worker + 1 && processing_keeps_state(processing);
+    return word != 0 && word != processing->worker + 1;
 }
 
 /* The steps from `first` up to the next external one, and that one. */

@@ -213,8 +213,9 @@ unsigned stage_pending(const struct stage *stage, uint64_t *oldest)
 
 bool stage_is_due(struct stage *stage, int64_t now)
 {
-    return now >= stage->state.due_ns ||
-           (stage->output && ring_reader_head(stage->output) != stage->seen);
+    uint64_t head = stage->output ? ring_reader_head(stage->output) : 0;
+    /* 0: the program has made its ring larger, and has not returned a picture since */
+    return now >= stage->state.due_ns || (head != 0 && head != stage->seen);
 }
 
 int64_t stage_due(const struct stage *stage)
