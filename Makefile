@@ -173,6 +173,7 @@ parts_test_encoder := $(encoder_parts)
 parts_test_processing := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)
 parts_test_processing_programs := $(encoder_parts)
+parts_test_stage_state := encoder/stage_state.c
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
 chain_tests := chain chain_filters chain_own chain_steps trial trial_limits

@@ -37,6 +37,9 @@ static void sample(struct conf_chain *to)
     text->text.text = put(to, "%F", 3);
     text->text.font = put(to, "/a", 3);
     add(to, CONF_STEP_FILTER)->filter.graph = put(to, "hflip", 6);
+    struct conf_step *external = add(to, CONF_STEP_EXTERNAL);
+    external->external.name = put(to, "a-b", 4);
+    external->external.timeout_ns = 1;
 }
 
 static void texts_are_kept(void **state)
@@ -74,6 +77,15 @@ static void places_make_no_difference(void **state)
     b.steps[3].text.font.size = 0;
     assert_false(conf_chain_same(&a, &b));
     sample(&b);
+    b.data[b.steps[5].external.name.at] = 'b';
+    assert_false(conf_chain_same(&a, &b));
+    sample(&b);
+    b.steps[5].external.timeout_ns++;
+    assert_false(conf_chain_same(&a, &b));
+    sample(&b);
+    b.steps[5].external.absent = CONF_ABSENT_PLACEHOLDER;
+    assert_false(conf_chain_same(&a, &b));
+    sample(&b);
     b.count--;
     assert_false(conf_chain_same(&a, &b));
 }
@@ -100,6 +112,80 @@ static void what_another_process_sends_is_checked(void **state)
     sample(&chain);
     chain.steps[3].text.font.at = CONF_CHAIN_BYTES;
     assert_false(conf_chain_valid(&chain));
+}
+
+static void sample_of_a_program(const char *name, int64_t timeout_ns)
+{
+    sample(&chain);
+    chain.steps[5].external.name = put(&chain, name, strlen(name) + 1);
+    chain.steps[5].external.timeout_ns = timeout_ns;
+}
+
+static void an_external_step_that_another_process_sends_is_checked(void **state)
+{
+    (void)state;
+    sample_of_a_program("detector", CONF_TIMEOUT_MAX);
+    assert_true(conf_chain_valid(&chain));
+    chain.steps[5].external.name.size--;
+    assert_false(conf_chain_valid(&chain));
+    sample_of_a_program("../x", 1);
+    assert_false(conf_chain_valid(&chain));
+    sample_of_a_program("out", 1);
+    assert_false(conf_chain_valid(&chain));
+    sample_of_a_program("detector", 0);
+    assert_false(conf_chain_valid(&chain));
+    sample_of_a_program("detector", CONF_TIMEOUT_MAX + 1);
+    assert_false(conf_chain_valid(&chain));
+    sample_of_a_program("detector", 1);
+    for (unsigned i = 0; i < CONF_EXTERNALS; i++) {
+        assert_true(conf_chain_valid(&chain));
+        chain.steps[chain.count++] = chain.steps[5];
+    }
+    assert_false(conf_chain_valid(&chain)); /* too many */
+}
+
+static void names_of_programs(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a",      "detector", "0",      "raw2",
+                                       "jpeg-2", "outer",    "v",      "vi0",
+                                       "in",     "a-inn",    "a_b-c9", "aaaaaaaaaaaaaaaaaaaa"};
+    static const char *const bad[] = {"",
+                                      "raw",
+                                      "out",
+                                      "jpeg",
+                                      "v0",
+                                      "v7",
+                                      "v8",
+                                      "v12",
+                                      "a-in",
+                                      "A",
+                                      "-a",
+                                      "_a",
+                                      "a.b",
+                                      "a b",
+                                      "a/b",
+                                      "../evil",
+                                      "ä",
+                                      "v-0/..",
+                                      "aaaaaaaaaaaaaaaaaaaaa"};
+    for (unsigned i = 0; i < sizeof good / sizeof *good; i++)
+        if (!conf_stage_name_valid(good[i]))
+            fail_msg("\"%s\" is refused", good[i]);
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (conf_stage_name_valid(bad[i]))
+            fail_msg("\"%s\" is a name", bad[i]);
+}
+
+static void external_steps_are_found(void **state)
+{
+    (void)state;
+    sample(&chain);
+    assert_int_equal(conf_chain_external(&chain, 0), 5);
+    assert_int_equal(conf_chain_external(&chain, 5), 5);
+    assert_int_equal(conf_chain_external(&chain, 6), 6);
+    chain.count = 5;
+    assert_int_equal(conf_chain_external(&chain, 0), 5);
 }
 
 /* ---- the file ---- */
@@ -171,6 +257,54 @@ static void every_step_is_read(void **state)
     assert_string_equal(conf_chain_text(&chain, step[8].filter.graph), "hqdn3d,eq=contrast=1.1");
     assert_int_equal(step[8].line, 9);
     assert_int_equal(conf_chain_column(&chain, &step[8], 7), 19);
+}
+
+static void a_program_is_read(void **state)
+{
+    (void)state;
+    read_good("- external: {name: detector}\n"
+              "- gray\n"
+              "- external: {name: b_2, timeout: 1m, absent: placeholder}\n");
+    assert_int_equal(chain.count, 3);
+    assert_int_equal(chain.steps[0].kind, CONF_STEP_EXTERNAL);
+    assert_string_equal(conf_chain_text(&chain, chain.steps[0].external.name), "detector");
+    assert_int_equal(chain.steps[0].external.timeout_ns, 200 * 1000 * 1000);
+    assert_int_equal(chain.steps[0].external.absent, CONF_ABSENT_RAW);
+    assert_string_equal(conf_chain_text(&chain, chain.steps[2].external.name), "b_2");
+    assert_int_equal(chain.steps[2].external.timeout_ns, CONF_TIMEOUT_MAX);
+    assert_int_equal(chain.steps[2].external.absent, CONF_ABSENT_PLACEHOLDER);
+    read_good("- external: {name: detector, timeout: 1ms, absent: raw}");
+    assert_int_equal(chain.steps[0].external.timeout_ns, 1000 * 1000);
+}
+
+static void faults_of_programs_say_where(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"- external", "f:1:3: chain: external: needs a value"},
+        {"- external: detector", "f:1:13: chain: external: must be a mapping"},
+        {"- external: {}", "f:1:3: chain: external: needs name"},
+        {"- external: {timeout: 1s}", "f:1:3: chain: external: needs name"},
+        {"- external: {name: a, pipe: b}",
+         "f:1:23: chain: external: has no key \"pipe\"; there are name, timeout, absent"},
+        {"- external: {name: raw}", "f:1:20: chain: external: must be a name of up to 20"},
+        {"- external: {name: v3}", "f:1:20: chain: external: must be a name of up to 20"},
+        {"- external: {name: det-in}", "f:1:20: chain: external: must be a name of up to 20"},
+        {"- external: {name: a.b}", "f:1:20: chain: external: must be a name of up to 20"},
+        {"- external: {name: ''}", "f:1:20: chain: external: must be a name of up to 20"},
+        {"- external: {name: [a]}", "f:1:20: chain: external: must be a name of up to 20"},
+        {"- external: {name: a, timeout: 0}", "f:1:32: chain: external: must be "},
+        {"- external: {name: a, timeout: 999us}", "f:1:32: chain: external: must be "},
+        {"- external: {name: a, timeout: 61s}", "f:1:32: chain: external: must be "},
+        {"- external: {name: a, absent: wait}",
+         "f:1:31: chain: external: must be raw or placeholder, not \"wait\""},
+        {"- external: {name: a}\n- gray\n- external: {name: a}",
+         "f:3:20: chain: external: another external step of this chain has that name"},
+        {"- external: {name: a}\n- external: {name: b}\n- external: {name: c}",
+         "f:3:13: chain: external: a chain can have two external steps"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(cases[i][0], cases[i][1]);
 }
 
 static void a_chain_may_be_empty(void **state)
@@ -277,9 +411,14 @@ int main(void)
         cmocka_unit_test(texts_are_kept),
         cmocka_unit_test(places_make_no_difference),
         cmocka_unit_test(what_another_process_sends_is_checked),
+        cmocka_unit_test(an_external_step_that_another_process_sends_is_checked),
+        cmocka_unit_test(names_of_programs),
+        cmocka_unit_test(external_steps_are_found),
         cmocka_unit_test(every_step_is_read),
+        cmocka_unit_test(a_program_is_read),
         cmocka_unit_test(a_chain_may_be_empty),
         cmocka_unit_test(faults_say_where),
+        cmocka_unit_test(faults_of_programs_say_where),
         cmocka_unit_test(there_is_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, tear_down);
