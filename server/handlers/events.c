@@ -1,5 +1,6 @@
 #include "server/handlers/events.h"
 
+#include "common/camera_rings.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/frames/camera.h"
@@ -33,6 +34,8 @@ struct summary {
     unsigned viewers;
     uint64_t restarts;
     char why[CAMERA_WHY_SIZE];
+    unsigned stages;   /* external steps that there are, a bit each */
+    int64_t stages_ns; /* when the state of one's program changed last */
     /* these are another event's */
     bool moves;
     uint64_t motion_event;
@@ -72,6 +75,17 @@ struct events {
 
 /* ---- what there is to say ---- */
 
+static void read_stages(const struct board_camera *board, struct summary *summary)
+{
+    for (unsigned i = 0; i < BOARD_STAGES; i++) {
+        if (!camera_ring_exists(CAMERA_RING_STAGE + i, board))
+            continue;
+        int64_t since = atomic_load_explicit(&board->stages[i].since_ns, memory_order_relaxed);
+        summary->stages |= 1u << i;
+        summary->stages_ns = since > summary->stages_ns ? since : summary->stages_ns;
+    }
+}
+
 static struct summary read_camera(struct camera *camera)
 {
     struct motion_state motion;
@@ -86,13 +100,15 @@ static struct summary read_camera(struct camera *camera)
         .motion_event = motion.event,
     };
     memcpy(summary.why, camera->why, sizeof summary.why);
+    read_stages(camera->board, &summary);
     return summary;
 }
 
 static bool is_same_news(const struct summary *a, const struct summary *b)
 {
     return a->state == b->state && a->since_ns == b->since_ns && a->fresh == b->fresh &&
-           a->viewers == b->viewers && a->restarts == b->restarts && strcmp(a->why, b->why) == 0;
+           a->viewers == b->viewers && a->restarts == b->restarts && a->stages == b->stages &&
+           a->stages_ns == b->stages_ns && strcmp(a->why, b->why) == 0;
 }
 
 static bool is_same_motion(const struct summary *a, const struct summary *b)
