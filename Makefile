@@ -174,6 +174,7 @@ parts_test_processing := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)
 parts_test_processing_programs := $(encoder_parts)
 parts_test_stage_state := encoder/stage_state.c
+parts_test_processing_workers := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
 chain_tests := chain chain_filters chain_own chain_steps trial trial_limits
@@ -458,7 +459,8 @@ installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
 	644,$(BUILD)/completion/camring,share/bash-completion/completions/camring \
 	$(foreach name,$(documents),644,$(name),share/doc/camring/$(notdir $(name))) \
 	$(foreach name,$(linked_documents),644,$(name),share/doc/camring/$(name))
-documents := camring.yaml common/python/example_opencv.py README.md LICENSE
+documents := camring.yaml common/python/example_opencv.py common/python/example_stage.py \
+	README.md LICENSE
 # What README.md links to, at the same paths below it.
 linked_documents := CONTRIBUTING.md SECURITY.md common/ring_layout.h scripts/readme/wall.png
 target := $(DESTDIR)$(PREFIX)

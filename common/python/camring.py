@@ -19,6 +19,12 @@ Who wants several frames at once takes them:
     with camring.Producer("mine") as out:   # a ring of your own, "mine.raw", removed with the block
         out.publish(y, cb, cr)
 
+A program that is an external step of a camera's chain takes its pictures and gives them back:
+
+    stage = camring.Stage("door", "detector")
+    for frame in stage:
+        stage.publish(frame, *draw_on(frame.planes))
+
 A Ring or Producer belongs to one thread at a time, and to the process that made it: after fork make
 a new one. Frames that were taken may go to any thread. Times are nanoseconds of CLOCK_MONOTONIC,
 time.monotonic_ns(). What can't be done raises camring.Error; see there. Needs libcamring.so.1,
@@ -34,7 +40,7 @@ import time
 
 import numpy
 
-__all__ = ["Error", "Frame", "MAX_TAKEN", "Producer", "Ring"]
+__all__ = ["Error", "Frame", "MAX_TAKEN", "Producer", "Ring", "Stage"]
 
 MAX_TAKEN = 8  # frames that a Ring can have taken at the same time
 
@@ -530,6 +536,116 @@ class Producer(_Handle):
 
     def _free(self, handle):
         _library.camring_writer_close(handle, not self._keep)
+
+
+class Stage:
+    """The program's end of the external step `name` of a camera's chain. Iterating gives the newest
+    picture that the step has for the program, for ever: while camring, or the step, is not there,
+    it waits for that. One program at a time can have a step: else Error BUSY.
+
+    publish() gives a picture back, made from a frame of this. As a context manager it is closed at
+    the end; a signal's handler may do so, too, which ends the iteration."""
+
+    _LOOK_S = 1  # how long a program may go on reading the raw ring when steps come before its own
+
+    def __init__(self, camera, name, instance=None):
+        self._raw, self._name, self._instance = f"{camera}.raw", f"{camera}.{name}", instance
+        self._ring = self._producer = None
+        self._closed = False
+        self._look_at = 0  # when to look whether the step has got a ring of its own to read
+
+    def _open(self):
+        """True if both rings are there."""
+        try:
+            if not self._producer:
+                # a Producer would make a ring that is not there
+                Ring(self._name, self._instance, observe=True).close()
+                self._producer = Producer(self._name, self._instance, keep=True)
+            if not self._ring:
+                self._ring = self._input() or Ring(self._raw, self._instance)
+        except Error as error:
+            if error.code not in ("ABSENT", "CLOSED"):
+                raise
+            return False
+        return True
+
+    def _input(self):
+        """A reader of the ring of the steps before this one; None: there are none."""
+        self._look_at = time.monotonic() + self._LOOK_S
+        try:
+            return Ring(f"{self._name}-in", self._instance)
+        except Error as error:
+            if error.code not in ("ABSENT", "CLOSED"):
+                raise
+            return None
+
+    def _next(self):
+        if not self._open():
+            time.sleep(0.1)
+            return None
+        if time.monotonic() >= self._look_at and (ring := self._input()):
+            self._ring.close()
+            self._ring = ring
+        return self._ring.next(self._LOOK_S)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while not self._closed:
+            try:
+                if frame := self._next():
+                    return frame
+            except Error as error:
+                if error.code != "CLOSED":
+                    raise
+                self._let_go()
+            except ValueError:  # closed by a signal's handler, as it waited
+                if not self._closed:
+                    raise
+        raise StopIteration
+
+    def publish(self, frame, *picture):
+        """Gives back a picture made from `frame`: three planes, as Producer.publish takes them, or
+        one array, as Producer.publish_i420 does. Number, times, range and matrix are the frame's.
+        False: the step is not there any more."""
+        send = self._producer and (
+            self._producer.publish if len(picture) > 1 else self._producer.publish_i420
+        )
+        try:
+            return bool(
+                send
+                and send(
+                    *picture,
+                    full_range=frame.full_range,
+                    bt709=frame.bt709,
+                    source=frame.source or frame.number,
+                    captured_ns=frame.captured_ns,
+                    camera_ns=frame.camera_ns,
+                )
+            )
+        except Error as error:
+            if error.code != "CLOSED":
+                raise
+            self._let_go()
+            return False
+
+    def _let_go(self):
+        for end in self._ring, self._producer:
+            if end:
+                end.close()
+        self._ring = self._producer = None
+
+    def close(self):
+        """Gives the step up. Does nothing if that has been done."""
+        self._closed = True
+        self._let_go()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def _pixels(array, dimensions):

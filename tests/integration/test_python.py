@@ -1,4 +1,5 @@
 """common/python/camring.py: frames as NumPy arrays, from cameras and between programs."""
+import contextlib
 import gc
 import io
 import itertools
@@ -410,6 +411,99 @@ def test_kept_ring_goes_on_with_the_next_producer(name):
         with camring.Producer("mine", name) as out:
             assert out.publish(*picture(8, 8, 2)) == 2
             assert ring.next(0).number == 2
+
+
+# -- as a step of a chain
+
+
+def test_stage_gives_back_what_it_was_given(name):
+    with camring.Producer("cam", name) as raw, camring.Producer(
+        "cam.step", name, keep=True
+    ) as made, camring.Ring("cam.step", name) as out:
+        made.close()
+        with camring.Stage("cam", "step", name) as stage:
+            for full_range, bt709 in ((True, False), (False, True)):
+                raw.publish(
+                    *picture(64, 48, 7),
+                    captured_ns=11,
+                    camera_ns=12,
+                    full_range=full_range,
+                    bt709=bt709,
+                )
+                frame = next(stage)
+                assert stage.publish(frame, *frame.planes)
+                back = out.next(5)
+                assert (back.source, back.captured_ns, back.camera_ns) == (frame.number, 11, 12)
+                assert (back.full_range, back.bt709) == (full_range, bt709)
+                assert all((a == b).all() for a, b in zip(back.planes, frame.planes))
+            assert code(camring.Stage("cam", "step", name).__next__) == "BUSY"
+            assert stage.publish(frame, frame.i420())  # in one piece
+            assert (out.next(5).i420() == frame.i420()).all()
+            with pytest.raises(ValueError):
+                stage.publish(frame, frame.array[:5])
+        with pytest.raises(StopIteration):
+            next(stage)
+        assert not stage.publish(frame, *frame.planes)
+    ring_unlinked(name, "cam.step")
+
+
+def ring_unlinked(instance, ring):
+    """Takes a ring away that a program has left."""
+    camring.Producer(ring, instance).close()
+
+
+def test_stage_reads_what_steps_before_it_have_made(name):
+    """Also once those come in a reload; `source` is the raw frame's number then."""
+    with camring.Producer("cam", name) as raw, camring.Producer(
+        "cam.step", name, keep=True
+    ) as made, camring.Ring("cam.step", name) as out:
+        made.close()
+        with camring.Stage("cam", "step", name) as stage:
+            raw.publish(*picture(64, 48, 7))
+            assert next(stage).width == 64
+            with camring.Producer("cam.step-in", name) as input:
+                input.publish(*picture(32, 24, 7), source=70)
+                for frame in stage:  # the raw ring's, until it has looked
+                    if frame.width == 32:
+                        break
+                    raw.publish(*picture(64, 48, 7))
+                assert stage.publish(frame, *frame.planes)
+                back = out.next(5)
+                assert back.source == 70 and back.width == 32
+            raw.publish(*picture(64, 48, 8))  # the step before is gone again
+            assert next(stage).width == 64
+    ring_unlinked(name, "cam.step")
+
+
+def test_stage_waits_for_its_rings_and_makes_none(name):
+    began = threading.Event()
+    frames = []
+
+    def work():
+        stage = camring.Stage("cam", "step", name)
+        began.set()
+        for frame in stage:
+            frames.append(frame.array[0, 0])
+            if not stage.publish(frame, *frame.planes):
+                frames.append(None)
+            if len(frames) >= 4:
+                return stage.close()
+
+    with camring.Producer("cam", name) as raw:
+        thread = threading.Thread(target=work)
+        thread.start()
+        began.wait(10)
+        raw.publish(*picture(64, 48, 1))
+        assert code(camring.Ring, "cam.step", name) == "ABSENT"
+        value = 0
+        while thread.is_alive():  # the step's ring comes and goes
+            value = value % 200 + 1
+            with contextlib.suppress(camring.Error):  # the program has it
+                camring.Producer("cam.step", name, keep=value % 2 > 0).close()
+            raw.publish(*picture(64, 48, value))
+            thread.join(0.02)
+        assert len(frames) >= 4 and frames[0] > 0
+    ring_unlinked(name, "cam.step")
 
 
 # -- waiting
