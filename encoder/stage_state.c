@@ -23,11 +23,16 @@ static void forget_oldest(struct stage_state *stage, unsigned count)
     memmove(stage->handed, stage->handed + count, stage->count * sizeof *stage->handed);
 }
 
+static uint64_t newest(const struct stage_state *stage)
+{
+    return stage->count > 0 ? stage->handed[stage->count - 1].number : stage->passed;
+}
+
 bool stage_state_hand(struct stage_state *stage, const struct stage_origin *origin, bool attached,
                       int64_t now, unsigned *dropped)
 {
     *dropped = 0;
-    if (origin->number <= stage->passed) { /* the raw ring was made anew and counts from 1 again */
+    if (origin->number <= newest(stage)) { /* the raw ring was made anew and counts from 1 again */
         *dropped = stage_state_forget(stage);
         stage->passed = 0;
     }
@@ -48,11 +53,6 @@ bool stage_state_hand(struct stage_state *stage, const struct stage_origin *orig
     if (stage->due_ns == CLOCK_NEVER)
         stage->due_ns = now + stage->timeout_ns;
     return true;
-}
-
-static uint64_t newest(const struct stage_state *stage)
-{
-    return stage->count > 0 ? stage->handed[stage->count - 1].number : stage->passed;
 }
 
 enum stage_verdict stage_state_return(struct stage_state *stage, uint64_t source, int64_t now,

@@ -283,6 +283,17 @@ static void test_numbers_that_begin_again(void **state)
     assert_int_equal(stage.passed, 1);
 }
 
+static void test_numbers_that_begin_again_before_any_came_back(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n <= 3; n++)
+        assert_true(hand(n, true, 0, 0));
+    assert_true(hand(1, true, 1, 3));
+    expect_state(BOARD_STAGE_ATTACHED, 1, 1 + TIMEOUT);
+    assert_true(hand(2, true, 2, 0));
+    expect_used(2, 3, 1);
+}
+
 static void test_numbers_have_no_end_and_may_have_holes(void **state)
 {
     (void)state;
@@ -324,6 +335,7 @@ int main(void)
         TEST(test_a_late_program_is_not_waited_for_until_it_returns_one),
         TEST(test_a_late_program_that_is_exchanged),
         TEST(test_numbers_that_begin_again),
+        TEST(test_numbers_that_begin_again_before_any_came_back),
         TEST(test_numbers_have_no_end_and_may_have_holes),
         TEST(test_all_is_forgotten),
     };
