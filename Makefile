@@ -174,6 +174,7 @@ parts_test_processing := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)
 parts_test_processing_programs := $(encoder_parts)
 parts_test_stage_state := encoder/stage_state.c
+parts_test_processing_stages := $(encoder_parts)
 parts_test_processing_workers := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
