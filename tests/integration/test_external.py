@@ -215,6 +215,24 @@ def test_two_programs_with_a_step_between(tmp_path):
         settle(camring)
 
 
+def test_of_a_file_nothing_is_lost(tmp_path, clips):
+    """Its next frame comes when the program has given the last one back."""
+    cameras = {"film": {"source": f"file:{clips.small_h264()}", "chain": [external()]}}
+    camring = Camring(tmp_path, cameras)
+    with stage(camring, draw="pass", camera="film"):
+        camring.run()
+        try:
+            camring.wait_state("film", "ended", limit=60)
+            found = counters(camring, "film")
+            assert found["captured"] == found["encoded"] == clips.PERIOD
+            assert found["processed"] == clips.PERIOD and found["chain_dropped"] == 0
+            step = camring.camera("film")["stages"][0]
+            assert step["returned"] >= clips.PERIOD - 50 and step["late"] + step["refused"] <= 2
+            verify(camring)
+        finally:
+            camring.stop()
+
+
 # ---- absent, late
 
 
