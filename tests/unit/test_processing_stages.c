@@ -176,11 +176,8 @@ static void test_the_pool_is_woken(void **state)
     for (unsigned i = 0; i < 50; i++) {
         uint32_t before = bell_read(board_pool_bell(board));
         give_back(&program, 0);
-        int64_t deadline = clock_now() + 20 * NS_PER_S;
-        while (!job_waits(job)) { /* the bell may ring for the picture before */
-            assert_true(bell_wait(board_pool_bell(board), before, deadline));
-            before = bell_read(board_pool_bell(board));
-        }
+        assert_true(bell_wait(board_pool_bell(board), before, clock_now() + 20 * NS_PER_S));
+        assert_true(job_waits(job));
         assert_true(job_work(job, encoder));
         next_frame(job);
     }
@@ -193,9 +190,13 @@ static void test_two_programs_with_a_filter_between(void **state)
     (void)state;
     struct ring_frame frame;
     use_steps((const char *const[]){"a", "=hflip", "b", "=vflip", NULL}, LONG, CONF_ABSENT_RAW);
-    struct ending a = attach("door.raw", "door.a"), b = attach("door.b-in", "door.b");
     struct job *job = make_job(0);
-    for (uint64_t i = 1; i <= 3; i++) {
+    next_frame(job); /* with neither of them: mirrored, and upside down */
+    expect("door.out", LOOK_NOTHING);
+    expect("door.b-in", LOOK_MIRRORED);
+    expect_counts(1, 1, 0, 0);
+    struct ending a = attach("door.raw", "door.a"), b = attach("door.b-in", "door.b");
+    for (uint64_t i = 2; i <= 4; i++) {
         next_frame(job);
         expect_waiting(i, i - 1, i - 1);
         give_back(&a, 0);
@@ -210,8 +211,8 @@ static void test_two_programs_with_a_filter_between(void **state)
         assert_int_equal(frame.source, i);
         assert_int_equal(frame.captured_ns, 4711);
         expect_counts(i, i, 0, 0);
-        expect_stage(0, BOARD_STAGE_ATTACHED, i, 0, 0);
-        expect_stage(1, BOARD_STAGE_ATTACHED, i, 0, 0);
+        expect_stage(0, BOARD_STAGE_ATTACHED, i - 1, 0, 0);
+        expect_stage(1, BOARD_STAGE_ATTACHED, i - 1, 0, 0);
     }
     detach(&b); /* without it: upside down, mirrored, and upside down */
     next_frame(job);
@@ -219,7 +220,7 @@ static void test_two_programs_with_a_filter_between(void **state)
     assert_true(job_work(job, encoder));
     expect("door.out", LOOK_MIRRORED);
     expect_stage(1, BOARD_STAGE_ABSENT, 3, 0, 0);
-    expect_counts(4, 4, 0, 0);
+    expect_counts(5, 5, 0, 0);
     detach(&a);
     job_destroy(job);
 }
@@ -247,6 +248,32 @@ static void test_pictures_that_are_left_out_are_dropped(void **state)
     job_destroy(job);
 }
 
+/* In the ring that the program reads pictures have other numbers than in the raw ring. */
+static void test_numbers_are_the_raw_rings(void **state)
+{
+    (void)state;
+    struct ring_frame frame;
+    use_steps((const char *const[]){"=hflip", "detector", NULL}, LONG, CONF_ABSENT_RAW);
+    struct ending program = attach("door.detector-in", "door.detector");
+    struct job *job = make_job(0);
+    for (unsigned i = 0; i < 4; i++)
+        commit(WIDTH);
+    next_frame(job); /* the fifth; four are passed over */
+    assert_int_equal(newest("door.detector-in", &frame), LOOK_MIRRORED);
+    assert_int_equal(frame.number, 1);
+    assert_int_equal(frame.source, 5);
+    give_back(&program, 1);
+    assert_true(job_work(job, encoder));
+    expect_stage(0, BOARD_STAGE_ATTACHED, 0, 1, 0);
+    give_back(&program, 5);
+    assert_true(job_work(job, encoder));
+    newest("door.out", &frame);
+    assert_int_equal(frame.source, 5);
+    expect_counts(1, 1, 0, 0);
+    detach(&program);
+    job_destroy(job);
+}
+
 /* ---- one that doesn't ---- */
 
 static void test_a_program_that_is_late(void **state)
@@ -266,6 +293,27 @@ static void test_a_program_that_is_late(void **state)
     assert_true(job_work(job, encoder));
     expect_stage(0, BOARD_STAGE_ATTACHED, 0, 1, 0);
     expect_counts(2, 2, 0, 0);
+    detach(&program);
+    job_destroy(job);
+}
+
+/* What goes on is the picture that it was given, in its frame's place. */
+static void test_without_a_late_program_steps_before_it_count(void **state)
+{
+    (void)state;
+    struct ring_frame frame;
+    use_steps((const char *const[]){"=hflip", "detector", NULL}, 1, CONF_ABSENT_RAW);
+    struct ending program = attach("door.detector-in", "door.detector");
+    struct job *job = make_job(0);
+    commit(WIDTH);
+    commit(WIDTH);
+    next_frame(job);
+    job_work(job, encoder);
+    expect_stage(0, BOARD_STAGE_LATE, 0, 0, 0);
+    expect_counts(1, 1, 0, 0);
+    assert_int_equal(newest("door.out", &frame), LOOK_MIRRORED);
+    assert_int_equal(frame.source, 3);
+    assert_int_equal(frame.captured_ns, 4711);
     detach(&program);
     job_destroy(job);
 }
@@ -414,6 +462,33 @@ static void test_another_name_takes_effect_with_the_next_frame(void **state)
     job_destroy(job);
 }
 
+static void make_anew(unsigned number, const char *name)
+{
+    struct error err;
+    ring_unlink(conf.instance, name);
+    place->rings &= ~(UINT32_C(1) << number);
+    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
+}
+
+static void test_a_programs_ring_that_is_made_anew(void **state)
+{
+    (void)state;
+    use_steps((const char *const[]){"=hflip", "detector", NULL}, LONG, CONF_ABSENT_RAW);
+    struct job *job = make_job(0);
+    for (unsigned i = 1; i <= 3; i++) {
+        struct ending program = attach("door.detector-in", "door.detector");
+        next_frame(job);
+        give_back(&program, 0);
+        assert_true(job_work(job, encoder));
+        expect_stage(0, BOARD_STAGE_ATTACHED, i, 0, 0);
+        expect_counts(i, i, 0, 0);
+        make_anew(CAMERA_RING_STAGE, "door.detector");
+        make_anew(CAMERA_RING_STAGE_IN, "door.detector-in");
+        detach(&program);
+    }
+    job_destroy(job);
+}
+
 static void test_a_raw_ring_that_is_made_anew(void **state)
 {
     (void)state;
@@ -424,9 +499,7 @@ static void test_a_raw_ring_that_is_made_anew(void **state)
     for (unsigned i = 0; i < 3; i++)
         next_frame(job);
     ring_writer_close(raw);
-    ring_unlink(conf.instance, "door.raw");
-    place->rings &= ~(UINT32_C(1) << CAMERA_RING_RAW);
-    assert_int_equal(camera_rings_fit(&conf, &camera, place, &err), 0);
+    make_anew(CAMERA_RING_RAW, "door.raw");
     raw = ring_writer_open(conf.instance, "door.raw", true, &err);
     detach(&program);
     program = attach("door.raw", "door.detector");
@@ -448,13 +521,16 @@ int main(void)
         TEST(test_the_pool_is_woken),
         TEST(test_two_programs_with_a_filter_between),
         TEST(test_pictures_that_are_left_out_are_dropped),
+        TEST(test_numbers_are_the_raw_rings),
         TEST(test_a_program_that_is_late),
+        TEST(test_without_a_late_program_steps_before_it_count),
         TEST(test_when_the_time_out_passes),
         TEST(test_a_program_that_goes_with_pictures),
         TEST(test_what_no_frame_was_given_for_is_refused),
         TEST(test_nothing_is_shown_without_it),
         TEST(test_who_lets_go_gives_up_what_programs_have),
         TEST(test_another_name_takes_effect_with_the_next_frame),
+        TEST(test_a_programs_ring_that_is_made_anew),
         TEST(test_a_raw_ring_that_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
