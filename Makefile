@@ -175,7 +175,6 @@ parts_test_processing_workers := $(encoder_parts)
 parts_test_processing_programs := $(encoder_parts)
 parts_test_stage_state := encoder/stage_state.c
 parts_test_processing_stages := $(encoder_parts)
-parts_test_processing_workers := $(encoder_parts)
 parts_test_variants := $(encoder_parts)
 parts_test_variants_turns := $(encoder_parts)
 chain_tests := chain chain_filters chain_own chain_steps trial trial_limits
