@@ -107,7 +107,7 @@ static int print_variants(const char *instance, struct board_camera *camera, boo
 {
     uint64_t published = 0;
     unsigned half = 0;
-    for (unsigned number = CAMERA_RING_VARIANT; number < CAMERA_RINGS; number++) {
+    for (unsigned number = CAMERA_RING_VARIANT; number < CAMERA_RING_STAGE_IN; number++) {
         struct camera_ring ring = camera_ring(number);
         if (!camera_ring_in_use(number, camera))
             continue;
@@ -124,6 +124,18 @@ static int print_variants(const char *instance, struct board_camera *camera, boo
     printf("\"published\": %" PRIu64 ", \"half\": %u, \"lease\": %d}}", published, half,
            lease_holder(&camera->variant_lease));
     return 0;
+}
+
+/* The first external step of the camera, and the ring that its program writes. */
+static int print_step(const char *instance, const struct board_camera *camera)
+{
+    const struct board_stage *stage = &camera->stages[0];
+    printf(", \"step\": {");
+    print_counter("returned", &stage->returned);
+    print_counter("late", &stage->late);
+    print_counter("refused", &stage->refused);
+    printf("\"state\": %u}", atomic_load(&stage->state));
+    return print_ring(instance, camera->id, stage->name);
 }
 
 static int print_camera(const char *instance, struct board_camera *camera)
@@ -144,15 +156,18 @@ static int print_camera(const char *instance, struct board_camera *camera)
     print_counter("finished", &camera->finished);
     printf("\"lease\": %d", lease_holder(&camera->lease));
     bool chained = camera_ring_exists(CAMERA_RING_OUT, camera);
+    bool has_step = camera_ring_exists(CAMERA_RING_STAGE, camera);
     if (print_ring(instance, camera->id, "raw") != 0 ||
         print_ring(instance, camera->id, "jpeg") != 0 ||
-        (chained && print_ring(instance, camera->id, "out") != 0))
+        (chained && print_ring(instance, camera->id, "out") != 0) ||
+        (has_step && print_step(instance, camera) != 0))
         return -1;
     bool first = true;
     printf(", \"broken\": [");
     if (print_broken(instance, camera->id, "raw", &first) != 0 ||
         print_broken(instance, camera->id, "jpeg", &first) != 0 ||
-        (chained && print_broken(instance, camera->id, "out", &first) != 0))
+        (chained && print_broken(instance, camera->id, "out", &first) != 0) ||
+        (has_step && print_broken(instance, camera->id, camera->stages[0].name, &first) != 0))
         return -1;
     return print_variants(instance, camera, &first);
 }

@@ -41,10 +41,18 @@ CAMERAS = {
     "quick": (160, 120, 100),
     "odd": (322, 242, 25),
     "mixed": (256, 192, 20),
+    "shared": (240, 176, 25),
 }
 # One with a chain, which keeps state and gives each picture as it came.
 CHAINED = "mixed"
 CHAIN = [{"filter": "hflip,hflip,tmix=frames=1"}]
+# One with a program in its chain, which gives each picture back as it came, and is slow at times.
+STEPPED = "shared"
+STEP = "detector"
+STEP_CHAIN = [{"external": {"name": STEP, "timeout": "400ms"}}, {"filter": "hflip,hflip"}]
+STEP_HOLD = 600  # ms
+# The cameras with a ring "out", which their readers read.
+WITH_OUT = (CHAINED, STEPPED)
 # A camera whose JPEGs are passed through: camring's own stream of another.
 ECHO = "echo"
 ECHO_OF = "plain"
@@ -148,6 +156,7 @@ class Chaos:
             for name, (w, h, fps) in CAMERAS.items()
         }
         cameras[CHAINED]["chain"] = CHAIN
+        cameras[STEPPED]["chain"] = STEP_CHAIN
         cameras[ECHO_OF][
             "offline"
         ] = "last"  # "no signal" would come out of the other as a picture of its own
@@ -174,9 +183,11 @@ class Chaos:
         self.said = 0  # seconds into the run
         self.off = 0  # the most that an account was off
         self.settled = 0
+        self.returned = 0  # pictures of the program's that were used, by the accounts
         self.stopped = []  # (when to continue, process)
         self.watchers = []
-        self.victims = {}  # readers that pin, and may be killed: by camera
+        # readers that pin, by camera, and the program, by step: they may be killed
+        self.victims = {}
         self.frames_before = 0  # of victims that are gone
 
     # -- the stage
@@ -188,10 +199,11 @@ class Chaos:
             self.watchers.append(
                 Watcher("http", self.camring.port, name, size, *["repeats"] * (name == ECHO_OF))
             )
-            ring = f"{name}.out" if name == CHAINED else name
+            ring = f"{name}.out" if name in WITH_OUT else name
             self.watchers.append(Watcher("pin", instance, ring, size, 300))
             self.watchers.append(Watcher("copy", instance, ring, size))
             self.victims[name] = self.new_victim(name)
+        self.victims[STEP] = self.new_victim(STEP)
         self.watchers.append(Watcher("http", self.camring.port, ECHO, CAMERAS[ECHO_OF], "repeats"))
         for name in VARIED:
             size = CAMERAS[ECHO_OF if name == ECHO else name]
@@ -200,7 +212,11 @@ class Chaos:
             )
 
     def new_victim(self, name):
-        ring = f"{name}.out" if name == CHAINED else name
+        """A reader of that camera, or the program of the external step."""
+        if name == STEP:
+            instance, size = self.camring.instance, CAMERAS[STEPPED]
+            return Watcher("program", instance, STEPPED, size, STEP_HOLD, STEP)
+        ring = f"{name}.out" if name in WITH_OUT else name
         return Watcher("pin", self.camring.instance, ring, CAMERAS[name], 200)
 
     def everyone(self):
@@ -260,12 +276,11 @@ class Chaos:
                 signal_exactly(process, signal.SIGCONT)
             time.sleep(self.random.uniform(0, 0.005))
 
-    def kill_reader(self):
-        name = self.random.choice(list(self.victims))
+    def kill_reader(self, name):
         old = self.victims[name]
         old.check()
         if old.kill():
-            self.note_kill("reader")
+            self.note_kill("program" if name == STEP else "reader")
         self.frames_before += old.frames
         self.victims[name] = self.new_victim(name)
 
@@ -313,9 +328,13 @@ class Chaos:
             raise Fault(f"outlived their supervisor and its successor's start: {alive}")
 
     def act(self):
-        kind = self.random.choices(["capture", "encoder", "server", "reader"], [38, 32, 8, 22])[0]
-        if kind == "reader":
-            self.kill_reader()
+        kind = self.random.choices(
+            ["capture", "encoder", "server", "reader", "program"], [36, 30, 8, 18, 8]
+        )[0]
+        if kind == "program":
+            self.kill_reader(STEP)
+        elif kind == "reader":
+            self.kill_reader(self.random.choice(list(CAMERAS)))
         else:
             self.kill_child(kind)
 
@@ -426,7 +445,7 @@ class Chaos:
                 kills["encoder"],
             )
             off["aborted"] = (camera["aborted"], kills["encoder"])
-        if camera["id"] == CHAINED:
+        if camera["id"] in WITH_OUT:
             out = camera["out"]
             off["processed and encoded"] = (
                 camera["processed"] - camera["encoded"],
@@ -437,10 +456,17 @@ class Chaos:
                 kills["encoder"],
             )
             off["its slots left half-written"] = (out["half"] + out["no_slot"], 0)
-            off["failed or withheld by the chain"] = (
-                camera["chain_failed"] + camera["chain_dropped"],
-                0,
+            # A program takes the newest, and is dead or late at times.
+            withheld = camera["chain_dropped"] if camera["id"] == CHAINED else 0
+            off["failed or withheld by the chain"] = (camera["chain_failed"] + withheld, 0)
+        if camera["id"] == STEPPED:
+            step, ring = camera["step"], camera[STEP]
+            self.returned += step["returned"]
+            off["the program's pictures, taken and booked"] = (
+                ring["rows"][0]["taken"] - step["returned"] - step["late"] - step["refused"],
+                kills["encoder"],
             )
+            off["its slots: too few"] = (ring["no_slot"], 0)
         for ring in (raw, jpeg, camera.get("out", {"rows": []})):
             for row in ring["rows"][1:]:
                 off[f"row {row}"] = (
@@ -510,6 +536,8 @@ class Chaos:
         self.wake_everybody()
         self.wait(2)
         self.settle()
+        if self.returned == 0:
+            raise Fault(f"no picture of the program of {STEPPED} was used")
         self.wait(1)
         self.progress(time.monotonic() - begin, final=True)
 
@@ -525,7 +553,7 @@ class Chaos:
             )
         print(
             f"  accounts: added up {self.settled} times over {self.lives} supervisors, "
-            f"off by {self.off} at most"
+            f"off by {self.off} at most; {self.returned} of the program's pictures were used"
         )
 
 

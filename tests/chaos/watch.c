@@ -1,4 +1,5 @@
 /* watch pin|copy INSTANCE CAMERA WIDTH HEIGHT FPS STALL [HOLD_MS]
+ * watch program INSTANCE CAMERA WIDTH HEIGHT FPS STALL HOLD_MS STEP
  * watch http PORT CAMERA WIDTH HEIGHT FPS STALL [repeats] [quality=N] */
 #include "watch.h"
 
@@ -78,8 +79,10 @@ int main(int argc, char **argv)
         return 1;
     if (strcmp(how, "http") == 0)
         watch_http(&watch, (unsigned)atoi(where), (const char *const *)argv + 8);
+    else if (strcmp(how, "program") == 0 && argc > 9)
+        watch_ring(&watch, where, false, atoi(argv[8]) * NS_PER_MS, argv[9]);
     else if (strcmp(how, "pin") == 0 || strcmp(how, "copy") == 0)
         watch_ring(&watch, where, strcmp(how, "copy") == 0,
-                   argc > 8 ? atoi(argv[8]) * NS_PER_MS : 0);
+                   argc > 8 ? atoi(argv[8]) * NS_PER_MS : 0, NULL);
     return 2;
 }

@@ -35,10 +35,13 @@ void watch_tick(struct watch *watch);
 /* Waits so long before a ring or the server is tried again. */
 void watch_pause(struct watch *watch, int64_t ns);
 
-/* The watchers; they never return.  `hold_ns`: how long a picture stays pinned at most.  `words`,
+/* The watchers; they never return.  `hold_ns`: how long a picture stays pinned at most.  `step`: it
+ * is the program of that external step, with which the camera's chain begins, and gives each
+ * picture back as it came; NULL: of none.  `words`,
  * to NULL: "repeats", if the camera may send a picture more than once; "quality=N", to look at that
  * variant of its pictures. */
-void watch_ring(struct watch *watch, const char *instance, bool observe, int64_t hold_ns);
+void watch_ring(struct watch *watch, const char *instance, bool observe, int64_t hold_ns,
+                const char *step);
 void watch_http(struct watch *watch, unsigned port, const char *const *words);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/camring.h"
 #include "common/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct ring {
     bool observe;
     int64_t hold_ns;
     unsigned seed;
+    const char *step;              /* that this is the program of; NULL: none */
+    struct camring_writer *writer; /* of its ring */
     struct camring_reader *reader;
     uint64_t taken, last; /* by this reader: pictures, and the number of the newest */
     uint8_t *before;      /* the luma as it was when it was pinned */
@@ -88,6 +91,56 @@ static void check_account(struct ring *ring)
             (unsigned long long)ring->last);
 }
 
+/* ---- the program of an external step ---- */
+
+/* The ring is camring's, and is not there while camring is not; camring_writer_open would make it.
+ */
+static bool open_output(struct ring *ring, struct camring_error *error)
+{
+    char name[100];
+    snprintf(name, sizeof name, "%s.%s", ring->watch->camera, ring->step);
+    struct camring_reader *there = camring_attach(ring->instance, name, CAMRING_OBSERVE, error);
+    if (!there)
+        return false;
+    camring_detach(there);
+    ring->writer = camring_writer_open(ring->instance, name, CAMRING_KIND_RAW, 1, error);
+    return ring->writer;
+}
+
+static bool publish(struct ring *ring, const struct camring_frame *from,
+                    struct camring_error *error)
+{
+    struct camring_frame frame = *from;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < 3; i++)
+        bytes += (size_t)from->stride[i] * (i > 0 ? (from->height + 1) / 2 : from->height);
+    uint8_t *data = camring_loan(ring->writer, bytes, error);
+    if (!data)
+        return false;
+    for (unsigned i = 0; i < 3; i++) {
+        size_t size = (size_t)from->stride[i] * (i > 0 ? (from->height + 1) / 2 : from->height);
+        memcpy(data, from->plane[i], size);
+        frame.plane[i] = data;
+        data += size;
+    }
+    frame.source = from->number;
+    return camring_commit(ring->writer, &frame, error) == 0;
+}
+
+static void give_back(struct ring *ring, const struct camring_frame *frame)
+{
+    struct camring_error error;
+    if ((ring->writer || open_output(ring, &error)) && publish(ring, frame, &error))
+        return;
+    camring_writer_close(ring->writer, 0);
+    ring->writer = NULL;
+    /* busy: camring looks after the ring of the program before this one, which was killed */
+    if (!passes(error.code) && error.code != CAMRING_BUSY)
+        watch_fault(ring->watch, "giving back: %s", error.text);
+}
+
+/* ---- every ring ---- */
+
 static void take(struct ring *ring, const struct camring_frame *frame)
 {
     struct watch *watch = ring->watch;
@@ -105,14 +158,21 @@ static void take(struct ring *ring, const struct camring_frame *frame)
     }
     if (ring->taken % 16 == 0)
         check_account(ring);
+    if (ring->step)
+        give_back(ring, frame);
     camring_release(ring->reader);
     watch_picture(watch, number, watch->frames > 0 && ring->taken == 1);
 }
 
-void watch_ring(struct watch *watch, const char *instance, bool observe, int64_t hold_ns)
+void watch_ring(struct watch *watch, const char *instance, bool observe, int64_t hold_ns,
+                const char *step)
 {
-    struct ring ring = {
-        .watch = watch, .instance = instance, .observe = observe, .hold_ns = hold_ns, .seed = 1};
+    struct ring ring = {.watch = watch,
+                        .instance = instance,
+                        .observe = observe,
+                        .hold_ns = hold_ns,
+                        .seed = 1,
+                        .step = step};
     ring.before = malloc((size_t)watch->width * watch->height);
     if (!ring.before)
         watch_fault(watch, "out of memory");
