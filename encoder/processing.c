@@ -499,7 +499,8 @@ bool processing_resume(struct processing *processing, struct processed *out,
         unsigned dropped;
         if (!stage_is_due(stage, clock_now()))
             continue;
-        bool took = stage_take(stage, &in, &data, &dropped);
+        uint64_t taken = atomic_load_explicit(&processing->place->taken, memory_order_relaxed);
+        bool took = stage_take(stage, taken, &in, &data, &dropped);
         count_dropped(processing, dropped);
         if (!took && stage_holds_back(stage)) {
             char words[64];

@@ -232,9 +232,24 @@ static void assign(struct ring_frame *frame, const struct stage_origin *origin)
     frame->started_ns = origin->started_ns;
 }
 
+static bool open_input(struct stage *stage)
+{
+    struct error ignored;
+    return ring_reader_reopen(&stage->input, stage->instance, stage->input_name, RING_ENCODER,
+                              "encoder", &ignored);
+}
+
+/* A program that reads the raw ring may have a frame before the worker has, which was at work on
+ * the one before. */
+static bool is_early(struct stage *stage, uint64_t source, uint64_t taken)
+{
+    return !stage->has_input && source > taken && open_input(stage) &&
+           source <= ring_reader_head(stage->input);
+}
+
 /* The newest picture of the program's, if it is one to go on with. */
-static bool take_returned(struct stage *stage, struct ring_frame *frame, const uint8_t **data,
-                          unsigned *dropped)
+static bool take_returned(struct stage *stage, uint64_t taken, struct ring_frame *frame,
+                          const uint8_t **data, unsigned *dropped)
 {
     struct error ignored; /* no picture yet, or none that is whole */
     struct stage_origin origin;
@@ -243,6 +258,10 @@ static bool take_returned(struct stage *stage, struct ring_frame *frame, const u
     enum ring_result result = ring_reader_acquire(stage->output, after, frame, data, &ignored);
     if (result == RING_NONE)
         return false;
+    if (result == RING_GOT && is_early(stage, frame->source, taken)) {
+        ring_reader_release(stage->output);
+        return false;
+    }
     stage->seen = result == RING_GOT ? frame->number : ring_reader_head(stage->output);
     enum stage_verdict verdict = STAGE_REFUSED;
     if (result == RING_GOT)
@@ -267,8 +286,7 @@ static bool take_input(struct stage *stage, const struct stage_origin *origin,
                        struct ring_frame *frame, const uint8_t **data)
 {
     struct error ignored;
-    if (!ring_reader_reopen(&stage->input, stage->instance, stage->input_name, RING_ENCODER,
-                            "encoder", &ignored) ||
+    if (!open_input(stage) ||
         ring_reader_acquire(stage->input, 0, frame, data, &ignored) != RING_GOT)
         return false;
     if ((stage->has_input ? frame->source : frame->number) != origin->number) {
@@ -280,13 +298,13 @@ static bool take_input(struct stage *stage, const struct stage_origin *origin,
     return true;
 }
 
-bool stage_take(struct stage *stage, struct ring_frame *frame, const uint8_t **data,
+bool stage_take(struct stage *stage, uint64_t taken, struct ring_frame *frame, const uint8_t **data,
                 unsigned *dropped)
 {
     struct stage_origin origin;
     unsigned more = 0;
     *dropped = 0;
-    if (open_output(stage) && take_returned(stage, frame, data, dropped))
+    if (open_output(stage) && take_returned(stage, taken, frame, data, dropped))
         return true;
     int64_t now = clock_now();
     bool attached = stage->output && ring_reader_has_writer(stage->output);

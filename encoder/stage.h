@@ -42,8 +42,9 @@ int64_t stage_due(const struct stage *stage);
 
 /* The next picture that goes on from here: the program's newest or, after the time-out, the one
  * that the program had been given.  It stays as it is until stage_release.  False: there is none.
- * Either way *dropped older ones are given up. */
-bool stage_take(struct stage *stage, struct ring_frame *frame, const uint8_t **data,
+ * Either way *dropped older ones are given up.  `taken` is the newest raw frame that has been taken
+ * up: what the program has made from a later one stays until that is. */
+bool stage_take(struct stage *stage, uint64_t taken, struct ring_frame *frame, const uint8_t **data,
                 unsigned *dropped);
 void stage_release(struct stage *stage);
 

@@ -2,6 +2,8 @@
  * real rings: the program is the test itself. */
 #include "processing_fixture.h"
 
+#include "encoder/processing.h"
+
 #include <sched.h>
 
 static struct ring_writer *program;
@@ -69,6 +71,58 @@ static void test_a_program_that_makes_its_ring_larger_makes_no_work(void **state
     assert_false(job_work(job, encoder));
     expect_counts(2, 2, 0, 0);
     job_destroy(job);
+    end_program();
+}
+
+/* The newest raw frame, as a job takes it. */
+static bool run_newest(struct processing *processing)
+{
+    struct error err;
+    struct ring_buffer buffer = {0};
+    struct ring_frame frame;
+    struct processed made;
+    struct output_fault fault;
+    struct ring_reader *reader =
+        ring_reader_open(conf.instance, "door.raw", RING_OBSERVER, "test", &err);
+    assert_non_null(reader);
+    assert_int_equal(ring_reader_copy(reader, 0, &buffer, &frame, &err), RING_GOT);
+    atomic_store(&place->taken, frame.number);
+    bool done = processing_run(processing, &frame, buffer.data, clock_now(), &made, &fault);
+    free(buffer.data);
+    ring_reader_close(reader);
+    return done;
+}
+
+/* The worker is at work on the frame before, whose picture is not back yet. */
+static void test_a_program_that_is_quicker_than_the_worker(void **state)
+{
+    (void)state;
+    struct processed made;
+    struct output_fault fault;
+    use_program();
+    struct processing *processing = processing_create(conf.instance, &camera, &at, place, 0);
+    assert_non_null(processing);
+    processing_set_bell(processing, board_pool_bell(board));
+    const struct board_stage *stage = &place->stages[0];
+    commit(WIDTH);
+    assert_false(run_newest(processing));
+    commit(WIDTH);
+    give_back(2);
+    assert_false(processing_resume(processing, &made, &fault));
+    assert_int_equal(stage->refused, 0);
+    assert_true(processing_is_due(processing));
+    assert_false(run_newest(processing));
+    assert_true(processing_resume(processing, &made, &fault));
+    assert_int_equal(made.frame.source, 2);
+    processing_release(processing, &made);
+    assert_int_equal(stage->returned, 1);
+    assert_int_equal(place->chain_dropped, 1);
+    give_back(3); /* of no frame that there is */
+    assert_false(processing_resume(processing, &made, &fault));
+    assert_int_equal(stage->refused, 1);
+    assert_false(processing_is_due(processing));
+    processing_let_go(processing);
+    processing_destroy(processing);
     end_program();
 }
 
@@ -191,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_program_that_makes_its_ring_larger_makes_no_work),
+        TEST(test_a_program_that_is_quicker_than_the_worker),
         TEST(test_capture_is_told_when_pending_pictures_are_given_up),
         TEST(test_pending_pictures_are_given_up_before_another_worker_goes_on),
         TEST(test_no_thread_stays_behind),
