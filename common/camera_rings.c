@@ -237,10 +237,17 @@ int camera_rings_fit(const struct conf *conf, const struct conf_camera *camera,
                      struct board_camera *place, struct error *err)
 {
     name_stages(&camera->chain, place);
-    for (unsigned number = 0; number < CAMERA_RINGS; number++)
-        if (is_needed(number, camera, place) && !camera_ring_exists(number, place) &&
-            camera_ring_make(conf, place, number, err) != 0)
+    for (unsigned number = 0; number < CAMERA_RINGS; number++) {
+        if (!is_needed(number, camera, place) || camera_ring_exists(number, place))
+            continue;
+        /* A program that read the raw ring when no steps came before its own finds out that it has
+         * another ring to read by the end of the one that it writes, which is made anew. */
+        bool is_input = number >= CAMERA_RING_STAGE_IN && number < CAMERA_RING_STAGE;
+        if (is_input && camera_ring_exists(number + BOARD_STAGES, place))
+            camera_ring_drop(conf->instance, place, number + BOARD_STAGES);
+        if (camera_ring_make(conf, place, number, err) != 0)
             return -1;
+    }
     return 0;
 }
 

@@ -200,14 +200,21 @@ static void test_the_first_step_reads_the_raw_ring(void **state)
 {
     (void)state;
     static const char *const names[] = {"detector"};
+    struct error err;
     use_stages(names, 1, 0);
     fit();
     assert_int_equal(objects(), PLAIN + 1);
     assert_true(is_there("door.detector") && !is_there("door.detector-in"));
     assert_true(camera_ring_exists(CAMERA_RING_STAGE, place));
     assert_false(camera_ring_exists(CAMERA_RING_STAGE_IN, place));
-    use_stages(names, 1, 1); /* now a step comes before it */
+    struct ring_writer *writer = ring_writer_open(conf.instance, "door.detector", true, &err);
+    assert_non_null(writer);
     fit();
+    assert_false(ring_writer_closed(writer));
+    use_stages(names, 1, 1); /* now a step comes before it, which its program has to notice */
+    fit();
+    assert_true(ring_writer_closed(writer));
+    ring_writer_close(writer);
     assert_true(is_there("door.detector") && is_there("door.detector-in"));
     assert_int_equal(camera_stage(place, "detector"), 0);
     use_stages(names, 1, 0);
