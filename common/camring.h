@@ -195,8 +195,8 @@ enum camring_kind { CAMRING_KIND_RAW = 0, CAMRING_KIND_JPEG = 1 };
 /* Opens ring `ring` of `instance` (NULL: "camring") for writing, and makes it if it is not there.
  * `ring` is "CAMERA.VARIANT"; a mere "CAMERA" means "CAMERA.raw" or "CAMERA.jpeg", by `kind` (enum
  * camring_kind).  `rows`, 1 to 200: how many readers may be attached (a ring that exists keeps its
- * own).  NULL with error: CAMRING_BUSY if another living process writes it, the encoders of a
- * running instance included. */
+ * own); 0: it is not made, CAMRING_ABSENT.  NULL with error: CAMRING_BUSY if another living process
+ * writes it, the encoders of a running instance included. */
 CAMRING_API struct camring_writer *camring_writer_open(const char *instance, const char *ring,
                                                        int kind, unsigned rows,
                                                        struct camring_error *error);

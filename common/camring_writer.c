@@ -53,8 +53,9 @@ static void unlink_leftover(const char *instance, const char *name)
     ring_reader_close(reader);
 }
 
-/* Opens the ring, after making it if there is none.  An owner holds the writer's lock until the
- * name is gone; so who gets the lock of a closed ring is the only one to act on it. */
+/* Opens the ring, after making it if there is none and `rows` isn't 0.  An owner holds the writer's
+ * lock until the name is gone; so who gets the lock of a closed ring is the only one to act on it.
+ */
 static struct ring_writer *open_or_make(const char *instance, const char *name, enum ring_kind kind,
                                         unsigned rows, struct error *err)
 {
@@ -66,7 +67,7 @@ static struct ring_writer *open_or_make(const char *instance, const char *name, 
             error_set(err, CAMRING_CLOSED, "%s: the ring's owner has closed it", name);
             unlink_leftover(instance, name);
             ring_writer_close(writer);
-        } else if (err->code != RING_ERROR_ABSENT ||
+        } else if (err->code != RING_ERROR_ABSENT || rows == 0 ||
                    make_ring(instance, name, kind, rows, err) < 0) {
             return NULL;
         }
@@ -85,10 +86,9 @@ struct camring_writer *camring_writer_open(const char *instance, const char *rin
         goto fail;
     if (!camring_watch_forks(&writer->process, &err))
         goto fail;
-    if (rows < 1 || rows > RING_MAX_ROWS ||
-        (kind != CAMRING_KIND_RAW && kind != CAMRING_KIND_JPEG)) {
+    if (rows > RING_MAX_ROWS || (kind != CAMRING_KIND_RAW && kind != CAMRING_KIND_JPEG)) {
         error_set(&err, CAMRING_USAGE,
-                  "a ring has 1 to %d rows and is of a kind of enum camring_kind", RING_MAX_ROWS);
+                  "a ring has up to %d rows and is of a kind of enum camring_kind", RING_MAX_ROWS);
         goto fail;
     }
     if (!camring_take_names(instance, ring, ring_kind_name(ring_kind), writer->instance,

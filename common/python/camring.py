@@ -456,7 +456,8 @@ class Ring(_Handle):
 
 class Producer(_Handle):
     """The writer of ring `name` ("CAMERA" or "CAMERA.VARIANT"), made if it is not there; `rows`
-    readers may attach. jpeg=True: it carries JPEG files. Closing removes the ring unless keep=True.
+    readers may attach (0: it is not made, Error ABSENT). jpeg=True: it carries JPEG files. Closing
+    removes the ring unless keep=True.
 
     The publishing methods copy the picture into the ring and return its number. They take, all
     optional, `source`: number of the frame that this one was made from; `captured_ns`: when that
@@ -558,9 +559,7 @@ class Stage:
         """True if both rings are there."""
         try:
             if not self._producer:
-                # a Producer would make a ring that is not there
-                Ring(self._name, self._instance, observe=True).close()
-                self._producer = Producer(self._name, self._instance, keep=True)
+                self._producer = Producer(self._name, self._instance, rows=0, keep=True)
             if not self._ring:
                 self._ring = self._input() or Ring(self._raw, self._instance)
         except Error as error:

@@ -16,11 +16,12 @@ from events import Events
 from multipart import Stream
 from product import BIN, ROOT, Camring, running, wait_for
 from shmtool import ENVIRONMENT, needs_library, program, rings, shm
-from test_processing import counters, dump, reload, snapshot, status_of, verify
+from test_processing import counters, dump, looks_of, reload, snapshot, status_of, verify
 
 pytestmark = needs_library
 
 SOURCE = "test:?size=640x360&fps=20"
+MIRROR = {"filter": "hflip"}
 WIDE = {"burst": 10000, "window": "30s", "max": "60s"}  # restarts are never damped
 MARK = (300, 280)  # rows and columns of the white square that the program draws; 30 of each
 
@@ -69,6 +70,10 @@ def is_marked(jpeg):
         return level(image) > 160
 
 
+def is_mirrored(jpeg):
+    return "mirrored" in looks_of(jpeg)
+
+
 def wait_marked(stream, marked=True):
     """Until a new picture of the stream's is marked, or not."""
     seen = len(stream.parts)
@@ -84,7 +89,8 @@ def check_stream(stream, period=65536):
     assert not stream.ended
     pictures = [part.body for part in stream.parts]
     assert not jpeg_faults(pictures)
-    numbers = [n for n in map(read_number, pictures) if n is not None]
+    looks = [looks_of(picture) for picture in pictures]
+    numbers = [n for found in looks if len(found) == 1 for n in found.values()]
     steps = [(b - a) % period for a, b in zip(numbers, numbers[1:])]
     assert len(numbers) > 0 and all(0 < step < 2000 for step in steps), numbers
     return numbers
@@ -369,9 +375,16 @@ def test_steps_come_are_renamed_and_go(tmp_path):
                 reload(camring, door(external()))
                 wait_marked(stream)
                 assert {"door.detector"} == {n for n in rings(camring.instance) if "detector" in n}
-                reload(camring, door({"filter": "null"}, external()))
-                wait_for(lambda: "door.detector-in" in rings(camring.instance), 20, "its input")
+                reload(camring, door(MIRROR, external()))
+                assert "door.detector-in" in rings(camring.instance)
+                stream.wait(
+                    lambda s: set(looks_of(s.parts[-1].body)) == {"mirrored"}, 30, "mirrored"
+                )
                 wait_marked(stream)
+                assert all(
+                    is_mirrored(stream.wait_parts(len(stream.parts) + 1).parts[-1].body)
+                    for _ in range(20)
+                )
                 verify(camring)
                 reload(camring, door(external("other")))
                 wait_marked(stream, False)
@@ -507,7 +520,7 @@ int main(int argc, char **argv)
     (void)argc;
     struct camring_reader *in = camring_attach(argv[1], "door", 0, &error);
     struct camring_writer *out =
-        camring_writer_open(argv[1], "door.detector", CAMRING_KIND_RAW, 8, &error);
+        camring_writer_open(argv[1], "door.detector", CAMRING_KIND_RAW, 0, &error);
     if (!in || !out) {
         fprintf(stderr, "%s\n", error.text);
         return 1;

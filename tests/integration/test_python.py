@@ -579,6 +579,7 @@ def test_each_error_has_its_code(name):
         with pytest.raises(ValueError, match="null"):
             camring.Ring("mine\0x", name)
         assert code(camring.Producer, "mine", name) == "BUSY"
+        assert code(camring.Producer, "other", name, rows=0) == "ABSENT"
         assert code(camring.Producer, "mine.raw", name, jpeg=True) in ("BUSY", "USAGE")
         assert code(camring.Ring, "mine", name, ready=True) == "EMPTY"
         with camring.Ring("mine", name) as ring:

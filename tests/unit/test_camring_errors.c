@@ -16,8 +16,11 @@ static void names_are_checked(void **state)
     assert_null(camring_attach("no/where", "prog", 0, &error));
     assert_non_null(strstr(error.text, "no name of an instance"));
     assert_null(camring_attach(instance, "prog", 0, NULL)); /* error is optional */
-    assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 0, &error));
+    assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 201, &error));
     assert_int_equal(error.code, CAMRING_USAGE);
+    assert_null(camring_writer_open(instance, "prog.raw", CAMRING_KIND_RAW, 0, &error));
+    assert_int_equal(error.code, CAMRING_ABSENT); /* it is not made */
+    assert_null(camring_attach(instance, "prog", 0, &error));
     assert_null(camring_writer_open(instance, "prog.raw", 2, 1, &error));
     assert_int_equal(error.code, CAMRING_USAGE);
     assert_null(camring_writer_open(instance, "../prog", CAMRING_KIND_RAW, 1, &error));
