@@ -24,8 +24,9 @@ TARGETS = "default basic shutdown sockets network-online exit"
 START = """
 set -e
 mount -t tmpfs -o mode=755 run /run
-mkdir -p /run/systemd/system "$1"/units /run/systemd/inaccessible/dir
+mkdir -p /run/systemd/system "$1"/units "$1"/bin /run/systemd/inaccessible/dir
 mkdir -m 700 "$1"/run
+mount --bind "$5" "$1"/bin # where it is, a service may not see it: below /tmp, say
 cd /run/systemd/inaccessible
 touch reg; mkfifo fifo; mknod chr c 0 0; mknod blk b 0 0
 python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("sock")'
@@ -57,7 +58,8 @@ class Manager:
             group.mkdir()
         self.holder = subprocess.Popen(
             [*mount_namespace("--pid", "--fork", "--kill-child", "--mount-proc")]
-            + ["sh", "-c", START, "sh", HOME, " ".join(map(str, groups)), TARGETS, SYSTEMD],
+            + ["sh", "-c", START, "sh", HOME, " ".join(map(str, groups)), TARGETS, SYSTEMD]
+            + [str(BIN)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
@@ -123,8 +125,8 @@ class Service:
         scripts = ROOT / "scripts"
         text = (scripts / "camring.service").read_text()
         for old, new in (
-            ("/usr/local/bin/camring run", f"{BIN}/camring run"),
-            ("/usr/local/bin/camring reload", f"{BIN}/camring reload --instance {self.name}"),
+            ("/usr/local/bin/camring run", f"{HOME}/bin/camring run"),
+            ("/usr/local/bin/camring reload", f"{HOME}/bin/camring reload --instance {self.name}"),
             ("/etc/camring/camring.yaml", f"{self.folder}/camring.yaml"),
             ("User=camring\nSupplementaryGroups=video\n", ""),
             ("RuntimeDirectory=camring\n", f"RuntimeDirectory={self.name}\n"),
