@@ -1,4 +1,5 @@
-# camring.  `make run` and `make test` do everything on a fresh machine; plain `make` only builds.
+# camring.  `make demo`, `make run` and `make test` do everything on a fresh machine; plain `make`
+# only builds.
 SANITIZE ?=
 CAMERA ?= test:
 PYTHON ?= /usr/bin/python3
@@ -80,7 +81,8 @@ BINARIES := $(PROGRAMS:%=$(BUILD)/bin/%)
 LIBRARY := $(BUILD)/lib/libcommon.a# the flat files of common/; what is installed is libcamring
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all install uninstall clean deps deps-test deps-browser deps-container deps-check run
+.PHONY: all install uninstall clean deps deps-test deps-browser deps-container deps-check
+.PHONY: run demo deps-demo
 .PHONY: test test-unit test-integration test-browser test-container
 .PHONY: check check-includes check-format check-cppcheck check-tidy format
 all: $(BINARIES) $(BUILD)/lib/libcamring.a $(BUILD)/lib/libcamring.so $(BUILD)/man/camring.yaml.5 \
@@ -268,8 +270,15 @@ deps-check:
 
 run: deps
 	$(PARALLEL) all
-	@exec $(BUILD)/bin/camring run -c scripts/demo.yaml
+	@exec $(BUILD)/bin/camring run -c scripts/run.yaml
 run: export CAMERA := $(CAMERA)
+
+# A film as camera, and a program in the middle of its chain that marks what moves.
+deps-demo:
+	@scripts/deps.sh build demo
+demo: deps-demo
+	$(PARALLEL) all
+	@exec $(PYTHON) -B scripts/demo.py $(BUILD)
 
 # ThreadSanitizer can judge threads of one process only, so there just the unit tests run.
 test: deps-test
@@ -313,17 +322,18 @@ chaos-break-pin chaos-break-seq: chaos-break-%: chaos-programs
 
 C_FOLDERS := common common/supervisor $(supervisor_folders:%=common/supervisor/%) common/shmtool \
 	$(if $(has_gstreamer),common/gstreamer) capture encoder server \
-	$(server_folders:%=server/%) tests/unit tests/chaos
+	$(server_folders:%=server/%) scripts/examples tests/unit tests/chaos
 C_FILES = $(wildcard $(C_FOLDERS:%=%/*.[ch])) \
 	$(filter-out tests/bench/bench%,$(wildcard tests/bench/*.[ch]))
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE -DCAMRING_VERSION='""' -I. \
 	'-Dnoreturn=__attribute__((noreturn))' --library=gtk
+PYTHON_FOLDERS := tests common/python scripts
 check: deps-check
 	$(PARALLEL) --keep-going check-includes check-format check-cppcheck check-tidy
 format: deps-check
 	clang-format -i $(C_FILES)
-	black --quiet tests common/python
+	black --quiet $(PYTHON_FOLDERS)
 check-includes:
 	scripts/check-includes.sh --self-test
 	scripts/check-includes.sh
@@ -333,13 +343,14 @@ check-format:
 	@scripts/check-columns.sh --self-test
 	@scripts/check-columns.sh
 	@clang-format --dry-run -Werror $(C_FILES)
-	@black --quiet --check tests common/python || { echo 'black: run make format' >&2; exit 1; }
+	@black --quiet --check $(PYTHON_FOLDERS) || { echo 'black: run make format' >&2; exit 1; }
 check-cppcheck:
 	@$(CPPCHECK) -j$(shell nproc) $(filter %.c,$(C_FILES))
 check-tidy: $(patsubst %,tidy/%,$(filter %.c,$(C_FILES)))
 tidy/%:
 	@clang-tidy --quiet $* -- $(CFLAGS) $(PKG_CFLAGS) $(tidy_cflags) 2>/dev/null
 tidy/common/gstreamer/%: tidy_cflags = $(gstreamer_cflags)
+tidy/scripts/examples/%: tidy_cflags = -Icommon
 
 # The fuzz targets, in a build by clang. SECONDS is per target; `make fuzz-short` takes less than a
 # minute altogether, and one for HTTP.
@@ -459,10 +470,10 @@ installed = $(foreach name,$(PROGRAMS),755,$(BUILD)/bin/$(name),bin/$(name)) \
 	644,$(BUILD)/completion/camring,share/bash-completion/completions/camring \
 	$(foreach name,$(documents),644,$(name),share/doc/camring/$(notdir $(name))) \
 	$(foreach name,$(linked_documents),644,$(name),share/doc/camring/$(name))
-documents := camring.yaml common/python/example_opencv.py common/python/example_stage.py \
-	README.md LICENSE
-# What README.md links to, at the same paths below it.
-linked_documents := CONTRIBUTING.md SECURITY.md common/ring_layout.h scripts/readme/wall.png
+documents := camring.yaml README.md LICENSE
+# What README.md shows and links to, at the same paths below it.
+linked_documents := CONTRIBUTING.md SECURITY.md common/ring_layout.h \
+	$(wildcard scripts/examples/*.py scripts/examples/*.c scripts/readme/*.png)
 target := $(DESTDIR)$(PREFIX)
 
 install: all

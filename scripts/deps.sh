@@ -1,18 +1,19 @@
 #!/bin/sh
 # deps.sh [GROUP...]: installs the Debian packages that the named groups need and that are not there
-# yet. Groups: build (the default), test, browser, container, check, model, fuzz, bench.
+# yet. Groups: build (the default), demo, test, browser, container, check, model, fuzz, bench.
 # Asks dpkg once; with nothing missing it does nothing else, so it costs milliseconds.
 set -eu
 
 build="gcc libc6-dev make pkg-config libavformat-dev libavcodec-dev libavfilter-dev libavutil-dev
     libswscale-dev libfreetype-dev libjpeg62-turbo-dev libgnutls28-dev libevent-dev libssl-dev
     libcrypt-dev libyaml-dev libjansson-dev libpng-dev"
+demo="python3 python3-numpy fonts-dejavu-core"
 test="libcmocka-dev ffmpeg curl python3 python3-pytest python3-pytest-xdist python3-numpy
     python3-pil python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad glib-networking ca-certificates
     libjpeg-turbo-progs procps iproute2 mount util-linux g++ prometheus groff-base python3-opencv
-    python3-jsonschema mpv motion openssl fonts-dejavu-core fonts-nanum libgstreamer1.0-dev
-    libgstreamer-plugins-base1.0-dev"
+    opencv-data python3-jsonschema mpv motion openssl fonts-dejavu-core fonts-nanum
+    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev"
 browser="chromium chromium-driver fontconfig fonts-dejavu-core"
 fuzz="clang-14 libclang-rt-14-dev"
 container="mmdebstrap iptables iproute2 util-linux"
@@ -35,6 +36,7 @@ wanted=
 for group in "${@:-build}"; do
     case $group in
     build) wanted="$wanted $build" ;;
+    demo) wanted="$wanted $demo" ;;
     test) wanted="$wanted $test" ;;
     check) wanted="$wanted $check" ;;
     model) wanted="$wanted $model" ;;
@@ -43,8 +45,8 @@ for group in "${@:-build}"; do
     fuzz) wanted="$wanted $fuzz" ;;
     bench) wanted="$wanted $bench" ;;
     *)
-        die "unknown group \"$group\"; there are: build, test, browser, container, check, model," \
-            "fuzz, bench"
+        die "unknown group \"$group\"; there are: build, demo, test, browser, container, check," \
+            "model, fuzz, bench"
         ;;
     esac
 done

@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "moment.h"
+#include "origin.h"
 #include "outlet.h"
 #include "picture.h"
 #include "slotpool.h"
@@ -112,6 +113,7 @@ static GstFlowReturn sink_publish(CamringSink *sink, struct camring_frame *frame
                                                        GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (GST_CLOCK_TIME_IS_VALID(running))
         frame->captured_ns = moment_monotonic(GST_ELEMENT(sink), running);
+    frame->source = origin_get(buffer);
     if (outlet_commit(sink->outlet, frame, &error) == 0)
         return GST_FLOW_OK;
     GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));

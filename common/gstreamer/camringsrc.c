@@ -13,6 +13,7 @@
 #include "arrival.h"
 #include "feed.h"
 #include "moment.h"
+#include "origin.h"
 #include "picture.h"
 
 #include <errno.h>
@@ -269,6 +270,7 @@ static void src_stamp(CamringSrc *src, const struct camring_frame *frame, GstBuf
     GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
     GST_BUFFER_OFFSET(buffer) = frame->number;
     GST_BUFFER_OFFSET_END(buffer) = frame->number + 1;
+    origin_set(buffer, frame->source ? frame->source : frame->number);
     if (frame->number != src->next)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     src->next = frame->number + 1;

@@ -343,15 +343,16 @@ static void write_texts(void)
         snprintf(name, sizeof name, "url-%zu", i);
         write_seed("url", name, urls[i], 2, urls[i] + 2, strlen(urls[i] + 2));
     }
-    static const char *const files[] = {"camring.yaml", "scripts/demo.yaml"};
+    static const char *const files[] = {"camring.yaml", "scripts/run.yaml", "scripts/demo.yaml"};
+    static const char *const names[] = {"example", "run", "demo"};
     static char text[CONF_SOURCE_SIZE * 16];
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         FILE *file = fopen(files[i], "r");
         if (!file)
             die(files[i]);
         size_t size = fread(text, 1, sizeof text, file);
         fclose(file);
-        write_seed("conf", i ? "demo" : "example", text, size, "", 0);
+        write_seed("conf", names[i], text, size, "", 0);
     }
     static const char *const snippets[] = {
         "instance: a\ncameras:\n  door: test:\n  yard: {source: "

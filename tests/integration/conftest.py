@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from box import Box
 from clips import Clips
 from product import Source
 
@@ -36,6 +37,13 @@ def rtsp_camera(clips):
 def locked_rtsp_camera(clips):
     """An RTSP camera that wants viewer:Xy7-open."""
     yield from _source("rtsp_camera.py", clips.small_h264(), "--user", "viewer:Xy7-open")
+
+
+@pytest.fixture
+def box(tmp_path):
+    box = Box(tmp_path)
+    yield box
+    box.close()
 
 
 @pytest.fixture

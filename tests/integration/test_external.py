@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 
 import numpy
 import pytest
@@ -15,7 +14,7 @@ from clips import jpeg_faults, read_number
 from events import Events
 from multipart import Stream
 from product import BIN, ROOT, Camring, running, wait_for
-from shmtool import ENVIRONMENT, needs_library, program, rings, shm
+from shmtool import needs_library, program, rings
 from test_processing import counters, dump, looks_of, reload, snapshot, status_of, verify
 
 pytestmark = needs_library
@@ -567,27 +566,4 @@ def test_a_program_in_c(tmp_path):
                 wait_marked(stream)
                 check_stream(stream)
             draw.kill()
-        settle(camring)
-
-
-def test_the_example(tmp_path):
-    path = ROOT / "common/python/example_stage.py"
-    assert len(path.read_text().splitlines()) <= 30
-    with running(tmp_path, door(external())) as camring:
-        camring.wait_live("door")
-        example = subprocess.Popen(
-            [sys.executable, path, "door", "detector", camring.instance],
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            wait_for(lambda: stage_of(camring)["returned"] > 10, 30, "its pictures")
-            done = shm(camring.instance, "dump", "door.out", "-o", tmp_path / "out.png")
-            assert done.returncode == 0
-        finally:
-            example.send_signal(signal.SIGINT)
-            errors = example.communicate(timeout=10)[1]
-        assert "KeyboardInterrupt" in errors and "Error:" not in errors, errors
         settle(camring)

@@ -222,7 +222,7 @@ def test_iteration_ends_with_the_instance(tmp_path):
 
 
 def test_opencv_example(live):
-    path = MODULES / "example_opencv.py"
+    path = ROOT / "scripts/examples/opencv_count.py"
     assert len(path.read_text().splitlines()) <= 15
     example = subprocess.Popen(
         [sys.executable, path, "door", live.instance],

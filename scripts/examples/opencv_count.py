@@ -1,4 +1,4 @@
-"""Prints how many things move in a camera's pictures: example_opencv.py CAMERA [INSTANCE]"""
+"""Prints how many things move in a camera's pictures: opencv_count.py CAMERA [INSTANCE]"""
 import sys
 import camring
 import cv2
