@@ -423,12 +423,19 @@ $(bench_http_programs): $(BUILD)/bench/%: \
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs,common)
 
-.PHONY: bench bench-ring bench-http bench-build deps-bench
+# The bench of chains, of the pool that runs them, and of programs in them.
+bench_chain_programs := $(addprefix $(BUILD)/bench/chain_,bare identity pool watch)
+$(bench_chain_programs): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(LIBRARY) \
+		$(if $(filter %/chain_bare,$@),$(call libs,capture) -lavfilter) $(call libs,common)
+
+.PHONY: bench bench-ring bench-http bench-chain bench-build deps-bench
 deps-bench:
 	@scripts/deps.sh build bench
-bench-build: $(bench_programs) $(bench_http_programs)
+bench-build: $(bench_programs) $(bench_http_programs) $(bench_chain_programs)
 bench:
-	+@failed=; for bench in bench-ring bench-http; do \
+	+@failed=; for bench in bench-ring bench-http bench-chain; do \
 		$(MAKE) --no-print-directory $$bench || failed=1; \
 	done; [ ! "$$failed" ]
 bench-ring: deps-bench
@@ -437,6 +444,9 @@ bench-ring: deps-bench
 bench-http: deps-bench
 	$(PARALLEL) all bench-build
 	@CAMRING_BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench_http.py $(BUILD)/bench $(BENCH)
+bench-chain: deps-bench
+	$(PARALLEL) all bench-build
+	@CAMRING_BUILD=$(BUILD) $(PYTHON) -B tests/bench/bench_chain.py $(BUILD)/bench $(BENCH)
 
 # What is installed, as MODE,FILE,PLACE below PREFIX; for a link its target instead of a file.
 # Debian's Python looks for modules below /usr and /usr/local in different folders.

@@ -19,7 +19,8 @@ fuzz="clang-14 libclang-rt-14-dev"
 container="mmdebstrap iptables iproute2 util-linux"
 bench="iceoryx libiceoryx-posh-dev libiceoryx-binding-c-dev libzmq3-dev libgstreamer1.0-dev
     libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-bad gstreamer1.0-plugins-base g++ python3
-    ustreamer ffmpeg"
+    ustreamer ffmpeg gstreamer1.0-tools fonts-dejavu-core python3-aiohttp python3-numpy
+    python3-opencv"
 check="black clang-format clang-tidy cppcheck"
 model="spin gcc libc6-dev"
 # An engine that is there already, whoever made it, will do: it would be removed for Debian's.
