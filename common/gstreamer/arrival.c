@@ -19,9 +19,11 @@ int arrival_open(void)
     return -1;
 }
 
-void arrival_drain(int fd)
+bool arrival_drain(int fd)
 {
     char events[4096];
+    bool any = false;
     while (read(fd, events, sizeof events) > 0)
-        ;
+        any = true;
+    return any;
 }

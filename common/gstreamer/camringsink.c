@@ -4,7 +4,10 @@
  * pipeline.  The element before the sink is offered a pool of buffers that lie in the ring's slots
  * (slotpool.h).  A frame that was drawn there is committed where it is, unless another element
  * still refers to the buffer, whose memory is the ring's from then on.  Any other frame is copied
- * into a slot.  Neither waits, as no reader can hold a writer up. */
+ * into a slot.  Neither waits, as no reader can hold a writer up.
+ *
+ * As a stage it writes the ring of a step of a camera's chain, which camring makes and removes:
+ * while that ring isn't there frames are dropped, and each looks for it anew. */
 #include "camringsink.h"
 
 #include "address.h"
@@ -24,7 +27,9 @@ struct _CamringSink {
     guint64 copied; /* frames, since the start */
     /* the streaming thread's */
     gchar *instance, *name; /* address_read; from start to stop */
-    struct outlet *outlet;
+    bool is_stage;
+    bool complained;            /* of buffers whose origin isn't known */
+    struct outlet *outlet;      /* NULL: no caps yet, or the stage's ring is away */
     int kind;                   /* of the ring: enum camring_kind */
     struct camring_frame shape; /* what the caps say; strides, but no planes */
     GstVideoInfo info;          /* of raw frames */
@@ -62,28 +67,35 @@ static void sink_close_ring(CamringSink *sink)
     sink->outlet = NULL;
 }
 
-static bool sink_open_ring(CamringSink *sink, int kind)
+/* False: the ring of a stage is away, which is no error, or *flow says that there was one. */
+static bool sink_open_ring(CamringSink *sink, GstFlowReturn *flow)
 {
     struct camring_error error;
     sink_close_ring(sink);
-    sink->kind = kind;
-    sink->outlet = outlet_open(sink->instance, sink->name, kind, &error);
-    if (!sink->outlet)
-        GST_ELEMENT_ERROR(sink, RESOURCE, OPEN_WRITE, ("%s", error.text), (NULL));
-    return sink->outlet;
+    *flow = GST_FLOW_OK;
+    sink->outlet = outlet_open(sink->instance, sink->name, sink->kind, sink->is_stage, &error);
+    if (sink->outlet)
+        return true;
+    if (sink->is_stage && (error.code == CAMRING_ABSENT || error.code == CAMRING_CLOSED))
+        return false;
+    GST_ELEMENT_ERROR(sink, RESOURCE, OPEN_WRITE, ("%s", error.text), (NULL));
+    *flow = GST_FLOW_ERROR;
+    return false;
 }
 
-/* A ring that was taken away from under its writer is made anew, and with it the pool. */
-static uint8_t *sink_borrow(CamringSink *sink, size_t bytes)
+/* A ring that came only now, or was taken away from under its writer, is opened anew, and with it
+ * comes another pool.  NULL with *flow, as sink_open_ring. */
+static uint8_t *sink_borrow(CamringSink *sink, size_t bytes, GstFlowReturn *flow)
 {
-    struct camring_error error;
-    uint8_t *data = outlet_loan(sink->outlet, bytes, &error);
+    struct camring_error error = {.code = CAMRING_CLOSED};
+    uint8_t *data = sink->outlet ? outlet_loan(sink->outlet, bytes, &error) : NULL;
     if (!data && error.code == CAMRING_CLOSED) {
-        if (!sink_open_ring(sink, sink->kind))
+        if (!sink_open_ring(sink, flow))
             return NULL;
         data = outlet_loan(sink->outlet, bytes, &error);
         gst_pad_push_event(GST_BASE_SINK_PAD(sink), gst_event_new_reconfigure());
     }
+    *flow = data ? GST_FLOW_OK : GST_FLOW_ERROR;
     if (!data)
         GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));
     return data;
@@ -95,25 +107,50 @@ static gboolean set_caps(GstBaseSink *base, GstCaps *caps)
 {
     CamringSink *sink = CAMRING_SINK(base);
     int kind = CAMRING_KIND_JPEG;
+    GstFlowReturn flow;
     if (!picture_from_caps(caps, &sink->shape, &sink->info))
         return FALSE;
     if (sink->shape.format != CAMRING_JPEG) {
         kind = CAMRING_KIND_RAW;
         sink->bytes = picture_lay_out(&sink->shape);
     }
-    return (sink->outlet && sink->kind == kind) || sink_open_ring(sink, kind);
+    if (sink->outlet && sink->kind == kind)
+        return TRUE;
+    sink->kind = kind;
+    return sink_open_ring(sink, &flow) || flow == GST_FLOW_OK;
 }
 
 /* ---- frames ---- */
 
-static GstFlowReturn sink_publish(CamringSink *sink, struct camring_frame *frame, GstBuffer *buffer)
+/* Says what the frame was made from, and when that was captured.  Elements that lose metas may have
+ * kept the offset, which a stage's source sets, too. */
+static void set_origin(CamringSink *sink, struct camring_frame *frame, GstBuffer *buffer)
 {
-    struct camring_error error;
+    if (origin_read(buffer, frame))
+        return;
     GstClockTime running = gst_segment_to_running_time(&GST_BASE_SINK(sink)->segment,
                                                        GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (GST_CLOCK_TIME_IS_VALID(running))
         frame->captured_ns = moment_monotonic(GST_ELEMENT(sink), running);
-    frame->source = origin_get(buffer);
+    if (!sink->is_stage)
+        return;
+    if (GST_BUFFER_OFFSET_IS_VALID(buffer)) {
+        frame->source = GST_BUFFER_OFFSET(buffer);
+        return;
+    }
+    if (!sink->complained)
+        GST_ELEMENT_WARNING(sink, STREAM, FAILED,
+                            ("%s: buffers come without the number of the camera's frame, which an "
+                             "element before has lost: camring refuses them",
+                             sink->name),
+                            (NULL));
+    sink->complained = true;
+}
+
+static GstFlowReturn sink_publish(CamringSink *sink, struct camring_frame *frame, GstBuffer *buffer)
+{
+    struct camring_error error;
+    set_origin(sink, frame, buffer);
     if (outlet_commit(sink->outlet, frame, &error) == 0)
         return GST_FLOW_OK;
     GST_ELEMENT_ERROR(sink, RESOURCE, WRITE, ("%s", error.text), (NULL));
@@ -128,7 +165,7 @@ static uint8_t *find_slot(CamringSink *sink, GstBuffer *buffer)
                  GST_MINI_OBJECT_REFCOUNT_VALUE(memory) == 1;
     bool usual = !gst_buffer_get_video_meta(buffer) && memory->offset == 0 &&
                  memory->size == GST_VIDEO_INFO_SIZE(&sink->info);
-    return alone && usual ? outlet_slot(sink->outlet, memory) : NULL;
+    return alone && usual && sink->outlet ? outlet_slot(sink->outlet, memory) : NULL;
 }
 
 static GstFlowReturn publish_slot(CamringSink *sink, uint8_t *data, GstBuffer *buffer)
@@ -152,16 +189,19 @@ static GstFlowReturn copy_raw(CamringSink *sink, GstBuffer *buffer)
 {
     GstVideoFrame from;
     struct camring_frame frame = sink->shape;
+    GstFlowReturn flow;
     if (!gst_video_frame_map(&from, &sink->info, buffer, GST_MAP_READ)) {
         GST_ELEMENT_ERROR(sink, STREAM, FORMAT, ("a buffer is not what its caps say"), (NULL));
         return GST_FLOW_ERROR;
     }
-    uint8_t *data = sink_borrow(sink, sink->bytes);
+    uint8_t *data = sink_borrow(sink, sink->bytes, &flow);
     if (data)
         picture_fill(&frame, data, &from);
     gst_video_frame_unmap(&from);
+    if (!data)
+        return flow;
     count_copy(sink);
-    return data ? sink_publish(sink, &frame, buffer) : GST_FLOW_ERROR;
+    return sink_publish(sink, &frame, buffer);
 }
 
 static GstFlowReturn render_raw(CamringSink *sink, GstBuffer *buffer)
@@ -183,16 +223,19 @@ static GstFlowReturn render_jpeg(CamringSink *sink, GstBuffer *buffer)
 {
     GstMapInfo file;
     struct camring_frame frame = sink->shape;
+    GstFlowReturn flow;
     if (!gst_buffer_map(buffer, &file, GST_MAP_READ))
         return GST_FLOW_ERROR;
-    uint8_t *data = sink_borrow(sink, with_room(file.size));
+    uint8_t *data = sink_borrow(sink, with_room(file.size), &flow);
     if (data)
         memcpy(data, file.data, file.size);
     frame.plane[0] = data;
     frame.bytes = (uint32_t)file.size;
     gst_buffer_unmap(buffer, &file);
+    if (!data)
+        return flow;
     count_copy(sink);
-    return data ? sink_publish(sink, &frame, buffer) : GST_FLOW_ERROR;
+    return sink_publish(sink, &frame, buffer);
 }
 
 static GstFlowReturn sink_render(GstBaseSink *base, GstBuffer *buffer)
@@ -226,8 +269,9 @@ static gboolean propose_allocation(GstBaseSink *base, GstQuery *query)
 static gboolean sink_start(GstBaseSink *base)
 {
     CamringSink *sink = CAMRING_SINK(base);
-    address_read(G_OBJECT(sink), &sink->address, &sink->instance, &sink->name);
+    sink->is_stage = address_read(G_OBJECT(sink), &sink->address, &sink->instance, &sink->name);
     sink->copied = 0;
+    sink->complained = false;
     if (sink->name)
         return TRUE; /* the ring comes with the first caps, which say its kind */
     g_clear_pointer(&sink->instance, g_free);
@@ -267,7 +311,10 @@ static void camring_sink_class_init(CamringSinkClass *class)
     object->set_property = sink_set_property;
     object->get_property = sink_get_property;
     object->finalize = sink_finalize;
-    address_install(object, "The ring's name behind the camera's; without one: raw or jpeg", NULL);
+    address_install(
+        object, "The ring's name behind the camera's; without one: raw or jpeg", NULL,
+        "The external step of the camera's chain whose pictures these are, made from those of a "
+        "camringsrc with the same stage; ring isn't looked at");
     g_object_class_install_property(
         object, PROPERTY_COPIED,
         g_param_spec_uint64("copied", "copied",

@@ -6,7 +6,12 @@
  * frame and with each of another size, so nothing is negotiated before.
  *
  * A ring that is closed (camring stops, or restarts) is waited for, by its name, for as long as the
- * pipeline runs: only a ring that isn't there at the start is an error. */
+ * pipeline runs: only a ring that isn't there at the start is an error.
+ *
+ * As a stage it reads what a step of the camera's chain is given: a ring of the steps before it,
+ * its input, or the raw ring where there is no such ring.  A reload may make one while the raw ring
+ * is being read, so arriving rings are watched for meanwhile; and a stage waits at the start, too.
+ */
 #include "camringsrc.h"
 
 #include "address.h"
@@ -30,11 +35,12 @@ struct _CamringSrc {
     struct address address;
     GstClockTime frame_time; /* from frame to frame; 0: not known */
     /* the thread's own, or of no thread while it stands */
-    gchar *instance, *name; /* address_read */
+    gchar *instance, *name, *input; /* address_read_input */
     struct feed *feed;
     GstPoll *poll;
-    GstPollFD wanted;           /* the feed's descriptor, or `arrival` */
-    int arrival;                /* arrival.h, while the ring is away; else -1 */
+    GstPollFD frames, arrivals; /* watched, or -1: the feed's descriptor; `arrival` */
+    int arrival;                /* arrival.h, while there is a ring to wait for; else -1 */
+    bool reads_input;           /* the feed is of `input` */
     struct camring_frame shape; /* whose caps are set; width 0: none yet */
     GstVideoInfo info;
     bool takes_layout; /* the next element knows GstVideoMeta */
@@ -61,21 +67,21 @@ static void src_get_property(GObject *object, guint id, GValue *value, GParamSpe
 
 /* ---- the ring ---- */
 
-static void watch_fd(CamringSrc *src, int fd)
+static void watch_fd(CamringSrc *src, GstPollFD *watched, int fd)
 {
-    if (src->wanted.fd >= 0)
-        gst_poll_remove_fd(src->poll, &src->wanted);
-    gst_poll_fd_init(&src->wanted);
-    src->wanted.fd = fd;
+    if (watched->fd >= 0)
+        gst_poll_remove_fd(src->poll, watched);
+    gst_poll_fd_init(watched);
+    watched->fd = fd;
     if (fd < 0)
         return;
-    gst_poll_add_fd(src->poll, &src->wanted);
-    gst_poll_fd_ctl_read(src->poll, &src->wanted, TRUE);
+    gst_poll_add_fd(src->poll, watched);
+    gst_poll_fd_ctl_read(src->poll, watched, TRUE);
 }
 
 static void leave_ring(CamringSrc *src)
 {
-    watch_fd(src, -1);
+    watch_fd(src, &src->frames, -1);
     feed_close(src->feed);
     src->feed = NULL;
     src->next = 0;
@@ -83,23 +89,64 @@ static void leave_ring(CamringSrc *src)
 
 static void stop_awaiting(CamringSrc *src)
 {
-    watch_fd(src, -1);
+    watch_fd(src, &src->arrivals, -1);
     if (src->arrival >= 0)
         close(src->arrival);
     src->arrival = -1;
 }
 
-static bool join_ring(CamringSrc *src, struct camring_error *error)
+static bool begin_awaiting(CamringSrc *src)
 {
-    src->feed = feed_open(src->instance, src->name, error);
-    int fd = src->feed ? feed_fd(src->feed, error) : -1;
-    if (fd < 0) {
-        leave_ring(src);
+    if (src->arrival >= 0)
+        return true;
+    src->arrival = arrival_open();
+    if (src->arrival < 0) {
+        GST_ELEMENT_ERROR(src, RESOURCE, FAILED, ("inotify: %s", g_strerror(errno)), (NULL));
         return false;
     }
-    stop_awaiting(src);
-    watch_fd(src, fd);
+    watch_fd(src, &src->arrivals, src->arrival);
     return true;
+}
+
+/* Leaves the ring that is read only if the other is there. */
+static bool join_one(CamringSrc *src, const gchar *name, struct camring_error *error)
+{
+    struct feed *feed = feed_open(src->instance, name, error);
+    int fd = feed ? feed_fd(feed, error) : -1;
+    if (fd < 0) {
+        feed_close(feed);
+        return false;
+    }
+    leave_ring(src);
+    src->feed = feed;
+    watch_fd(src, &src->frames, fd);
+    return true;
+}
+
+static bool is_away(const struct camring_error *error)
+{
+    return error->code == CAMRING_CLOSED || error->code == CAMRING_ABSENT;
+}
+
+static bool join_ring(CamringSrc *src, struct camring_error *error)
+{
+    src->reads_input = src->input && join_one(src, src->input, error);
+    bool joined =
+        src->reads_input || ((!src->input || is_away(error)) && join_one(src, src->name, error));
+    if (joined && (!src->input || src->reads_input))
+        stop_awaiting(src);
+    return joined;
+}
+
+/* Changes over from the raw ring to the stage's input, if that has come. */
+static void look_for_input(CamringSrc *src)
+{
+    struct camring_error ignored; /* what is wrong with a ring shows when the raw one has gone */
+    if (!src->feed || src->arrival < 0 || !arrival_drain(src->arrival))
+        return;
+    src->reads_input = join_one(src, src->input, &ignored);
+    if (src->reads_input)
+        stop_awaiting(src);
 }
 
 /* Blocks until there may be a frame, or a ring.  False: the pipeline wants this thread back. */
@@ -108,38 +155,26 @@ static bool src_await(CamringSrc *src)
     return gst_poll_wait(src->poll, GST_CLOCK_TIME_NONE) >= 0 || errno != EBUSY;
 }
 
-static bool is_away(const struct camring_error *error)
-{
-    return error->code == CAMRING_CLOSED || error->code == CAMRING_ABSENT;
-}
-
 static GstFlowReturn src_fail(CamringSrc *src, const struct camring_error *error)
 {
     GST_ELEMENT_ERROR(src, RESOURCE, READ, ("%s", error->text), (NULL));
     return GST_FLOW_ERROR;
 }
 
-/* Until the ring is there again; rings that are made are looked for before each wait. */
+/* Until the ring is there, or there again; rings that are made are looked for before each wait. */
 static GstFlowReturn await_ring(CamringSrc *src)
 {
     struct camring_error error;
-    if (src->arrival < 0) {
-        src->arrival = arrival_open();
-        if (src->arrival < 0) {
-            GST_ELEMENT_ERROR(src, RESOURCE, FAILED, ("inotify: %s", g_strerror(errno)), (NULL));
-            return GST_FLOW_ERROR;
-        }
-        watch_fd(src, src->arrival);
-    }
+    if (!begin_awaiting(src))
+        return GST_FLOW_ERROR;
     while (!join_ring(src, &error)) {
         if (!is_away(&error))
             return src_fail(src, &error);
-        watch_fd(src, src->arrival);
         if (!src_await(src))
             return GST_FLOW_FLUSHING;
         arrival_drain(src->arrival);
     }
-    GST_INFO_OBJECT(src, "%s is there again", src->name);
+    GST_INFO_OBJECT(src, "%s is there", src->reads_input ? src->input : src->name);
     return GST_FLOW_OK;
 }
 
@@ -147,6 +182,7 @@ static GstFlowReturn next_frame(CamringSrc *src, struct camring_frame *frame)
 {
     struct camring_error error;
     for (;;) {
+        look_for_input(src);
         GstFlowReturn flow = src->feed ? GST_FLOW_OK : await_ring(src);
         if (flow != GST_FLOW_OK)
             return flow;
@@ -266,11 +302,14 @@ static GstFlowReturn make_buffer(CamringSrc *src, const struct camring_frame *fr
 
 static void src_stamp(CamringSrc *src, const struct camring_frame *frame, GstBuffer *buffer)
 {
+    /* the camera's own, also of frames that steps have worked at */
+    guint64 origin = frame->source ? frame->source : frame->number;
+    guint64 number = src->input ? origin : frame->number;
     GST_BUFFER_PTS(buffer) = moment_running(GST_ELEMENT(src), frame->captured_ns);
     GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
-    GST_BUFFER_OFFSET(buffer) = frame->number;
-    GST_BUFFER_OFFSET_END(buffer) = frame->number + 1;
-    origin_set(buffer, frame->source ? frame->source : frame->number);
+    GST_BUFFER_OFFSET(buffer) = number;
+    GST_BUFFER_OFFSET_END(buffer) = number + 1;
+    origin_add(buffer, frame, origin);
     if (frame->number != src->next)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     src->next = frame->number + 1;
@@ -297,22 +336,26 @@ static GstFlowReturn src_create(GstPushSrc *push, GstBuffer **buffer)
 
 /* ---- the element ---- */
 
+static void forget_names(CamringSrc *src)
+{
+    g_clear_pointer(&src->name, g_free);
+    g_clear_pointer(&src->input, g_free);
+    g_clear_pointer(&src->instance, g_free);
+}
+
 static gboolean src_start(GstBaseSrc *base)
 {
     CamringSrc *src = CAMRING_SRC(base);
     struct camring_error error;
-    address_read(G_OBJECT(src), &src->address, &src->instance, &src->name);
-    if (!src->name) {
-        GST_ELEMENT_ERROR(src, RESOURCE, SETTINGS, ("which camera?  camringsrc camera=ID"), (NULL));
-        g_clear_pointer(&src->instance, g_free);
-        return FALSE;
-    }
+    address_read_input(G_OBJECT(src), &src->address, &src->instance, &src->name, &src->input);
     src->shape.width = 0;
-    if (join_ring(src, &error))
+    if (!src->name)
+        GST_ELEMENT_ERROR(src, RESOURCE, SETTINGS, ("which camera?  camringsrc camera=ID"), (NULL));
+    else if (src->input || join_ring(src, &error))
         return TRUE;
-    GST_ELEMENT_ERROR(src, RESOURCE, NOT_FOUND, ("%s", error.text), (NULL));
-    g_clear_pointer(&src->name, g_free);
-    g_clear_pointer(&src->instance, g_free);
+    else
+        GST_ELEMENT_ERROR(src, RESOURCE, NOT_FOUND, ("%s", error.text), (NULL));
+    forget_names(src);
     return FALSE;
 }
 
@@ -322,8 +365,7 @@ static gboolean src_stop(GstBaseSrc *base)
     leave_ring(src);
     stop_awaiting(src);
     drop_pool(src);
-    g_clear_pointer(&src->name, g_free);
-    g_clear_pointer(&src->instance, g_free);
+    forget_names(src);
     return TRUE;
 }
 
@@ -369,7 +411,8 @@ static void camring_src_init(CamringSrc *src)
 {
     src->address.ring = g_strdup(DEFAULT_RING);
     src->poll = gst_poll_new(TRUE);
-    gst_poll_fd_init(&src->wanted);
+    gst_poll_fd_init(&src->frames);
+    gst_poll_fd_init(&src->arrivals);
     src->arrival = -1;
     gst_base_src_set_live(GST_BASE_SRC(src), TRUE);
     gst_base_src_set_format(GST_BASE_SRC(src), GST_FORMAT_TIME);
@@ -389,7 +432,9 @@ static void camring_src_class_init(CamringSrcClass *class)
     object->finalize = src_finalize;
     address_install(object,
                     "Which of its rings: raw, out, jpeg, or another that camring shm list shows",
-                    DEFAULT_RING);
+                    DEFAULT_RING,
+                    "The external step of the camera's chain whose pictures are read; ring isn't "
+                    "looked at");
     gst_element_class_add_static_pad_template(element, &template);
     gst_element_class_set_static_metadata(element, "camring source", "Source/Video",
                                           "Reads a camera's frames from camring's shared memory",

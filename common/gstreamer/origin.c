@@ -1,23 +1,33 @@
 #include "origin.h"
 
-/* What tells this meta's numbers from other elements' time stamps; made once, never freed. */
-static GstCaps *origin_caps(void)
+#define META "CamringOrigin"
+#define NUMBER "number"
+#define CAPTURED "captured-ns"
+#define CAMERA "camera-ns"
+
+/* Without tags it says nothing that a change of size, format or colours makes wrong: so elements
+ * copy it to what they make. */
+bool origin_register(void)
 {
-    static GstStaticCaps caps = GST_STATIC_CAPS("timestamp/x-camring-frame");
-    return gst_static_caps_get(&caps);
+    static const gchar *no_tags[] = {NULL};
+    return gst_meta_register_custom(META, no_tags, NULL, NULL, NULL);
 }
 
-void origin_set(GstBuffer *buffer, guint64 number)
+void origin_add(GstBuffer *buffer, const struct camring_frame *frame, guint64 number)
 {
-    GstCaps *caps = origin_caps();
-    gst_buffer_add_reference_timestamp_meta(buffer, caps, number, GST_CLOCK_TIME_NONE);
-    gst_caps_unref(caps);
+    GstCustomMeta *meta = gst_buffer_add_custom_meta(buffer, META);
+    gst_structure_set(gst_custom_meta_get_structure(meta), NUMBER, G_TYPE_UINT64, number, CAPTURED,
+                      G_TYPE_INT64, frame->captured_ns, CAMERA, G_TYPE_INT64, frame->camera_ns,
+                      NULL);
 }
 
-guint64 origin_get(GstBuffer *buffer)
+bool origin_read(GstBuffer *buffer, struct camring_frame *frame)
 {
-    GstCaps *caps = origin_caps();
-    GstReferenceTimestampMeta *meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
-    gst_caps_unref(caps);
-    return meta ? meta->timestamp : 0;
+    GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, META);
+    if (!meta)
+        return false;
+    const GstStructure *words = gst_custom_meta_get_structure(meta);
+    return gst_structure_get_uint64(words, NUMBER, &frame->source) &&
+           gst_structure_get_int64(words, CAPTURED, &frame->captured_ns) &&
+           gst_structure_get_int64(words, CAMERA, &frame->camera_ns);
 }

@@ -7,6 +7,7 @@ struct outlet {
     struct camring_writer *writer;
     size_t largest;   /* slot asked for; a larger one begins a generation */
     guint generation; /* counted here: slots of an earlier one can't be committed */
+    bool keeps_ring;
     gatomicrefcount users;
 };
 
@@ -22,16 +23,18 @@ static GQuark lease_quark(void)
     return g_quark_from_static_string("camring-lease");
 }
 
-struct outlet *outlet_open(const char *instance, const char *ring, int kind,
+struct outlet *outlet_open(const char *instance, const char *ring, int kind, bool is_stage,
                            struct camring_error *error)
 {
-    struct camring_writer *writer = camring_writer_open(instance, ring, kind, READERS, error);
+    struct camring_writer *writer =
+        camring_writer_open(instance, ring, kind, is_stage ? 0 : READERS, error);
     if (!writer)
         return NULL;
     struct outlet *outlet = g_new0(struct outlet, 1);
     g_mutex_init(&outlet->lock);
     g_atomic_ref_count_init(&outlet->users);
     outlet->writer = writer;
+    outlet->keeps_ring = is_stage;
     return outlet;
 }
 
@@ -45,7 +48,7 @@ void outlet_unref(struct outlet *outlet)
 {
     if (!outlet || !g_atomic_ref_count_dec(&outlet->users))
         return;
-    camring_writer_close(outlet->writer, 1);
+    camring_writer_close(outlet->writer, !outlet->keeps_ring);
     g_mutex_clear(&outlet->lock);
     g_free(outlet);
 }

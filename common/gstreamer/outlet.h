@@ -10,12 +10,13 @@
 
 struct outlet; /* references are counted */
 
-/* NULL with error.  `kind`: enum camring_kind. */
-struct outlet *outlet_open(const char *instance, const char *ring, int kind,
+/* NULL with error.  `kind`: enum camring_kind.  Makes the ring if it isn't there, unless it is that
+ * of a stage, which is camring's. */
+struct outlet *outlet_open(const char *instance, const char *ring, int kind, bool is_stage,
                            struct camring_error *error);
 struct outlet *outlet_ref(struct outlet *outlet);
 
-/* With the last one the ring goes.  NULL is allowed. */
+/* With the last one the ring goes, but for that of a stage.  NULL is allowed. */
 void outlet_unref(struct outlet *outlet);
 
 /* camring_loan and camring_commit. */

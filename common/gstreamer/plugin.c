@@ -1,10 +1,12 @@
 /* plugin.c: the GStreamer plugin `camring`. */
 #include "camringsink.h"
 #include "camringsrc.h"
+#include "origin.h"
 
 static gboolean plugin_init_elements(GstPlugin *plugin)
 {
-    return gst_element_register(plugin, "camringsrc", GST_RANK_NONE, CAMRING_TYPE_SRC) &&
+    return origin_register() &&
+           gst_element_register(plugin, "camringsrc", GST_RANK_NONE, CAMRING_TYPE_SRC) &&
            gst_element_register(plugin, "camringsink", GST_RANK_NONE, CAMRING_TYPE_SINK);
 }
 

@@ -173,8 +173,6 @@ def test_gstreamer(box, before):
     if not (BIN.parent / "lib/gstreamer-1.0/libgstcamring.so").exists():
         pytest.skip("the plugin was not built: GStreamer's headers are needed")
     line = command("camringsink")
-    if before:
-        line = line.replace("camera=door !", "camera=door ring=detector-in !")
     with camera(box, film(), before=before) as run:
         sees(box, lambda: run(line), lambda rgb: colour(rgb) < 20)
 

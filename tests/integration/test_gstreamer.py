@@ -328,6 +328,7 @@ def test_ctrl_c_ends_it_at_once(tmp_path, environment, away):
             words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
         wait_for(lambda: readers(camring, process.pid), 20, "a reader")
+        assert any("PLAYING" in line for line in process.stdout)  # it knows Ctrl-C only now
         if away:
             camring.stop()
             assert any("waiting for it to come back" in line for line in process.stdout)
