@@ -124,9 +124,11 @@ def test_an_old_picture_is_none(instance, tmp_path):
 
 def test_so_many_at_once(instance, silence, tmp_path):
     """Cameras that have no picture yet are waited for, two at a time."""
-    silent = {"source": silence, "stall_timeout": "60s"}
-    camring = instance({"good": "test:?size=160x90", **{f"s{n}": silent for n in range(4)}}).run()
+    silent_ones = {f"s{n}": {"source": silence, "stall_timeout": "60s"} for n in range(4)}
+    camring = instance({"good": "test:?size=160x90", **silent_ones}).run()
     camring.wait_live("good")
+    for camera in silent_ones:
+        wait_for(lambda: camring.camera(camera)["state"] == "connecting", 20, "connecting")
     folder = tmp_path / "pictures"
     process = camring.popen("snapshot", "--all", "-o", str(folder), "--jobs", "2")
     begin, threads = time.monotonic(), set()
