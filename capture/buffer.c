@@ -1,5 +1,7 @@
 #include "buffer.h"
 
+#include "common/pixel_format.h"
+
 #include <libavutil/buffer.h>
 
 /* Decoders that are known not to write into a picture's memory after they have returned it. (Others
@@ -19,23 +21,6 @@ static bool is_shareable(enum AVCodecID codec)
         return true;
     default:
         return false;
-    }
-}
-
-uint32_t buffer_format(enum AVPixelFormat format)
-{
-    switch (format) {
-    case AV_PIX_FMT_YUV420P:
-    case AV_PIX_FMT_YUVJ420P:
-        return RING_I420;
-    case AV_PIX_FMT_YUV422P:
-    case AV_PIX_FMT_YUVJ422P:
-        return RING_I422;
-    case AV_PIX_FMT_YUV444P:
-    case AV_PIX_FMT_YUVJ444P:
-        return RING_I444;
-    default:
-        return 0;
     }
 }
 
@@ -89,7 +74,7 @@ static bool wrap_slot(struct buffer_slot *slot, const struct publish_layout *lay
 static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags)
 {
     struct buffer_pool *pool = context->opaque;
-    uint32_t format = buffer_format(frame->format);
+    uint32_t format = pixel_format_to_ring(frame->format);
     if (format == 0 || context->width <= 0 || context->height <= 0)
         return avcodec_default_get_buffer2(context, frame, flags);
 

@@ -39,7 +39,4 @@ const struct ring_loan *buffer_loan(const struct buffer_pool *pool, const AVFram
  * more. */
 unsigned buffer_held(const AVCodecContext *context);
 
-/* The ring format for a pixel format, 0: none fits. */
-uint32_t buffer_format(enum AVPixelFormat format);
-
 #endif

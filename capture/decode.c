@@ -3,6 +3,7 @@
 #include "buffer.h"
 #include "cause.h"
 #include "common/jpeg.h"
+#include "common/pixel_format.h"
 #include "common/rate_limit.h"
 #include "convert.h"
 #include "damage.h"
@@ -149,7 +150,7 @@ static enum publish_result publish_in_place(struct decode *decode, struct ring_f
     const struct ring_loan *loan = buffer_loan(&decode->pool, picture);
     if (!loan)
         return PUBLISH_REFUSED;
-    frame->format = buffer_format(picture->format);
+    frame->format = pixel_format_to_ring(picture->format);
     for (unsigned i = 0; i < RING_PLANES; i++) { /* cropping has moved the planes' starts */
         frame->offset[i] = (uint32_t)(picture->data[i] - loan->data);
         frame->stride[i] = (uint32_t)picture->linesize[i];
@@ -162,7 +163,7 @@ static bool decode_fill_slot(struct decode *decode, const struct publish_layout 
                              uint8_t *data, struct ring_frame *frame)
 {
     const AVFrame *picture = decode->picture;
-    if (!buffer_format(picture->format))
+    if (!pixel_format_to_ring(picture->format))
         return convert_picture(decode->convert, picture, layout, data, frame);
     for (unsigned i = 0; i < RING_PLANES; i++)
         av_image_copy_plane(data + layout->offset[i], (int)layout->stride[i], picture->data[i],
@@ -176,7 +177,8 @@ static bool decode_fill_slot(struct decode *decode, const struct publish_layout 
 static int publish_copy(struct decode *decode, struct ring_frame *frame, struct error *err)
 {
     enum AVPixelFormat pixels = decode->picture->format;
-    uint32_t format = buffer_format(pixels) ? buffer_format(pixels) : convert_format(pixels);
+    uint32_t format =
+        pixel_format_to_ring(pixels) ? pixel_format_to_ring(pixels) : convert_format(pixels);
     if (format == 0) {
         count_up(&decode->capture->shared->corrupt);
         return 0;

@@ -148,13 +148,19 @@ static unsigned step_of(const struct conf_chain *chain, const char *name)
     return step;
 }
 
+/* True but for a ring that needs a chain, of a camera without one. */
+static bool has_its_chain(const struct row *row, const struct conf_camera *camera)
+{
+    return !row->needs_chain || camera->chain.count > 0;
+}
+
 /* `place` has the names of the stages that the camera has, or had. */
 static bool is_needed(unsigned number, const struct conf_camera *camera,
                       const struct board_camera *place)
 {
     const struct row *row = row_of(number);
     if (!row->needs_stage)
-        return !row->needs_chain || camera->chain.count > 0;
+        return has_its_chain(row, camera);
     const char *name = place->stages[number - row->first].name;
     unsigned step = name[0] ? step_of(&camera->chain, name) : camera->chain.count;
     return step < camera->chain.count && (step > 0 || row->first == CAMERA_RING_STAGE);
@@ -169,8 +175,7 @@ uint64_t camera_rings_bytes(const struct conf *conf, const struct conf_camera *c
         size_t slot =
             ring.kind == RING_RAW ? pixels + pixels / 2 : jpeg_usual(RING_I420, width, height);
         unsigned kept = ring.writer == CAMERA_RING_BY_CAPTURE ? held : 0;
-        if (!ring.is_on_demand && !ring.needs_stage &&
-            (!ring.needs_chain || camera->chain.count > 0))
+        if (!ring.is_on_demand && !ring.needs_stage && has_its_chain(row_of(number), camera))
             sum += ring_bytes_needed(ring.kind, rows_of(conf, &ring), slot, kept);
     }
     return sum;

@@ -1,5 +1,7 @@
 #include "chain_frame.h"
 
+#include "common/pixel_format.h"
+
 #include <errno.h>
 #include <libavutil/pixdesc.h>
 #include <string.h>
@@ -22,24 +24,6 @@ static int chain_pixel_format(const struct chain_colours *colours)
     }
 }
 
-/* 0: none that rings have. */
-static uint32_t ring_format(int format)
-{
-    switch (format) {
-    case AV_PIX_FMT_YUV420P:
-    case AV_PIX_FMT_YUVJ420P:
-        return RING_I420;
-    case AV_PIX_FMT_YUV422P:
-    case AV_PIX_FMT_YUVJ422P:
-        return RING_I422;
-    case AV_PIX_FMT_YUV444P:
-    case AV_PIX_FMT_YUVJ444P:
-        return RING_I444;
-    default:
-        return 0;
-    }
-}
-
 static unsigned plane_count(const AVFrame *frame)
 {
     return frame->format == AV_PIX_FMT_GRAY8 ? 1 : RING_PLANES;
@@ -48,13 +32,13 @@ static unsigned plane_count(const AVFrame *frame)
 /* Gray is as the first plane of any format. */
 static uint32_t plane_width(const AVFrame *frame, unsigned plane)
 {
-    uint32_t format = plane == 0 ? RING_I444 : ring_format(frame->format);
+    uint32_t format = plane == 0 ? RING_I444 : pixel_format_to_ring(frame->format);
     return ring_plane_width(format, plane, (uint32_t)frame->width);
 }
 
 static uint32_t plane_height(const AVFrame *frame, unsigned plane)
 {
-    uint32_t format = plane == 0 ? RING_I444 : ring_format(frame->format);
+    uint32_t format = plane == 0 ? RING_I444 : pixel_format_to_ring(frame->format);
     return ring_plane_height(format, plane, (uint32_t)frame->height);
 }
 
@@ -232,14 +216,15 @@ bool chain_frame_result(const AVFrame *frame, const struct ring_frame *in,
 {
     bool gray = frame->format == AV_PIX_FMT_GRAY8;
     struct chain_origin origin = chain_frame_origin(frame, in);
-    *out = (struct ring_frame){.source = origin.source,
-                               .camera_ns = origin.camera_ns,
-                               .captured_ns = origin.captured_ns,
-                               .format = gray ? colours->format : ring_format(frame->format),
-                               .width = (uint32_t)frame->width,
-                               .height = (uint32_t)frame->height,
-                               .range = gray ? colours->range : range_of(frame),
-                               .matrix = colours->matrix};
+    *out =
+        (struct ring_frame){.source = origin.source,
+                            .camera_ns = origin.camera_ns,
+                            .captured_ns = origin.captured_ns,
+                            .format = gray ? colours->format : pixel_format_to_ring(frame->format),
+                            .width = (uint32_t)frame->width,
+                            .height = (uint32_t)frame->height,
+                            .range = gray ? colours->range : range_of(frame),
+                            .matrix = colours->matrix};
     if (frame->colorspace == AVCOL_SPC_BT709)
         out->matrix = RING_MATRIX_BT709;
     else if (frame->colorspace == AVCOL_SPC_SMPTE170M || frame->colorspace == AVCOL_SPC_BT470BG)

@@ -17,8 +17,8 @@ struct motion_watch *motion_watch_create(const char *instance, const struct conf
                                          struct board_camera *place);
 void motion_watch_destroy(struct motion_watch *watch);
 
-/* Whom to tell of events: a counter that rises then, and eventfds that are signalled after it. Both
- * stay the caller's; NULL, the default: nobody. */
+/* Each event raises the counter `changes`, then signals the eventfds `wakers`.  Both stay the
+ * caller's; NULL, the default: events are not announced. */
 void motion_watch_tell(struct motion_watch *watch, _Atomic uint32_t *changes, const int *wakers);
 
 bool motion_watch_is_on(const struct motion_watch *watch);

@@ -51,7 +51,7 @@ struct processing {
     struct msg_place at;
     struct board_camera *place;
     unsigned worker;
-    struct bell *bell;                          /* the pool's; NULL: nobody else listens */
+    struct bell *bell;                          /* the pool's; NULL: there are no other workers */
     struct conf_chain used;                     /* what the sections were made from */
     bool is_open;                               /* there are sections */
     unsigned count;                             /* of stages; there is one section more */

@@ -27,8 +27,8 @@ struct stage *stage_create(const char *instance, const struct conf_camera *camer
 /* Returns how many pictures were handed over and are given up. */
 unsigned stage_destroy(struct stage *stage);
 
-/* The ring that the step before writes for the program; NULL: the program reads the raw ring, or
- * with err. */
+/* False: the program reads the raw ring.  True: a ring of its own, which the steps before write and
+ * stage_open_input opens; NULL with err. */
 bool stage_has_input(const struct stage *stage);
 struct ring_writer *stage_open_input(struct stage *stage, struct error *err);
 
